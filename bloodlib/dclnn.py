@@ -1,0 +1,430 @@
+"""DCLNN, the network of section 4.2: two convolutions, one pooling layer, one hidden layer.
+
+What the paper states is fixed here. What it leaves open is a setting of
+:func:`dclnn`, whose default is what the notebook it descends from uses
+(:data:`bloodlib.paper.UNSTATED`).
+
+Written for Keras 3's own API: ``KERAS_BACKEND`` chooses TensorFlow (the
+default), JAX or PyTorch. Order, augmentation and dropout of a training step are
+functions of (seed, epoch, step) alone, and each epoch ends with a checkpoint, so
+that a run killed anywhere and started again ends as the unbroken run does.
+"""
+
+import contextlib
+import functools
+import hashlib
+import importlib.util
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from bloodlib.images import TASKS
+from bloodlib.methods import Data, Predictions, method
+
+INSTALL = {
+    "tensorflow": "pip install tensorflow",
+    "jax": "pip install 'bloodlib[jax]'",
+    "torch": "pip install 'bloodlib[torch]'",
+}
+HISTORY = ("loss", "val_loss", "seconds")
+
+
+class DivergedError(ArithmeticError):
+    """The loss stopped being a number."""
+
+
+@functools.cache
+def load_keras():
+    """Import Keras on the chosen backend, quietly, with GPU memory taken as needed.
+
+    Returns
+    -------
+    module
+        ``keras``.
+
+    Raises
+    ------
+    ImportError
+        If the backend that ``KERAS_BACKEND`` names is not installed.
+    """
+    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if backend not in INSTALL or importlib.util.find_spec(backend) is None:
+        raise ImportError(
+            f"KERAS_BACKEND is {backend!r}, which is not installed here. "
+            + (INSTALL.get(backend) or f"Choose one of {', '.join(INSTALL)}.")
+        )
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _no_stderr():  # TensorFlow's first lines come before its log level is read
+        import keras
+
+        if backend == "tensorflow":
+            import tensorflow
+
+            for gpu in tensorflow.config.list_physical_devices("GPU"):
+                tensorflow.config.experimental.set_memory_growth(gpu, True)
+    keras.utils.disable_interactive_logging()
+    return keras
+
+
+def device_name() -> str:
+    """Name of the GPU that Keras computes on, or an empty string for the processor."""
+    backend = load_keras().backend.backend()
+    if backend == "tensorflow":
+        import tensorflow
+
+        gpus = tensorflow.config.list_physical_devices("GPU")
+        details = tensorflow.config.experimental.get_device_details(gpus[0]) if gpus else {}
+        return details.get("device_name", "GPU") if gpus else ""
+    if backend == "jax":
+        import jax
+
+        return "" if jax.devices()[0].platform == "cpu" else jax.devices()[0].device_kind
+    import torch
+
+    return torch.cuda.get_device_name(0) if torch.cuda.is_available() else ""
+
+
+def build(
+    classes: int,
+    pooling: str = "max",
+    hidden: int = 128,
+    hidden_dropout: float = 0.5,
+    seed: int = 0,
+    size: tuple[int, int] = (60, 80),
+):
+    """The network of section 4.2, untrained.
+
+    Parameters
+    ----------
+    classes : int
+        Number of output nodes.
+    pooling : {"max", "average"}
+        Kind of the one pooling layer.
+    hidden : int
+        Nodes of the hidden layer, left blank in the paper.
+    hidden_dropout : float
+        Dropout after the hidden layer.
+    seed : int
+        Seed of the initial weights.
+    size : tuple of int
+        Height and width of the images.
+
+    Returns
+    -------
+    keras.Sequential
+        From uint8 or float images in 0..255, [n, height, width, 3], to probabilities [n, classes].
+    """
+    keras = load_keras()
+    layers = keras.layers
+    seeds = iter(np.random.SeedSequence(seed).generate_state(4).tolist())
+
+    def glorot():
+        return keras.initializers.GlorotUniform(seed=next(seeds))
+
+    pool = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}[pooling]
+    return keras.Sequential(
+        [
+            keras.Input((*size, 3)),
+            layers.Rescaling(1 / 255, name="scale"),
+            layers.Conv2D(32, 3, activation="relu", kernel_initializer=glorot(), name="conv_1"),
+            layers.Conv2D(64, 3, activation="relu", kernel_initializer=glorot(), name="conv_2"),
+            pool(2, name="pool"),
+            layers.Dropout(0.25, seed=0, name="dropout_1"),
+            layers.Flatten(name="flatten"),
+            layers.Dense(hidden, activation="relu", kernel_initializer=glorot(), name="hidden"),
+            layers.Dropout(hidden_dropout, seed=0, name="dropout_2"),
+            layers.Dense(classes, activation="softmax", kernel_initializer=glorot(), name="output"),
+        ],
+        name="DCLNN",
+    )
+
+
+def augment(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Turn, shift and mirror images at random, as the lineage does while training.
+
+    Rotation by up to 10 degrees, shifts by up to a tenth of height and width, a
+    mirror image every second time; what comes in at the edges repeats the
+    nearest pixel.
+
+    Parameters
+    ----------
+    pixels : array [n, height, width, 3]
+        Images.
+    rng : numpy.random.Generator
+        Source of chance.
+
+    Returns
+    -------
+    float32 array [n, height, width, 3]
+        In the range of the input.
+    """
+    keras = load_keras()
+    n, height, width, _ = pixels.shape
+    angle = np.deg2rad(rng.uniform(-10, 10, n))
+    down, right = rng.uniform(-0.1, 0.1, (2, n)) * [[height], [width]]
+    mirror = np.where(rng.random(n) < 0.5, -1.0, 1.0)
+    # where the pixel at (x, y) comes from: about the centre, mirrored, turned, then shifted
+    x, y = (width - 1) / 2, (height - 1) / 2
+    cos, sin = np.cos(angle), np.sin(angle)
+    transforms = np.stack(
+        [
+            cos * mirror,
+            -sin,
+            x + right - cos * mirror * x + sin * y,
+            sin * mirror,
+            cos,
+            y + down - sin * mirror * x - cos * y,
+            np.zeros(n),
+            np.zeros(n),
+        ],
+        axis=1,
+    )
+    turned = keras.ops.image.affine_transform(
+        pixels.astype("float32"),
+        transforms.astype("float32"),
+        interpolation="bilinear",
+        fill_mode="nearest",
+    )
+    return keras.ops.convert_to_numpy(turned)
+
+
+@method("DCLNN")
+def dclnn(
+    data: Data,
+    task: str,
+    seed: int,
+    checkpoint: Path,
+    *,
+    epochs: int = 25,
+    pooling: Literal["max", "average"] = "max",
+    hidden: int = 128,
+    hidden_dropout: float = 0.5,
+    optimizer: Literal["Adadelta", "Adam", "SGD", "RMSprop"] = "Adadelta",
+    learning_rate: float = 1.0,
+    batch_size: int = 32,
+    augmentation: bool = True,
+) -> Predictions:
+    """Train DCLNN and predict TEST after each epoch.
+
+    Parameters
+    ----------
+    data : Data
+        Images, of any size.
+    task : {"four", "two"}
+        Classes to tell apart.
+    seed : int
+        Seed of weights, order, augmentation and dropout.
+    checkpoint : pathlib.Path
+        Where to keep the state after each epoch, and to go on from.
+    epochs : int
+        How often to go through TRAIN; a checkpoint that has gone further is kept.
+    pooling, hidden, hidden_dropout
+        See :func:`build`.
+    optimizer, learning_rate : str, float
+        Keras' optimizer of that name; the lineage's is Adadelta at 1.0.
+    batch_size : int
+        Images a step.
+    augmentation : bool
+        Whether to :func:`augment` while training.
+
+    Raises
+    ------
+    DivergedError
+        If the loss becomes NaN or infinite.
+    MemoryError
+        If the device runs out of memory; the message names a smaller batch.
+    """
+    keras = load_keras()
+    x, y = data.pixels["TRAIN"], data.labels[task]["TRAIN"]
+    classes = len(TASKS[task])
+    model = build(classes, pooling, hidden, hidden_dropout, seed, x.shape[1:3])
+    model.compile(
+        optimizer=keras.optimizers.get(
+            {"class_name": optimizer, "config": {"learning_rate": learning_rate}}
+        ),
+        loss="sparse_categorical_crossentropy",
+        metrics=[_confusion_metric(classes)],
+    )
+    model.optimizer.build(model.trainable_variables)
+    state = _restore(model, checkpoint)
+    done = len(state["loss"])
+    with _progress(f"DCLNN {task} {pooling} seed {seed}", len(x), done, epochs) as bar:
+        for epoch in range(done, epochs):
+            clock = time.monotonic()
+            _seed_dropout(model, seed, epoch)
+            batches = _batches(x, y, batch_size, augmentation, seed, epoch)
+            with _out_of_memory(batch_size):
+                fit = model.fit(
+                    batches, shuffle=False, verbose=0, callbacks=[_tick(bar, epoch, batch_size)]
+                )
+                tests = {
+                    split: model.predict(data.pixels[split], batch_size=256, verbose=0)
+                    for split in ("TEST", "TEST_SIMPLE")
+                }
+            loss = fit.history["loss"][0]
+            if not np.isfinite(loss):
+                raise DivergedError(f"the loss became {loss} in epoch {epoch + 1}")
+            truth = data.labels[task]["TEST"]
+            likelihood = tests["TEST"][np.arange(len(truth)), truth]
+            state["loss"].append(loss)
+            state["val_loss"].append(-np.log(np.maximum(likelihood, 1e-7)).mean())
+            state["seconds"].append(time.monotonic() - clock)
+            state["labels"].append(tests["TEST"].argmax(axis=1).astype(np.uint8))
+            state["confusion"].append(np.asarray(fit.history["confusion"][0], dtype=np.int32))
+            state |= {split: tests[split] for split in tests}
+            _save(model, checkpoint, state)
+    return Predictions(
+        labels=np.stack(state["labels"]),
+        labels_simple=state["TEST_SIMPLE"].argmax(axis=1).astype(np.uint8),
+        probabilities=state["TEST"].astype(np.float16),
+        probabilities_simple=state["TEST_SIMPLE"].astype(np.float16),
+        confusion_train=np.stack(state["confusion"]),
+        history={name: [round(float(v), 6) for v in state[name]] for name in HISTORY},
+        weights=weights_hash(model),
+        device=device_name(),
+        backend=keras.backend.backend(),
+    )
+
+
+def weights_hash(model) -> str:
+    """SHA-256 of a model's weights, float32 in Keras' order."""
+    digest = hashlib.sha256()
+    for weight in model.get_weights():
+        digest.update(np.ascontiguousarray(weight, dtype="<f4").tobytes())
+    return digest.hexdigest()
+
+
+def _batches(pixels, labels, batch_size, augmentation, seed, epoch):
+    """One epoch of shuffled, augmented batches, each a function of (seed, epoch, step)."""
+    keras = load_keras()
+    order = np.random.default_rng([seed, epoch]).permutation(len(labels))
+
+    class Epoch(keras.utils.PyDataset):
+        def __len__(self):
+            return -(-len(order) // batch_size)
+
+        def __getitem__(self, step):
+            rows = np.sort(order[step * batch_size : (step + 1) * batch_size])
+            images = pixels[rows]
+            if augmentation:
+                images = augment(images, np.random.default_rng([seed, epoch, step]))
+            return images.astype("float32"), labels[rows].astype("int32")
+
+    return Epoch(workers=1, max_queue_size=4)
+
+
+def _seed_dropout(model, seed, epoch):
+    keras = load_keras()
+    for number, layer in enumerate(
+        layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)
+    ):
+        start = np.random.SeedSequence([seed, epoch, number]).generate_state(1)[0]
+        state = layer.seed_generator.state
+        # TensorFlow keeps the state as a signed number, the others as an unsigned one
+        state.assign(np.array([start >> 1, 0], dtype=keras.backend.standardize_dtype(state.dtype)))
+
+
+def _confusion_metric(classes):
+    """Counts of (true, predicted) over an epoch, as Keras' own running accuracy sees them."""
+    keras = load_keras()
+
+    class Confusion(keras.metrics.Metric):
+        def __init__(self):
+            super().__init__(name="confusion")
+            self.counts = self.add_variable((classes, classes), initializer="zeros", name="counts")
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            true = keras.ops.one_hot(keras.ops.reshape(y_true, (-1,)), classes)
+            predicted = keras.ops.one_hot(keras.ops.argmax(y_pred, axis=-1), classes)
+            self.counts.assign_add(keras.ops.matmul(keras.ops.transpose(true), predicted))
+
+        def result(self):
+            return keras.ops.convert_to_tensor(self.counts)
+
+    return Confusion()
+
+
+def _save(model, checkpoint, state):
+    arrays = {f"weight_{i}": w for i, w in enumerate(model.get_weights())}
+    arrays |= {
+        f"optimizer_{i}": load_keras().ops.convert_to_numpy(v)
+        for i, v in enumerate(model.optimizer.variables)
+    }
+    arrays |= {name: np.asarray(value) for name, value in state.items()}
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = checkpoint.with_suffix(f".{os.getpid()}.tmp")
+    with unfinished.open("wb") as file:
+        np.savez(file, **arrays)
+    os.replace(unfinished, checkpoint)
+
+
+def _restore(model, checkpoint):
+    if not checkpoint.exists():
+        return {name: [] for name in (*HISTORY, "labels", "confusion")}
+    with np.load(checkpoint) as arrays:
+        model.set_weights([arrays[f"weight_{i}"] for i in range(len(model.get_weights()))])
+        for i, variable in enumerate(model.optimizer.variables):
+            variable.assign(arrays[f"optimizer_{i}"])
+        state = {name: list(arrays[name]) for name in (*HISTORY, "labels", "confusion")}
+        return state | {name: arrays[name] for name in ("TEST", "TEST_SIMPLE")}
+
+
+def _progress(title, images, done, epochs):
+    from tqdm.auto import tqdm
+
+    return tqdm(
+        total=images * epochs,
+        initial=images * min(done, epochs),
+        desc=title,
+        unit=" images",
+        unit_scale=True,
+        mininterval=1.0,
+    )
+
+
+def _tick(bar, epoch, batch_size):
+    keras = load_keras()
+
+    class Tick(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            bar.update(min(batch_size, bar.total - bar.n))
+            if not np.isfinite(logs["loss"]):
+                self.model.stop_training = True
+
+        def on_epoch_end(self, _, logs=None):
+            bar.set_postfix(epoch=epoch + 1, loss=f"{logs['loss']:.3f}")
+
+    return Tick()
+
+
+@contextlib.contextmanager
+def _out_of_memory(batch_size):
+    """Say which batch to try where a backend runs out of memory, each in its own words."""
+    try:
+        yield
+    except Exception as error:
+        words = f"{type(error).__name__} {error}"
+        if any(w in words for w in ("RESOURCE_EXHAUSTED", "ResourceExhausted", "OutOfMemory")):
+            raise MemoryError(
+                f"the device has too little memory for batches of {batch_size}: "
+                f"try batch_size={max(1, batch_size // 2)}"
+            ) from error
+        raise
+
+
+@contextlib.contextmanager
+def _no_stderr():
+    """Send file descriptor 2 nowhere for a while: compiled code writes there directly."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -1,0 +1,288 @@
+"""From ``study.yml`` to records: the one way to obtain a result.
+
+:func:`run` returns the record of a configuration if there is one and computes it
+otherwise. Chapters under papermill, ``bloodlib study`` and a workflow on many
+machines are doors to it.
+"""
+
+import functools
+import itertools
+import time
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+import filelock
+import numpy as np
+
+from bloodlib import baselines, dclnn, images, methods, paths, records, synthetic  # noqa: F401  (they register their methods)
+
+PROFILES = ("recorded", "quick", "full")
+#: Settings that every run has, and their defaults.
+COMMON = {"seed": 0, "images": "published", "images_per_class": None}
+
+
+class RunError(Exception):
+    """A run that ended without predictions; its record says why."""
+
+
+def resolve(config: dict) -> dict:
+    """Every setting of a run: those given, checked, and the defaults of the rest.
+
+    Parameters
+    ----------
+    config : dict
+        ``method`` and ``task``, and any of ``seed``, ``images``, ``images_per_class`` and
+        the method's own settings.
+
+    Raises
+    ------
+    ValueError
+        For a setting that does not exist or has a wrong value.
+    """
+    given = dict(config)
+    for key, known in (("method", methods.METHODS), ("task", images.TASKS)):
+        if given.get(key) not in known:
+            raise ValueError(
+                f"{key} is {given.get(key)!r}. {methods.suggest(given.get(key), known)}"
+            )
+    common = {"method": given.pop("method"), "task": given.pop("task")}
+    for key, default in COMMON.items():
+        common[key] = given.pop(key, default)
+    if type(common["seed"]) is not int or common["seed"] < 0:
+        raise ValueError(f"seed is {common['seed']!r}, which is not a whole number from 0")
+    if common["images"] not in ("published", "drawn"):
+        raise ValueError(f"images is {common['images']!r}. There are: published, drawn.")
+    n = common["images_per_class"]
+    if n is not None and (type(n) is not int or n < 5):
+        raise ValueError(f"images_per_class is {n!r}, which is not a whole number from 5")
+    return common | methods.check(common["method"], given)
+
+
+def identify(config: dict) -> str:
+    """Id of a run, from its settings and its images; see :func:`records.identify`."""
+    config = resolve(config)
+    defaults = COMMON | methods.defaults(config["method"])
+    return records.identify(config, defaults, _data_hash(config))
+
+
+def with_profile(config: dict, profile: str) -> dict:
+    """A configuration at the scale of a profile of ``study.yml``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such profile.
+    """
+    if profile not in PROFILES:
+        raise ValueError(f"there is no profile {profile!r}. {methods.suggest(profile, PROFILES)}")
+    config = resolve(config)
+    scale = _study()["profiles"].get(profile, {})
+    return resolve(config | {key: value for key, value in scale.items() if key in config})
+
+
+def runs() -> list[dict]:
+    """The configurations that ``study.yml`` lists, a list under a setting multiplied out."""
+    listed = []
+    for entry in _study()["runs"]:
+        values = [value if isinstance(value, list) else [value] for value in entry.values()]
+        listed += [
+            resolve(dict(zip(entry, chosen, strict=True))) for chosen in itertools.product(*values)
+        ]
+    return listed
+
+
+def run(config: dict, profile: str = "recorded") -> records.Record:
+    """The record of a run, computed if there is none.
+
+    Parameters
+    ----------
+    config : dict
+        See :func:`resolve`.
+    profile : {"recorded", "quick", "full"}
+        ``recorded`` reads a frozen record; ``quick`` runs the same code on few
+        images, ``full`` at the paper's scale, where there is no record yet.
+
+    Returns
+    -------
+    records.Record
+        Complete, with predictions.
+
+    Raises
+    ------
+    records.MissingRecordError
+        For ``recorded``, where there is no record.
+    RunError
+        If the run has no solution, or failed.
+    """
+    config = with_profile(config, profile)
+    if profile == "recorded" and recorded(config) is None:
+        raise records.MissingRecordError(
+            f"there is no record {identify(config)} of {describe(config)}. "
+            f"`bloodlib study --only {identify(config)}` computes it."
+        )
+    return compute(config)
+
+
+def recorded(config: dict) -> records.Record | None:
+    """The record of a run at hand, or None; one with too few epochs does not count."""
+    path = _folder(config) / f"{identify(config)}.json"
+    try:
+        record = records.read(path)
+    except records.MissingRecordError:
+        return None
+    short = record.status == "complete" and record.epochs < resolve(config).get("epochs", 1)
+    return None if short else record
+
+
+def compute(config: dict) -> records.Record:
+    """Compute a run that has no complete record, and write its record.
+
+    A network goes on from its checkpoint. Another process at the same run is
+    waited for, and what it recorded is returned.
+
+    Raises
+    ------
+    RunError
+        If there is no solution or the run failed; the record says so.
+    """
+    config = resolve(config)
+    name = identify(config)
+    locks = paths.cache_folder() / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(locks / f"{name}.lock"):
+        record = recorded(config)
+        if record is None or record.status == "failed":
+            record = _compute(config, name)
+    if record.status != "complete":
+        raise RunError(f"{describe(config)}: {record.status}: {record.reason}")
+    return record
+
+
+def select(**where) -> list[records.Record]:
+    """Frozen, complete records whose configuration has these values.
+
+    Parameters
+    ----------
+    **where
+        Settings and values, such as ``method="DCLNN", task="two"``.
+    """
+    return [
+        record
+        for record in records.read_all()
+        if record.status == "complete"
+        and all(record.config.get(key) == value for key, value in where.items())
+    ]
+
+
+def describe(config: dict) -> str:
+    """A run in words: what differs from the defaults."""
+    config = resolve(config)
+    defaults = COMMON | methods.defaults(config["method"])
+    differing = [f"{k} {v}" for k, v in config.items() if k in defaults and v != defaults[k]]
+    return ", ".join([f"{config['method']} {config['task']}", *differing])
+
+
+@functools.lru_cache(maxsize=1)
+def load(source: str, images_per_class: int | None) -> methods.Data:
+    """The images of a run.
+
+    Parameters
+    ----------
+    source : {"published", "drawn"}
+        The dataset, or drawn cells.
+    images_per_class : int or None
+        Take only so many of TRAIN, and a quarter as many of TEST.
+    """
+    n = images_per_class
+    if source == "drawn":
+        loaded = {split: synthetic.load(split, n=k) for split, k in _drawn(n).items()}
+    else:
+        loaded = {split: images.load(split) for split in images.SPLITS}
+    nuclei = np.array([images.NUCLEI[name] for name in images.CLASSES], dtype=np.uint8)
+    data = methods.Data(
+        {split: found.pixels for split, found in loaded.items()},
+        {
+            "four": {split: found.labels for split, found in loaded.items()},
+            "two": {split: nuclei[found.labels] for split, found in loaded.items()},
+        },
+        _data_hash({"images": source, "images_per_class": images_per_class}),
+    )
+    return data.head(n) if source == "published" and n else data
+
+
+def _compute(config, name):
+    data = load(config["images"], config["images_per_class"])
+    started, clock = datetime.now(UTC), time.monotonic()
+    settings = {k: config[k] for k in methods.defaults(config["method"])}
+    checkpoint = paths.cache_folder() / "checkpoints" / f"{name}.npz"
+    status, reason, predictions = "complete", "", None
+    try:
+        predictions = methods.METHODS[config["method"]](
+            data, config["task"], config["seed"], checkpoint, **settings
+        )
+    except methods.InfeasibleError as error:
+        status, reason = "infeasible", str(error)
+    except Exception as error:
+        status = "failed"
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        reason = f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"
+    history = predictions.history if predictions else {}
+    return records.write(
+        _folder(config),
+        {
+            "id": name,
+            "status": status,
+            "reason": reason,
+            "config": config,
+            "data": _data_hash(config),
+            "history": history,
+            "weights": predictions.weights if predictions else "",
+            "environment": records.environment(
+                *((predictions.device, predictions.backend) if predictions else ("", ""))
+            ),
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": round(sum(history.get("seconds", [time.monotonic() - clock])), 1),
+        },
+        _arrays(predictions, data, config["task"]) if predictions else None,
+    )
+
+
+def _arrays(predictions, data, task):
+    arrays = {
+        "truth": data.labels[task]["TEST"],
+        "truth_simple": data.labels[task]["TEST_SIMPLE"],
+        "labels": predictions.labels,
+        "labels_simple": predictions.labels_simple,
+        "probabilities": predictions.probabilities,
+        "probabilities_simple": predictions.probabilities_simple,
+        "confusion_train": predictions.confusion_train,
+    }
+    return {name: np.asarray(value) for name, value in arrays.items() if value is not None}
+
+
+def _drawn(images_per_class):
+    """How many images to draw of each split, where TEST has a quarter of TRAIN's."""
+    n = images_per_class or 400
+    return {"TRAIN": 4 * n, "TEST": n, "TEST_SIMPLE": max(4, n // 10)}
+
+
+def _data_hash(config):
+    n = config["images_per_class"]
+    if config["images"] == "drawn":
+        return synthetic.data_hash(_drawn(n))
+    return images.DATA_HASH if n is None else f"{images.DATA_HASH}-{n}"
+
+
+def _folder(config):
+    """Frozen records hold the published images, all of them; the rest stays in the cache."""
+    config = resolve(config)
+    whole = config["images"] == "published" and config["images_per_class"] is None
+    return records.folder() if whole else paths.cache_folder() / "runs"
+
+
+@functools.cache
+def _study():
+    import yaml
+
+    return yaml.safe_load((paths.checkout() / "study.yml").read_text(encoding="utf-8"))

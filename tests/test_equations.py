@@ -1,0 +1,351 @@
+"""Equations 6 to 13 against hand-made examples, Keras, finite differences and autodiff."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from bloodlib import equations
+from bloodlib.equations import Network
+
+COMBINATIONS = list(
+    itertools.product(("tanh", "relu"), ("sum", "max", "average"), ("tanh", "softmax"))
+)
+combinations = pytest.mark.parametrize(("activation", "pooling", "output"), COMBINATIONS)
+
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(20)
+
+
+@pytest.fixture(scope="module")
+def tf():
+    return pytest.importorskip("tensorflow")
+
+
+@pytest.fixture(scope="module")
+def keras(tf):
+    return pytest.importorskip("keras")
+
+
+# ---------------------------------------------------------------- by hand
+
+FIGURE_1 = [[1, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 1, 1], [0, 0, 1, 1, 0], [0, 1, 1, 0, 0]]
+FIGURE_1_KERNEL = [[1, 0, 1], [0, 1, 0], [1, 0, 1]]
+FIGURE_1_FEATURE = [[4, 3, 4], [2, 4, 3], [2, 3, 4]]
+FIGURE_2 = [[12, 20, 30, 0], [8, 12, 2, 0], [34, 70, 37, 4], [112, 100, 25, 12]]
+
+
+def test_figure_1():
+    image = np.array(FIGURE_1, dtype=np.uint8)[None, :, :, None]
+    kernel = np.array(FIGURE_1_KERNEL, dtype=np.int8)[:, :, None, None]
+    np.testing.assert_array_equal(equations.correlate(image, kernel)[0, :, :, 0], FIGURE_1_FEATURE)
+    feature = equations.convolve(image, kernel, np.array([-3.0]))[0, :, :, 0]
+    np.testing.assert_allclose(feature, np.tanh(np.array(FIGURE_1_FEATURE) - 3.0))
+
+
+def test_kernel_is_not_turned_and_bytes_do_not_overflow():
+    image = np.zeros((1, 3, 4, 1), dtype=np.uint8)
+    image[0, 0, 2], image[0, 1, 0] = 200, 100
+    kernel = np.arange(9, dtype=np.uint8).reshape(3, 3, 1, 1)
+    found = equations.correlate(image, kernel)[0, :, :, 0]
+    np.testing.assert_array_equal(found, [[2 * 200 + 3 * 100, 1 * 200]])
+
+
+def test_figure_2():
+    image = np.array(FIGURE_2)[None, :, :, None]
+    largest = equations.max_pool(image)[0, :, :, 0]
+    mean = equations.average_pool(image)[0, :, :, 0]
+    np.testing.assert_array_equal(largest, [[20, 30], [112, 37]])
+    np.testing.assert_array_equal(mean, [[13, 8], [79, 19.5]])
+    summed = equations.subsample(image, np.array([0.01]), np.array([-0.5]))[0, :, :, 0]
+    np.testing.assert_allclose(summed, np.tanh(0.04 * mean - 0.5))
+
+
+def test_figure_2_backward():
+    image = np.array(FIGURE_2)[None, :, :, None]
+    deltas = np.array([[1.0, 2.0], [3.0, 4.0]])[None, :, :, None]
+    spread = [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
+    by_max = [[0, 1, 2, 0], [0, 0, 0, 0], [0, 0, 4, 0], [3, 0, 0, 0]]
+    np.testing.assert_array_equal(equations.upsample(deltas, image.shape)[0, :, :, 0], spread)
+    np.testing.assert_array_equal(equations.max_pool_backward(deltas, image)[0, :, :, 0], by_max)
+    np.testing.assert_array_equal(
+        equations.average_pool_backward(deltas, image)[0, :, :, 0], np.array(spread) / 4
+    )
+
+
+def test_odd_maps_lose_their_last_row_and_column():
+    image = np.arange(15.0).reshape(1, 3, 5, 1)
+    np.testing.assert_array_equal(equations.max_pool(image)[0, :, :, 0], [[6, 8]])
+    deltas = np.array([[[[1.0], [2.0]]]])
+    expected = [[1, 1, 2, 2, 0], [1, 1, 2, 2, 0], [0, 0, 0, 0, 0]]
+    np.testing.assert_array_equal(equations.upsample(deltas, image.shape)[0, :, :, 0], expected)
+
+
+def test_softmax_of_large_values():
+    found = equations.softmax(np.array([[1e4, 1e4, 0.0], [-1e4, 0.0, -1e4]]))
+    np.testing.assert_allclose(found, [[0.5, 0.5, 0], [0, 1, 0]])
+    assert np.isfinite(equations.loss(found, np.eye(3)[[2, 0]], "softmax"))
+
+
+def test_losses():
+    outputs, targets = np.array([[0.5, 0.25], [0.25, 1.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
+    half_squares = (0.25 + 0.0625 + 0.0625) / 2
+    assert equations.loss(outputs, targets, "tanh") == pytest.approx(half_squares / 2)
+    assert equations.loss(outputs, targets, "softmax") == pytest.approx(np.log(2) / 2)
+
+
+# ---------------------------------------------------------------- against Keras
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_convolve_equals_keras(keras, random, activation):
+    images, kernel = random.normal(size=(2, 9, 12, 3)), random.normal(size=(3, 3, 3, 4))
+    bias = random.normal(size=4)
+    layer = keras.layers.Conv2D(4, 3, activation=activation)
+    layer.build(images.shape)
+    layer.set_weights([kernel, bias])
+    expected = keras.ops.convert_to_numpy(layer(images))
+    np.testing.assert_allclose(
+        equations.convolve(images, kernel, bias, activation), expected, rtol=1e-5, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 6, 3), (2, 7, 9, 3)])
+def test_pooling_equals_keras(keras, random, shape):
+    images = random.normal(size=shape)
+    for pool, layer in (
+        (equations.max_pool, keras.layers.MaxPooling2D(2)),
+        (equations.average_pool, keras.layers.AveragePooling2D(2)),
+    ):
+        expected = keras.ops.convert_to_numpy(layer(images))
+        np.testing.assert_allclose(pool(images), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "softmax"])
+def test_dense_equals_keras(keras, random, activation):
+    maps, weight, bias = (random.normal(size=size) for size in ((2, 3, 4, 5), (60, 7), (7,)))
+    layer = keras.layers.Dense(7, activation=activation)
+    layer.build((2, 60))
+    layer.set_weights([weight, bias])
+    expected = keras.ops.convert_to_numpy(layer(keras.layers.Flatten()(maps)))
+    np.testing.assert_allclose(
+        equations.dense(maps, weight, bias, activation), expected, rtol=1e-5, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_network_of_the_stated_settings_equals_keras(keras, random, pooling):
+    network = Network(
+        (12, 15, 3), 4, filters=(5, 6), activation="relu", pooling=pooling, output="softmax"
+    )
+    pool = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}[pooling]
+    model = keras.Sequential(
+        [
+            keras.Input((12, 15, 3)),
+            keras.layers.Conv2D(5, 3, activation="relu"),
+            keras.layers.Conv2D(6, 3, activation="relu"),
+            pool(2),
+            keras.layers.Flatten(),
+            keras.layers.Dense(16, activation="relu"),
+            keras.layers.Dense(4, activation="softmax"),
+        ]
+    )
+    model.set_weights(list(network.weights.values()))
+    images = random.uniform(size=(3, 12, 15, 3))
+    expected = keras.ops.convert_to_numpy(model(images))
+    np.testing.assert_allclose(network.forward(images), expected, rtol=1e-5, atol=1e-5)
+
+
+# ---------------------------------------------------------------- gradients
+
+
+def case(activation, pooling, output):
+    """Network with two convolutions and odd maps before pooling, all weights away from zero."""
+    settings = {"activation": activation, "pooling": pooling, "output": output}
+    network = Network((9, 8, 2), 3, filters=(2, 3), hidden=5, **settings)
+    random = np.random.default_rng(7)
+    for weight in network.weights.values():
+        weight += random.normal(0, 0.2, weight.shape)
+    return network, random.normal(size=(4, 9, 8, 2)), np.eye(3)[[0, 1, 2, 1]]
+
+
+def central_difference(function, array, step=1e-6):
+    found = np.empty_like(array)
+    for place in np.ndindex(array.shape):
+        kept = array[place]
+        array[place] = kept + step
+        above = function()
+        array[place] = kept - step
+        found[place] = (above - function()) / (2 * step)
+        array[place] = kept
+    return found
+
+
+def distance(found, expected):
+    assert found.shape == expected.shape
+    assert np.linalg.norm(expected) > 1e-4  # a gradient of zeros would prove nothing
+    return np.linalg.norm(found - expected) / np.linalg.norm(expected)
+
+
+@combinations
+def test_gradients_equal_finite_differences(activation, pooling, output):
+    network, images, targets = case(activation, pooling, output)
+    loss, found = network.gradients(images, targets)
+    assert loss == equations.loss(network.forward(images), targets, output)
+    assert set(found) == {*network.weights, "images"}
+    assert ("pool_weight" in found) == (pooling == "sum")
+    for name, array in {**network.weights, "images": images}.items():
+        expected = central_difference(
+            lambda: equations.loss(network.forward(images), targets, output), array
+        )
+        assert distance(found[name], expected) < 1e-6, name
+
+
+@combinations
+def test_gradients_equal_autodiff(tf, activation, pooling, output):
+    network, images, targets = case(activation, pooling, output)
+    loss, found = network.gradients(images, targets)
+    act = {"tanh": tf.tanh, "relu": tf.nn.relu}[activation]
+    w = {name: tf.Variable(value) for name, value in network.weights.items()}
+    w["images"] = tf.Variable(images)
+    with tf.GradientTape() as tape:
+        maps = w["images"]
+        for i in (1, 2):
+            maps = tf.nn.conv2d(maps, w[f"kernel_{i}"], 1, "VALID") + w[f"kernel_bias_{i}"]
+            maps = act(maps)
+        pool = tf.nn.max_pool2d if pooling == "max" else tf.nn.avg_pool2d
+        maps = pool(maps, 2, 2, "VALID")
+        if pooling == "sum":
+            maps = act(4 * w["pool_weight"] * maps + w["pool_bias"])
+        hidden = tf.reshape(maps, (len(images), -1)) @ w["hidden_weight"] + w["hidden_bias"]
+        sums = act(hidden) @ w["output_weight"] + w["output_bias"]
+        if output == "softmax":
+            each = tf.nn.softmax_cross_entropy_with_logits(targets, sums)
+        else:
+            each = tf.reduce_sum((tf.tanh(sums) - targets) ** 2, axis=1) / 2
+        expected_loss = tf.reduce_mean(each)
+    expected = tape.gradient(expected_loss, w)
+    assert loss == pytest.approx(float(expected_loss), rel=1e-12)
+    for name in found:
+        assert distance(found[name], expected[name].numpy()) < 1e-10, name
+
+
+def test_max_pool_sends_a_tie_where_tensorflow_does(tf, random):
+    inputs = tf.Variable(random.integers(0, 2, size=(2, 6, 5, 3)).astype(float))
+    with tf.GradientTape() as tape:
+        pooled = tf.nn.max_pool2d(inputs, 2, 2, "VALID")
+    deltas = random.normal(size=pooled.shape)
+    expected = tape.gradient(pooled, inputs, output_gradients=tf.constant(deltas)).numpy()
+    np.testing.assert_array_equal(equations.max_pool_backward(deltas, inputs.numpy()), expected)
+
+
+# ---------------------------------------------------------------- learning
+
+
+def strokes(number, seed):
+    """Noisy 12×12 pictures of four strokes at random places: ―, |, + and ×."""
+    random = np.random.default_rng(seed)
+    line, rise = np.zeros((7, 7)), np.eye(7)
+    line[3] = 1
+    shapes = np.stack([line, line.T, np.maximum(line, line.T), np.maximum(rise, rise[::-1])])
+    labels = random.integers(0, 4, number)
+    images = random.normal(0, 0.2, size=(number, 12, 12, 1))
+    for image, label in zip(images, labels, strict=True):
+        row, column = random.integers(0, 6, 2)
+        image[row : row + 7, column : column + 7, 0] += shapes[label]
+    return images, labels
+
+
+@pytest.mark.parametrize(
+    ("activation", "pooling", "output"),
+    [("tanh", "sum", "tanh"), ("relu", "max", "softmax"), ("relu", "average", "softmax")],
+)
+def test_a_small_network_learns(activation, pooling, output):
+    images, labels = strokes(600, seed=1)
+    unseen, truth = strokes(400, seed=2)
+    settings = {"activation": activation, "pooling": pooling, "output": output}
+    network = Network((12, 12, 1), 4, **settings)
+    random = np.random.default_rng(3)
+    losses = []
+    for _ in range(30):
+        for batch in random.permutation(len(images)).reshape(-1, 20):
+            losses.append(network.train_step(images[batch], np.eye(4)[labels[batch]], rate=0.2))
+    assert np.mean(losses[-20:]) < np.mean(losses[:20]) / 3
+    assert np.mean(network.forward(unseen).argmax(axis=1) == truth) > 0.9
+
+
+def test_train_step_goes_down_by_rate_times_gradient():
+    network, images, targets = case("tanh", "sum", "tanh")
+    before = {name: weight.copy() for name, weight in network.weights.items()}
+    loss, found = network.gradients(images, targets)
+    assert network.train_step(images, targets, rate=0.01) == loss
+    for name, weight in network.weights.items():
+        np.testing.assert_allclose(weight, before[name] - 0.01 * found[name])
+    assert equations.loss(network.forward(images), targets) < loss
+
+
+def test_bytes_and_floats_are_the_same_images():
+    images, targets = strokes(3, seed=4)[0], np.eye(4)[:3]
+    images = (images * 50 + 100).astype(np.uint8)
+    for pooling in ("sum", "max", "average"):
+        network = Network((12, 12, 1), 4, pooling=pooling)
+        loss, found = network.gradients(images, targets)
+        expected_loss, expected = network.gradients(images.astype(float), targets)
+        assert loss == expected_loss
+        for name in found:
+            np.testing.assert_array_equal(found[name], expected[name])
+
+
+def test_a_subsample_layer_begins_as_the_average():
+    summed, average = Network((8, 8, 1), 2), Network((8, 8, 1), 2, pooling="average")
+    image = np.random.default_rng(5).uniform(size=(1, 8, 8, 1))
+    pooled, expected = summed.layers(image)[-3], average.layers(image)[-3]
+    np.testing.assert_allclose(pooled, np.tanh(expected))
+
+
+def test_a_seed_is_a_network():
+    first, again, other = (Network((8, 8, 1), 2, seed=seed).weights for seed in (1, 1, 2))
+    for name in first:
+        np.testing.assert_array_equal(first[name], again[name])
+    assert not np.array_equal(first["kernel_1"], other["kernel_1"])
+    reach = np.sqrt(6 / (9 * (1 + 8)))  # Glorot and Bengio: inputs and outputs of a neuron
+    assert 0.9 * reach < np.abs(first["kernel_1"]).max() <= reach
+
+
+# ---------------------------------------------------------------- what is refused, what is shown
+
+
+@pytest.mark.parametrize(
+    "setting", [{"activation": "softmax"}, {"pooling": "mean"}, {"output": "relu"}]
+)
+def test_unknown_settings_are_refused(setting):
+    with pytest.raises(ValueError, match="is none of"):
+        Network((8, 8, 1), 2, **setting)
+
+
+def test_labels_instead_of_targets_are_refused():
+    network = Network((8, 8, 1), 2)
+    with pytest.raises(ValueError, match="one column a class"):
+        network.gradients(np.zeros((2, 8, 8, 1)), np.array([0, 1]))
+
+
+def test_differences_are_formulas_that_can_be_drawn():
+    from matplotlib.mathtext import MathTextParser
+
+    seen = " ".join(row.equation for row in equations.DIFFERENCES)
+    assert {"6", "7", "8", "9", "10", "11", "12", "13"} <= set(
+        seen.replace(",", " ").replace(";", " ").split()
+    )
+    parser = MathTextParser("path")
+    for row in equations.DIFFERENCES:
+        equation, printed, done, why = row
+        assert printed != done, equation
+        assert why.endswith("."), equation
+        for formula in (printed, done):
+            assert formula.count("{") == formula.count("}"), formula
+            plain = (
+                formula.replace(r"\Bigl", "").replace(r"\Bigr", "").replace(r"\text", r"\mathrm")
+            )
+            parser.parse(f"${plain}$")

@@ -1,0 +1,164 @@
+"""What the paper prints, as data."""
+
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from bloodlib import paper
+
+BLOCKS = list(dict.fromkeys((cell.table, cell.task, cell.method) for cell in paper.CELLS))
+
+
+def printed(table, task, method, class_):
+    """Precision, recall and F1 of a row, as they stand on the page."""
+    row = paper.cells(table=table, task=task, method=method, class_=class_)
+    return " ".join(cell.printed for cell in row)
+
+
+def test_all_cells_are_there_once():
+    keys = [(c.table, c.task, c.method, c.class_, c.measure) for c in paper.CELLS]
+    assert len(keys) == len(set(keys)) == 120
+    assert Counter((c.table, c.task) for c in paper.CELLS) == {
+        (1, "four"): 45,
+        (1, "two"): 27,
+        (2, "four"): 30,
+        (2, "two"): 18,
+    }
+    expected = [
+        *((1, task, method) for task in ("four", "two") for method in ("NB", "SVM", "DCLNN")),
+        *((2, task, m) for task in ("four", "two") for m in ("AveragePooling", "MaxPooling")),
+    ]
+    assert expected == BLOCKS
+
+
+@pytest.mark.parametrize(
+    ("row", "numbers"),
+    [
+        ((1, "four", "NB", "MONOCYTE"), "0.39 0.41 0.40"),
+        ((1, "four", "SVM", "LYMPHOCYTE"), "0.17 0.11 0.13"),
+        ((1, "four", "DCLNN", "NEUTROPHIL"), "0.6 0.94 0.74"),
+        ((1, "four", "DCLNN", "LYMPHOCYTE"), "1 1 1"),
+        ((1, "four", "DCLNN", "Average"), "0.88 0.83 0.83"),
+        ((1, "two", "NB", "Polynuclear"), "0.56 0.61 0.58"),
+        ((1, "two", "DCLNN", "Mononuclear"), "0.98 0.88 0.92"),
+        ((2, "four", "AveragePooling", "MONOCYTE"), "0.94 0.8 0.86"),
+        ((2, "four", "MaxPooling", "NEUTROPHIL"), "0.60 0.94 0.74"),
+        ((2, "two", "AveragePooling", "Average"), "0.94 0.93 0.93"),
+    ],
+)
+def test_rows_as_printed(row, numbers):
+    assert printed(*row) == numbers
+
+
+def test_max_pooling_is_dclnn_printed_again():
+    for task in ("four", "two"):
+        dclnn, pooled = (paper.cells(task=task, method=m) for m in ("DCLNN", "MaxPooling"))
+        assert [c.value for c in dclnn] == [c.value for c in pooled]
+
+
+def test_what_a_printed_number_can_stand_for():
+    short = paper.cells(table=1, method="DCLNN", class_="NEUTROPHIL", measure="precision")[0]
+    assert (short.printed, short.value) == ("0.6", 0.6)
+    assert short.interval == (0.595, 0.605)
+    assert short.truncated == (0.6, 0.61)
+    one = paper.cells(table=1, method="DCLNN", class_="LYMPHOCYTE", measure="recall")[0]
+    assert one.interval == (0.995, 1.0)
+    assert one.truncated == (1.0, 1.0)
+    for cell in paper.CELLS:
+        for low, high in (cell.interval, cell.truncated):
+            assert 0 <= low <= cell.value <= high <= 1
+
+
+@pytest.mark.parametrize("reading", ["interval", "truncated"])
+def test_every_average_is_the_mean_of_its_class_rows(reading):
+    misfits = []
+    for table, task, method in BLOCKS:
+        for measure in paper.MEASURES:
+            *rows, average = paper.cells(table=table, task=task, method=method, measure=measure)
+            assert average.class_ == "Average"
+            ends = zip(*(getattr(cell, reading) for cell in rows), strict=True)
+            low, high = (sum(end) / len(rows) for end in ends)
+            allowed = getattr(average, reading)
+            if high < allowed[0] - 1e-9 or low > allowed[1] + 1e-9:
+                misfits.append((table, task, method, measure))
+    assert misfits == []
+
+
+def test_every_f1_of_a_class_is_possible_and_two_averages_are_means():
+    misfits = []
+    for table, task, method in BLOCKS:
+        rows = paper.cells(table=table, task=task, method=method)
+        for precision, recall, f1 in zip(rows[::3], rows[1::3], rows[2::3], strict=True):
+            ends = zip(precision.interval, recall.interval, strict=True)
+            low, high = (2 * p * r / (p + r) for p, r in ends)
+            if high < f1.interval[0] or low > f1.interval[1]:
+                misfits.append((task, method, f1.class_))
+    assert misfits == [("four", "DCLNN", "Average"), ("four", "MaxPooling", "Average")]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"methd": "NB"},
+        {"value": 0.3},
+        {"method": "Naive Bayes"},
+        {"class_": "BASOPHIL"},
+        {"table": 3},
+    ],
+)
+def test_an_unknown_selection_is_refused(where):
+    (name,) = where
+    with pytest.raises(
+        ValueError, match=rf"^(a cell has no attribute '{name}'|no cell has {name}=)"
+    ):
+        paper.cells(**where)
+
+
+def test_a_selection_that_is_never_printed_together_is_empty():
+    assert paper.cells(table=2, method="NB") == ()
+    assert paper.cells() == paper.CELLS
+
+
+def test_claims():
+    ids = [claim.id for claim in paper.CLAIMS]
+    assert len(ids) == len(set(ids)) >= 20
+    places = {claim.place.split(",")[0].split(".")[0] for claim in paper.CLAIMS}
+    assert places == {"abstract", *(f"section {n}" for n in (1, 3, 4, 5, 6, 7))}
+    for claim in paper.CLAIMS:
+        assert claim.id == claim.id.lower()
+        assert " " not in claim.id
+        assert claim.text
+        assert not claim.text.startswith(">")
+        assert claim.about.endswith(".")
+    by_id = {claim.id: claim for claim in paper.CLAIMS}
+    assert "94 percent accuracy for the 2 labels" in by_id["accuracy-two-94"].text
+    assert by_id["recall-almost-triple"].place == "section 6.2, Table 1, Figure 5"
+    assert by_id["settings-complete"].about.endswith("The print alone decides.")
+
+
+def test_settings():
+    stated = {setting.name: setting for setting in paper.STATED}
+    assert len(stated) == len(paper.STATED)
+    assert [name for name, setting in stated.items() if not setting.value] == [
+        "Hidden layer: number of nodes"
+    ]
+    assert stated["Pool size"] == paper.Setting("Pool size", "2x2", "section 4.2, item 2")
+    assert stated["Epochs"].value == "25"
+    ours = {setting.name: setting.ours for setting in paper.UNSTATED}
+    assert len(ours) == len(paper.UNSTATED)
+    assert ours["Hidden layer: number of nodes"] == "128"
+    assert all(setting.ours and setting.why.endswith(".") for setting in paper.UNSTATED)
+
+
+def test_setup_and_figures():
+    assert dict(paper.SETUP)["Graphic Card"] == "Nvidia GeForce GTX 1060 3GB"
+    assert list(paper.FIGURES) == list(range(1, 9))
+    assert paper.FIGURES[5].startswith("Average Recall comparison among Naive Bayes")
+
+
+def test_import_needs_nothing_but_the_standard_library():
+    heavy = "{'numpy', 'pandas', 'sklearn', 'keras', 'tensorflow'} & set(sys.modules)"
+    command = f"import sys, bloodlib.paper; sys.exit(str({heavy}) if {heavy} else 0)"
+    subprocess.run([sys.executable, "-c", command], check=True)
