@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
         images.DatasetError,
         records.RecordError,
         study.RunError,
-        FileNotFoundError,
+        OSError,
         ImportError,
         ValueError,
     ) as error:
@@ -117,7 +117,10 @@ def _study(options):
         for path in tqdm(found, desc="records", unit=" records", disable=None):
             record = records.read(path)
             records.check(record)
-            expected = study.identify(record.config)
+            try:
+                expected = study.identify(record.config)
+            except ValueError as error:
+                raise records.RecordError(f"{path}: {error}") from error
             if record.id != expected:
                 raise records.RecordError(f"{path}: its settings belong to the id {expected}")
         print(f"{len(found)} records verified in {records.folder()}")

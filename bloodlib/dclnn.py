@@ -17,6 +17,8 @@ import importlib.util
 import os
 import sys
 import time
+import warnings
+import zipfile
 from pathlib import Path
 from typing import Literal
 
@@ -265,13 +267,14 @@ def dclnn(
                     split: model.predict(data.pixels[split], batch_size=256, verbose=0)
                     for split in ("TEST", "TEST_SIMPLE")
                 }
-            loss = fit.history["loss"][0]
-            if not np.isfinite(loss):
-                raise DivergedError(f"the loss became {loss} in epoch {epoch + 1}")
             truth = data.labels[task]["TEST"]
             likelihood = tests["TEST"][np.arange(len(truth)), truth]
+            loss = fit.history["loss"][0]
+            val_loss = -np.log(np.maximum(likelihood, 1e-7)).mean()
+            if not np.isfinite([loss, val_loss]).all():  # the last step may be the one that fails
+                raise DivergedError(f"the loss became {loss + val_loss} in epoch {epoch + 1}")
             state["loss"].append(loss)
-            state["val_loss"].append(-np.log(np.maximum(likelihood, 1e-7)).mean())
+            state["val_loss"].append(val_loss)
             state["seconds"].append(time.monotonic() - clock)
             state["labels"].append(tests["TEST"].argmax(axis=1).astype(np.uint8))
             state["confusion"].append(np.asarray(fit.history["confusion"][0], dtype=np.int32))
@@ -363,18 +366,30 @@ def _save(model, checkpoint, state):
 
 
 def _restore(model, checkpoint):
+    names = (*HISTORY, "labels", "confusion")
     if not checkpoint.exists():
-        return {name: [] for name in (*HISTORY, "labels", "confusion")}
-    with np.load(checkpoint) as arrays:
-        model.set_weights([arrays[f"weight_{i}"] for i in range(len(model.get_weights()))])
-        for i, variable in enumerate(model.optimizer.variables):
-            variable.assign(arrays[f"optimizer_{i}"])
-        state = {name: list(arrays[name]) for name in (*HISTORY, "labels", "confusion")}
-        return state | {name: arrays[name] for name in ("TEST", "TEST_SIMPLE")}
+        return {name: [] for name in names}
+    variables = model.optimizer.variables
+    try:  # read all of it before any of it is used
+        with np.load(checkpoint) as arrays:
+            weights = [arrays[f"weight_{i}"] for i in range(len(model.get_weights()))]
+            slots = [arrays[f"optimizer_{i}"] for i in range(len(variables))]
+            state = {name: list(arrays[name]) for name in names}
+            state |= {name: arrays[name] for name in ("TEST", "TEST_SIMPLE")}
+    except (zipfile.BadZipFile, EOFError, KeyError, ValueError) as error:
+        warnings.warn(
+            f"{checkpoint} is damaged ({error}): training starts anew and replaces it",
+            stacklevel=3,
+        )
+        return {name: [] for name in names}
+    model.set_weights(weights)
+    for variable, value in zip(variables, slots, strict=True):
+        variable.assign(value)
+    return state
 
 
 def _progress(title, images, done, epochs):
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
 
     return tqdm(
         total=images * epochs,

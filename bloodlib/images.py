@@ -225,9 +225,9 @@ def verify(
     folder = find() if folder is None else Path(folder)
     found = _scan(folder)
     mark = paths.cache_folder() / "verified" / _fingerprint(folder, found)
-    if thorough:
-        mark.unlink(missing_ok=True)
-    if not mark.exists():
+    if thorough or not mark.exists():
+        with contextlib.suppress(OSError):
+            mark.unlink(missing_ok=True)
         _refuse(folder, _differences(found))
         _refuse(folder, _alterations(folder, progress))
         with contextlib.suppress(OSError):  # a cache that can't be written costs time, no more
@@ -338,8 +338,9 @@ def _sha(content: bytes, kind: str = "blob") -> str:
 
 
 def _fingerprint(folder: Path, found: Mapping[str, tuple[int, int]]) -> str:
-    state = [str(folder.resolve()), sorted(SOURCE.hashes.items()), sorted(found.items())]
-    return hashlib.sha256(repr(state).encode(errors="surrogateescape")).hexdigest()
+    lines = [f"{path}\0{size} {time}\n" for path, (size, time) in sorted(found.items())]
+    lines += [str(folder.resolve()), *SOURCE.hashes.values()]
+    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
 def _refuse(folder: Path, problems: list[str]) -> None:
@@ -426,6 +427,22 @@ def load(
     return Images(pixels, target, inside)
 
 
+def picture(split: str, name: str) -> np.ndarray:
+    """One image as published: uint8 of shape (240, 320, 3), RGB.
+
+    Raises
+    ------
+    ValueError
+        If the split has no image of this name (see ``names``).
+    DatasetNotFoundError, DatasetError
+        If there are no images, or this file is not the one that was published.
+    """
+    if name not in names(split):
+        raise ValueError(f"{split} has no image {name!r}; see bloodlib.images.names")
+    path = f"images/{split}/{name}"
+    return np.array(_open(find() / path, _published(path), SOURCE.image_size))
+
+
 def photograph(number: int) -> np.ndarray:
     """One of the photographs that the images were made from: uint8 of shape (480, 640, 3), RGB.
 
@@ -507,7 +524,8 @@ def _identical() -> dict[str, int]:
         found[f"within {split}"] = sum(times[sha] > 1 for sha in own)
         for other in SPLITS:
             if other != split:
-                found[f"of {split} in {other}"] = sum(sha in set(shas[other]) for sha in set(own))
+                theirs = set(shas[other])
+                found[f"of {split} in {other}"] = sum(sha in theirs for sha in own)
     return found
 
 
@@ -566,7 +584,7 @@ def _mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
     try:
         pixels = np.load(path, mmap_mode="r", allow_pickle=False)
         whole = pixels.offset + pixels.nbytes == path.stat().st_size
-    except (FileNotFoundError, ValueError, EOFError, AttributeError):
+    except (OSError, ValueError, EOFError, AttributeError):
         return None
     return pixels if whole and pixels.shape == shape and pixels.dtype == np.uint8 else None
 

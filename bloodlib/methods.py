@@ -170,8 +170,9 @@ def _convert(what, value, wanted):
     elif wanted is type(None):
         if value is None:
             return None
-    elif wanted is float and type(value) in (int, float) and np.isfinite(value):
-        return float(value)
+    elif wanted is float:
+        if type(value) in (int, float) and np.isfinite(value):
+            return float(value)
     elif type(value) is wanted:
         return value
     raise ValueError(f"{what} is {value!r}, which is not of type {wanted}")

@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import subprocess
+import zipfile
 from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
@@ -60,7 +61,7 @@ class Record:
     def __getattr__(self, name):
         """Entries of the JSON file as attributes: ``record.config``, ``record.status``."""
         try:
-            return self.content[name]
+            return self.__dict__["content"][name]
         except KeyError:
             raise AttributeError(f"a record has no {name!r}") from None
 
@@ -84,8 +85,11 @@ class Record:
             raise RecordError(
                 f"{path} is not the file that {self.path.name} was written with. {REMEDY}"
             )
-        with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
+        try:
+            with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
+                return {name: stored[name] for name in stored.files}
+        except (ValueError, TypeError, zipfile.BadZipFile) as error:
+            raise RecordError(f"{path} holds no plain arrays: {error}. {REMEDY}") from error
 
     @property
     def epochs(self) -> int:
@@ -169,15 +173,17 @@ def write(where: Path, content: dict, arrays: dict[str, np.ndarray] | None) -> R
         raw = buffer.getvalue()
         digest = hashlib.sha256(raw).hexdigest()
         content["arrays"] = {"file": f"{content['id']}.{digest[:8]}.npz", "sha256": digest}
-        _replace(where / content["arrays"]["file"], raw)
+        beside = where / content["arrays"]["file"]
+        was_there = beside.exists()  # then an earlier record may need it
+        replace(beside, raw)
     record = Record(path, content)
     try:
         check(record)
     except RecordError:
-        if arrays is not None:
-            (where / content["arrays"]["file"]).unlink()
+        if arrays is not None and not was_there:
+            beside.unlink()
         raise
-    _replace(path, (json.dumps(content, indent=1) + "\n").encode())
+    replace(path, (json.dumps(content, indent=1) + "\n").encode())
     for old in where.glob(f"{content['id']}.*.npz"):
         if not content["arrays"] or old.name != content["arrays"]["file"]:
             old.unlink()
@@ -241,14 +247,16 @@ def check(record: Record) -> None:
     require(arrays["labels"].ndim == 2 and len(arrays["labels"]), "labels is not [epochs, n]")
     for suffix in ("", "_simple"):
         truth, labels = arrays[f"truth{suffix}"], arrays[f"labels{suffix}"]
+        require(truth.ndim == 1 and len(truth), f"truth{suffix} is not [n]")
+        rows = () if suffix else (len(labels),)
         require(
-            labels.shape[-1:] == truth.shape, f"labels{suffix} and truth{suffix} differ in length"
+            labels.shape == (*rows, len(truth)), f"labels{suffix} and truth{suffix} differ in shape"
         )
         require(max(labels.max(), truth.max()) < classes, f"labels{suffix} has an unknown class")
         chances = arrays[f"probabilities{suffix}"].astype(float)
         require(chances.shape == (len(truth), classes), f"probabilities{suffix} has a wrong shape")
         require(
-            np.isfinite(chances).all() and np.allclose(chances.sum(axis=1), 1, atol=5e-3),
+            (chances >= 0).all() and np.allclose(chances.sum(axis=1), 1, atol=5e-3),
             f"probabilities{suffix} do not sum to 1",
         )
     for name, values in record.history.items():
@@ -326,7 +334,8 @@ def _validate(path, content):
         raise RecordError(f"{path}: {place}: {error.message[:200]}. {REMEDY}")
 
 
-def _replace(path, raw):
+def replace(path: Path, raw: bytes) -> None:
+    """Write a file in one step: it has the old content or the new, whatever happens."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with unfinished.open("wb") as file:

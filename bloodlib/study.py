@@ -116,12 +116,15 @@ def run(config: dict, profile: str = "recorded") -> records.Record:
         If the run has no solution, or failed.
     """
     config = with_profile(config, profile)
-    if profile == "recorded" and recorded(config) is None:
+    if profile != "recorded":
+        return compute(config)
+    record = recorded(config)
+    if record is None:
         raise records.MissingRecordError(
             f"there is no record {identify(config)} of {describe(config)}. "
             f"`bloodlib study --only {identify(config)}` computes it."
         )
-    return compute(config)
+    return _complete(record, config)
 
 
 def recorded(config: dict) -> records.Record | None:
@@ -154,9 +157,7 @@ def compute(config: dict) -> records.Record:
         record = recorded(config)
         if record is None or record.status == "failed":
             record = _compute(config, name)
-    if record.status != "complete":
-        raise RunError(f"{describe(config)}: {record.status}: {record.reason}")
-    return record
+    return _complete(record, config)
 
 
 def select(**where) -> list[records.Record]:
@@ -209,6 +210,12 @@ def load(source: str, images_per_class: int | None) -> methods.Data:
         _data_hash({"images": source, "images_per_class": images_per_class}),
     )
     return data.head(n) if source == "published" and n else data
+
+
+def _complete(record, config):
+    if record.status != "complete":
+        raise RunError(f"{describe(config)}: {record.status}: {record.reason}")
+    return record
 
 
 def _compute(config, name):

@@ -27,12 +27,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from bloodlib.images import CLASSES, SPLITS, Images
+from bloodlib.images import CLASSES, NUCLEI, SPLITS, TASKS, Images
 
 VERSION = 1  # raise it whenever the drawing changes: it is part of `data_hash`
 COUNTS = {"TRAIN": 400, "TEST": 160, "TEST_SIMPLE": 40}
 STAMP = "drawn, not photographed"
-_LABELS = {"four": (0, 1, 2, 3), "two": (1, 1, 0, 0)}  # of each of CLASSES, as in TASKS
 
 _FINER = 3  # drawn this many times finer than asked for, then reduced
 _REACH = 1.3  # half the side of the square a white cell is drawn in, in radii of the cell
@@ -53,26 +52,27 @@ class _Features(NamedTuple):
     span: tuple[float, float]  # angle of the arc on which they lie
     out: float  # radius of that arc
     link: float  # width of the strands between them
+    stain: tuple[float, float]  # of the nucleus, from 0, light violet, to 1, dark blue
     cytoplasm: tuple[int, int, int]
     granules: tuple[int, float, tuple[int, int, int, int]]  # how many, radius, colour
 
 
 _FEATURES = {
     "NEUTROPHIL": _Features(
-        (0.19, 0.25), 0.02, (3, 5), (0.27, 0.33), (3.4, 4.6), 0.47, 0.12,
-        (222, 190, 212), (130, 0.025, (186, 120, 178, 120)),
+        (0.20, 0.25), 0.02, (3, 5), (0.27, 0.33), (3.4, 4.6), 0.47, 0.12,
+        (0.1, 0.7), (230, 178, 208), (130, 0.025, (186, 120, 178, 120)),
     ),
     "EOSINOPHIL": _Features(
-        (0.19, 0.25), 0.02, (2, 2), (0.34, 0.40), (1.9, 2.8), 0.46, 0.14,
-        (224, 166, 164), (150, 0.065, (208, 102, 84, 180)),
+        (0.20, 0.25), 0.02, (2, 2), (0.34, 0.40), (1.9, 2.8), 0.46, 0.14,
+        (0.1, 0.7), (224, 166, 164), (150, 0.065, (208, 102, 84, 180)),
     ),
     "MONOCYTE": _Features(
-        (0.23, 0.30), 0.05, (9, 9), (0.32, 0.40), (2.2, 3.8), 0.36, 0.3,
-        (158, 164, 198), (10, 0.08, (206, 206, 222, 130)),
+        (0.25, 0.30), 0.05, (9, 9), (0.32, 0.40), (2.2, 3.8), 0.36, 0.3,
+        (0.0, 0.6), (158, 164, 198), (10, 0.08, (206, 206, 222, 130)),
     ),
     "LYMPHOCYTE": _Features(
-        (0.14, 0.20), 0.03, (1, 1), (0.80, 0.88), (0.0, 0.0), 0.05, 0.0,
-        (122, 144, 212), (0, 0.0, (0, 0, 0, 0)),
+        (0.14, 0.18), 0.03, (1, 1), (0.78, 0.86), (0.0, 0.0), 0.05, 0.0,
+        (0.5, 1.0), (112, 138, 214), (0, 0.0, (0, 0, 0, 0)),
     ),
 }  # fmt: skip
 
@@ -101,15 +101,10 @@ def _polygon(pen, points, fill):
     pen.polygon(points.ravel().tolist(), fill=fill)
 
 
-def _disc(pen, centre, radius, fill):
-    x, y = centre
-    pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
-
-
 def _red_cells(rng, pen, extent, unit):
     """Draw red cells with paler centres, alone or in rows; some are cut by the edge."""
     usual = rng.uniform(0.10, 0.125)
-    many = int(rng.uniform(0.25, 0.75) * extent.prod() / (np.pi * usual**2)) + 1
+    many = int(rng.uniform(0.2, 0.6) * extent.prod() / (np.pi * usual**2)) + 1
     centres = rng.uniform(-usual / 2, extent + usual / 2, (many, 2))
     steps = _polar(rng.uniform(0, 2 * np.pi, many), 1.4 * usual)
     in_row = rng.random(many) < rng.uniform(0, 0.6)
@@ -139,8 +134,8 @@ def _white_cell(label, rng, radius):
     shades = rng.integers(-22, 23, many)
     places = middle + _polar(angles, radius * distances)
     for place, shade in zip(places.tolist(), shades.tolist(), strict=True):
-        tint = tuple(min(255, value + shade) for value in colour[:3])
-        _disc(pen, place, radius * size, (*tint, colour[3]))
+        tint = (*(value + shade for value in colour[:3]), colour[3])
+        pen.circle(place, radius * size, fill=tint)
 
     count = rng.integers(look.lobes[0], look.lobes[1] + 1)
     span = rng.uniform(*look.span)
@@ -148,8 +143,8 @@ def _white_cell(label, rng, radius):
     out = look.out * rng.uniform(0.9, 1.1, count if count < 6 else 1)
     lobes = middle + _polar(angles, radius * out)
     lobe = radius * rng.uniform(*look.lobe)
-    stain = rng.uniform(0, 1)  # from light violet to dark blue
-    colour = (1 - stain) * np.array([138, 88, 196]) + stain * np.array([66, 46, 124])
+    stain = rng.uniform(*look.stain)
+    colour = (1 - stain) * np.array([138, 88, 196]) + stain * np.array([58, 46, 128])
     nucleus, mask = _texture(rng, colour, side, 18, 13), Image.new("L", (side, side))
     shade, pen = ImageDraw.Draw(nucleus, "RGBA"), ImageDraw.Draw(mask)
     pen.line(lobes.ravel().tolist(), fill=255, width=round(radius * look.link), joint="curve")
@@ -189,7 +184,7 @@ def draw(
     height, width = size
     unit = _FINER * min(size)  # one length in pixels of the fine drawing
     extent = np.array([width, height]) / min(size)
-    ground = rng.normal((226, 221, 216), 4).astype(int).tolist()
+    ground = rng.normal((226, 221, 216), 3).astype(int).tolist()
     fine = Image.new("RGB", (_FINER * width, _FINER * height), tuple(ground))
     pen = ImageDraw.Draw(fine, "RGBA")
     _red_cells(rng, pen, extent, unit)
@@ -197,13 +192,13 @@ def draw(
         _polygon(pen, unit * _outline(rng, place, rng.uniform(0.012, 0.03)), (126, 92, 170, 150))
 
     radius = rng.uniform(*_FEATURES[label].radius)
-    centre = rng.uniform(0.95 * radius, extent - 0.95 * radius)
+    centre = rng.uniform(1.1 * radius, extent - 1.1 * radius)
     cell, body = _white_cell(label, rng, unit * radius)
     fine.paste(cell, tuple((unit * centre - cell.width / 2).round().astype(int)), body)
 
     small = fine.resize((width, height), Image.Resampling.BOX)
     small = small.filter(ImageFilter.GaussianBlur(min(size) * rng.uniform(0.002, 0.006)))
-    light = rng.uniform(0.82, 1.06) * rng.normal(1, 0.025, 3)
+    light = rng.uniform(0.9, 1.04) * rng.normal(1, 0.015, 3)
     across, down = rng.uniform(-0.04, 0.04, 2)  # uneven lighting
     column, row = np.linspace(-1, 1, width)[:, None], np.linspace(-1, 1, height)[:, None, None]
     light = light * (1 + across * column + down * row)
@@ -241,15 +236,23 @@ def load(
     -------
     bloodlib.images.Images
         Pixels, labels and names such as ``drawn/NEUTROPHIL/0003``, one class after the other.
+
+    Raises
+    ------
+    ValueError
+        If there is no such split or task.
     """
+    if split not in SPLITS or task not in TASKS:
+        raise ValueError(f"no split {split!r} or no task {task!r}: {SPLITS}, {tuple(TASKS)}")
     n = COUNTS[split] if n is None else n
     counts = [len(range(kind, n, len(CLASSES))) for kind in range(len(CLASSES))]
     which = [(kind, i) for kind, count in enumerate(counts) for i in range(count)]
     pixels = np.empty((n, *size, 3), np.uint8)
     for image, (kind, i) in zip(pixels, which, strict=True):
         image[:] = draw(kind, np.random.default_rng([seed, SPLITS.index(split), kind, i]), size)
-    labels = np.repeat(np.array(_LABELS[task], np.uint8), counts)
-    return Images(pixels, labels, [f"drawn/{CLASSES[kind]}/{i:04d}" for kind, i in which])
+    of_kind = [NUCLEI[name] if task == "two" else k for k, name in enumerate(CLASSES)]
+    labels = np.repeat(np.array(of_kind, np.uint8), counts)
+    return Images(pixels, labels, tuple(f"drawn/{CLASSES[kind]}/{i:04d}" for kind, i in which))
 
 
 def data_hash(

@@ -5,6 +5,7 @@ real one.
 """
 
 import dataclasses
+import errno
 import functools
 import gzip
 import hashlib
@@ -37,11 +38,11 @@ TOP = f"wbc-classification-{images.SOURCE.commit}"
 # ------------------------------------------------------------------------- a made-up dataset
 
 
-def jpeg(seed, size, mode="RGB"):
+def jpeg(seed, size, mode="RGB", kind="JPEG"):
     """Bytes of a JPEG of coloured blobs."""
     noise = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     file = io.BytesIO()
-    Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).convert(mode).save(file, "JPEG")
+    Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).convert(mode).save(file, kind)
     return file.getvalue()
 
 
@@ -110,12 +111,17 @@ def folder(place):
 # ------------------------------------------------------------- what is known without the images
 
 
-def test_the_manifest_has_the_published_hashes():
-    """Entries are checked against git's tree hashes as far as 16 digits allow: none is odd."""
+def test_the_manifest_is_whole():
+    text = gzip.decompress(
+        (Path(images.__file__).parent / "wbc-classification.txt.gz").read_bytes()
+    )
+    # of the listing made by git from files whose tree hashes are those of SOURCE
+    assert hashlib.sha256(text).hexdigest() == (
+        "53fbed78d55a9a1132761c15b385f208c8af99b2674865aaa42de5dd054908e6"
+    )
     entries = images.manifest()
     assert len(entries) == 12_884
     assert entries["labels.csv"] == ("100644", 6604, images.SOURCE.hashes["labels.csv"][:16])
-    assert {len(entry.sha) for entry in entries.values()} == {16}
     assert {path.partition("/")[0] for path in entries} == images.SOURCE.hashes.keys()
 
 
@@ -417,8 +423,10 @@ def pixels_file():
 )
 def test_a_damaged_cache_is_remade(folder, damage):
     want = np.array(images.load("TEST").pixels)
+    size = pixels_file().stat().st_size
     damage(pixels_file())
     np.testing.assert_array_equal(images.load("TEST").pixels, want)
+    assert pixels_file().stat().st_size == size
     assert not list(paths.cache_folder().glob("pixels/*.part"))
 
 
@@ -437,6 +445,28 @@ def test_another_decoder_gets_another_file(folder, monkeypatch):
     assert len(list(paths.cache_folder().glob("pixels/*.npy"))) == 2
 
 
+def test_another_dataset_gets_another_file(folder, monkeypatch):
+    first = images.load("TRAIN").pixels
+    files = published() | {VICTIM: jpeg(77, (320, 240))}
+    publish(monkeypatch, files)
+    write(folder, files)
+    assert not np.array_equal(images.load("TRAIN").pixels, first)
+
+
+def test_a_full_disk_leaves_nothing_half_written(folder, monkeypatch):
+    def fill(file, array):
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(np, "save", fill)
+        with pytest.raises(images.DatasetError, match="No space left"):
+            images.load("TEST")
+    left = [path.suffix for path in paths.cache_folder().glob("pixels/*")]
+    assert set(left) <= {".lock"}
+    assert len(images.load("TEST").pixels) == 8
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -444,10 +474,10 @@ def test_another_decoder_gets_another_file(folder, monkeypatch):
         (jpeg(1, (240, 320)), "240 × 320"),
         (jpeg(1, (320, 240), "L"), "mode L"),
         (jpeg(1, (320, 240), "CMYK"), "mode CMYK"),
-        (b"GIF89a" + bytes(99), "whole JPEG"),
+        (jpeg(1, (320, 240), kind="PNG"), "whole JPEG"),
         (b"", "whole JPEG"),
     ],
-    ids=["truncated", "size", "grey", "CMYK", "GIF", "empty"],
+    ids=["truncated", "size", "grey", "CMYK", "PNG", "empty"],
 )
 def test_a_wrong_image_is_named_even_if_it_was_published_so(place, monkeypatch, content, said):
     files = published() | {VICTIM: content}
@@ -519,10 +549,10 @@ def test_photograph_that_was_never_published(folder):
 def test_altered_photograph(folder):
     path = folder / "Original_Images/BloodImage_00003.jpg"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(images.DatasetError, match="BloodImage_00003.jpg is altered"):
+    with pytest.raises(images.DatasetError, match=r"BloodImage_00003\.jpg is altered"):
         images.photograph(3)
     path.unlink()
-    with pytest.raises(images.DatasetError, match="BloodImage_00003.jpg cannot be read"):
+    with pytest.raises(images.DatasetError, match=r"BloodImage_00003\.jpg cannot be read"):
         images.photograph(3)
 
 
@@ -713,7 +743,7 @@ def test_a_link_elsewhere_in_the_repository_is_passed_over(server, place):
 @pytest.mark.parametrize("content", [bytes(50_000_000), b"x"], ids=["large", "small"])
 def test_a_member_of_another_size_is_not_written(server, place, content):
     server.content = archive(published() | {VICTIM: content})
-    with pytest.raises(images.DatasetError, match=f"{VICTIM} has {len(content):,} bytes"):
+    with pytest.raises(images.DatasetError, match=f"archive's {VICTIM} has {len(content):,} bytes"):
         images.fetch(f"{server.url}/good")
     assert not left_behind(place)
 
@@ -746,7 +776,12 @@ def test_no_server(place):
 
 def test_a_look_up_that_hangs_is_given_up_in_time(place, monkeypatch):
     release = threading.Event()
-    monkeypatch.setattr(socket, "create_connection", lambda *_: release.wait(20))
+
+    def hang(*_):
+        release.wait(20)
+        raise OSError
+
+    monkeypatch.setattr(socket, "create_connection", hang)
     start = time.monotonic()
     with pytest.raises(images.DatasetError, match=r"github\.com cannot be reached"):
         images.fetch(timeout=0.3)
@@ -803,16 +838,18 @@ class TestRealImages:
     def test_the_second_load_is_quick(self, real_cache):
         images.load("TRAIN")
         code = (
-            "import time, numpy, filelock, PIL.features; from bloodlib import images\n"
+            "import time, numpy, filelock, PIL.Image, PIL.features; from bloodlib import images\n"
             "start = time.perf_counter(); found = images.load('TRAIN')\n"
             "print(time.perf_counter() - start, *found.pixels.shape)"
         )
         taken = []
-        for _ in range(3):  # the best of three: other programs may be at work
+        for _ in range(10):  # the best counts: other programs may be at work
             done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
             seconds, *shape = done.stdout.split()
             assert [int(n) for n in shape] == [9957, 60, 80, 3]
             taken.append(float(seconds))
+            if taken[-1] < 0.2:
+                break
         assert min(taken) < 0.2
 
     def test_photographs(self, real_cache):

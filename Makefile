@@ -1,0 +1,45 @@
+# make book: the book, in _build/html      make test: the tests
+# Both make .venv first, from the hashes in requirements.lock; nothing is installed elsewhere.
+
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+else
+BIN := .venv/bin
+endif
+PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
+	&& echo $$p && break; done)
+
+.PHONY: book test env lint lock clean
+
+book: env
+	-@$(BIN)/bloodlib data --fetch
+	$(BIN)/jupyter-book build . -n -W --keep-going
+	@echo "The book: $(CURDIR)/_build/html/index.html"
+
+test: env
+	$(BIN)/python -m pytest
+
+env: .venv/installed
+
+.venv/installed: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python from 3.11 to 3.13 was found. Install one, or say where it is: make PYTHON=/path/to/python3.12"; exit 1; }
+	"$(PYTHON)" -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# both files of pins, from pyproject.toml; it alone needs a package index
+lock: env
+	$(BIN)/uv pip compile --quiet --universal --upgrade --no-header --no-emit-index-url --extra test \
+		--generate-hashes pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --no-header --no-emit-index-url --no-annotate --extra test \
+		--constraint requirements.lock pyproject.toml -o requirements.txt
+	@printf '%s\n' '# the package itself' '-e .' >> requirements.txt
+
+clean:
+	rm -rf _build chapters/*.ipynb index.ipynb

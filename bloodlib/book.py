@@ -1,0 +1,255 @@
+"""Sphinx extension: run every stale chapter with papermill before the book is read.
+
+A chapter is a page of the table of contents with a ``.py`` beside it. It is stale
+when its source, its parameters, the modules it imports, the records, the lock or
+the images (their hash, or that there are none) are not those of its last run; the
+key of that run is its stamp, in ``_build/chapters``. The executed notebook lies
+beside the source, where Jupyter Book finds it.
+
+A chapter that fails is a Sphinx warning, and its page shows the traceback: ``-W``
+makes the build fail, without it the other pages are still to be had. A failed
+chapter leaves no stamp, so that it runs again.
+"""
+
+import ast
+import hashlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from bloodlib import images, paths, records
+
+PACKAGE = Path(__file__).parent
+
+
+class KernelError(Exception):
+    """The kernel that would run the chapters is not this environment's."""
+
+
+def setup(app) -> dict:
+    """Register the extension with Sphinx."""
+    app.add_config_value("papermill_parameters", {}, "env")
+    app.connect("builder-inited", _run_stale)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def chapters(root: Path) -> list[Path]:
+    """Sources of the chapters, in the order of the table of contents."""
+    from sphinx_external_toc.parsing import parse_toc_yaml
+
+    site = parse_toc_yaml(root / "_toc.yml")
+    sources = [root / f"{name}.py" for name in _in_order(site, site.root.docname)]
+    return [source for source in sources if source.is_file()]
+
+
+def key(source: Path, parameters: dict, root: Path) -> str:
+    """Everything that a chapter's outcome depends on, as one hash."""
+    digest = hashlib.sha256()
+
+    def add(name, content):
+        digest.update(f"{name} {len(content)}\0".encode())
+        digest.update(content)
+
+    add("source", source.read_bytes())
+    add("parameters", json.dumps(parameters, sort_keys=True).encode())
+    for path in sorted(_modules(source)):
+        add(path.name, path.read_bytes())
+    for path in [PACKAGE / "book.mplstyle", root / "study.yml", root / "requirements.lock"]:
+        add(path.name, path.read_bytes() if path.is_file() else b"")
+    results = paths.results_folder()
+    for path in sorted(p for p in results.rglob("*") if p.is_file() and not p.name.startswith(".")):
+        add(path.relative_to(results).as_posix(), path.read_bytes())
+    add("images", images.DATA_HASH.encode() if images.available() else b"none")
+    add("python", sys.version.encode())
+    return digest.hexdigest()
+
+
+def run(source: Path, parameters: dict) -> None:
+    """Execute a chapter into the notebook beside it.
+
+    Parameters
+    ----------
+    source : pathlib.Path
+        A py:percent script.
+    parameters : dict
+        What papermill sets.
+
+    Raises
+    ------
+    papermill.PapermillExecutionError
+        If a cell fails; the notebook, with the traceback, is written all the same.
+    """
+    import jupytext
+    import nbformat
+    import papermill
+
+    _check_kernel()
+    unfinished = source.with_name(f".{source.stem}.{os.getpid()}.ipynb")
+    try:
+        papermill.execute_notebook(
+            jupytext.read(source),
+            unfinished,
+            parameters=parameters,
+            cwd=source.parent,
+            kernel_name="python3",
+            progress_bar=False,
+            **_local_transport(),
+        )
+    finally:
+        if unfinished.exists():
+            notebook = nbformat.read(unfinished, as_version=4)
+            nbformat.write(_cleaned(notebook), unfinished)
+            os.replace(unfinished, source.with_suffix(".ipynb"))
+
+
+def stamps(root: Path) -> dict[str, dict]:
+    """What is known of each chapter's last run: when it was and how many seconds it took."""
+    found = {}
+    for source in chapters(root):
+        path = _stamp(root, source)
+        if path.is_file():
+            found[source.relative_to(root).with_suffix("").as_posix()] = json.loads(
+                path.read_text()
+            )
+    return found
+
+
+def _run_stale(app):
+    from papermill import PapermillExecutionError
+    from sphinx.errors import ExtensionError
+    from sphinx.util import logging
+
+    logger = logging.getLogger(__name__)
+    root = Path(app.srcdir)
+    sources = chapters(root)
+    parameters = _parameters(sources, app.config.papermill_parameters)
+    ran = []
+    for source in sources:
+        stamp = _stamp(root, source)
+        now = key(source, parameters[source], root)
+        last = json.loads(stamp.read_text()) if stamp.is_file() else {}
+        own = _reads_stamps(source)
+        if last.get("key") == now and source.with_suffix(".ipynb").is_file() and not (own and ran):
+            continue
+        logger.info("running %s ...", source.relative_to(root), nonl=True)
+        stamp.unlink(missing_ok=True)
+        clock = time.monotonic()
+        ran.append(source)
+        try:
+            run(source, parameters[source])
+        except KernelError as error:
+            raise ExtensionError(str(error)) from error
+        except PapermillExecutionError as error:
+            logger.info(" failed")
+            logger.warning(
+                "%s failed in cell %s: %s: %s",
+                source.relative_to(root), error.exec_count, error.ename, error.evalue,
+                location=str(source.with_suffix(".ipynb")), type="bloodlib", subtype="chapter",
+            )  # fmt: skip
+        else:
+            seconds = round(time.monotonic() - clock, 1)
+            logger.info(" %s s", seconds)
+            stamp.parent.mkdir(parents=True, exist_ok=True)
+            records.replace(
+                stamp, json.dumps({"key": now, "seconds": seconds, "at": time.time()}).encode()
+            )
+    logger.info("chapters: %d run, %d unchanged", len(ran), len(sources) - len(ran))
+
+
+def _parameters(sources, wanted):
+    """The parameters of each chapter among those wanted for the book."""
+    known = {source: _parameter_names(source) for source in sources}
+    for name in wanted:
+        if not any(name in names for names in known.values()):
+            raise ValueError(f"papermill_parameters in _config.yml: no chapter has {name!r}")
+    return {s: {k: v for k, v in wanted.items() if k in names} for s, names in known.items()}
+
+
+def _parameter_names(source):
+    import jupytext
+
+    names = set()
+    for cell in jupytext.read(source).cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            names |= {
+                target.id
+                for node in ast.parse(cell.source).body
+                if isinstance(node, ast.Assign)
+                for target in node.targets
+            }
+    return names
+
+
+def _in_order(site, name):
+    yield name
+    for tree in site[name].subtrees:
+        for item in tree.items:
+            if str(item) in site:
+                yield from _in_order(site, str(item))
+
+
+def _modules(source):
+    """The package's modules that a script imports, and those that these import."""
+    found, todo = set(), [source]
+    while todo:
+        path = todo.pop()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = []
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "bloodlib":
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            for name in names:
+                if name.split(".")[0] == "bloodlib":
+                    module = PACKAGE.joinpath(*name.split(".")[1:]).with_suffix(".py")
+                    if module.is_file() and module not in found:
+                        found.add(module)
+                        todo.append(module)
+    return found
+
+
+def _reads_stamps(source):
+    """Whether a chapter shows how long the others took, and has to run when one of them did."""
+    return PACKAGE / "book.py" in _modules(source)
+
+
+def _stamp(root, source):
+    name = source.relative_to(root).with_suffix("").as_posix().replace("/", "-")
+    return root / "_build" / "chapters" / f"{name}.json"
+
+
+def _check_kernel():
+    """Refuse a kernel "python3" that starts another interpreter than this one."""
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # this environment before the user's
+    remedy = f"Run: {sys.executable} -m ipykernel install --sys-prefix"
+    try:
+        first = KernelSpecManager().get_kernel_spec("python3").argv[0]
+    except NoSuchKernel:
+        raise KernelError(f"there is no kernel python3 in this environment. {remedy}") from None
+    if os.path.isabs(first) and os.path.realpath(first) != os.path.realpath(sys.executable):
+        raise KernelError(f"the kernel python3 starts {first}, not this environment. {remedy}")
+
+
+def _local_transport():
+    """Talk to the kernel through files where the system can: it works without any network."""
+    from traitlets.config import Config
+
+    if sys.platform == "win32":
+        return {}
+    return {"config": Config({"KernelManager": {"transport": "ipc"}})}
+
+
+def _cleaned(notebook):
+    """Without papermill's paths and times, which would make each run another file."""
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        tags = cell.metadata.get("tags", [])
+        if "injected-parameters" in tags:
+            cell.metadata["tags"] = [*tags, "hide-input"]
+    return notebook

@@ -1,0 +1,187 @@
+"""The book's figures, in pairs: ``load_*`` gathers what a figure shows, ``plot_*`` draws it.
+
+Each class and each method keeps its colour through the whole book. The colours are those of
+Okabe and Ito, which people with any kind of colour vision can tell apart.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+
+from bloodlib import images, scores, synthetic
+from bloodlib.images import CLASSES, SPLITS, TASKS
+
+COLOURS = {
+    "NEUTROPHIL": "#0072B2",
+    "EOSINOPHIL": "#D55E00",
+    "MONOCYTE": "#009E73",
+    "LYMPHOCYTE": "#CC79A7",
+    "Mononuclear": "#56B4E9",
+    "Polynuclear": "#E69F00",
+    "NB": "#999999",
+    "SVM": "#E69F00",
+    "DCLNN": "#0072B2",
+    "AveragePooling": "#56B4E9",
+    "MaxPooling": "#0072B2",
+    "paper": "#222222",
+}
+#: The size at which galleries show an image, as published.
+GALLERY_SIZE = (240, 320)
+
+
+def load_gallery(n: int = 4, seed: int = 0) -> tuple[dict[str, list[np.ndarray]], bool]:
+    """Some images of TRAIN by class, or drawn cells where there are no images.
+
+    Parameters
+    ----------
+    n : int
+        How many of each class.
+    seed : int
+        Which ones.
+
+    Returns
+    -------
+    pictures : dict of str to list of uint8 array [240, 320, 3]
+    published : bool
+        False if they are drawn; each picture says so itself.
+    """
+    rng = np.random.default_rng(seed)
+    if not images.available():
+        return {
+            name: [synthetic.stamp(synthetic.draw(label, rng, size=GALLERY_SIZE)) for _ in range(n)]
+            for label, name in enumerate(CLASSES)
+        }, False
+    labels, names = images.labels("TRAIN"), images.names("TRAIN")
+    chosen = {
+        name: rng.choice(np.flatnonzero(labels == label), n, replace=False)
+        for label, name in enumerate(CLASSES)
+    }
+    return {
+        name: [images.picture("TRAIN", names[row]) for row in rows] for name, rows in chosen.items()
+    }, True
+
+
+def plot_gallery(pictures: dict[str, list[np.ndarray]]) -> plt.Figure:
+    """One row of pictures for each class."""
+    n = len(next(iter(pictures.values())))
+    figure, axes = plt.subplots(len(pictures), n, figsize=(7, 1.45 * len(pictures)), squeeze=False)
+    for row, (name, found) in zip(axes, pictures.items(), strict=True):
+        for axis, picture in zip(row, found, strict=True):
+            axis.imshow(picture)
+            axis.set(xticks=[], yticks=[])
+            axis.grid(False)
+            axis.spines[:].set_visible(False)
+        row[0].set_ylabel(name.capitalize(), color=COLOURS[name], fontweight="bold")
+    return figure
+
+
+def load_counts() -> pd.DataFrame:
+    """Images by split and class: columns ``split``, ``class``, ``images``."""
+    return pd.DataFrame(
+        [
+            {"split": split, "class": name, "images": n}
+            for split, found in images.counts().items()
+            for name, n in found.items()
+        ]
+    )
+
+
+def plot_counts(counts: pd.DataFrame) -> plt.Figure:
+    """Bars of the number of images, a panel for each split with a scale of its own."""
+    figure, axes = plt.subplots(1, len(SPLITS), figsize=(7, 2.8))
+    for axis, split in zip(axes, SPLITS, strict=True):
+        chosen = counts[counts["split"] == split]
+        bars = axis.bar(
+            [name[:4].capitalize() + "." for name in chosen["class"]],
+            chosen["images"],
+            color=[COLOURS[name] for name in chosen["class"]],
+        )
+        axis.bar_label(bars, padding=2, fontsize=9)
+        axis.set_title(f"{split}: {chosen['images'].sum():,}")
+        axis.margins(y=0.12)
+    axes[0].set_ylabel("images")
+    return figure
+
+
+def plot_confusion(confusion: np.ndarray, task: str, title: str = "", axis=None) -> plt.Axes:
+    """A confusion matrix: true classes in rows, shade by share of the row, numbers of images."""
+    axis = axis or plt.subplots(figsize=(4.2, 3.4))[1]
+    share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    names = [name.capitalize() for name in TASKS[task]]
+    sns.heatmap(
+        share, annot=confusion, fmt="d", vmin=0, vmax=1, cmap="Blues", cbar=False, square=True,
+        xticklabels=names, yticklabels=names, linewidths=1, ax=axis,
+    )  # fmt: skip
+    axis.set(xlabel="predicted", ylabel="true", title=title)
+    axis.tick_params(axis="x", rotation=30)
+    axis.tick_params(axis="y", rotation=0)
+    axis.grid(False)
+    return axis
+
+
+def plot_confusions(confusions: dict[str, np.ndarray], task: str) -> plt.Figure:
+    """Confusion matrices side by side, by their titles."""
+    figure, axes = plt.subplots(
+        1, len(confusions), figsize=(3.7 * len(confusions), 3.6), squeeze=False
+    )
+    for axis, (title, confusion) in zip(axes[0], confusions.items(), strict=True):
+        plot_confusion(confusion, task, title, axis)
+    return figure
+
+
+def load_row(cells: list[dict], table: int, task: str, methods: list[str]) -> pd.DataFrame:
+    """The cells of some methods in a table, as columns for plotting."""
+    return pd.DataFrame(
+        [c for c in cells if c["table"] == table and c["task"] == task and c["method"] in methods]
+    )
+
+
+def plot_beside(cells: pd.DataFrame) -> plt.Figure:
+    """The paper's numbers (hollow) beside ours (filled): a panel a measure, a line a class."""
+    measures = list(dict.fromkeys(cells["measure"]))
+    rows = list(dict.fromkeys(zip(cells["method"], cells["class"], strict=True)))
+    chance = 1 / len(TASKS[cells["task"].iloc[0]])
+    figure, axes = plt.subplots(
+        1, len(measures), figsize=(7.2, 0.8 + 0.26 * len(rows)), sharey=True, squeeze=False
+    )
+    for axis, measure in zip(axes[0], measures, strict=True):
+        chosen = cells[cells["measure"] == measure].set_index(["method", "class"])
+        for y, row in enumerate(rows):
+            paper, ours = chosen.loc[row, "paper"], chosen.loc[row, "ours"]
+            colour = COLOURS[row[0]]
+            axis.plot([paper, ours], [y, y], color=colour, lw=1.2, alpha=0.6)
+            axis.plot(paper, y, "o", mfc="white", mec=colour, label="paper" if not y else None)
+            axis.plot(ours, y, "o", color=colour, label="ours" if not y else None)
+        axis.axvline(chance, color="#888888", lw=1, ls=":")
+        axis.set(xlim=(0, 1), title=measure.capitalize() if measure != "f1" else "F1 score")
+        axis.grid(True, axis="x")
+    axes[0, 0].set_yticks(range(len(rows)), [f"{m}  {c.capitalize()}" for m, c in rows])
+    axes[0, 0].invert_yaxis()
+    axes[0, -1].legend(loc="lower right", fontsize=8)
+    return figure
+
+
+def plot_counting(confusion: np.ndarray, task: str, positive: str) -> plt.Figure:
+    """Where the four counts of section 4.4 lie in a confusion matrix, for one class."""
+    names = TASKS[task]
+    k = names.index(positive)
+    figure, axis = plt.subplots(figsize=(5.2, 3.8))
+    for i, row in enumerate(confusion):
+        for j, count in enumerate(row):
+            kind = "TP" if i == j == k else "FN" if i == k else "FP" if j == k else "TN"
+            colour = {"TP": "#009E73", "FN": "#E69F00", "FP": "#56B4E9", "TN": "#eeeeee"}[kind]
+            axis.add_patch(plt.Rectangle((j, i), 1, 1, facecolor=colour, edgecolor="white", lw=2))
+            axis.text(j + 0.5, i + 0.5, f"{count}\n{kind}", ha="center", va="center")
+    ticks, shown = np.arange(len(names)) + 0.5, [name.capitalize() for name in names]
+    axis.set(xlim=(0, len(names)), ylim=(len(names), 0), xlabel="predicted", ylabel="true")
+    axis.set_xticks(ticks, shown)
+    axis.set_yticks(ticks, shown)
+    axis.grid(False)
+    axis.spines[:].set_visible(False)
+    axis.tick_params(length=0)
+    axis.set_title(
+        f"{positive.capitalize()}: precision {scores.precision(confusion)[k]:.2f}, "
+        f"recall {scores.recall(confusion)[k]:.2f}"
+    )
+    return figure

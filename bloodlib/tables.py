@@ -1,0 +1,314 @@
+"""The paper's tables beside ours: ``load_*`` gathers a table, :func:`show` prints it on a page."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+
+from bloodlib import __version__, book, paper, paths, records, scores, study, verdicts
+from bloodlib.images import DATA_HASH, SOURCE, TASKS, available
+
+#: The epoch at which Tables 1 and 2 are read (:data:`bloodlib.paper.UNSTATED`).
+EPOCH = 25
+#: Which of our runs stands beside a row of the paper's tables; all seeds of it.
+COMPARED = {
+    "NB": {"method": "NB"},
+    "SVM": {"method": "SVM", "kind": "C", "kernel": "rbf"},
+    "DCLNN": {"method": "DCLNN", "pooling": "max"},
+    "AveragePooling": {"method": "DCLNN", "pooling": "average"},
+    "MaxPooling": {"method": "DCLNN", "pooling": "max"},
+}
+MEASURE_NAMES = {"precision": "Precision", "recall": "Recall", "f1": "F1 score"}
+
+
+def compared(method: str, task: str) -> list[records.Record]:
+    """The frozen runs that stand beside the paper's row of a method, one for each seed."""
+    wanted = study.resolve(COMPARED[method] | {"task": task})
+    del wanted["seed"]
+    epochs = wanted.pop("epochs", 1)
+    return [record for record in study.select(**wanted) if record.epochs >= epochs]
+
+
+def confusions(runs: list[records.Record], epoch: int = EPOCH) -> np.ndarray:
+    """Confusion matrices on TEST [runs, classes, classes], of networks after an epoch."""
+    return np.stack([r.confusion(epoch=epoch if r.epochs > 1 else None) for r in runs])
+
+
+def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> list[dict]:
+    """Every printed number of Tables 1 and 2 with ours: the mean over runs.
+
+    Parameters
+    ----------
+    runs : dict, optional
+        Runs by (method, task), in place of the frozen ones of :data:`COMPARED`.
+
+    Returns
+    -------
+    list of dict
+        With ``table, task, method, class, measure, paper, ours, low, high, runs``.
+        ``ours`` is None where there is no run, ``low`` and ``high`` are None as long as
+        there is no interval.
+    """
+    if runs is None:
+        runs = {(m, t): compared(m, t) for m in COMPARED for t in TASKS}
+    measured = {
+        (*row, measure): scores.printed_rows(confusions(found), measure).mean(axis=0)
+        for row, found in runs.items()
+        if found
+        for measure in paper.MEASURES
+    }
+    rows = []
+    for cell in paper.CELLS:
+        ours = measured.get((cell.method, cell.task, cell.measure))
+        position = [*TASKS[cell.task], "Average"].index(cell.class_)
+        rows.append(
+            {
+                "table": cell.table,
+                "task": cell.task,
+                "method": cell.method,
+                "class": cell.class_,
+                "measure": cell.measure,
+                "paper": cell.value,
+                "ours": None if ours is None else float(ours[position]),
+                "low": None,
+                "high": None,
+                "runs": len(runs.get((cell.method, cell.task), [])),
+            }
+        )
+    return rows
+
+
+def load_cells(cells: list[dict], table: int, **where) -> pd.DataFrame:
+    """A printed table with ours: a row for each method and class, paper and ours by measure.
+
+    Parameters
+    ----------
+    cells : list of dict
+        See :func:`cells`.
+    table : {1, 2}
+        Which table of the paper.
+    **where
+        Values that ``task``, ``method`` or ``class`` must have; a list means any of them.
+    """
+    rows = {}
+    for cell in cells:
+        if cell["table"] == table and all(cell[k] in np.atleast_1d(v) for k, v in where.items()):
+            row = rows.setdefault((cell["task"], cell["method"], cell["class"]), {})
+            name = MEASURE_NAMES[cell["measure"]]
+            row |= {f"{name}: paper": cell["paper"], f"{name}: ours": cell["ours"]}
+    frame = pd.DataFrame.from_dict(rows, orient="index", dtype=float)
+    frame.index.names = ["Classes", "Method", "Class"]
+    return frame.reset_index()
+
+
+def load_runs(runs: list[records.Record]) -> pd.DataFrame:
+    """Runs in words, with their accuracy on TEST and on TEST_SIMPLE and what they cost."""
+    return pd.DataFrame(
+        [
+            {
+                "Run": study.describe(record.config),
+                "Accuracy on TEST": float(scores.accuracy(confusions([record])[0])),
+                "on TEST_SIMPLE": float(scores.accuracy(record.confusion("TEST_SIMPLE"))),
+                "Minutes": record.seconds / 60,
+                "Record": f"`{record.id}`",
+            }
+            for record in runs
+        ]
+    )
+
+
+def load_claims() -> pd.DataFrame:
+    """Every claim of the paper: where, in its words, what would have to be true, the verdict."""
+    return pd.DataFrame(
+        [
+            {
+                "Where": claim.place,
+                "The paper says": f"“{claim.text}”",
+                "True if": claim.about,
+                "Verdict": verdicts.verdict(claim.id).verdict,
+                "Because": verdicts.verdict(claim.id).evidence,
+            }
+            for claim in paper.CLAIMS
+        ]
+    )
+
+
+def load_settings() -> pd.DataFrame:
+    """What the paper leaves unstated, with the value used here and why."""
+    return pd.DataFrame(
+        [{"Left open": u.name, "Here": u.ours, "Why": u.why} for u in paper.UNSTATED]
+    )
+
+
+def load_stated() -> pd.DataFrame:
+    """The settings that the paper states, as printed."""
+    return pd.DataFrame(
+        [
+            {"Setting": s.name, "Printed": s.value or "(blank)", "Where": s.place}
+            for s in paper.STATED
+        ]
+    )
+
+
+def load_verdicts() -> pd.DataFrame:
+    """How many claims have which verdict."""
+    given = [verdicts.verdict(claim.id).verdict for claim in paper.CLAIMS]
+    return pd.DataFrame(
+        [{"Verdict": v, "Claims": given.count(v)} for v in verdicts.VERDICTS if v in given]
+    )
+
+
+def load_photographs(facts: dict) -> pd.DataFrame:
+    """The photographs and the list of their labels: see :func:`bloodlib.images.facts`."""
+    rows = {
+        "photographs published": facts["photographs"],
+        "rows in the list of labels": facts["listed"],
+        "rows without a label": facts["listed_without_label"],
+        "rows whose photograph is not published": len(facts["listed_but_not_published"]),
+    }
+    rows |= {
+        f"photographs labelled {name.lower()} and nothing else": n
+        for name, n in facts["photographs_with_one_label"].items()
+    }
+    rows |= {
+        "photographs with several labels": len(facts["photographs_with_several_labels"]),
+        "photographs with a basophil, alone or among others": len(
+            facts["photographs_with_a_basophil"]
+        ),
+    }
+    return pd.DataFrame({"": rows.keys(), "number": rows.values()})
+
+
+def load_source() -> pd.DataFrame:
+    """Where the images come from, and what they are verified against."""
+    rows = {"repository": SOURCE.repository, "commit": f"`{SOURCE.commit}`"}
+    rows |= {name: f"`{digest}`" for name, digest in SOURCE.hashes.items()}
+    return pd.DataFrame({"": rows.keys(), "value": rows.values()})
+
+
+def load_measures(confusion: np.ndarray, task: str) -> pd.DataFrame:
+    """Equations 14 to 17 for each class of a confusion matrix."""
+    return pd.DataFrame(
+        {
+            "Class": [name.capitalize() for name in TASKS[task]],
+            "Equation 14": scores.class_accuracy(confusion),
+            **{MEASURE_NAMES[m]: measure(confusion) for m, measure in scores.MEASURES.items()},
+        }
+    )
+
+
+def load_environment() -> pd.DataFrame:
+    """What builds the book: versions, machine, commit, images."""
+    here = records.environment("", "")
+    rows = {
+        "bloodlib": __version__,
+        "commit": f"`{here['commit']}`" if here["commit"] else "not in a repository",
+        "Python": f"{here['python']} on {here['platform']}",
+        "processor": here["processor"],
+        "images": f"`{DATA_HASH}`" if available() else "not at hand: drawn cells in their place",
+    }
+    rows |= here["packages"]
+    return pd.DataFrame({"": rows.keys(), "value": rows.values()})
+
+
+def load_chapters() -> pd.DataFrame:
+    """When each chapter was run last, and how long it took."""
+    found = book.stamps(paths.checkout())
+    return pd.DataFrame(
+        [
+            {
+                "Chapter": f"{{doc}}`/{name}`",
+                "Run at (UTC)": f"{datetime.fromtimestamp(stamp['at'], UTC):%Y-%m-%d %H:%M}",
+                "Seconds": float(stamp["seconds"]),
+            }
+            for name, stamp in found.items()
+        ]
+    )
+
+
+def load_records() -> pd.DataFrame:
+    """Every frozen record: what was run, when, on what, and for how long."""
+    return pd.DataFrame(
+        [
+            {
+                "Run": study.describe(record.config) if record.status == "complete" else record.id,
+                "State": record.status,
+                "Started (UTC)": record.started[:16].replace("T", " "),
+                "On": record.environment["device"].replace(
+                    "processor", record.environment["processor"]
+                ),
+                "Minutes": record.seconds / 60,
+                "Commit": f"`{record.environment['commit'][:10]}`",
+            }
+            for record in records.read_all()
+        ]
+    )
+
+
+def show(frame: pd.DataFrame, name: str, caption: str, decimals: int = 2):
+    """Print a table on a page, numbered and with a caption.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The table; its index is not printed.
+    name : str
+        Label for references, such as ``tbl-paper-1``.
+    caption : str
+        Caption, MyST Markdown.
+    decimals : int
+        Decimals of numbers; what is missing is printed as "–".
+
+    Returns
+    -------
+    IPython.display.Markdown
+        For a cell with ``mystnb={"markdown_format": "myst"}``.
+    """
+    from IPython.display import Markdown
+
+    def text(value):
+        if value is None or value != value:  # NaN is not itself
+            return "–"
+        return f"{value:.{decimals}f}" if isinstance(value, float) else str(value)
+
+    numbers = [frame[column].dtype.kind in "fi" for column in frame]
+    lines = [
+        " | ".join(frame.columns),
+        " | ".join("--:" if number else ":--" for number in numbers),
+        *(" | ".join(text(v).replace("|", "\\|") for v in row) for row in frame.to_numpy(object)),
+    ]
+    rows = "\n".join(f"| {line} |" for line in lines)
+    return Markdown(f"::::{{table}} {caption}\n:name: {name}\n\n{rows}\n::::")
+
+
+def report() -> dict:
+    """Everything of Tables 1 and 2 and every claim, for ``bloodlib report --json``."""
+    return {
+        "cells": cells(),
+        "claims": [
+            {
+                "id": claim.id,
+                "place": claim.place,
+                "text": claim.text,
+                "verdict": verdicts.verdict(claim.id).verdict,
+                "evidence": verdicts.verdict(claim.id).evidence,
+            }
+            for claim in paper.CLAIMS
+        ],
+    }
+
+
+def report_text(report: dict) -> str:
+    """The same, to be read in a terminal."""
+    lines = []
+    for table in (1, 2):
+        lines.append(f"Table {table}: the paper's number, then ours")
+        frame = load_cells(report["cells"], table)
+        lines.append(frame.to_string(index=False, float_format="{:.2f}".format, na_rep="–"))
+        lines.append("")
+    lines.append("Claims")
+    for claim in report["claims"]:
+        lines.append(f"  [{claim['verdict']}] {claim['id']} ({claim['place']})")
+        lines.append(f"      {claim['text']}")
+        lines += [f"      {claim['evidence']}"] if claim["evidence"] else []
+    return "\n".join(lines)

@@ -1,0 +1,124 @@
+# ---
+# jupytext:
+#   text_representation:
+#     format_name: percent
+# kernelspec:
+#   display_name: Python 3
+#   language: python
+#   name: python3
+# ---
+
+# %% [markdown]
+# # What is in the images?
+#
+# The paper's section 5 speaks of "around 13k augmented pictures". They are public: the repository
+# `dhruvp/wbc-classification`, which also feeds the Kaggle set `paultimothymooney/blood-cells`. Its
+# author took photographs of blood smears from the BCCD dataset, each with a white cell named by an
+# expert, and made about 2,500 turned, shifted, sheared and mirrored images of each class from them.
+
+# %% tags=["parameters"]
+per_class = 4  # pictures of each class in the gallery
+seed = 0  # which pictures
+
+# %% tags=["remove-input"]
+import matplotlib.pyplot as plt
+from myst_nb import glue
+
+from bloodlib import chapter, figures, images, tables, verdicts
+
+chapter.begin()
+facts = verdicts.dataset()
+counts = figures.load_counts()
+total = counts.groupby("split")["images"].sum()
+for name, value in {
+    "n_train": total["TRAIN"],
+    "n_test": total["TEST"],
+    "n_simple": total["TEST_SIMPLE"],
+    "n_fewest": min(images.counts()["TEST_SIMPLE"].values()),
+    "n_photographs": facts["photographs"],
+    "n_listed": facts["listed"],
+    "n_unlabelled": len(facts["photographs_without_label"]),
+    "n_several": len(facts["photographs_with_several_labels"]),
+    "n_basophil": len(facts["photographs_with_a_basophil"]),
+    "n_twins": facts["identical"]["within TEST_SIMPLE"],
+}.items():
+    glue(name, int(value), display=False)
+
+# %% [markdown]
+# ## Some of them
+#
+# {numref}`fig-gallery` shows a few images of each class, chosen by chance. Where the photographs
+# can't be had, it shows drawn cells instead, and says so inside each picture.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-gallery", "caption": "Images of each class from TRAIN, chosen by chance. Pictures that say so are drawn by `bloodlib.synthetic` and are only there to show what to look for."}, "image": {"alt": "Four rows of pictures of blood smears, one row for each class. Each picture shows pink red cells and one larger white cell with a violet nucleus: in several lobes for neutrophils, in two lobes among red granules for eosinophils, kidney-shaped for monocytes, round and nearly filling the cell for lymphocytes."}}
+pictures, published = figures.load_gallery(per_class, seed)
+figures.plot_gallery(pictures)
+plt.show()
+
+# %% [markdown]
+# What tells the classes apart, for a person:
+#
+# - **Neutrophil:** a nucleus in three to five lobes, pale granules.
+# - **Eosinophil:** two lobes, coarse orange-red granules.
+# - **Monocyte:** a large cell with a folded, kidney-shaped nucleus and no granules.
+# - **Lymphocyte:** a small cell that its round nucleus nearly fills.
+#
+# The black corners of many images are what the turning and shifting left empty.
+#
+# ## How many
+#
+# The images come in three folders: TRAIN with {glue:text}`n_train:,`, TEST with {glue:text}`n_test:,` and
+# TEST_SIMPLE with {glue:text}`n_simple` images. TEST_SIMPLE holds the test photographs themselves, reduced
+# but not turned; TEST was made from them. {numref}`fig-counts` counts by class: TRAIN and TEST were
+# filled up until the classes were equal, TEST_SIMPLE shows how few photographs of a class there were.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-counts", "caption": "Images by folder and class. The scales differ."}, "image": {"alt": "Three bar charts. TRAIN and TEST have four bars of nearly equal height. TEST_SIMPLE has a tall bar for neutrophils, a lower one for eosinophils, and two very low ones for monocytes and lymphocytes."}}
+figures.plot_counts(counts)
+plt.show()
+
+# %% [markdown]
+# So the test set's {glue:text}`n_test:,` images stem from about {glue:text}`n_simple` photographs, and a
+# class in it from as few as four. That is the question behind this book: how much can so few cells
+# tell?
+#
+# ## The photographs behind them
+#
+# The repository has {glue:text}`n_photographs` photographs and a list with {glue:text}`n_listed` rows of what is
+# on them. {numref}`tbl-photographs` compares that with what the paper says.
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+tables.show(
+    tables.load_photographs(facts), "tbl-photographs", "The published photographs and their labels."
+)
+
+# %% [markdown]
+# "There was no image of basophil in the obtained dataset", says the paper. {glue:text}`n_basophil` of the
+# published photographs carry the label; none of the augmented images was made into a class of its own.
+#
+# No two images of TRAIN or of TEST are the same file, and none stands in both. In TEST_SIMPLE,
+# {glue:text}`n_twins` files have a twin. Whether two *different* files show the same cell is another
+# question, which file hashes can't answer.
+#
+# ## As a network sees them
+#
+# The network and the baselines see 60 × 80 pixels. The images are reduced with Pillow's bilinear
+# filter, which averages over the area that a new pixel covers.
+
+# %%
+names, labels = images.names("TRAIN"), images.labels("TRAIN")
+names[0], images.CLASSES[labels[0]]
+
+# %% [markdown]
+# With the images at hand, `images.load("TRAIN")` returns the pixels, the labels and the names.
+#
+# ## Where they come from, and under which terms
+#
+# The repository states no licence for the images; the photographs in it are those of the BCCD
+# dataset, which is under the MIT licence. This book therefore does not carry the images: whoever
+# builds it fetches them (`bloodlib data --fetch`) from the commit in {numref}`tbl-source`, and they
+# are used only if the hashes agree.
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+tables.show(
+    tables.load_source(), "tbl-source", "Identity of the published images, by git's own hashes."
+)

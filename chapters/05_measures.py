@@ -1,0 +1,104 @@
+# ---
+# jupytext:
+#   text_representation:
+#     format_name: percent
+# kernelspec:
+#   display_name: Python 3
+#   language: python
+#   name: python3
+# ---
+
+# %% [markdown]
+# # How are the scores computed?
+#
+# Section 4.4 defines four measures. Here they are applied to one confusion matrix that can be
+# followed by hand: the predictions of the recorded Naive Bayes run on TEST.
+
+# %% tags=["parameters"]
+profile = "recorded"  # recorded: frozen results | quick: few images, not for quoting | full
+task = "four"  # four | two
+positive = "MONOCYTE"  # the class to count for, one of the task's
+
+# %% tags=["remove-input"]
+import matplotlib.pyplot as plt
+from myst_nb import glue
+
+from bloodlib import chapter, figures, images, scores, study, tables
+
+chapter.begin()
+
+# %%
+run = study.run({"method": "NB", "task": task}, profile)
+confusion = run.confusion("TEST")
+confusion
+
+# %% [markdown]
+# Rows are the true classes, columns the predicted ones. For one class, everything in this matrix
+# is one of four counts ({numref}`fig-counting`): true positives (TP), images of the class that were
+# found; false negatives (FN), those that were missed; false positives (FP), other images taken
+# for the class; and true negatives (TN), the rest.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-counting", "caption": "A confusion matrix and the four counts for one class."}, "image": {"alt": "A square of numbers with the true classes in rows and the predicted classes in columns. The cell where row and column of one class meet is marked TP, the rest of its row FN, the rest of its column FP, and everything else TN."}}
+figures.plot_counting(confusion, task, positive)
+plt.show()
+
+# %% [markdown]
+# ## Equations 14 to 17
+#
+# ```{math}
+# :label: eq-14
+# \text{Accuracy} = \frac{TP + TN}{TP + TN + FP + FN} \tag{14}
+# ```
+#
+# ```{math}
+# :label: eq-15
+# \text{Precision} = \frac{TP}{TP + FP} \tag{15}
+# ```
+#
+# ```{math}
+# :label: eq-16
+# \text{Recall} = \frac{TP}{TP + FN} \tag{16}
+# ```
+#
+# ```{math}
+# :label: eq-17
+# F_1 = \frac{2 \cdot \text{Precision} \cdot \text{Recall}}{\text{Precision} + \text{Recall}} \tag{17}
+# ```
+#
+# Precision asks: of the images called by this name, how many are it? Recall asks: of the images
+# that are it, how many are called so? F1 is their harmonic mean, near the smaller of the two.
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+tables.show(
+    tables.load_measures(confusion, task),
+    "tbl-measures",
+    "The four measures for each class, from the matrix above.",
+)
+
+# %% [markdown]
+# ## Two things called accuracy
+#
+# Equation 14 is written for one class against the rest. With several classes the rest is large,
+# and its true negatives make the number high whatever the method does:
+
+# %%
+by_class = scores.class_accuracy(confusion)
+by_class.round(2), scores.accuracy(confusion).round(2)
+
+# %% tags=["remove-input"]
+k = len(images.TASKS[task])
+glue("eq14", float(by_class.mean()), display=False)
+glue("accuracy", float(scores.accuracy(confusion)), display=False)
+glue("chance", 1 / k, display=False)
+glue("eq14_chance", 1 - 2 * (k - 1) / k**2, display=False)
+
+# %% [markdown]
+# Averaged over the classes, equation 14 gives {glue:text}`eq14:.2f`. The share of images whose class is
+# right, which is what most people mean by accuracy, is {glue:text}`accuracy:.2f`. Guessing by chance among
+# equal classes would score {glue:text}`eq14_chance:.2f` by the first reading and {glue:text}`chance:.2f` by the
+# second. Where this book says accuracy, it means the second.
+#
+# ## Average
+#
+# The rows called "Average" in the paper's tables are plain means of the rows above them: each class
+# counts the same. F1 is averaged too, and is not the F1 of the averages.

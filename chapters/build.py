@@ -1,0 +1,37 @@
+# ---
+# jupytext:
+#   text_representation:
+#     format_name: percent
+# kernelspec:
+#   display_name: Python 3
+#   language: python
+#   name: python3
+# ---
+
+# %% [markdown]
+# # What was this book built with?
+#
+# This page describes the build that you are reading: its versions, its machine, the identity of
+# its images, and how long each chapter took.
+
+# %% tags=["remove-input"]
+from bloodlib import chapter, tables
+
+chapter.begin()
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+tables.show(tables.load_environment(), "tbl-environment", "The build.")
+
+# %% [markdown]
+# Chapters are run by papermill when something they depend on has changed; {numref}`tbl-chapters` tells
+# when each was run last.
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+tables.show(tables.load_chapters(), "tbl-chapters", "Last run of each chapter.", decimals=1)
+
+# %% [markdown]
+# The results in this book were not computed by this build. {numref}`tbl-records` lists the records
+# they are read from, and where and when each was made.
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+tables.show(tables.load_records(), "tbl-records", "The frozen records.", decimals=1)

@@ -1,0 +1,82 @@
+"""Fixtures: folders of a test's own, and cheap methods to try the machinery with."""
+
+import types
+
+import numpy as np
+import pytest
+
+from bloodlib import methods, paths, study
+from bloodlib.images import SPLITS, TASKS
+
+# some tests move to a folder of their own: the checkout is that of the start
+CHECKOUT = paths.checkout()
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """Cache and frozen results in the test's own folder, nothing remembered from before or after.
+
+    ``folders.cache`` and ``folders.results`` are the two; records lie in ``runs`` under each.
+    """
+    found = types.SimpleNamespace(cache=tmp_path / "cache", results=tmp_path / "results")
+    monkeypatch.setenv("BLOODLIB_CACHE", str(found.cache))
+    monkeypatch.setenv("BLOODLIB_RESULTS", str(found.results))
+    study._study.cache_clear()
+    study.load.cache_clear()
+    yield found
+    study._study.cache_clear()
+    study.load.cache_clear()
+
+
+@pytest.fixture
+def checkout(folders, tmp_path, monkeypatch):
+    """A function that makes a checkout with a ``study.yml`` and moves there."""
+
+    def make(text):
+        folder = tmp_path / "a checkout"
+        folder.mkdir(exist_ok=True)
+        (folder / "study.yml").write_text(text, encoding="utf-8")
+        (folder / "_toc.yml").write_text("", encoding="utf-8")
+        monkeypatch.chdir(folder)
+        study._study.cache_clear()
+        return folder
+
+    return make
+
+
+def certain(labels, classes):
+    """Probabilities of one who is certain of the labels."""
+    return np.eye(classes, dtype=np.float16)[labels]
+
+
+def answer(data, task, epochs=1, seed=0, **more):
+    """Predictions drawn at random, for so many epochs."""
+    rng = np.random.default_rng(seed)
+    n = {split: len(data.pixels[split]) for split in SPLITS}
+    classes = len(TASKS[task])
+    labels = rng.integers(0, classes, (epochs, n["TEST"]), dtype=np.uint8)
+    simple = rng.integers(0, classes, n["TEST_SIMPLE"], dtype=np.uint8)
+    return methods.Predictions(
+        labels, simple, certain(labels[-1], classes), certain(simple, classes), **more
+    )
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """A cheap method, "fake", known to this test only; ``fake.calls`` lists what it was given.
+
+    With ``fake.error`` set it raises that. It answers anew each time it is called.
+    """
+    state = types.SimpleNamespace(calls=[], error=None, during=lambda: None)
+
+    def method(data, task, seed, checkpoint, *, depth: int = 3, rate: float = 0.5, epochs: int = 1):
+        state.calls.append({"seed": seed, "depth": depth, "rate": rate, "epochs": epochs})
+        state.during()
+        if state.error:
+            raise state.error
+        return answer(
+            data, task, epochs, seed=len(state.calls), history={"seconds": [0.5] * epochs}
+        )
+
+    monkeypatch.setitem(methods.METHODS, "fake", method)
+    return state

@@ -1,0 +1,193 @@
+"""Settings come from a method's signature, and what is wrong is refused."""
+
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from bloodlib import methods, study
+from bloodlib.images import SPLITS
+
+
+@pytest.fixture
+def tried(monkeypatch):
+    monkeypatch.setattr(methods, "METHODS", dict(methods.METHODS))
+
+    @methods.method("tried")
+    def function(
+        data,
+        task,
+        seed,
+        checkpoint,
+        *,
+        trees: int = 100,
+        share: float = 0.5,
+        kind: Literal["C", "nu"] = "C",
+        limit: float | None = None,
+        fast: bool = False,
+        name: str = "",
+    ): ...
+
+    return function
+
+
+DEFAULTS = {
+    "trees": 100,
+    "share": 0.5,
+    "kind": "C",
+    "limit": None,
+    "fast": False,
+    "name": "",
+}
+
+
+def test_settings_are_the_keyword_only_arguments(tried):
+    assert methods.METHODS["tried"] is tried
+    assert methods.defaults("tried") == DEFAULTS
+    assert methods.check("tried", {}) == DEFAULTS
+
+
+def test_defaults_of_every_method_pass_their_own_check():
+    for name in methods.METHODS:
+        defaults = methods.defaults(name)
+        assert methods.check(name, defaults) == defaults
+        types = {key: type(value) for key, value in defaults.items()}
+        assert {k: type(v) for k, v in methods.check(name, defaults).items()} == types
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("trees", 7),
+        ("share", 0.25),
+        ("kind", "nu"),
+        ("limit", 2.5),
+        ("limit", None),
+        ("fast", True),
+        ("name", "x"),
+    ],
+)
+def test_right_values_are_kept_as_they_are(tried, key, value):
+    checked = methods.check("tried", {key: value})
+    assert checked == DEFAULTS | {key: value}
+    assert type(checked[key]) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("trees", True),
+        ("trees", 1.0),
+        ("trees", "1"),
+        ("trees", None),
+        ("share", True),
+        ("share", "0.5"),
+        ("share", float("nan")),
+        ("share", float("inf")),
+        ("share", None),
+        ("share", [0.5]),
+        ("kind", "c"),
+        ("kind", 1),
+        ("kind", None),
+        ("limit", "none"),
+        ("limit", True),
+        ("limit", float("nan")),
+        ("fast", 1),
+        ("fast", "yes"),
+        ("name", 1),
+    ],
+)
+def test_wrong_values_are_refused_by_name(tried, key, value):
+    with pytest.raises(ValueError, match=f"tried: {key} is ") as caught:
+        methods.check("tried", {key: value})
+    assert repr(value) in str(caught.value)
+
+
+def test_whole_numbers_become_floats_where_floats_are_wanted(tried):
+    checked = methods.check("tried", {"share": 1, "limit": 2})
+    assert (checked["share"], checked["limit"]) == (1.0, 2.0)
+    assert type(checked["share"]) is type(checked["limit"]) is float
+
+
+def test_one_and_one_point_zero_are_the_same_run():
+    config = {"method": "SVM", "task": "two"}
+    assert study.identify(config | {"C": 2}) == study.identify(config | {"C": 2.0})
+    assert study.identify(config | {"C": 1}) == study.identify(config)
+    assert study.identify(config | {"C": 2}) != study.identify(config)
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [({"tree": 5}, "Did you mean 'trees'?"), ({"zzz": 5}, "There are: trees, share, kind")],
+)
+def test_unknown_settings_are_refused_with_a_suggestion(tried, given, hint):
+    with pytest.raises(ValueError, match="tried has no setting") as caught:
+        methods.check("tried", given)
+    assert hint in str(caught.value)
+
+
+def test_what_every_method_gets_is_no_setting(tried):
+    for key in ("data", "checkpoint"):
+        with pytest.raises(ValueError, match="no setting"):
+            methods.check("tried", {key: 1})
+
+
+def test_unknown_methods_are_refused_with_a_suggestion():
+    with pytest.raises(ValueError, match="no method 'SWM'. Did you mean 'SVM'?"):
+        methods.defaults("SWM")
+    with pytest.raises(ValueError, match="There are: "):
+        methods.check("zzz", {})
+
+
+def test_near_misses_of_a_choice_are_suggested():
+    with pytest.raises(ValueError, match="Did you mean 'linear'?"):
+        methods.check("SVM", {"kernel": "linea"})
+
+
+# ------------------------------------------------------------------------------- Data.head
+
+
+def numbered(counts):
+    """Data whose pixels tell where they came from: one pixel, its value the row."""
+    four, pixels = {}, {}
+    for split in SPLITS:
+        four[split] = np.repeat(np.arange(4, dtype=np.uint8), counts[split])
+        n = len(four[split])
+        pixels[split] = np.arange(n, dtype=np.uint8)[:, None, None, None].repeat(3, axis=3)
+    two = {split: (labels < 2).astype(np.uint8) for split, labels in four.items()}
+    return methods.Data(pixels, {"four": four, "two": two}, "abc")
+
+
+def test_head_takes_each_class_evenly_and_keeps_pixels_with_their_labels():
+    data = numbered({"TRAIN": 40, "TEST": 20, "TEST_SIMPLE": (3, 8, 0, 1)})
+    head = data.head(8)
+    counts = {s: np.bincount(head.labels["four"][s], minlength=4).tolist() for s in SPLITS}
+    assert counts == {"TRAIN": [8] * 4, "TEST": [2] * 4, "TEST_SIMPLE": [3, 8, 0, 1]}
+    for split in SPLITS:
+        rows = head.pixels[split][:, 0, 0, 0]
+        assert len(set(rows)) == len(rows)
+        for task in ("four", "two"):
+            assert np.array_equal(data.labels[task][split][rows], head.labels[task][split])
+    first = head.pixels["TRAIN"][:8, 0, 0, 0].astype(int)
+    assert (first[0], first[-1]) == (0, 39)
+    assert np.ptp(np.diff(first)) <= 1
+    assert head.hash == "abc-8"
+
+
+def test_head_of_few_images_has_one_of_test_at_least():
+    head = numbered({"TRAIN": 40, "TEST": 20, "TEST_SIMPLE": 4}).head(2)
+    assert np.bincount(head.labels["four"]["TEST"]).tolist() == [1] * 4
+
+
+def test_head_of_more_than_there_is_takes_all():
+    data = numbered({"TRAIN": 6, "TEST": 2, "TEST_SIMPLE": 1})
+    head = data.head(1000)
+    for split in SPLITS:
+        assert np.array_equal(head.pixels[split], data.pixels[split])
+
+
+def test_data_are_equal_only_if_one():
+    counts = {"TRAIN": 6, "TEST": 2, "TEST_SIMPLE": 1}
+    first, second = numbered(counts), numbered(counts)
+    assert first != second
+    assert len({first, second}) == 2

@@ -1,0 +1,511 @@
+"""From ``study.yml`` to records: what is run, what is refused, what is never run twice."""
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from conftest import CHECKOUT
+
+from bloodlib import cli, images, methods, records, study
+from bloodlib.images import SPLITS
+
+#: The smallest images a run may have: 20 drawn cells to learn from, 5 to be tried on.
+DRAWN = {"images": "drawn", "images_per_class": 5}
+FAKE = {"method": "fake", "task": "four", **DRAWN}
+
+SMALL = """\
+profiles:
+  quick: {images_per_class: 5, epochs: 2}
+  full: {}
+runs:
+  - {method: NB, task: [four, two]}
+  - {method: fake, task: two, depth: [1, 2, 3], epochs: 9}
+"""
+
+
+def blank():
+    """Data as large as the published, with the published labels, and no pictures."""
+    labels = {t: {s: images.labels(s, t) for s in SPLITS} for t in images.TASKS}
+    pixels = {s: np.zeros((len(labels["four"][s]), 1, 1, 3), np.uint8) for s in SPLITS}
+    return methods.Data(pixels, labels, images.DATA_HASH)
+
+
+@pytest.fixture
+def published(monkeypatch):
+    """The published images are at hand, without their pictures."""
+    data = blank()
+
+    def load(source, images_per_class):
+        assert source == "published"
+        return data.head(images_per_class) if images_per_class else data
+
+    load.cache_clear = lambda: None
+    monkeypatch.setattr(study, "load", load)
+
+
+# --------------------------------------------------------------------------------- resolve
+
+
+def test_a_resolved_configuration_has_every_setting(fake):
+    assert study.resolve({"method": "fake", "task": "two", "rate": 1}) == {
+        "method": "fake",
+        "task": "two",
+        "seed": 0,
+        "images": "published",
+        "images_per_class": None,
+        "depth": 3,
+        "rate": 1.0,
+        "epochs": 1,
+    }
+
+
+def test_resolving_again_changes_nothing_and_the_given_stays(fake):
+    given = {"method": "fake", "task": "two", "depth": 4}
+    resolved = study.resolve(given)
+    assert study.resolve(resolved) == resolved
+    assert given == {"method": "fake", "task": "two", "depth": 4}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"method": "fak"}, "method is 'fak'. Did you mean 'fake'?"),
+        ({"method": None}, "method is None"),
+        ({"task": "tow"}, "task is 'tow'. Did you mean 'two'?"),
+        ({"task": 2}, "task is 2. There are: four, two."),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 1.0}, "seed is 1.0"),
+        ({"seed": True}, "seed is True"),
+        ({"seed": "1"}, "seed is '1'"),
+        ({"images": "real"}, "images is 'real'. There are: published, drawn."),
+        ({"images_per_class": 4}, "images_per_class is 4"),
+        ({"images_per_class": 5.0}, "images_per_class is 5.0"),
+        ({"images_per_class": True}, "images_per_class is True"),
+        ({"dept": 4}, "fake has no setting 'dept'. Did you mean 'depth'?"),
+        ({"depth": "4"}, "fake: depth is '4'"),
+    ],
+)
+def test_wrong_settings_are_refused(fake, wrong, words):
+    config = {"method": "fake", "task": "four"} | wrong
+    for door in (study.resolve, study.identify, study.run, study.compute, study.describe):
+        with pytest.raises(ValueError, match=re.escape(words)):
+            door(config)
+    assert not fake.calls
+
+
+@pytest.mark.parametrize("key", ["method", "task"])
+def test_method_and_task_must_be_given(fake, key):
+    config = {"method": "fake", "task": "four"}
+    del config[key]
+    with pytest.raises(ValueError, match=f"{key} is None"):
+        study.resolve(config)
+
+
+# -------------------------------------------------------------------------------- identify
+
+
+def test_an_id_depends_on_what_matters_only(fake):
+    ident = study.identify(FAKE)
+    assert re.fullmatch(r"fake-four-[0-9a-f]{10}", ident)
+    for same in ({"epochs": 7}, {"depth": 3}, {"seed": 0}, {"rate": 0.5}):
+        assert study.identify(FAKE | same) == ident
+    others = [
+        {"task": "two"},
+        {"seed": 1},
+        {"depth": 4},
+        {"rate": 1},
+        {"images": "published"},
+        {"images_per_class": 6},
+        {"images_per_class": None},
+    ]
+    assert len({ident, *(study.identify(FAKE | other) for other in others)}) == 1 + len(others)
+
+
+def test_the_images_themselves_are_part_of_the_id(fake, monkeypatch):
+    config = {"method": "fake", "task": "four"}
+    for given, module, name, value in (
+        (config, images, "DATA_HASH", "0" * 40),
+        (config | {"images_per_class": 5}, images, "DATA_HASH", "0" * 40),
+        (FAKE, study.synthetic, "VERSION", -1),
+    ):
+        before = study.identify(given)
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, value)
+            assert study.identify(given) != before
+
+
+def test_a_description_names_what_differs(fake):
+    assert study.describe({"method": "fake", "task": "two"}) == "fake two"
+    assert study.describe({"method": "fake", "task": "two", "seed": 3, "rate": 2}) == (
+        "fake two, seed 3, rate 2.0"
+    )
+
+
+# ------------------------------------------------------------------------ profiles and runs
+
+
+def test_profiles_change_the_scale_only(fake, checkout):
+    checkout(SMALL)
+    config = {"method": "fake", "task": "two", "depth": 4, "epochs": 9}
+    full = study.resolve(config)
+    assert study.with_profile(config, "full") == study.with_profile(config, "recorded") == full
+    assert study.with_profile(config, "quick") == full | {"images_per_class": 5, "epochs": 2}
+    naive = {"method": "NB", "task": "two"}
+    assert study.with_profile(naive, "quick") == study.resolve(naive | {"images_per_class": 5})
+
+
+def test_an_unknown_profile_is_refused(fake):
+    with pytest.raises(ValueError, match="no profile 'ful'. Did you mean 'full'?"):
+        study.run(FAKE, "ful")
+    assert not fake.calls
+
+
+def test_runs_multiply_lists_out(fake, checkout):
+    checkout(SMALL)
+    listed = study.runs()
+    assert [(c["method"], c["task"], c.get("depth"), c.get("epochs")) for c in listed] == [
+        ("NB", "four", None, None),
+        ("NB", "two", None, None),
+        ("fake", "two", 1, 9),
+        ("fake", "two", 2, 9),
+        ("fake", "two", 3, 9),
+    ]
+    assert all(study.resolve(config) == config for config in listed)
+
+
+def test_a_misspelt_setting_in_study_yml_is_refused(fake, checkout):
+    checkout(SMALL.replace("depth", "deep"))
+    with pytest.raises(ValueError, match="fake has no setting 'deep'"):
+        study.runs()
+
+
+def test_study_yml_of_this_book(folders):
+    """It resolves, no run is listed twice, and the paper's methods are all there."""
+    listed = study.runs()
+    assert len({study.identify(config) for config in listed}) == len(listed)
+    for method in ("NB", "SVM", "DCLNN"):
+        assert {c["task"] for c in listed if c["method"] == method} == set(images.TASKS)
+    for profile in study.PROFILES:
+        assert len([study.with_profile(config, profile) for config in listed]) == len(listed)
+
+
+# ------------------------------------------------------------------------------- run, compute
+
+
+def test_a_run_is_computed_once(fake, folders):
+    first = study.run(FAKE, "full")
+    again = study.run(FAKE, "full")
+    assert len(fake.calls) == 1
+    assert again.content == first.content
+    for name, array in first.arrays.items():
+        assert np.array_equal(again.arrays[name], array)
+    records.check(again)
+
+
+def test_a_record_holds_the_truth_and_every_setting(fake, folders):
+    record = study.compute(FAKE | {"seed": 5, "depth": 1, "rate": 2, "epochs": 3})
+    assert fake.calls == [{"seed": 5, "depth": 1, "rate": 2.0, "epochs": 3}]
+    assert record.config == study.resolve(
+        FAKE | {"seed": 5, "depth": 1, "rate": 2.0, "epochs": 3}
+    )
+    assert record.id == study.identify(record.config)
+    data = study.load("drawn", 5)
+    assert record.data == data.hash
+    assert np.array_equal(record.arrays["truth"], data.labels["four"]["TEST"])
+    assert np.array_equal(record.arrays["truth_simple"], data.labels["four"]["TEST_SIMPLE"])
+    assert record.epochs == 3
+    assert (record.status, record.reason, record.seconds) == ("complete", "", 1.5)
+    assert record.environment["packages"]["numpy"] == np.__version__
+
+
+def test_recorded_never_computes(fake, folders, checkout):
+    checkout(SMALL)
+    with pytest.raises(records.MissingRecordError) as caught:
+        study.run(FAKE)
+    assert f"`bloodlib study --only {study.identify(FAKE)}`" in str(caught.value)
+    assert "fake four" in str(caught.value)
+    assert not fake.calls
+    assert not list(folders.cache.rglob("*"))  # not even a lock
+    study.run(FAKE, "full")
+    assert study.run(FAKE).id == study.identify(FAKE)
+    assert len(fake.calls) == 1
+
+
+def test_the_command_that_a_missing_record_names_makes_it(fake, checkout, published):
+    checkout(SMALL)
+    config = {"method": "fake", "task": "two", "depth": 2, "epochs": 9}
+    with pytest.raises(records.MissingRecordError) as caught:
+        study.run(config)
+    command = re.search(r"`bloodlib (.+?)`", str(caught.value)).group(1)
+    assert cli.main(command.split()) == 0
+    assert study.run(config).epochs == 9
+    assert len(fake.calls) == 1
+
+
+def test_recorded_does_not_compute_a_failed_run_again(fake, folders):
+    fake.error = ValueError("no luck")
+    with pytest.raises(study.RunError, match="failed: ValueError: no luck"):
+        study.run(FAKE, "full")
+    fake.error = None
+    with pytest.raises(study.RunError, match="no luck"):
+        study.run(FAKE)
+    assert len(fake.calls) == 1
+
+
+def test_a_damaged_record_is_neither_returned_nor_computed_anew(fake, folders):
+    record = study.compute(FAKE)
+    record.path.write_text("{")
+    for profile in ("recorded", "full"):
+        with pytest.raises(records.RecordError, match=record.path.name):
+            study.run(FAKE, profile)
+    assert len(fake.calls) == 1
+
+
+def test_a_failure_is_recorded_and_tried_again(fake, folders):
+    fake.error = ZeroDivisionError("by zero")
+    with pytest.raises(study.RunError, match="fake four.*failed: ZeroDivisionError: by zero"):
+        study.compute(FAKE)
+    record = study.recorded(FAKE)
+    assert record.status == "failed"
+    assert re.search(r"ZeroDivisionError: by zero \(conftest.py:\d+\)", record.reason)
+    records.check(record)
+    fake.error = None
+    assert study.compute(FAKE).status == "complete"
+    assert len(fake.calls) == 2
+
+
+def test_an_infeasible_run_is_recorded_and_not_tried_again(fake, folders):
+    fake.error = methods.InfeasibleError("nu is too large")
+    for _ in range(2):
+        with pytest.raises(study.RunError, match="infeasible: nu is too large"):
+            study.compute(FAKE)
+    assert len(fake.calls) == 1
+    assert study.recorded(FAKE).status == "infeasible"
+
+
+def test_an_interruption_records_nothing(fake, folders):
+    fake.error = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        study.compute(FAKE)
+    assert study.recorded(FAKE) is None
+    fake.error = None
+    assert study.compute(FAKE).status == "complete"
+
+
+def test_a_run_is_extended_under_its_id(fake, folders):
+    short = study.compute(FAKE | {"epochs": 2})
+    assert study.recorded(FAKE | {"epochs": 3}) is None
+    with pytest.raises(records.MissingRecordError):
+        study.run(FAKE | {"epochs": 3})
+    long = study.compute(FAKE | {"epochs": 3})
+    assert (short.epochs, long.epochs, long.id) == (2, 3, short.id)
+    assert long.config["epochs"] == 3
+    assert [call["epochs"] for call in fake.calls] == [2, 3]
+    # who needs fewer has them
+    assert study.compute(FAKE | {"epochs": 2}).epochs == 3
+    assert len(fake.calls) == 2
+    assert len(list((folders.cache / "runs").glob("*.npz"))) == 1
+
+
+def test_what_is_not_the_whole_published_dataset_is_never_frozen(fake, folders, published):
+    frozen = study.compute({"method": "fake", "task": "two"})
+    assert frozen.path.parent == folders.results / "runs" == records.folder()
+    records.check(frozen)
+    part = study.compute({"method": "fake", "task": "two", "images_per_class": 5})
+    assert part.path.parent == folders.cache / "runs"
+    assert [path.stem for path in records.folder().glob("*.json")] == [frozen.id]
+
+
+def test_drawn_images_are_never_frozen(fake, folders):
+    for n in (5, None):
+        assert study._folder({**FAKE, "images_per_class": n}) == folders.cache / "runs"
+    study.compute(FAKE)
+    assert not folders.results.exists()
+
+
+def test_selecting_frozen_records(fake, folders, published):
+    for depth in (1, 2):
+        for task in images.TASKS:
+            study.compute({"method": "fake", "task": task, "depth": depth})
+    fake.error = ValueError("no")
+    with contextlib.suppress(study.RunError):
+        study.compute({"method": "fake", "task": "two", "depth": 7})
+    assert len(study.select()) == 4
+    assert [r.config["depth"] for r in study.select(method="fake", depth=2)] == [2, 2]
+    (only,) = study.select(task="two", depth=1)
+    assert (only.config["task"], only.config["depth"]) == ("two", 1)
+    assert study.select(method="NB") == []
+
+
+# ------------------------------------------------------------------------------------ images
+
+
+def test_drawn_images_of_a_run(folders):
+    data = study.load("drawn", 8)
+    assert data.pixels["TRAIN"].shape == (32, 60, 80, 3)
+    counts = {s: np.bincount(data.labels["four"][s], minlength=4).tolist() for s in SPLITS}
+    assert counts == {"TRAIN": [8] * 4, "TEST": [2] * 4, "TEST_SIMPLE": [1] * 4}
+    for split in SPLITS:
+        names = np.array(images.CLASSES)[data.labels["four"][split]]
+        nuclei = np.array(images.TASKS["two"])[data.labels["two"][split]]
+        assert {name: set(nuclei[names == name]) for name in images.CLASSES} == {
+            "NEUTROPHIL": {"Polynuclear"},
+            "EOSINOPHIL": {"Polynuclear"},
+            "MONOCYTE": {"Mononuclear"},
+            "LYMPHOCYTE": {"Mononuclear"},
+        }
+    assert study.load("drawn", 8) is data
+
+
+def test_naive_bayes_on_drawn_images(folders):
+    record = study.run({"method": "NB", "task": "two", **DRAWN, "images_per_class": 12}, "full")
+    records.check(record)
+    assert record.arrays["labels"].shape == (1, 12)
+    assert record.environment["device"] == "processor"
+
+
+# -------------------------------------------------------------------------------- at one time
+
+RACE = """
+import os, sys, time
+from pathlib import Path
+
+sys.path.insert(0, sys.argv[1])
+from conftest import answer
+from bloodlib import methods, study
+
+log, here = Path(sys.argv[2]), os.getpid()
+
+
+@methods.method("fake")
+def fake(data, task, seed, checkpoint, *, depth: int = 3):
+    with log.open("a") as file:
+        print(here, file=file, flush=True)
+    time.sleep(0.5)
+    return answer(data, task, seed=here)
+
+
+study.load("drawn", 5)
+(log.parent / f"ready-{here}").touch()
+while not (log.parent / "go").exists():
+    time.sleep(0.005)
+config = {"method": "fake", "task": "four", "images": "drawn", "images_per_class": 5}
+print(study.compute(config).arrays["labels"].tolist())
+"""
+
+
+def test_two_processes_at_one_run_compute_it_once(folders, tmp_path):
+    log = tmp_path / "log"
+    command = [sys.executable, "-c", RACE, os.path.dirname(__file__), str(log)]
+    started = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    try:
+        end = time.monotonic() + 60
+        while len(list(tmp_path.glob("ready-*"))) < 2 and time.monotonic() < end:
+            time.sleep(0.01)
+        (tmp_path / "go").touch()
+        said = [process.communicate(timeout=60) for process in started]
+    finally:
+        for process in started:
+            process.kill()
+    assert [process.returncode for process in started] == [0, 0], said
+    assert len(log.read_text().split()) == 1
+    assert said[0][0] == said[1][0]
+
+
+def test_two_threads_at_one_run_compute_it_once(fake, folders):
+    study.load("drawn", 5)
+    fake.during = lambda: time.sleep(0.3)
+    found = []
+    threads = [
+        threading.Thread(target=lambda: found.append(study.compute(FAKE))) for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(fake.calls) == 1
+    assert len({str(record.content) for record in found}) == 1
+    assert len(found) == 3
+
+
+# --------------------------------------------------------------------------- a method is added
+
+
+def test_a_method_is_one_function_and_one_line(monkeypatch, folders, checkout, capsys):
+    """As README tells it, with a random forest."""
+    monkeypatch.setattr(methods, "METHODS", dict(methods.METHODS))
+    text = (CHECKOUT / "study.yml").read_text(encoding="utf-8")
+    text, n = re.subn(r"(quick: \{images_per_class:) \d+", r"\1 24", text)  # fewer to draw
+    assert n == 1
+
+    # the function
+    @methods.method("random forest")
+    def random_forest(data, task, seed, checkpoint, *, trees: int = 100):
+        from sklearn.ensemble import RandomForestClassifier
+
+        def mean_colours(split):
+            pixels = data.pixels[split]
+            return pixels.reshape(len(pixels), 3, 20, 4, 20, 3).mean(axis=(2, 4)).reshape(-1, 36)
+
+        model = RandomForestClassifier(trees, random_state=seed)
+        model.fit(mean_colours("TRAIN"), data.labels[task]["TRAIN"])
+        test, simple = (model.predict_proba(mean_colours(s)) for s in ("TEST", "TEST_SIMPLE"))
+        return methods.Predictions(
+            labels=test.argmax(axis=1).astype(np.uint8)[None],
+            labels_simple=simple.argmax(axis=1).astype(np.uint8),
+            probabilities=test.astype(np.float16),
+            probabilities_simple=simple.astype(np.float16),
+        )
+
+    # the line
+    checkout(text + "  - {method: random forest, task: [four, two], trees: 20}\n")
+
+    command = ["study", "--profile", "quick", "--images", "drawn", "--only", "random forest"]
+    assert cli.main(command) == 0
+    capsys.readouterr()
+    assert cli.main([*command, "--list"]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in listed] == ["complete"] * 2
+    assert "random forest two, images drawn, images_per_class 24, trees 20" in listed[1]
+    record = study.run(
+        {"method": "random forest", "task": "two", "images": "drawn", "trees": 20}, "quick"
+    )
+    records.check(record)
+    assert record.id.startswith("random forest-two-")
+    assert record.config["trees"] == 20
+    with pytest.raises(ValueError, match="Did you mean 'trees'?"):
+        study.resolve({"method": "random forest", "task": "two", "tree": 20})
+
+
+# ---------------------------------------------------------------------------- the real images
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not images.available(), reason="no real images here")
+def test_a_full_run_equals_its_frozen_record(monkeypatch, tmp_path):
+    config = {"method": "NB", "task": "two"}
+    path = records.folder() / f"{study.identify(config)}.json"
+    assert path.is_file(), f"the frozen record {path.name} is missing from {path.parent}"
+    frozen = records.read(path)
+    records.check(frozen)
+    monkeypatch.setenv("BLOODLIB_RESULTS", str(tmp_path))
+    record = study.run(config, "full")
+    assert record.path.parent == tmp_path / "runs"
+    assert record.path != frozen.path
+    assert set(record.arrays) == set(frozen.arrays)
+    for name, array in frozen.arrays.items():
+        if name.startswith("probabilities"):
+            np.testing.assert_allclose(record.arrays[name], array, atol=2e-3)
+        else:
+            np.testing.assert_array_equal(record.arrays[name], array)
+    assert record.config == frozen.config
+    assert record.data == frozen.data
