@@ -22,7 +22,7 @@
 # %% tags=["remove-input"]
 from myst_nb import glue
 
-from bloodlib import chapter, paper, tables
+from bloodlib import chapter, comparison, paper, tables
 from bloodlib.images import labels
 
 chapter.begin()
@@ -44,7 +44,7 @@ tables.show(counted, "tbl-verdicts", "The paper's claims by verdict.")
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    tables.load_cells(tables.cells(), 1, **{"class": "Average"}).drop(columns="Class"),
+    tables.load_cells(comparison.cells(), 1, **{"class": "Average"}).drop(columns="Class"),
     "tbl-averages",
     "Averages over classes on TEST: the paper's number, then ours. A dash: not run yet.",
 )

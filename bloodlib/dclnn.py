@@ -359,7 +359,7 @@ def _save(model, checkpoint, state):
     }
     arrays |= {name: np.asarray(value) for name, value in state.items()}
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = checkpoint.with_suffix(f".{os.getpid()}.tmp")
+    unfinished = checkpoint.with_suffix(".tmp")  # one name: what a kill leaves is overwritten
     with unfinished.open("wb") as file:
         np.savez(file, **arrays)
     os.replace(unfinished, checkpoint)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from bloodlib import images, scores, synthetic
+from bloodlib import images, scores, study, synthetic
 from bloodlib.images import CLASSES, SPLITS, TASKS
 
 COLOURS = {
@@ -184,4 +184,148 @@ def plot_counting(confusion: np.ndarray, task: str, positive: str) -> plt.Figure
         f"{positive.capitalize()}: precision {scores.precision(confusion)[k]:.2f}, "
         f"recall {scores.recall(confusion)[k]:.2f}"
     )
+    return figure
+
+
+def load_curves(record) -> pd.DataFrame:
+    """Accuracy, average precision and loss after each epoch, on TRAIN and on TEST.
+
+    Parameters
+    ----------
+    record : bloodlib.records.Record
+        Of a network. TRAIN is counted while the epoch ran, on augmented images and with
+        dropout, as Keras does; TEST after it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``epoch, images ("training" or "validation"), accuracy, precision, loss``.
+    """
+    frames = []
+    for split, shown, loss in (("TRAIN", "training", "loss"), ("TEST", "validation", "val_loss")):
+        epochs = range(1, record.epochs + 1)
+        confusions = np.stack([record.confusion(split, epoch) for epoch in epochs])
+        frames.append(
+            pd.DataFrame(
+                {
+                    "epoch": epochs,
+                    "images": shown,
+                    "accuracy": scores.accuracy(confusions),
+                    "precision": scores.precision(confusions).mean(axis=-1),
+                    "loss": record.history[loss],
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def plot_curves(
+    curves: pd.DataFrame, measures: tuple[str, ...], mark: int | None = None
+) -> plt.Figure:
+    """Curves over epochs, training red and validation blue as in the paper's Figure 7.
+
+    Parameters
+    ----------
+    curves : pandas.DataFrame
+        See :func:`load_curves`.
+    measures : tuple of str
+        A panel for each of these columns.
+    mark : int, optional
+        An epoch to mark with a line.
+    """
+    figure, axes = plt.subplots(1, len(measures), figsize=(7.2, 3.2), squeeze=False)
+    for axis, measure in zip(axes[0], measures, strict=True):
+        for shown, colour in (("training", "#D1242F"), ("validation", "#1F5FBF")):
+            chosen = curves[curves["images"] == shown]
+            axis.plot(chosen["epoch"], chosen[measure], color=colour, label=shown)
+        if mark:
+            axis.axvline(mark, color="#888888", lw=1, ls=":")
+        axis.set(xlabel="epoch", title=measure.capitalize())
+        if measure != "loss":
+            axis.set_ylim(0, 1)
+    axes[0, 0].legend(loc="best")
+    return figure
+
+
+def plot_averages(cells: list[dict], measure: str) -> plt.Figure:
+    """Figures 4 to 6: averages by method, red two classes and blue four, the paper beside ours."""
+    methods = ["NB", "SVM", "DCLNN", "AveragePooling", "MaxPooling"]
+    frame = pd.DataFrame(cells)
+    frame = frame[(frame["class"] == "Average") & (frame["measure"] == measure)]
+    figure, axis = plt.subplots(figsize=(7.2, 3.4))
+    bars = [("two", "paper"), ("two", "ours"), ("four", "paper"), ("four", "ours")]
+    colours = {"two": "#D1242F", "four": "#1F5FBF"}
+    for place, (task, source) in enumerate(bars):
+        chosen = frame[frame["task"] == task].set_index("method")[source].reindex(methods)
+        drawn = axis.bar(
+            np.arange(len(methods)) + (place - 1.5) * 0.2,
+            chosen.astype(float),
+            0.19,
+            facecolor="white" if source == "paper" else colours[task],
+            edgecolor=colours[task],
+            label=f"{task} classes, {source}",
+        )
+        axis.bar_label(drawn, fmt="%.2f", fontsize=7, padding=1)
+    axis.set_xticks(range(len(methods)), methods)
+    axis.set(ylim=(0, 1.12), ylabel=f"average {'F1 score' if measure == 'f1' else measure}")
+    axis.legend(ncols=4, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 1.14))
+    return figure
+
+
+def load_mistakes(record, n: int = 8) -> list[dict]:
+    """The images of TEST that a run is most sure of and wrong about.
+
+    Parameters
+    ----------
+    record : bloodlib.records.Record
+    n : int
+        How many.
+
+    Returns
+    -------
+    list of dict
+        ``pixels`` as the method saw them (None where the images can't be had), ``name``,
+        ``true``, ``predicted``, ``probability``.
+    """
+    arrays, names = record.arrays, TASKS[record.config["task"]]
+    wrong = np.flatnonzero(arrays["labels"][-1] != arrays["truth"])
+    chances = arrays["probabilities"].astype(float)
+    worst = wrong[np.argsort(-chances[wrong, arrays["labels"][-1][wrong]], kind="stable")[:n]]
+    pixels = None
+    if record.config["images"] == "drawn" or images.available():
+        config = record.config
+        pixels = study.load(config["images"], config["images_per_class"]).pixels["TEST"]
+    whole = record.config["images"] == "published" and record.config["images_per_class"] is None
+    return [
+        {
+            "pixels": None if pixels is None else pixels[row],
+            "name": images.names("TEST")[row] if whole else f"number {row}",
+            "true": names[arrays["truth"][row]],
+            "predicted": names[arrays["labels"][-1][row]],
+            "probability": chances[row].max(),
+        }
+        for row in worst
+    ]
+
+
+def plot_mistakes(mistakes: list[dict]) -> plt.Figure:
+    """Pictures with what they are and what they were taken for; a tile with a name without one."""
+    columns = 4
+    rows = max(1, -(-len(mistakes) // columns))
+    figure, axes = plt.subplots(rows, columns, figsize=(7.2, 1.75 * rows), squeeze=False)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[], facecolor="#eeeeee")
+        axis.grid(False)
+        axis.spines[:].set_visible(False)
+    for axis, found in zip(axes.flat, mistakes, strict=False):
+        if found["pixels"] is None:
+            axis.text(0.5, 0.5, found["name"].split("/")[-1], ha="center", fontsize=7)
+        else:
+            axis.imshow(found["pixels"])
+        axis.set_title(
+            f"{found['true'].capitalize()}\ntaken for {found['predicted'].lower()}, "
+            f"{found['probability']:.2f}",
+            fontsize=7,
+            fontweight="normal",
+        )
     return figure

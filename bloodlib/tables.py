@@ -6,76 +6,10 @@ import numpy as np
 import pandas as pd
 
 from bloodlib import __version__, book, paper, paths, records, scores, study, verdicts
+from bloodlib.comparison import COMPARED, cells, confusions
 from bloodlib.images import DATA_HASH, SOURCE, TASKS, available
 
-#: The epoch at which Tables 1 and 2 are read (:data:`bloodlib.paper.UNSTATED`).
-EPOCH = 25
-#: Which of our runs stands beside a row of the paper's tables; all seeds of it.
-COMPARED = {
-    "NB": {"method": "NB"},
-    "SVM": {"method": "SVM", "kind": "C", "kernel": "rbf"},
-    "DCLNN": {"method": "DCLNN", "pooling": "max"},
-    "AveragePooling": {"method": "DCLNN", "pooling": "average"},
-    "MaxPooling": {"method": "DCLNN", "pooling": "max"},
-}
 MEASURE_NAMES = {"precision": "Precision", "recall": "Recall", "f1": "F1 score"}
-
-
-def compared(method: str, task: str) -> list[records.Record]:
-    """The frozen runs that stand beside the paper's row of a method, one for each seed."""
-    wanted = study.resolve(COMPARED[method] | {"task": task})
-    del wanted["seed"]
-    epochs = wanted.pop("epochs", 1)
-    return [record for record in study.select(**wanted) if record.epochs >= epochs]
-
-
-def confusions(runs: list[records.Record], epoch: int = EPOCH) -> np.ndarray:
-    """Confusion matrices on TEST [runs, classes, classes], of networks after an epoch."""
-    return np.stack([r.confusion(epoch=epoch if r.epochs > 1 else None) for r in runs])
-
-
-def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> list[dict]:
-    """Every printed number of Tables 1 and 2 with ours: the mean over runs.
-
-    Parameters
-    ----------
-    runs : dict, optional
-        Runs by (method, task), in place of the frozen ones of :data:`COMPARED`.
-
-    Returns
-    -------
-    list of dict
-        With ``table, task, method, class, measure, paper, ours, low, high, runs``.
-        ``ours`` is None where there is no run, ``low`` and ``high`` are None as long as
-        there is no interval.
-    """
-    if runs is None:
-        runs = {(m, t): compared(m, t) for m in COMPARED for t in TASKS}
-    measured = {
-        (*row, measure): scores.printed_rows(confusions(found), measure).mean(axis=0)
-        for row, found in runs.items()
-        if found
-        for measure in paper.MEASURES
-    }
-    rows = []
-    for cell in paper.CELLS:
-        ours = measured.get((cell.method, cell.task, cell.measure))
-        position = [*TASKS[cell.task], "Average"].index(cell.class_)
-        rows.append(
-            {
-                "table": cell.table,
-                "task": cell.task,
-                "method": cell.method,
-                "class": cell.class_,
-                "measure": cell.measure,
-                "paper": cell.value,
-                "ours": None if ours is None else float(ours[position]),
-                "low": None,
-                "high": None,
-                "runs": len(runs.get((cell.method, cell.task), [])),
-            }
-        )
-    return rows
 
 
 def load_cells(cells: list[dict], table: int, **where) -> pd.DataFrame:
@@ -84,7 +18,7 @@ def load_cells(cells: list[dict], table: int, **where) -> pd.DataFrame:
     Parameters
     ----------
     cells : list of dict
-        See :func:`cells`.
+        See :func:`bloodlib.comparison.cells`.
     table : {1, 2}
         Which table of the paper.
     **where
@@ -117,8 +51,14 @@ def load_runs(runs: list[records.Record]) -> pd.DataFrame:
     )
 
 
-def load_claims() -> pd.DataFrame:
-    """Every claim of the paper: where, in its words, what would have to be true, the verdict."""
+def load_claims(place: str = "") -> pd.DataFrame:
+    """Claims of the paper: where, in its words, what would have to be true, the verdict.
+
+    Parameters
+    ----------
+    place : str
+        Only claims whose place begins so.
+    """
     return pd.DataFrame(
         [
             {
@@ -129,6 +69,7 @@ def load_claims() -> pd.DataFrame:
                 "Because": verdicts.verdict(claim.id).evidence,
             }
             for claim in paper.CLAIMS
+            if claim.place.startswith(place)
         ]
     )
 
@@ -146,6 +87,33 @@ def load_stated() -> pd.DataFrame:
         [
             {"Setting": s.name, "Printed": s.value or "(blank)", "Where": s.place}
             for s in paper.STATED
+        ]
+    )
+
+
+def load_run_counts(cells: list[dict]) -> pd.DataFrame:
+    """How many runs stand behind each row of Tables 1 and 2."""
+    frame = pd.DataFrame(cells).drop_duplicates(["method", "task"])
+    wide = frame.pivot(index="method", columns="task", values="runs").loc[list(COMPARED)]
+    return wide.rename(columns="{} classes".format).rename_axis("Row").reset_index()
+
+
+def load_setup() -> pd.DataFrame:
+    """The setup table of section 6.1 beside the machine of the network's frozen runs."""
+    runs = study.select(method="DCLNN")
+    here = {
+        "Processor": {r.environment["processor"] for r in runs},
+        "Operating System": {r.environment["platform"] for r in runs},
+        "Graphic Card": {r.environment["device"].replace("processor", "none") for r in runs},
+    }
+    return pd.DataFrame(
+        [
+            {
+                "Setup": name,
+                "Paper": printed,
+                "Ours": "; ".join(sorted(here.get(name, ()))) or "not recorded",
+            }
+            for name, printed in paper.SETUP
         ]
     )
 

@@ -25,7 +25,7 @@ seed = 0  # without effect on these methods, which leave nothing to chance
 import matplotlib.pyplot as plt
 from myst_nb import glue
 
-from bloodlib import chapter, figures, images, scores, study, tables
+from bloodlib import chapter, comparison, figures, images, scores, study, tables
 
 chapter.begin()
 
@@ -102,7 +102,7 @@ svm = {
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 runs = {("NB", task): [nb[task]] for task in images.TASKS}
 runs |= {("SVM", task): [svm[task, "C", "rbf"]] for task in images.TASKS}
-cells = tables.cells(runs)
+cells = comparison.cells(runs)
 tables.show(
     tables.load_cells(cells, 1, method=["NB", "SVM"]),
     "tbl-baselines",

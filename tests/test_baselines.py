@@ -158,7 +158,7 @@ def test_probabilities_are_platts_over_five_folds(task):
     plain.fit(train, data.labels[task]["TRAIN"])
     found = baselines.support_vector_machine(data, task, 0, None)
     expected = plain.predict_proba(flat(data, "TEST"))
-    assert np.ptp(expected) > 0.2
+    assert np.ptp(expected) > 0.1
     np.testing.assert_allclose(found.probabilities, expected, atol=1e-3)
 
 
@@ -206,7 +206,7 @@ def unbalanced():
 
 def test_an_infeasible_nu_is_said_to_be_so():
     data = unbalanced()
-    with pytest.raises(methods.InfeasibleError, match="nu = 0.9 is infeasible"):
+    with pytest.raises(methods.InfeasibleError, match=r"nu = 0\.9 is infeasible"):
         baselines.support_vector_machine(data, "two", 0, None, kind="nu", nu=0.9)
     bound = 2 * np.bincount(data.labels["two"]["TRAIN"]).min() / len(data.labels["two"]["TRAIN"])
     assert 0.5 < bound < 0.8

@@ -133,14 +133,14 @@ def test_what_every_method_gets_is_no_setting(tried):
 
 
 def test_unknown_methods_are_refused_with_a_suggestion():
-    with pytest.raises(ValueError, match="no method 'SWM'. Did you mean 'SVM'?"):
+    with pytest.raises(ValueError, match=r"no method 'SWM'\. Did you mean 'SVM'\?"):
         methods.defaults("SWM")
     with pytest.raises(ValueError, match="There are: "):
         methods.check("zzz", {})
 
 
 def test_near_misses_of_a_choice_are_suggested():
-    with pytest.raises(ValueError, match="Did you mean 'linear'?"):
+    with pytest.raises(ValueError, match=r"Did you mean 'linear'\?"):
         methods.check("SVM", {"kernel": "linea"})
 
 

@@ -161,7 +161,7 @@ def test_profiles_change_the_scale_only(fake, checkout):
 
 
 def test_an_unknown_profile_is_refused(fake):
-    with pytest.raises(ValueError, match="no profile 'ful'. Did you mean 'full'?"):
+    with pytest.raises(ValueError, match=r"no profile 'ful'\. Did you mean 'full'\?"):
         study.run(FAKE, "ful")
     assert not fake.calls
 
@@ -211,9 +211,7 @@ def test_a_run_is_computed_once(fake, folders):
 def test_a_record_holds_the_truth_and_every_setting(fake, folders):
     record = study.compute(FAKE | {"seed": 5, "depth": 1, "rate": 2, "epochs": 3})
     assert fake.calls == [{"seed": 5, "depth": 1, "rate": 2.0, "epochs": 3}]
-    assert record.config == study.resolve(
-        FAKE | {"seed": 5, "depth": 1, "rate": 2.0, "epochs": 3}
-    )
+    assert record.config == study.resolve(FAKE | {"seed": 5, "depth": 1, "rate": 2.0, "epochs": 3})
     assert record.id == study.identify(record.config)
     data = study.load("drawn", 5)
     assert record.data == data.hash
@@ -269,7 +267,7 @@ def test_a_damaged_record_is_neither_returned_nor_computed_anew(fake, folders):
 
 def test_a_failure_is_recorded_and_tried_again(fake, folders):
     fake.error = ZeroDivisionError("by zero")
-    with pytest.raises(study.RunError, match="fake four.*failed: ZeroDivisionError: by zero"):
+    with pytest.raises(study.RunError, match=r"fake four.*failed: ZeroDivisionError: by zero"):
         study.compute(FAKE)
     record = study.recorded(FAKE)
     assert record.status == "failed"
@@ -425,9 +423,7 @@ def test_two_threads_at_one_run_compute_it_once(fake, folders):
     study.load("drawn", 5)
     fake.during = lambda: time.sleep(0.3)
     found = []
-    threads = [
-        threading.Thread(target=lambda: found.append(study.compute(FAKE))) for _ in range(3)
-    ]
+    threads = [threading.Thread(target=lambda: found.append(study.compute(FAKE))) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -482,7 +478,7 @@ def test_a_method_is_one_function_and_one_line(monkeypatch, folders, checkout, c
     records.check(record)
     assert record.id.startswith("random forest-two-")
     assert record.config["trees"] == 20
-    with pytest.raises(ValueError, match="Did you mean 'trees'?"):
+    with pytest.raises(ValueError, match=r"Did you mean 'trees'\?"):
         study.resolve({"method": "random forest", "task": "two", "tree": 20})
 
 

@@ -1,0 +1,101 @@
+# ---
+# jupytext:
+#   text_representation:
+#     format_name: percent
+# kernelspec:
+#   display_name: Python 3
+#   language: python
+#   name: python3
+# ---
+
+# %% [markdown]
+# # What does DCLNN learn?
+#
+# The network of section 4.2, trained on all of TRAIN with the lineage's settings where the paper is
+# silent, and asked about TEST after every epoch. This is the chapter to run in batches: with other
+# parameters it trains, records, and shows the same figures for another run.
+
+# %% tags=["parameters"]
+profile = "recorded"  # recorded: frozen results | quick: minutes, not for quoting | full: the paper's scale
+task = "four"  # four | two
+pooling = "max"  # max | average
+seed = 0  # weights, order, augmentation and dropout
+source = "published"  # published: the images of the paper | drawn: drawn cells
+
+# %% tags=["remove-input"]
+import matplotlib.pyplot as plt
+from myst_nb import glue
+
+from bloodlib import chapter, figures, scores, study, tables
+
+chapter.begin()
+
+# %% tags=["remove-stderr"]
+run = study.run(
+    {"method": "DCLNN", "task": task, "pooling": pooling, "seed": seed, "images": source}, profile
+)
+run.id, study.describe(run.config)
+
+# %% [markdown]
+# If there is a record of the run, this reads it; otherwise it trains. An epoch ends with a checkpoint in
+# the user's cache: a run that is stopped goes on from there, and ends as it would have ended.
+
+# %% tags=["remove-input"]
+curves = figures.load_curves(run)
+validation = curves[curves["images"] == "validation"].set_index("epoch")["accuracy"]
+late = validation.iloc[-10:]
+glue("epochs", run.epochs, display=False)
+glue("minutes", run.seconds / 60, display=False)
+glue(
+    "device",
+    run.environment["processor"]
+    if run.environment["device"] == "processor"
+    else run.environment["device"],
+    display=False,
+)
+glue("last", float(validation.iloc[-1]), display=False)
+glue("n_late", len(late), display=False)
+glue("low", float(late.min()), display=False)
+glue("high", float(late.max()), display=False)
+glue("simple", float(scores.accuracy(run.confusion("TEST_SIMPLE"))), display=False)
+glue("train", float(curves[curves["images"] == "training"]["accuracy"].iloc[-1]), display=False)
+
+# %% [markdown]
+# ## Accuracy and loss
+#
+# {numref}`fig-paper-8` is the paper's Figure 8, which prints no numbers. Training is counted as Keras
+# counts it, while the epoch runs, on augmented images and with dropout, which makes it look worse than
+# it is; validation is TEST, after the epoch.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-8", "caption": "Model accuracy and loss over epochs, as in the paper's Figure 8: training in red, validation (TEST) in blue."}, "image": {"alt": "Two panels over epochs. Left, accuracy: the training curve rises smoothly; the validation curve rises too, but jumps up and down from epoch to epoch. Right, loss: the training curve falls smoothly, the validation curve is jagged and lies above it."}}
+figures.plot_curves(curves, ("accuracy", "loss"))
+plt.show()
+
+# %% [markdown]
+# After {glue:text}`epochs` epochs ({glue:text}`minutes:.0f` minutes on {glue:text}`device`) the share of TEST that is
+# right is {glue:text}`last:.3f`; on the unturned photographs of TEST_SIMPLE it is {glue:text}`simple:.3f`. Over the
+# last {glue:text}`n_late` epochs TEST went up and down between {glue:text}`low:.3f` and {glue:text}`high:.3f`. Which epoch one
+# happens to stop at moves the result by that much, with the same network and the same seed.
+#
+# ## What it takes for what
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-confusion", "caption": "What DCLNN answers for TEST after the last epoch. Numbers are images; the shade is their share of the row."}, "image": {"alt": "A confusion matrix. Most images lie on the diagonal; the largest counts beside it are where one class is taken for another."}}
+figures.plot_confusion(run.confusion(), task)
+plt.show()
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+tables.show(
+    tables.load_measures(run.confusion(), task),
+    "tbl-training",
+    "The measures for each class after the last epoch.",
+)
+
+# %% [markdown]
+# ## Its worst mistakes
+#
+# {numref}`fig-mistakes` has the images that it was most sure of and wrong about. Look for the same
+# cell standing in several of them: the test images are many, the cells behind them few.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-mistakes", "caption": "Mistakes of which the network was most sure, with its probability. Grey tiles with a name stand where the images can't be had."}, "image": {"alt": "Two rows of four small pictures of single white cells among red cells, each titled with the true class, the class it was taken for, and a probability near 1; grey tiles with file names where there are no images."}}
+figures.plot_mistakes(figures.load_mistakes(run))
+plt.show()

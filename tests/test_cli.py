@@ -1,0 +1,480 @@
+"""The command ``bloodlib``, as a user meets it."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import types
+
+import numpy as np
+import pytest
+from conftest import CHECKOUT, answer
+
+from bloodlib import cli, images, methods, paper, records, scores, study
+
+STUDY = """\
+profiles:
+  quick: {images_per_class: 12}
+  full: {}
+runs:
+  - {method: NB, task: [four, two]}
+  - {method: SVM, task: [four, two], kind: [C, nu], kernel: [rbf, linear]}
+"""
+ONE_FAKE = STUDY.split("runs:")[0] + "runs:\n  - {method: fake, task: two}\n"
+QUICK = ["study", "--profile", "quick", "--images", "drawn"]
+HEAVY = ("tensorflow", "keras", "jax", "torch", "sklearn", "pandas", "matplotlib", "scipy")
+
+
+def bloodlib(*arguments, **more):
+    """The command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "bloodlib.cli", *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+        **more,
+    )
+
+
+@pytest.fixture
+def small(checkout):
+    return checkout(STUDY)
+
+
+def subcommands():
+    return next(a.choices for a in cli._parser()._actions if hasattr(a.choices, "items"))
+
+
+def sentence(capsys, code):
+    """What is said when something is wrong: one line, exit 1, nothing of a traceback."""
+    said = capsys.readouterr()
+    assert code == 1
+    assert "Traceback" not in said.err + said.out
+    lines = said.err.strip().splitlines()
+    assert len(lines) == 1, said.err
+    assert lines[0].startswith("bloodlib: ")
+    return lines[0]
+
+
+# ------------------------------------------------------------------------------ help, quickly
+
+
+def loaded_by(code, **more):
+    """Heavy modules that are loaded after some code has run."""
+    report = f"import sys; print([m for m in {HEAVY} if m in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        **more,
+    )
+    return result.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import bloodlib, bloodlib.cli",
+        "from bloodlib import study, records, scores, baselines, dclnn, paper",
+        "from bloodlib import cli; cli.main(['study', '--list'])",
+        "from bloodlib import cli; cli.main(['study', '--verify'])",
+    ],
+)
+def test_nothing_heavy_is_loaded_without_need(code):
+    assert loaded_by(code, cwd=CHECKOUT) == "[]"
+
+
+def test_the_test_above_sees_what_is_loaded():
+    assert loaded_by("import pandas") == "['pandas']"
+
+
+def test_help_is_quick():
+    took = []
+    for _ in range(3):
+        start = time.perf_counter()
+        result = bloodlib("--help")
+        took.append(time.perf_counter() - start)
+        assert result.returncode == 0
+        assert all(name in result.stdout for name in subcommands())
+    assert min(took) < 2
+
+
+def test_every_subcommand_has_help(capsys):
+    assert {"data", "study", "report"} <= set(subcommands())
+    for name, parser in subcommands().items():
+        with pytest.raises(SystemExit) as caught:
+            cli.main([name, "--help"])
+        assert caught.value.code == 0
+        said = capsys.readouterr().out
+        assert f"usage: bloodlib {name}" in said
+        for action in parser._actions:
+            assert action.help, f"{name} {action.dest} has no help"
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["--version"])
+    assert caught.value.code == 0
+    assert re.fullmatch(r"bloodlib \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["stduy"], ["study", "--profile", "recorded"], ["study", "--nope"]]
+)
+def test_what_is_no_command_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    assert "usage: bloodlib" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------------------- study
+
+
+def test_a_quick_study_on_drawn_images(small, folders, capsys):
+    assert cli.main([*QUICK, "--only", "NB"]) == 0
+    said = capsys.readouterr().out
+    assert "0 of 2 runs have a record." in said
+    found = records.read_all(folders.cache / "runs")
+    assert sorted(record.config["task"] for record in found) == ["four", "two"]
+    for record in found:
+        records.check(record)
+        assert record.config["images_per_class"] == 12
+        assert record.id == study.identify(record.config)
+        assert record.id in said
+    assert not folders.results.exists()
+    before = {path: path.stat().st_mtime_ns for path in (folders.cache / "runs").iterdir()}
+    assert cli.main([*QUICK, "--only", "NB"]) == 0
+    assert "2 of 2 runs have a record." in capsys.readouterr().out
+    after = {path: path.stat().st_mtime_ns for path in (folders.cache / "runs").iterdir()}
+    assert after == before
+
+
+def test_list_shows_every_run_and_computes_none(small, folders, capsys):
+    assert cli.main([*QUICK, "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["missing"] * 10
+    config = {"method": "NB", "task": "two", "images": "drawn"}
+    line = next(line for line in lines if "NB two" in line)
+    assert study.identify(study.with_profile(config, "quick")) in line
+    assert not folders.cache.exists()
+    study.run(config, "quick")
+    assert cli.main([*QUICK, "--list"]) == 0
+    states = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert states == ["missing", "complete"] + ["missing"] * 8
+
+
+def test_only_takes_words_of_ids_and_descriptions(small, folders, capsys):
+    def listed(*words):
+        only = [argument for word in words for argument in ("--only", word)]
+        assert cli.main([*QUICK, "--list", *only]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    assert len(listed("SVM")) == 8
+    assert len(listed("SVM", "two")) == 4
+    (line,) = listed("two", "nu", "linear")
+    ident = re.search(r"SVM-two-[0-9a-f]{10}", line).group()
+    assert listed(ident) == [line]
+
+
+def test_only_with_no_such_run(small, capsys):
+    said = sentence(capsys, cli.main(["study", "--only", "NB", "--only", "SVM"]))
+    assert "no run of study.yml holds NB and SVM" in said
+
+
+def test_a_failure_is_not_fatal(small, folders, fake, capsys):
+    (small / "study.yml").write_text(
+        STUDY.split("runs:")[0]
+        + "runs:\n  - {method: fake, task: [four, two]}\n  - {method: NB, task: two}\n"
+    )
+    study._study.cache_clear()
+    fake.error = ValueError("no luck")
+    assert cli.main(QUICK) == 1
+    assert capsys.readouterr().out.count("failed: ValueError: no luck") == 2
+    assert cli.main([*QUICK, "--list"]) == 0
+    states = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert states == ["failed", "failed", "complete"]
+    fake.error = None
+    assert cli.main(QUICK) == 0
+    assert "1 of 3 runs have a record." in capsys.readouterr().out
+    assert len(fake.calls) == 4
+
+
+def test_what_has_no_solution_is_no_failure(small, folders, fake, capsys):
+    (small / "study.yml").write_text(ONE_FAKE)
+    study._study.cache_clear()
+    fake.error = methods.InfeasibleError("nu is too large")
+    for _ in range(2):
+        assert cli.main(QUICK) == 0
+    assert len(fake.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("runs:\n  - {method: NV, task: two}\n", "method is 'NV'. There are: NB, SVM"),
+        ("runs:\n  - {method: NB, task: two, smoothing: 1}\n", "NB has no setting 'smoothing'"),
+        ("runs:\n  - {method: SVM, task: two, C: big}\n", "SVM: C is 'big'"),
+    ],
+)
+def test_a_mistake_in_study_yml_is_one_sentence(checkout, capsys, text, words):
+    checkout("profiles: {}\n" + text)
+    assert words in sentence(capsys, cli.main(["study", "--list"]))
+
+
+def test_outside_a_checkout(folders, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("bloodlib.paths.__file__", str(tmp_path / "bloodlib" / "paths.py"))
+    assert "no checkout of the book" in sentence(capsys, cli.main(["study", "--list"]))
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write anywhere"
+)
+def test_a_folder_that_can_t_be_written(small, folders, capsys):
+    folders.cache.mkdir()
+    folders.cache.chmod(0o500)
+    sentence(capsys, cli.main([*QUICK, "--only", "NB"]))
+
+
+def test_a_cache_that_is_no_folder(small, folders, capsys):
+    folders.cache.write_text("a file")
+    sentence(capsys, cli.main([*QUICK, "--only", "NB"]))
+
+
+def test_interrupted_by_the_user(small, folders, fake, capsys):
+    (small / "study.yml").write_text(ONE_FAKE)
+    study._study.cache_clear()
+    fake.error = KeyboardInterrupt()
+    assert cli.main(QUICK) == 130
+    assert "The same command goes on from here." in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------------------- verify
+
+
+def frozen(config, seed=0, epochs=1):
+    """A frozen record of the published images, its answers drawn at random."""
+    config = study.resolve(config)
+    task = config["task"]
+
+    data = types.SimpleNamespace(pixels={split: images.labels(split) for split in images.SPLITS})
+    found = answer(data, task, epochs, seed)
+    return records.write(
+        records.folder(),
+        {
+            "id": study.identify(config),
+            "status": "complete",
+            "reason": "",
+            "config": config,
+            "data": images.DATA_HASH,
+            "history": {},
+            "weights": "",
+            "environment": records.environment("", ""),
+            "started": "2025-01-01T00:00:00+00:00",
+            "seconds": 1.0,
+        },
+        {
+            "truth": images.labels("TEST", task),
+            "truth_simple": images.labels("TEST_SIMPLE", task),
+            "labels": found.labels,
+            "labels_simple": found.labels_simple,
+            "probabilities": found.probabilities,
+            "probabilities_simple": found.probabilities_simple,
+        },
+    )
+
+
+def rewrite(path, **changed):
+    content = json.loads(path.read_text())
+    content["config"] |= changed
+    path.write_text(json.dumps(content))
+
+
+def flip(path):
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)
+
+
+DAMAGE = {
+    "a byte of the predictions": (lambda p: flip(next(p.parent.glob("NB*.npz"))), "is not the"),
+    "half of the JSON": (lambda p: p.write_bytes(p.read_bytes()[:300]), "is no record"),
+    "another name": (lambda p: p.rename(p.with_name("NB-two-0000000000.json")), "not the record's"),
+    "a setting edited": (lambda p: rewrite(p, var_smoothing=0.5), "belong to the id"),
+    "the seed edited": (lambda p: rewrite(p, seed=1), "belong to the id"),
+    "a setting that is none": (lambda p: rewrite(p, smoothing=0.5), "no setting 'smoothing'"),
+    "a method that is none": (lambda p: rewrite(p, method="NV"), "method is 'NV'"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_verify_finds_a_damaged_record_and_names_it(folders, capsys, damage):
+    path = frozen({"method": "NB", "task": "two"}).path
+    frozen({"method": "SVM", "task": "two"})
+    assert cli.main(["study", "--verify"]) == 0
+    assert "2 records verified" in capsys.readouterr().out
+    change, words = DAMAGE[damage]
+    change(path)
+    said = sentence(capsys, cli.main(["study", "--verify"]))
+    assert words in said
+    assert str(path.parent / "NB-two-") in said
+
+
+def test_frozen_records_of_this_book_verify(capsys):
+    assert cli.main(["study", "--verify"]) == 0
+    assert "records verified" in capsys.readouterr().out
+
+
+# ------------------------------------------------------------------------------------- killed
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
+def test_a_study_killed_goes_on(small, folders, monkeypatch):
+    """Killed once after each of some first records; then it completes the rest and no more."""
+    where = folders.cache / "runs"
+    command = [sys.executable, "-m", "bloodlib.cli", *QUICK]
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    kept = {}
+    for wanted in (1, 4):
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=small
+        )
+        end = time.monotonic() + 60
+        while len(list(where.glob("*.json"))) < wanted and time.monotonic() < end:
+            time.sleep(0.002)
+            assert process.poll() is None, "it ended before it was killed"
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        for record in records.read_all(where):
+            records.check(record)
+        now = {path: path.read_bytes() for path in where.glob("*.json")}
+        assert now.items() >= kept.items()
+        assert wanted <= len(now) < 10
+        kept = now
+    result = bloodlib(*QUICK, cwd=small)
+    assert result.returncode == 0, result.stderr[-1000:]
+    assert f"{len(kept)} of 10 runs have a record." in result.stdout
+    found = records.read_all(where)
+    assert len(found) == 10
+    for record in found:
+        records.check(record)
+    assert all(path.read_bytes() == content for path, content in kept.items())
+    assert len(list(where.glob("*.npz"))) == 10
+
+
+# --------------------------------------------------------------------------------------- data
+
+
+@pytest.mark.parametrize("arguments", [["data"], ["data", "--facts"]])
+def test_data_without_images_says_what_to_do(folders, monkeypatch, tmp_path, capsys, arguments):
+    monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path))
+    said = sentence(capsys, cli.main(arguments))
+    assert str(tmp_path) in said
+    assert "bloodlib data --fetch" in said
+
+
+def test_a_study_without_images_says_what_to_do(small, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path))
+    code = cli.main(["study", "--only", "NB"])
+    said = capsys.readouterr()
+    assert code == 1
+    assert "bloodlib data --fetch" in said.err
+    assert "Traceback" not in said.err
+    assert not list(records.folder().glob("*"))  # no failure of the method is recorded
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not images.available(), reason="no real images here")
+def test_data_prints_counts_and_hashes(capsys):
+    assert cli.main(["data"]) == 0
+    said = capsys.readouterr().out
+    assert f"{images.DATA_HASH}  verified" in said
+    assert re.search(r"TRAIN +9957 ", said)
+
+
+# ------------------------------------------------------------------------------------- report
+
+
+@pytest.fixture
+def facts(folders):
+    """Facts of the images beside the test's own records, as in the checkout."""
+    folders.results.mkdir()
+    shutil.copy(CHECKOUT / "results" / "dataset.json", folders.results)
+
+
+def reported(*arguments):
+    result = bloodlib("report", *arguments)
+    assert result.returncode == 0, result.stderr[-1000:]
+    return result.stdout
+
+
+def test_report_without_runs(facts):
+    report = json.loads(reported("--json"))
+    assert set(report) == {"cells", "claims"}
+    keys = ("table", "task", "method", "class", "measure", "paper")
+    assert [tuple(cell[key] for key in keys) for cell in report["cells"]] == [
+        (c.table, c.task, c.method, c.class_, c.measure, c.value) for c in paper.CELLS
+    ]
+    for cell in report["cells"]:
+        assert set(cell) == {*keys, "ours", "low", "high", "runs"}
+        assert (cell["ours"], cell["low"], cell["high"], cell["runs"]) == (None, None, None, 0)
+    assert [(c["id"], c["place"], c["text"]) for c in report["claims"]] == [
+        (c.id, c.place, c.text) for c in paper.CLAIMS
+    ]
+    for claim in report["claims"]:
+        assert set(claim) == {"id", "place", "text", "verdict", "evidence"}
+
+
+def test_report_shows_what_the_frozen_records_say(facts):
+    of = {
+        "NB": frozen({"method": "NB", "task": "two"}),
+        "SVM": frozen({"method": "SVM", "task": "two"}, seed=1),
+    }
+    for kernel in ("linear", "rbf"):  # beside the run that is compared, never in its place
+        frozen({"method": "SVM", "task": "two", "kind": "nu", "kernel": kernel}, seed=2)
+    seen = 0
+    for cell in json.loads(reported("--json"))["cells"]:
+        if cell["task"] == "two" and cell["method"] in of:
+            confusion = of[cell["method"]].confusion()
+            values = scores.printed_rows(confusion, cell["measure"])
+            row = ("Mononuclear", "Polynuclear", "Average").index(cell["class"])
+            np.testing.assert_allclose(cell["ours"], values[row], rtol=1e-12)
+            assert cell["runs"] == 1
+            seen += 1
+        else:
+            assert (cell["ours"], cell["runs"]) == (None, 0)
+        low, high = cell["low"], cell["high"]
+        assert (low is None) == (high is None)
+        assert low is None or low <= cell["ours"] <= high
+    assert seen == 18
+
+
+def test_report_to_be_read(facts):
+    frozen({"method": "NB", "task": "four"})
+    said = reported()
+    for words in ("Table 1", "Table 2", "NEUTROPHIL", "Mononuclear", "Average", "AveragePooling"):
+        assert words in said
+    assert paper.CLAIMS[0].place in said
+
+
+def test_frozen_records_are_what_the_report_of_this_book_shows():
+    """The whole way on the records of the checkout: none of a table's numbers is typed."""
+    cells = json.loads(reported("--json"))["cells"]
+    for task in images.TASKS:
+        found = study.select(method="NB", task=task)
+        ours = [c["ours"] for c in cells if (c["method"], c["task"]) == ("NB", task)]
+        assert len(ours) == 3 * (len(images.TASKS[task]) + 1)
+        if not found:
+            assert set(ours) == {None}
+            continue
+        (record,) = found
+        expected = [scores.printed_rows(record.confusion(), m) for m in paper.MEASURES]
+        np.testing.assert_allclose(sorted(ours), np.sort(np.ravel(expected)), rtol=1e-12)
