@@ -68,10 +68,10 @@ _FEATURES = {
     ),
     "MONOCYTE": _Features(
         (0.25, 0.30), 0.05, (9, 9), (0.32, 0.40), (2.2, 3.8), 0.36, 0.3,
-        (0.0, 0.6), (158, 164, 198), (10, 0.08, (206, 206, 222, 130)),
+        (0.0, 0.6), (150, 160, 204), (10, 0.08, (206, 206, 222, 130)),
     ),
     "LYMPHOCYTE": _Features(
-        (0.14, 0.18), 0.03, (1, 1), (0.78, 0.86), (0.0, 0.0), 0.05, 0.0,
+        (0.16, 0.20), 0.03, (1, 1), (0.78, 0.86), (0.0, 0.0), 0.05, 0.0,
         (0.5, 1.0), (112, 138, 214), (0, 0.0, (0, 0, 0, 0)),
     ),
 }  # fmt: skip
@@ -202,7 +202,7 @@ def draw(
     across, down = rng.uniform(-0.04, 0.04, 2)  # uneven lighting
     column, row = np.linspace(-1, 1, width)[:, None], np.linspace(-1, 1, height)[:, None, None]
     light = light * (1 + across * column + down * row)
-    noise = rng.normal(0, rng.uniform(1, 4), (height, width, 3))
+    noise = rng.normal(0, rng.uniform(1, 3), (height, width, 3))
     return (np.asarray(small) * light + noise).clip(0, 255).astype(np.uint8)
 
 

@@ -14,7 +14,8 @@
 # The paper's section 5 speaks of "around 13k augmented pictures". They are public: the repository
 # `dhruvp/wbc-classification`, which also feeds the Kaggle set `paultimothymooney/blood-cells`. Its
 # author took photographs of blood smears from the BCCD dataset, each with a white cell named by an
-# expert, and made about 2,500 turned, shifted, sheared and mirrored images of each class from them.
+# expert, and made some thousands of turned, shifted, sheared and mirrored
+# images of each class from them.
 
 # %% tags=["parameters"]
 per_class = 4  # pictures of each class in the gallery

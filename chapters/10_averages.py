@@ -39,7 +39,7 @@ tables.show(tables.load_run_counts(cells), "tbl-runs", "Runs behind each row of 
 # %% [markdown]
 # ## Average precision
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-4", "caption": "Average precision by method, as in the paper's Figure 4: red two classes, blue four; hollow the paper, filled ours."}, "image": {"alt": "Grouped bars of average precision for NB, SVM, DCLNN, AveragePooling and MaxPooling. Naive Bayes and SVM are low, about 0.3 with four classes and 0.5 to 0.6 with two; the three bars of the network are much higher, in the paper and here."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-4", "caption": "Average precision by method, as in the paper's Figure 4: red two classes, blue four; hollow the paper, filled ours."}, "image": {"alt": "Grouped bars of average precision for NB, SVM, DCLNN, AveragePooling and MaxPooling. Naive Bayes and SVM are low, lower with four classes than with two; the bars of the network are much higher, in the paper and here."}}
 figures.plot_averages(cells, "precision")
 plt.show()
 
