@@ -16,16 +16,21 @@ import hashlib
 import json
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-from bloodlib import images, paths, records
+from bloodlib import chapter, images, paths, records
 
 PACKAGE = Path(__file__).parent
 
 
 class KernelError(Exception):
     """The kernel that would run the chapters is not this environment's."""
+
+
+class ChapterError(Exception):
+    """A chapter that failed; the message says in which cell and why."""
 
 
 def setup(app) -> dict:
@@ -78,30 +83,41 @@ def run(source: Path, parameters: dict) -> None:
 
     Raises
     ------
-    papermill.PapermillExecutionError
+    ChapterError
         If a cell fails; the notebook, with the traceback, is written all the same.
     """
     import jupytext
     import nbformat
     import papermill
+    from nbclient.exceptions import DeadKernelError
 
     _check_kernel()
     unfinished = source.with_name(f".{source.stem}.{os.getpid()}.ipynb")
+    failure = ""
     try:
-        papermill.execute_notebook(
-            jupytext.read(source),
-            unfinished,
-            parameters=parameters,
-            cwd=source.parent,
-            kernel_name="python3",
-            progress_bar=False,
-            **_local_transport(),
-        )
+        with tempfile.TemporaryDirectory(prefix="bloodlib-") as sockets:
+            try:
+                papermill.execute_notebook(
+                    jupytext.read(source),
+                    unfinished,
+                    parameters=parameters,
+                    cwd=source.parent,
+                    kernel_name="python3",
+                    language="python",
+                    progress_bar=False,
+                    **_local_transport(sockets),
+                )
+            except papermill.PapermillExecutionError as error:
+                failure = f"failed in cell {error.exec_count}: {error.ename}: {error.evalue}"
+            except DeadKernelError:
+                failure = "failed: its kernel died"
+        notebook = nbformat.read(unfinished, as_version=4)
+        nbformat.write(_cleaned(notebook), unfinished)
+        os.replace(unfinished, source.with_suffix(".ipynb"))
     finally:
-        if unfinished.exists():
-            notebook = nbformat.read(unfinished, as_version=4)
-            nbformat.write(_cleaned(notebook), unfinished)
-            os.replace(unfinished, source.with_suffix(".ipynb"))
+        unfinished.unlink(missing_ok=True)
+    if failure:
+        raise ChapterError(failure)
 
 
 def stamps(root: Path) -> dict[str, dict]:
@@ -117,7 +133,6 @@ def stamps(root: Path) -> dict[str, dict]:
 
 
 def _run_stale(app):
-    from papermill import PapermillExecutionError
     from sphinx.errors import ExtensionError
     from sphinx.util import logging
 
@@ -141,12 +156,11 @@ def _run_stale(app):
             run(source, parameters[source])
         except KernelError as error:
             raise ExtensionError(str(error)) from error
-        except PapermillExecutionError as error:
+        except ChapterError as error:
             logger.info(" failed")
             logger.warning(
-                "%s failed in cell %s: %s: %s",
-                source.relative_to(root), error.exec_count, error.ename, error.evalue,
-                location=str(source.with_suffix(".ipynb")), type="bloodlib", subtype="chapter",
+                "%s %s", source.relative_to(root), error,
+                location=f"{source}:1", type="bloodlib", subtype="chapter",
             )  # fmt: skip
         else:
             seconds = round(time.monotonic() - clock, 1)
@@ -170,16 +184,9 @@ def _parameters(sources, wanted):
 def _parameter_names(source):
     import jupytext
 
-    names = set()
-    for cell in jupytext.read(source).cells:
-        if "parameters" in cell.metadata.get("tags", []):
-            names |= {
-                target.id
-                for node in ast.parse(cell.source).body
-                if isinstance(node, ast.Assign)
-                for target in node.targets
-            }
-    return names
+    cells = jupytext.read(source).cells
+    tagged = [c.source for c in cells if "parameters" in c.metadata.get("tags", [])]
+    return set().union(*map(chapter.assigned, tagged))
 
 
 def _in_order(site, name):
@@ -194,8 +201,11 @@ def _modules(source):
     """The package's modules that a script imports, and those that these import."""
     found, todo = set(), [source]
     while todo:
-        path = todo.pop()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        try:
+            tree = ast.parse(todo.pop().read_text(encoding="utf-8"))
+        except SyntaxError:  # it will fail, and say where, when it is run
+            continue
+        for node in ast.walk(tree):
             names = []
             if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "bloodlib":
                 names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
@@ -234,19 +244,21 @@ def _check_kernel():
         raise KernelError(f"the kernel python3 starts {first}, not this environment. {remedy}")
 
 
-def _local_transport():
+def _local_transport(folder):
     """Talk to the kernel through files where the system can: it works without any network."""
     from traitlets.config import Config
 
-    if sys.platform == "win32":
+    address = os.path.join(folder, "kernel")
+    if sys.platform == "win32" or len(os.fsencode(address)) > 90:  # what a socket's name may have
         return {}
-    return {"config": Config({"KernelManager": {"transport": "ipc"}})}
+    return {"config": Config({"KernelManager": {"transport": "ipc", "ip": address}})}
 
 
 def _cleaned(notebook):
-    """Without papermill's paths and times, which would make each run another file."""
+    """Without papermill's paths and times and random ids, which differ from run to run."""
     notebook.metadata.pop("papermill", None)
-    for cell in notebook.cells:
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
         tags = cell.metadata.get("tags", [])

@@ -42,17 +42,19 @@ def refuse_unknown_parameters(cells: list[str]) -> None:
     """
     known = set()
     for cell in cells:
-        names = _assigned(cell)
+        names = assigned(cell)
         if cell.startswith("# Parameters\n"):
             for name in sorted(names - known):
                 raise ValueError(f"this chapter has no parameter {name!r}. {suggest(name, known)}")
         known |= names
 
 
-def _assigned(cell):
+def assigned(cell: str) -> set[str]:
+    """Names that a cell gives a value to, at its top level."""
     try:
         tree = ast.parse(cell)
     except SyntaxError:  # a cell with a magic command assigns no parameter
         return set()
     targets = [t for node in tree.body if isinstance(node, ast.Assign) for t in node.targets]
+    targets += [node.target for node in tree.body if isinstance(node, ast.AnnAssign)]
     return {target.id for target in targets if isinstance(target, ast.Name)}

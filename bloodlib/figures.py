@@ -302,7 +302,7 @@ def load_mistakes(record, n: int = 8) -> list[dict]:
             "name": images.names("TEST")[row] if whole else f"number {row}",
             "true": names[arrays["truth"][row]],
             "predicted": names[arrays["labels"][-1][row]],
-            "probability": chances[row].max(),
+            "probability": chances[row, arrays["labels"][-1][row]],
         }
         for row in worst
     ]

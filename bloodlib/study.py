@@ -223,36 +223,50 @@ def _compute(config, name):
     started, clock = datetime.now(UTC), time.monotonic()
     settings = {k: config[k] for k in methods.defaults(config["method"])}
     checkpoint = paths.cache_folder() / "checkpoints" / f"{name}.npz"
-    status, reason, predictions = "complete", "", None
+
+    def record(status, reason="", predictions=None):
+        history = predictions.history if predictions else {}
+        device = (predictions.device, predictions.backend) if predictions else ("", "")
+        return records.write(
+            _folder(config),
+            {
+                "id": name,
+                "status": status,
+                "reason": reason,
+                "config": config,
+                "data": _data_hash(config),
+                "history": history,
+                "weights": predictions.weights if predictions else "",
+                "environment": records.environment(*device),
+                "started": started.isoformat(timespec="seconds"),
+                "seconds": round(sum(history.get("seconds", [time.monotonic() - clock])), 1),
+            },
+            _arrays(predictions, data, config["task"]) if predictions else None,
+        )
+
     try:
-        predictions = methods.METHODS[config["method"]](
-            data, config["task"], config["seed"], checkpoint, **settings
+        method = methods.METHODS[config["method"]]
+        return record(
+            "complete", "", method(data, config["task"], config["seed"], checkpoint, **settings)
         )
     except methods.InfeasibleError as error:
-        status, reason = "infeasible", str(error)
+        return record("infeasible", str(error))
+    except OSError:
+        raise  # a full or read-only disk is not the run's failure
     except Exception as error:
-        status = "failed"
         last = traceback.extract_tb(error.__traceback__)[-1]
         reason = f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"
-    history = predictions.history if predictions else {}
-    return records.write(
-        _folder(config),
-        {
-            "id": name,
-            "status": status,
-            "reason": reason,
-            "config": config,
-            "data": _data_hash(config),
-            "history": history,
-            "weights": predictions.weights if predictions else "",
-            "environment": records.environment(
-                *((predictions.device, predictions.backend) if predictions else ("", ""))
-            ),
-            "started": started.isoformat(timespec="seconds"),
-            "seconds": round(sum(history.get("seconds", [time.monotonic() - clock])), 1),
-        },
-        _arrays(predictions, data, config["task"]) if predictions else None,
-    )
+        if _shorter(config):  # an extension that fails leaves the record that there was
+            raise RunError(f"{describe(config)}: failed: {reason}") from error
+        return record("failed", reason)
+
+
+def _shorter(config):
+    """Whether there is a complete record of the run, if with fewer epochs."""
+    try:
+        return records.read(_folder(config) / f"{identify(config)}.json").status == "complete"
+    except records.RecordError:
+        return False
 
 
 def _arrays(predictions, data, task):

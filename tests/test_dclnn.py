@@ -379,14 +379,14 @@ def test_dropout_depends_on_seed_and_epoch(keras):
 
 
 def test_it_learns(keras, tmp_path):
-    data = drawn(480, 100, (60, 80))
+    data = drawn(800, 200, (30, 40))
     found = train(
         tmp_path,
         data=data,
-        epochs=4,
+        epochs=6,
         optimizer="Adam",
         learning_rate=0.001,
-        hidden=32,
+        hidden=64,
         hidden_dropout=0.2,
         batch_size=16,
     )

@@ -26,6 +26,7 @@ def tried(monkeypatch):
         limit: float | None = None,
         fast: bool = False,
         name: str = "",
+        size: Literal[1, 2] = 1,
     ): ...
 
     return function
@@ -38,6 +39,7 @@ DEFAULTS = {
     "limit": None,
     "fast": False,
     "name": "",
+    "size": 1,
 }
 
 
@@ -65,6 +67,7 @@ def test_defaults_of_every_method_pass_their_own_check():
         ("limit", None),
         ("fast", True),
         ("name", "x"),
+        ("size", 2),
     ],
 )
 def test_right_values_are_kept_as_they_are(tried, key, value):
@@ -95,6 +98,9 @@ def test_right_values_are_kept_as_they_are(tried, key, value):
         ("fast", 1),
         ("fast", "yes"),
         ("name", 1),
+        ("size", 3),
+        ("size", True),
+        ("size", 1.0),
     ],
 )
 def test_wrong_values_are_refused_by_name(tried, key, value):

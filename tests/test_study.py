@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import CHECKOUT
+from conftest import CHECKOUT, answer
 
 from bloodlib import cli, images, methods, records, study
 from bloodlib.images import SPLITS
@@ -285,6 +285,36 @@ def test_an_infeasible_run_is_recorded_and_not_tried_again(fake, folders):
             study.compute(FAKE)
     assert len(fake.calls) == 1
     assert study.recorded(FAKE).status == "infeasible"
+
+
+def test_an_extension_that_fails_leaves_the_record_that_there_was(fake, folders):
+    short = study.compute(FAKE | {"epochs": 2})
+    fake.error = MemoryError("too little")
+    with pytest.raises(study.RunError, match="failed: MemoryError: too little"):
+        study.compute(FAKE | {"epochs": 3})
+    kept = study.recorded(FAKE | {"epochs": 2})
+    assert kept.content == short.content
+    records.check(kept)
+
+
+def test_predictions_that_make_no_record_are_a_failed_run(fake, folders, monkeypatch):
+    def method(data, task, seed, checkpoint):
+        found = answer(data, task)
+        found.probabilities[0, 0] = np.nan
+        return found
+
+    monkeypatch.setitem(methods.METHODS, "fake", method)
+    with pytest.raises(study.RunError, match=r"failed: RecordError: .*do not sum to 1"):
+        study.compute(FAKE)
+    assert study.recorded(FAKE).status == "failed"
+    assert not list((folders.cache / "runs").glob("*.npz"))
+
+
+def test_a_full_disk_is_not_the_runs_failure(fake, folders):
+    fake.error = OSError(28, "No space left on device")
+    with pytest.raises(OSError, match="No space left"):
+        study.compute(FAKE)
+    assert study.recorded(FAKE) is None
 
 
 def test_an_interruption_records_nothing(fake, folders):
