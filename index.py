@@ -19,7 +19,7 @@
 #
 # This book runs everything again, on the same images, and prints the paper's numbers beside ours.
 # Every number on these pages is computed by a cell of the page it stands on, from the predictions of
-# a recorded run; none is typed.
+# a recorded run; none is typed. "Figure" and "Table" are the paper's, "Fig." and "Tab." are ours.
 
 # %% tags=["remove-input"]
 from myst_nb import glue

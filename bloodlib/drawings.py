@@ -185,18 +185,15 @@ def plot_pooling(values: np.ndarray, largest: np.ndarray, mean: np.ndarray) -> p
 
 
 def load_differences() -> pd.DataFrame:
-    """Each formula of section 4.3 that is not computed as printed, and why."""
-    return pd.DataFrame(
-        [
-            {
-                "Equation": row.equation,
-                "As printed": f"${row.printed}$",
-                "As done": f"${row.done}$",
-                "Why": row.why,
-            }
-            for row in equations.DIFFERENCES
+    """Each formula of section 4.3 that is not computed as printed: three rows, to be compared."""
+    rows = []
+    for row in equations.DIFFERENCES:
+        rows += [
+            (row.equation, "printed", f"${row.printed}$"),
+            ("", "done", f"${row.done}$"),
+            ("", "why", row.why),
         ]
-    )
+    return pd.DataFrame(rows, columns=["Equation", "As", "Formula or reason"])
 
 
 def count_differences() -> dict:
@@ -409,7 +406,7 @@ def plot_network(layers: pd.DataFrame) -> plt.Figure:
         See :func:`load_layers`.
     """
     columns = -(-len(layers) // 2)
-    figure, axis = plt.subplots(figsize=(1.45 * columns, 5.4))
+    figure, axis = plt.subplots(figsize=(1.3 * columns, 5.4))
     for i, layer in enumerate(layers.itertuples()):
         across, down = i % columns + 0.5, 2.0 * (i // columns)
         shape = [int(n.replace(",", "")) for n in layer.Output.split("×")]
@@ -433,8 +430,8 @@ def plot_network(layers: pd.DataFrame) -> plt.Figure:
         for line, (text, weight) in enumerate(zip(lines, ("bold", None, None), strict=True)):
             grey = line == 2 and not layer.Parameters
             axis.text(
-                across, down + 0.62 + 0.2 * line, text, ha="center", va="center",
-                fontsize=13, fontweight=weight, color="#666666" if grey else "#111111",
+                across, down + 0.62 + 0.21 * line, text, ha="center", va="center",
+                fontsize=14, fontweight=weight, color="#666666" if grey else "#111111",
             )  # fmt: skip
         if i % columns:
             axis.annotate(

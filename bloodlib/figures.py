@@ -132,9 +132,10 @@ def plot_confusions(confusions: dict[str, np.ndarray], task: str) -> plt.Figure:
 
 def load_row(cells: list[dict], table: int, task: str, methods: list[str]) -> pd.DataFrame:
     """The cells of some methods in a table, as columns for plotting."""
-    return pd.DataFrame(
-        [c for c in cells if c["table"] == table and c["task"] == task and c["method"] in methods]
-    )
+    chosen = [
+        c for c in cells if c["table"] == table and c["task"] == task and c["method"] in methods
+    ]
+    return pd.DataFrame(chosen).astype({"ours": float})  # None too, where there is no run yet
 
 
 def plot_beside(cells: pd.DataFrame) -> plt.Figure:
@@ -143,7 +144,7 @@ def plot_beside(cells: pd.DataFrame) -> plt.Figure:
     rows = list(dict.fromkeys(zip(cells["method"], cells["class"], strict=True)))
     chance = 1 / len(TASKS[cells["task"].iloc[0]])
     figure, axes = plt.subplots(
-        1, len(measures), figsize=(7.2, 0.8 + 0.26 * len(rows)), sharey=True, squeeze=False
+        1, len(measures), figsize=(7.2, 1.1 + 0.26 * len(rows)), sharey=True, squeeze=False
     )
     for axis, measure in zip(axes[0], measures, strict=True):
         chosen = cells[cells["measure"] == measure].set_index(["method", "class"])
@@ -158,7 +159,7 @@ def plot_beside(cells: pd.DataFrame) -> plt.Figure:
         axis.grid(True, axis="x")
     axes[0, 0].set_yticks(range(len(rows)), [f"{m}  {c.capitalize()}" for m, c in rows])
     axes[0, 0].invert_yaxis()
-    axes[0, -1].legend(loc="lower right", fontsize=8)
+    figure.legend(loc="outside upper right", ncols=2, fontsize=8)
     return figure
 
 

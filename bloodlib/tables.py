@@ -9,7 +9,7 @@ from bloodlib import __version__, book, paper, paths, records, scores, study, ve
 from bloodlib.comparison import COMPARED, cells, confusions
 from bloodlib.images import DATA_HASH, SOURCE, TASKS, available
 
-MEASURE_NAMES = {"precision": "Precision", "recall": "Recall", "f1": "F1 score"}
+MEASURE_NAMES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 
 
 def load_cells(cells: list[dict], table: int, **where) -> pd.DataFrame:
@@ -27,7 +27,7 @@ def load_cells(cells: list[dict], table: int, **where) -> pd.DataFrame:
     rows = {}
     for cell in cells:
         if cell["table"] == table and all(cell[k] in np.atleast_1d(v) for k, v in where.items()):
-            row = rows.setdefault((cell["task"], cell["method"], cell["class"]), {})
+            row = rows.setdefault((cell["task"], cell["method"], cell["class"].capitalize()), {})
             name = MEASURE_NAMES[cell["measure"]]
             row |= {f"{name}: paper": cell["paper"], f"{name}: ours": cell["ours"]}
     frame = pd.DataFrame.from_dict(rows, orient="index", dtype=float)

@@ -18,7 +18,7 @@
 # that does what they mean.
 
 # %% tags=["parameters"]
-kind = "NEUTROPHIL"  # class of the cell: NEUTROPHIL | EOSINOPHIL | MONOCYTE | LYMPHOCYTE
+kind = "NEUTROPHIL"  # class of the cell, one of images.CLASSES
 seed = 0  # which cell, and the first weights of the small network at the end
 rate = 0.05  # how far that network steps
 steps = 200  # and how often
@@ -41,7 +41,7 @@ chapter.begin()
 
 # %%
 image, kernel = np.array(drawings.IMAGE), np.array(drawings.KERNEL)
-(image[:3, :3] * kernel).sum(), drawings.correlate(image, kernel)
+int((image[:3, :3] * kernel).sum()), drawings.correlate(image, kernel)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-1", "caption": "The paper's Figure 1, computed: an image (green), a kernel (yellow) and the convolved feature (pink). The dashed squares are the first position of the kernel and its result."}, "image": {"alt": "A green matrix of 5 by 5 zeros and ones, a star, a yellow matrix of 3 by 3 with ones in the corners and in the middle, an equals sign, and a pink matrix of 3 by 3 numbers. A red dashed square marks the upper left 3 by 3 numbers of the green matrix, another the upper left number of the pink one."}}
 image, kernel, feature = drawings.load_convolution()
@@ -49,12 +49,12 @@ drawings.plot_convolution(image, kernel, feature)
 plt.show()
 
 # %% tags=["remove-input"]
-glue("first", int(feature[0, 0]), display=False)
+glue("corner", int(feature[0, 0]), display=False)
 glue("side", len(image), display=False)
 glue("side_after", len(feature), display=False)
 
 # %% [markdown]
-# The red square of {numref}`fig-paper-1` gives {glue:text}`first`. The feature is smaller than the image,
+# The red square of {numref}`fig-paper-1` gives {glue:text}`corner`. The feature is smaller than the image,
 # {glue:text}`side_after` numbers on a side instead of {glue:text}`side`: a 3 × 3 kernel has no place on the
 # outermost pixels. It is largest where the image looks like the kernel.
 #
@@ -74,7 +74,7 @@ effects = drawings.load_effects(grey, features)
 tables.show(
     effects,
     "tbl-kernels",
-    "The same in numbers. Like the image: correlation of the feature with it. Like its edges: correlation of the feature's size with how steeply the image rises or falls. Contrast: mean difference of neighbours, in the image's.",
+    "The same in numbers. Like the image: correlation of the feature with it. Like its edges: correlation of the feature's size with how steeply the image rises or falls. Contrast: mean difference of neighbours, divided by that in the image.",
 )
 
 # %% tags=["remove-input"]
@@ -118,8 +118,8 @@ glue("window_mean", float(mean[0, 0]), display=False)
 # {numref}`tbl-differences` says what is done instead. $P$ is the output of a neuron, $W$ a weight, and the
 # upper indices $l, j$ name layer and map.
 #
+# (eq-6)=
 # ```{math}
-# :label: eq-6
 # P^{l,j}_{x,y} = \tanh\Bigl(\sum_{r=0}^{j_h} \sum_{t=0}^{f-1} \sum_{c=0}^{j_w} W^{j,t}_{r,c} P^{l-1,t}_{x+r,x+c} + bias^{l,j}\Bigr) \tag{6}
 # ```
 #
@@ -127,8 +127,8 @@ glue("window_mean", float(mean[0, 0]), display=False)
 # results added up, a bias added, and the sum squeezed between −1 and 1 by tanh. In code:
 # `equations.convolve`.
 #
+# (eq-7)=
 # ```{math}
-# :label: eq-7
 # P^{l,j}_{x,y} = \tanh\Bigl(W^k \sum_{r=0}^{S_h} \sum_{c=0}^{S_w} P^{l-1,t}_{xS_h+r,yS_w+c} + bias^{l,j}\Bigr) \tag{7}
 # ```
 #
@@ -136,16 +136,16 @@ glue("window_mean", float(mean[0, 0]), display=False)
 # neither bias nor tanh it is average pooling. In code: `equations.subsample`, beside
 # `equations.max_pool` and `equations.average_pool`.
 #
+# (eq-8)=
 # ```{math}
-# :label: eq-8
 # P_{l,k} = \tanh\Bigl(\sum_{x=0}^{S_h} \sum_{j=0}^{S-1} \sum_{y=0}^{S_w} W^{k,j}_{x,y} P^{l-1,t}_{x,y} + bias_{l,k}\Bigr) \tag{8}
 # ```
 #
 # **The hidden layer.** Each of its neurons $k$ is connected to every neuron of every map, each time with
 # a weight of its own. In code: `equations.dense`.
 #
+# (eq-9)=
 # ```{math}
-# :label: eq-9
 # P_{l,i} = \tanh\Bigl(\sum_{k=0}^{H} W^l_{i,k} P_{l-1,k} + bias_{l,i}\Bigr) \tag{9}
 # ```
 #
@@ -160,8 +160,8 @@ glue("window_mean", float(mean[0, 0]), display=False)
 # truth, and is handed back from layer to layer. $C$ stands for the convolution layer, $S$ for the
 # subsample layer.
 #
+# (eq-10)=
 # ```{math}
-# :label: eq-10
 # d(P^{C,j}_{x,y}) = d(I^{S,j}_{x/2,y/2}) W_j \tag{10}
 # ```
 #
@@ -169,16 +169,16 @@ glue("window_mean", float(mean[0, 0]), display=False)
 # became, times the weight. In code: `equations.subsample_backward`, `equations.average_pool_backward`; with
 # max pooling (`equations.max_pool_backward`) only the largest neuron gets it.
 #
+# (eq-11)=
 # ```{math}
-# :label: eq-11
 # d(I^{C,j}_{x,y}) = \delta'(v_j) d(P^{C,j}_{x,y}) \tag{11}
 # ```
 #
 # **Back through tanh.** Where tanh is flat, a change of the input changes little. In code:
 # `equations.input_deltas`.
 #
+# (eq-12)=
 # ```{math}
-# :label: eq-12
 # \Delta W^{j,n}_{r,c} = \sum_{y=0}^{f_w} \sum_{x=0}^{f_h} d(I^{C,j}_{x,y}) P^{l-1,n}_{x+r,y+c} \tag{12}
 # ```
 #
@@ -186,8 +186,8 @@ glue("window_mean", float(mean[0, 0]), display=False)
 # all of them: the deviation there times the pixel that it was multiplied with. In code:
 # `equations.convolve_backward`.
 #
+# (eq-13)=
 # ```{math}
-# :label: eq-13
 # \Delta bias^{C,j} = \sum_{y=0}^{f_w} \sum_{x=0}^{f_h} d(I^{C,j}_{x,y}) \tag{13}
 # ```
 #
@@ -216,7 +216,7 @@ glue("n_against", counted["against_4_2"], display=False)
 tables.show(
     drawings.load_differences(),
     "tbl-differences",
-    "Section 4.3 as printed and as done here. A dash: no formula is printed.",
+    "The formulas of section 4.3 as printed, as done here, and why. A dash: no formula is printed.",
 )
 
 # %% [markdown]

@@ -65,8 +65,8 @@ glue("hidden_nodes", hidden, display=False)
 # of {glue:text}`flat` numbers, each of which is connected to each of the {glue:text}`hidden_nodes` hidden nodes.
 # Dropout ignores a share of the nodes at random while training, and does nothing afterwards.
 #
-# The paper leaves the number of hidden nodes blank; 128 is what the notebook has that the paper's
-# network descends from. The scaling to 0…1 and the second dropout are not in its list either.
+# The paper leaves the number of hidden nodes blank; {numref}`tbl-unstated` has our choice and
+# why. The scaling to 0…1 and the second dropout are not in its list either.
 #
 # ## Where the parameters are
 #
@@ -111,7 +111,7 @@ glue("connected_billions", connected / 1e9, display=False)
 #   {glue:text}`connected_billions:.1f` billion.
 #
 # So the sentence is true of each layer by itself and not of this network, whose kernels multiply the
-# numbers that reach the hidden layer. Networks that gain from convolution pool more than once.
+# numbers that reach the hidden layer and whose one pooling layer does not make up for it.
 #
 # ## What the blank costs
 #
@@ -127,8 +127,8 @@ tables.show(
 
 # %% tags=["remove-input"]
 widths = drawings.load_widths(classes)["Parameters"]
-glue("fewest", widths.iloc[0] / 1e6, display=False)
-glue("most", widths.iloc[-1] / 1e6, display=False)
+glue("fewest", float(widths.min() / 1e6), display=False)
+glue("most", float(widths.max() / 1e6), display=False)
 glue("images", sum(images.counts()["TRAIN"].values()), display=False)
 
 # %% [markdown]

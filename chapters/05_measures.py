@@ -17,7 +17,7 @@
 # followed by hand: the predictions of the recorded Naive Bayes run on TEST.
 
 # %% tags=["parameters"]
-profile = "recorded"  # recorded: frozen results | quick: few images, not for quoting | full
+profile = "recorded"  # recorded | quick: few images, not for quoting | full
 task = "four"  # four | two
 positive = "MONOCYTE"  # the class to count for, one of the task's
 
@@ -47,23 +47,23 @@ plt.show()
 # %% [markdown]
 # ## Equations 14 to 17
 #
+# (eq-14)=
 # ```{math}
-# :label: eq-14
 # \text{Accuracy} = \frac{TP + TN}{TP + TN + FP + FN} \tag{14}
 # ```
 #
+# (eq-15)=
 # ```{math}
-# :label: eq-15
 # \text{Precision} = \frac{TP}{TP + FP} \tag{15}
 # ```
 #
+# (eq-16)=
 # ```{math}
-# :label: eq-16
 # \text{Recall} = \frac{TP}{TP + FN} \tag{16}
 # ```
 #
+# (eq-17)=
 # ```{math}
-# :label: eq-17
 # F_1 = \frac{2 \cdot \text{Precision} \cdot \text{Recall}}{\text{Precision} + \text{Recall}} \tag{17}
 # ```
 #

@@ -18,11 +18,11 @@
 # parameters it trains, records, and shows the same figures for another run.
 
 # %% tags=["parameters"]
-profile = "recorded"  # recorded: frozen results | quick: minutes, not for quoting | full: the paper's scale
+profile = "recorded"  # recorded | quick: minutes, not for quoting | full
 task = "four"  # four | two
 pooling = "max"  # max | average
 seed = 0  # weights, order, augmentation and dropout
-source = "published"  # published: the images of the paper | drawn: drawn cells
+source = "published"  # published: the paper's images | drawn: drawn cells
 
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt

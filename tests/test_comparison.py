@@ -134,7 +134,7 @@ def test_other_settings_are_not_mixed_in(folders, config):
 
 
 def test_a_run_without_a_solution_does_not_count(folders):
-    freeze({"method": "SVM", "task": "four"}, np.zeros((1, 1)), status="infeasible")
+    freeze({"method": "SVM", "task": "four"}, np.zeros((1, 1), int), status="infeasible")
     assert comparison.compared("SVM", "four") == []
     assert set(ours("SVM", "four").values()) == {None}
 

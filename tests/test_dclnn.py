@@ -20,7 +20,8 @@ from bloodlib import dclnn, methods, records, study, synthetic
 from bloodlib.images import NUCLEI, SPLITS
 
 SIZE = (24, 32)
-SMALL = {"hidden": 16, "batch_size": 8}  # 20 images: two full batches and a half one
+# 20 images: two full batches and a half one. At the default rate so small a network soon dies.
+SMALL = {"hidden": 16, "batch_size": 8, "learning_rate": 0.1}
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
@@ -307,7 +308,9 @@ def test_form_of_the_predictions(unbroken):
         assert found.shape == (12, 4)
         assert found.dtype == np.float16
         np.testing.assert_allclose(found.astype(float).sum(axis=1), 1, atol=2e-3)
-    np.testing.assert_array_equal(unbroken.labels[-1], unbroken.probabilities.argmax(axis=1))
+    best = unbroken.probabilities.max(axis=1)  # in half precision two may be equal
+    np.testing.assert_array_equal(unbroken.probabilities[np.arange(12), unbroken.labels[-1]], best)
+    assert np.ptp(best) > 0.005  # alive: images get different answers
     assert unbroken.confusion_train.dtype == np.int32
     # every image is seen once an epoch, with its own label
     np.testing.assert_array_equal(
@@ -512,7 +515,7 @@ def die():
 """
 RUN = """
 found = dclnn.dclnn(data, "four", 3, folder / sys.argv[2] / "checkpoint.npz",
-                    epochs=3, hidden=16, batch_size=8)
+                    epochs=3, hidden=16, batch_size=8, learning_rate=0.1)
 arrays = {k: v for k, v in vars(found).items() if isinstance(v, np.ndarray)}
 losses = {f"history_{k}": found.history[k] for k in ("loss", "val_loss")}
 np.savez(folder / sys.argv[2] / "outcome.npz", weights=found.weights, **arrays, **losses)

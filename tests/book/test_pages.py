@@ -1,0 +1,295 @@
+"""The built book, read page by page; what a reader would stumble over fails here."""
+
+import itertools
+import json
+import re
+import tempfile
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from sklearn.metrics import precision_recall_fscore_support
+
+from bloodlib import __version__, book, paths
+
+CLASSES = {
+    "four": ["NEUTROPHIL", "EOSINOPHIL", "MONOCYTE", "LYMPHOCYTE"],
+    "two": ["Mononuclear", "Polynuclear"],
+}
+
+
+def article(page):
+    """What the page itself says, without the theme round it."""
+    return page.find("article")
+
+
+def prose(page):
+    """The page's words, without its code."""
+    copy = BeautifulSoup(str(article(page)), "html.parser")
+    for code in copy.find_all(["pre", "code", "script", "style"]):
+        code.decompose()
+    return copy.get_text(" ")
+
+
+def cells_of(table):
+    return [[c.get_text(" ", strip=True) for c in r.find_all(["th", "td"])] for r in table("tr")]
+
+
+def here(root):
+    """Beginnings of paths that only this machine has."""
+    places = {root, root.resolve(), Path.home(), paths.cache_folder(), paths.data_folder()}
+    places.add(Path(tempfile.gettempdir()) / "bloodlib-")
+    return [str(place) for place in places if len(place.parts) > 1]
+
+
+# --------------------------------------------------------------------------- the build
+
+
+def test_the_book_builds_without_a_warning(built):
+    found = [line for line in built.printed.splitlines() if re.search("WARNING|ERROR", line)]
+    assert not found, "\n".join(found)
+    assert built.code == 0, built.printed[-3000:]
+
+
+def test_nothing_runs_when_nothing_changed(built, build, root):
+    again = build()
+    assert again.code == 0, again.printed[-3000:]
+    assert f"chapters: 0 run, {len(book.chapters(root))} unchanged" in again.printed
+    assert again.seconds < 20
+
+
+def test_every_chapter_has_a_stamp(built, root):
+    names = [s.relative_to(root).with_suffix("").as_posix() for s in book.chapters(root)]
+    assert list(book.stamps(root)) == names
+
+
+# --------------------------------------------------------------------------- the sources
+
+
+def sources(root):
+    found = [*root.glob("*.py"), *(root / "chapters").glob("*.py"), *root.glob("chapters/*.md")]
+    return {path.relative_to(root).with_suffix("").as_posix(): path for path in found}
+
+
+def test_contents_and_sources_are_the_same(root, contents):
+    assert len(set(contents)) == len(contents)
+    assert set(contents) == set(sources(root))
+
+
+def test_chapters_are_in_the_order_of_their_numbers(contents):
+    numbers = [int(m[1]) for name in contents if (m := re.match(r"chapters/(\d+)_", name))]
+    assert numbers == sorted(set(numbers))
+
+
+@pytest.mark.parametrize("name", ["_config.yml", "_toc.yml", "study.yml"])
+def test_no_setting_is_given_twice(root, name):
+    class Strict(yaml.SafeLoader):
+        """Refuses a key that its mapping has already."""
+
+    def mapping(loader, node):
+        keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
+        assert len(set(keys)) == len(keys), f"{node.start_mark}: {keys}"
+        return loader.construct_mapping(node, deep=True)
+
+    Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
+    assert yaml.load((root / name).read_text(encoding="utf-8"), Strict)
+
+
+def test_works_that_are_cited_are_in_the_bibliography_and_the_other_way_round(root):
+    entries = re.findall(r"@\w+\{([^,\s]+)", (root / "references.bib").read_text(encoding="utf-8"))
+    cited = {
+        key.strip()
+        for path in sources(root).values()
+        for keys in re.findall(r"\{cite[:\w]*\}`([^`]+)`", path.read_text(encoding="utf-8"))
+        for key in keys.split(",")
+    }
+    assert len(set(entries)) == len(entries)
+    assert cited == set(entries)
+
+
+def test_chapters_begin_alike(root):
+    """Jupytext and papermill take the kernel from the header; begin() refuses parameters."""
+    for source in book.chapters(root):
+        text = source.read_text(encoding="utf-8")
+        assert text.startswith("# ---\n# jupyter:\n#   jupytext:\n"), source.name
+        assert "#     name: python3\n" in text, source.name
+        assert "\nchapter.begin()\n" in text, source.name
+
+
+def test_notebooks_hold_no_path_of_this_machine(built, root):
+    for source in book.chapters(root):
+        text = source.with_suffix(".ipynb").read_text(encoding="utf-8")
+        assert not [place for place in here(root) if place in text], source.name
+
+
+# --------------------------------------------------------------------------- each page
+
+
+def test_one_heading_of_the_first_rank(pages):
+    assert {name: len(article(page)("h1")) for name, page in pages.items()} == dict.fromkeys(
+        pages, 1
+    )
+
+
+def test_headings_leave_no_rank_out(pages):
+    for name, page in pages.items():
+        ranks = [int(h.name[1]) for h in article(page)(re.compile(r"^h[1-6]$"))]
+        assert all(b <= a + 1 for a, b in itertools.pairwise(ranks)), name
+
+
+def test_no_page_shows_a_failure(pages):
+    for name, page in pages.items():
+        text = article(page).get_text(" ")
+        for word in ("Traceback (most recent call last)", "MissingRecord", "papermill-error"):
+            assert word not in text, name
+        found = re.findall(r".{30}(?<![\w'])(?:nan|NaN|None|NaT|inf)(?![\w']).{10}", prose(page))
+        assert not found, (name, found)
+
+
+def test_no_page_shows_what_should_have_been_resolved(pages):
+    for name, page in pages.items():
+        found = re.findall(r"\{(?:glue|numref|doc|cite|ref|eq|math)\b[^}]*\}", prose(page))
+        assert not found, (name, found)
+        assert "pasted" not in prose(page).lower(), name
+
+
+def test_no_page_shows_a_path_of_this_machine(html, root):
+    for path in [*html.rglob("*.html"), *html.rglob("*.svg"), html / "searchindex.js"]:
+        text = path.read_text(encoding="utf-8")
+        found = [place for place in here(root) if place in text]
+        assert not found, (path.name, found)
+
+
+def test_figures_say_no_missing_number(html):
+    for path in (html / "_images").glob("*.svg"):
+        assert ">nan<" not in path.read_text(encoding="utf-8"), path.name
+
+
+def test_images_are_there_and_described(html, pages):
+    for name, page in pages.items():
+        for image in page("img"):
+            assert image.get("alt", "").strip(), (name, image["src"])
+            where = urlsplit(image["src"])
+            if not where.scheme:
+                assert (html / name).parent.joinpath(unquote(where.path)).is_file(), image["src"]
+        for image in article(page)("img"):
+            assert len(image["alt"].split()) > 8, (name, image["alt"])
+
+
+def test_links_lead_somewhere(html, pages):
+    anchors = {}
+
+    def known(path):
+        if path not in anchors:
+            page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+            anchors[path] = {tag["id"] for tag in page(id=True)}
+        return anchors[path]
+
+    for name, page in pages.items():
+        for link in page("a", href=True):
+            where = urlsplit(link["href"])
+            if where.scheme or where.netloc or link["href"] == "#":
+                continue
+            path = (html / f"{name}.html").parent.joinpath(unquote(where.path)).resolve()
+            path = path if where.path else html / f"{name}.html"
+            assert path.is_file(), (name, link["href"])
+            if where.fragment and path.suffix == ".html":
+                assert unquote(where.fragment) in known(path), (name, link["href"])
+
+
+def test_tables_and_figures_have_a_number_a_caption_and_a_reference(pages):
+    targets = {
+        unquote(urlsplit(link["href"]).fragment)
+        for page in pages.values()
+        for link in article(page)("a", href=True)
+        if "headerlink" not in link.get("class", []) and link.find(class_="std-numref")
+    }
+    for name, page in pages.items():
+        tables = [t for t in article(page)("table") if not t.find_parent("table")]
+        for thing in [*tables, *article(page)("figure")]:
+            number = thing.find(class_="caption-number")
+            caption = thing.find(class_="caption-text")
+            assert number, (name, thing.get_text(" ")[:80])
+            assert re.match(r"(Table|Fig\.) \d", number.get_text()), (name, number)
+            assert len(caption.get_text().split()) > 1, (name, thing.get("id"))
+            assert thing["id"] in targets, (name, thing["id"])
+        for image in article(page)("img"):
+            assert image.find_parent("figure"), (name, image["src"])
+
+
+def test_numbers_are_given_once(pages):
+    labels = [
+        thing.find(class_="caption-number").get_text()
+        for page in pages.values()
+        for thing in article(page)(["table", "figure"])
+    ]
+    assert len(set(labels)) == len(labels)
+
+
+def test_rows_are_as_long_as_their_header(pages):
+    for name, page in pages.items():
+        for table in article(page)("table"):
+            assert len({len(row) for row in cells_of(table)}) == 1, (name, table.get("id"))
+
+
+# --------------------------------------------------------------------------- what they say
+
+
+def recomputed(config):
+    """Precision, recall and F1 of a frozen record, from its files, by scikit-learn."""
+    folder = paths.results_folder() / "runs"
+    defaults = {"seed": 0, "images": "published", "images_per_class": None}
+    (content,) = [
+        content
+        for content in (json.loads(p.read_text()) for p in folder.glob("*.json"))
+        if (defaults | config).items() <= content["config"].items()
+    ]
+    with np.load(folder / content["arrays"]["file"]) as arrays:
+        truth, labels = arrays["truth"], arrays["labels"][-1]
+    values = np.array(precision_recall_fscore_support(truth, labels, zero_division=0)[:3])
+    rows = dict(zip(CLASSES[config["task"]], values.T, strict=True))
+    return rows | {"Average": values.mean(axis=1)}
+
+
+@pytest.mark.parametrize("task", ["four", "two"])
+@pytest.mark.parametrize(
+    ("method", "settings"), [("NB", {}), ("SVM", {"kind": "C", "kernel": "rbf"})]
+)
+def test_baselines_are_the_records(pages, method, settings, task):
+    table = pages["chapters/06_baselines"].find(id="tbl-baselines")
+    assert table, "the chapter shows no table"
+    header, *rows = cells_of(table)
+    ours = [i for i, title in enumerate(header) if title.endswith("ours")]
+    assert [header[i].split(":")[0] for i in ours] == ["Precision", "Recall", "F1 score"]
+    shown = {row[2]: [row[i] for i in ours] for row in rows if row[:2] == [task, method]}
+    wanted = recomputed({"method": method, "task": task, **settings})
+    assert shown == {name: [f"{v:.2f}" for v in values] for name, values in wanted.items()}
+
+
+def test_every_run_of_the_study_has_a_frozen_record(root):
+    from bloodlib import study
+
+    missing = [study.describe(config) for config in study.runs() if not study.recorded(config)]
+    assert not missing
+
+
+def test_the_build_page_tells_what_built_it(pages, contents):
+    page = pages["chapters/build"]
+    environment = dict(row for row in cells_of(page.find(id="tbl-environment")) if len(row) == 2)
+    assert environment["bloodlib"] == __version__
+    assert environment["numpy"] == np.__version__
+    assert environment["commit"]
+    assert environment["images"]
+    _, *rows = cells_of(page.find(id="tbl-chapters"))
+    assert len(rows) >= sum(name.startswith("chapters/0") for name in contents)
+    assert all(float(seconds) > 0 for *_, seconds in rows)
+
+
+def test_every_claim_is_listed(pages):
+    from bloodlib import paper
+
+    _, *rows = cells_of(pages["chapters/01_claims"].find(id="tbl-claims"))
+    assert len(rows) == len(paper.CLAIMS)

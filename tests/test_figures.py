@@ -1,0 +1,353 @@
+"""Figures show the numbers that they were given, and the same ones each time."""
+
+import io
+import types
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from bloodlib import comparison, figures, images, study, synthetic
+from bloodlib.images import CLASSES, SPLITS, TASKS
+
+mpl.use("agg")
+
+
+@pytest.fixture(autouse=True)
+def style():
+    """The book's style, and no figure left open."""
+    with plt.style.context("bloodlib.book"):
+        yield
+    plt.close("all")
+
+
+def texts(figure):
+    """Everything written in a figure."""
+    figure.canvas.draw()
+    return [text.get_text() for text in figure.findobj(mpl.text.Text) if text.get_text()]
+
+
+def bars(axis):
+    return [patch.get_height() for patch in axis.patches]
+
+
+def svg(figure):
+    stream = io.BytesIO()
+    figure.savefig(stream, format="svg", metadata={"Date": None})
+    plt.close(figure)
+    return stream.getvalue()
+
+
+COUNTS = pd.DataFrame(
+    [
+        {"split": split, "class": name, "images": 100 * i + j + 1}
+        for i, split in enumerate(SPLITS)
+        for j, name in enumerate(CLASSES)
+    ]
+)
+FOUR = np.arange(16).reshape(4, 4) + 100
+CURVES = pd.DataFrame(
+    [
+        {"epoch": e, "images": shown, "accuracy": e / 10, "precision": e / 20, "loss": 3 / e}
+        for shown in ("training", "validation")
+        for e in range(1, 6)
+    ]
+)
+
+
+@pytest.fixture
+def cells():
+    """All cells, ours a tenth below the paper's."""
+    known = comparison.cells({})
+    for cell in known:
+        cell["ours"] = cell["paper"] - 0.1
+    return known
+
+
+def mistakes(n, pixels):
+    return [
+        {
+            "pixels": np.full((60, 80, 3), 10 * i, np.uint8) if pixels else None,
+            "name": f"TEST/EOSINOPHIL/_{i}_1.jpeg",
+            "true": "EOSINOPHIL",
+            "predicted": "MONOCYTE",
+            "probability": 0.9 + i / 100,
+        }
+        for i in range(n)
+    ]
+
+
+# --------------------------------------------------------------------------- each of them
+
+
+def test_counts():
+    figure = figures.plot_counts(COUNTS)
+    for axis, (split, chosen) in zip(figure.axes, COUNTS.groupby("split", sort=False), strict=True):
+        assert bars(axis) == chosen["images"].tolist()
+        assert axis.get_title(loc="left") == f"{split}: {chosen['images'].sum():,}"
+        assert [t.get_text() for t in axis.texts] == [str(n) for n in chosen["images"]]
+        assert [p.get_facecolor() for p in axis.patches] == [
+            mpl.colors.to_rgba(figures.COLOURS[name]) for name in CLASSES
+        ]
+
+
+def test_counts_are_the_datasets():
+    frame = figures.load_counts()
+    assert frame.groupby("split")["images"].sum().to_dict() == {
+        split: len(images.labels(split)) for split in SPLITS
+    }
+
+
+@pytest.mark.parametrize("task", list(TASKS))
+def test_confusion(task):
+    n = len(TASKS[task])
+    axis = figures.plot_confusion(FOUR[:n, :n], task, "A title")
+    assert [t.get_text() for t in axis.texts] == [str(v) for v in FOUR[:n, :n].ravel()]
+    names = [name.capitalize() for name in TASKS[task]]
+    assert [t.get_text() for t in axis.get_xticklabels()] == names
+    assert [t.get_text() for t in axis.get_yticklabels()] == names
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("predicted", "true")
+    assert axis.get_title(loc="left") == "A title"
+
+
+def test_a_class_without_images_is_no_division_by_zero():
+    axis = figures.plot_confusion(np.array([[3, 1], [0, 0]]), "two")
+    assert "nan" not in texts(axis.figure)
+
+
+def test_confusions_side_by_side():
+    figure = figures.plot_confusions({"One": FOUR, "Two": FOUR + 50}, "four")
+    assert [axis.get_title(loc="left") for axis in figure.axes] == ["One", "Two"]
+    assert {"100", "115", "150", "165"} <= set(texts(figure))
+
+
+def test_beside(cells):
+    frame = figures.load_row(cells, 1, "four", ["NB", "SVM"])
+    figure = figures.plot_beside(frame)
+    assert [axis.get_title(loc="left") for axis in figure.axes] == [
+        "Precision", "Recall", "F1 score",
+    ]  # fmt: skip
+    for axis, measure in zip(figure.axes, ("precision", "recall", "f1"), strict=True):
+        points = [tuple(line.get_xdata()) for line in axis.lines if line.get_marker() == "o"]
+        chosen = frame[frame["measure"] == measure]
+        assert points == [
+            (v,) for p, o in zip(chosen["paper"], chosen["ours"], strict=True) for v in (p, o)
+        ]
+        chance = [line for line in axis.lines if line.get_linestyle() == ":"]
+        assert [tuple(line.get_xdata()) for line in chance] == [(0.25, 0.25)]
+    assert "NB  Neutrophil" in texts(figure)
+    assert {"paper", "ours"} <= set(texts(figure))
+
+
+def test_beside_without_runs_shows_the_paper(cells):
+    for cell in cells:
+        cell["ours"] = None
+    figure = figures.plot_beside(figures.load_row(cells, 2, "two", ["AveragePooling"]))
+    assert svg(figure)
+
+
+def test_averages(cells):
+    figure = figures.plot_averages(cells, "recall")
+    (axis,) = figure.axes
+    methods = ["NB", "SVM", "DCLNN", "AveragePooling", "MaxPooling"]
+    assert [t.get_text() for t in axis.get_xticklabels()] == methods
+    wanted = []
+    for task, source in (("two", "paper"), ("two", "ours"), ("four", "paper"), ("four", "ours")):
+        for method in methods:
+            wanted += {
+                cell[source]
+                for cell in cells
+                if (cell["task"], cell["method"], cell["class"], cell["measure"])
+                == (task, method, "Average", "recall")
+            }
+    assert bars(axis) == wanted
+    assert [t.get_text() for t in axis.texts] == [f"{value:.2f}" for value in wanted]
+
+
+def test_averages_without_runs(cells):
+    for cell in cells:
+        cell["ours"] = None
+    figure = figures.plot_averages(cells, "f1")
+    assert not any("nan" in text for text in texts(figure))
+    assert "average F1 score" in texts(figure)
+
+
+def test_counting():
+    figure = figures.plot_counting(FOUR, "four", "MONOCYTE")
+    written = texts(figure)
+    assert f"{FOUR[2, 2]}\nTP" in written
+    assert f"{FOUR[2, 0]}\nFN" in written
+    assert f"{FOUR[0, 2]}\nFP" in written
+    assert f"{FOUR[0, 1]}\nTN" in written
+    assert sum(text.endswith("TN") for text in written) == 9
+    precision, recall = FOUR[2, 2] / FOUR[:, 2].sum(), FOUR[2, 2] / FOUR[2].sum()
+    assert f"Monocyte: precision {precision:.2f}, recall {recall:.2f}" in written
+
+
+def test_curves():
+    figure = figures.plot_curves(CURVES, ("accuracy", "loss"), mark=3)
+    for axis, measure in zip(figure.axes, ("accuracy", "loss"), strict=True):
+        training, validation, mark = axis.lines
+        for line, shown in ((training, "training"), (validation, "validation")):
+            chosen = CURVES[CURVES["images"] == shown]
+            assert line.get_ydata().tolist() == chosen[measure].tolist()
+            assert line.get_label() == shown
+        assert set(mark.get_xdata()) == {3}
+        assert axis.get_title(loc="left") == measure.capitalize()
+    assert len(figures.plot_curves(CURVES, ("loss",)).axes[0].lines) == 2
+
+
+def test_load_curves():
+    rng = np.random.default_rng(0)
+    confusions = {split: rng.integers(1, 50, (3, 4, 4)) for split in ("TRAIN", "TEST")}
+    record = types.SimpleNamespace(
+        epochs=3,
+        history={"loss": [3.0, 2.0, 1.0], "val_loss": [6.0, 5.0, 4.0]},
+        confusion=lambda split, epoch: confusions[split][epoch - 1],
+    )
+    frame = figures.load_curves(record)
+    assert frame["epoch"].tolist() == [1, 2, 3, 1, 2, 3]
+    assert frame["loss"].tolist() == [3, 2, 1, 6, 5, 4]
+    last = confusions["TEST"][2]
+    assert frame["accuracy"].iloc[-1] == pytest.approx(np.trace(last) / last.sum())
+    precision = (np.diag(last) / last.sum(axis=0)).mean()
+    assert frame["precision"].iloc[-1] == pytest.approx(precision)
+
+
+# --------------------------------------------------------------------------- pictures
+
+
+def test_gallery_falls_back_to_drawn_cells_that_say_so(monkeypatch):
+    monkeypatch.setattr(images, "available", lambda: False)
+    pictures, published = figures.load_gallery(2, seed=3)
+    assert not published
+    assert list(pictures) == list(CLASSES)
+    rng = np.random.default_rng(3)
+    for label, found in enumerate(pictures.values()):
+        assert len(found) == 2
+        for picture in found:
+            plain = synthetic.draw(label, rng, size=figures.GALLERY_SIZE)
+            assert picture.shape == (*figures.GALLERY_SIZE, 3)
+            np.testing.assert_array_equal(picture, synthetic.stamp(plain))
+            assert (picture != plain).any()
+
+
+def test_gallery_shows_photographs_where_there_are_any(monkeypatch):
+    asked = []
+
+    def picture(split, name):
+        asked.append((split, name))
+        return np.zeros((240, 320, 3), np.uint8)
+
+    monkeypatch.setattr(images, "available", lambda: True)
+    monkeypatch.setattr(images, "picture", picture)
+    pictures, published = figures.load_gallery(3)
+    assert published
+    assert {split for split, _ in asked} == {"TRAIN"}
+    assert len(set(asked)) == 12
+    for (_, name), wanted in zip(asked, np.repeat(CLASSES, 3), strict=True):
+        assert f"{wanted}/" in name
+    assert {len(found) for found in pictures.values()} == {3}
+
+
+def test_plot_gallery():
+    pictures = {
+        name: [np.full((24, 32, 3), 10 * i + j, np.uint8) for j in range(3)]
+        for i, name in enumerate(CLASSES)
+    }
+    figure = figures.plot_gallery(pictures)
+    shown = [axis.images[0].get_array()[0, 0, 0] for axis in figure.axes]
+    assert shown == [10 * i + j for i in range(4) for j in range(3)]
+    assert {name.capitalize() for name in CLASSES} <= set(texts(figure))
+
+
+def a_run(**config):
+    """A run on six images: right, wrong at 0.9, right, wrong at 0.6, wrong at 0.9, right."""
+    chances = np.array([[0.8, 0.2], [0.1, 0.9], [0.3, 0.7], [0.4, 0.6], [0.9, 0.1], [0.2, 0.8]])
+    arrays = {
+        "truth": np.array([0, 0, 1, 0, 1, 1], np.uint8),
+        "labels": np.array([[1, 1, 1, 1, 1, 1], [0, 1, 1, 1, 0, 1]], np.uint8),
+        "probabilities": chances.astype(np.float16),
+    }
+    config = {"task": "two", "images": "published", "images_per_class": None} | config
+    return types.SimpleNamespace(arrays=arrays, config=config)
+
+
+def test_mistakes_are_those_it_was_most_sure_of(monkeypatch):
+    monkeypatch.setattr(images, "available", lambda: False)
+    found = figures.load_mistakes(a_run(), 2)
+    names = images.names("TEST")
+    assert [m["name"] for m in found] == [names[1], names[4]]
+    assert [(m["true"], m["predicted"]) for m in found] == [
+        ("Mononuclear", "Polynuclear"),
+        ("Polynuclear", "Mononuclear"),
+    ]
+    assert [m["probability"] for m in found] == pytest.approx([0.9, 0.9], abs=1e-3)
+    assert {m["pixels"] is None for m in found} == {True}
+    assert len(figures.load_mistakes(a_run(), 8)) == 3
+
+
+def test_mistakes_show_the_images_that_the_run_saw(monkeypatch):
+    asked = []
+
+    def load(source, n):
+        asked.append((source, n))
+        return types.SimpleNamespace(pixels={"TEST": np.arange(6)})
+
+    monkeypatch.setattr(study, "load", load)
+    monkeypatch.setattr(images, "available", lambda: False)
+    found = figures.load_mistakes(a_run(images="drawn", images_per_class=50))
+    assert asked == [("drawn", 50)]
+    assert [(m["pixels"], m["name"]) for m in found] == [
+        (1, "number 1"),
+        (4, "number 4"),
+        (3, "number 3"),
+    ]
+    monkeypatch.setattr(images, "available", lambda: True)
+    assert figures.load_mistakes(a_run(images_per_class=50))[0]["name"] == "number 1"
+    assert asked[-1] == ("published", 50)
+
+
+@pytest.mark.parametrize("pixels", [True, False])
+def test_plot_mistakes(pixels):
+    figure = figures.plot_mistakes(mistakes(6, pixels))
+    written = texts(figure)
+    assert len(figure.axes) == 8
+    assert sum(len(axis.images) for axis in figure.axes) == (6 if pixels else 0)
+    assert ("_3_1.jpeg" in written) is not pixels
+    assert "Eosinophil\ntaken for monocyte, 0.93" in written
+
+
+def test_plot_no_mistakes():
+    assert svg(figures.plot_mistakes([]))
+
+
+# --------------------------------------------------------------------------- the files
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda cells: figures.plot_counts(COUNTS),
+        lambda cells: figures.plot_confusions({"One": FOUR, "Two": FOUR}, "four"),
+        lambda cells: figures.plot_beside(figures.load_row(cells, 1, "two", ["NB", "DCLNN"])),
+        lambda cells: figures.plot_averages(cells, "f1"),
+        lambda cells: figures.plot_counting(FOUR, "four", "NEUTROPHIL"),
+        lambda cells: figures.plot_curves(CURVES, ("accuracy", "loss"), mark=2),
+        lambda cells: figures.plot_mistakes(mistakes(3, False)),
+        lambda cells: figures.plot_gallery({"MONOCYTE": [np.eye(9)] * 2}),
+    ],
+    ids=["counts", "confusions", "beside", "averages", "counting", "curves", "mistakes", "gallery"],
+)
+def test_the_same_file_twice(cells, draw):
+    first = svg(draw(cells))
+    assert first == svg(draw(cells))
+    assert b">nan<" not in first
+    assert b"<dc:date>" not in first
+
+
+def test_every_class_and_method_has_a_colour_of_its_own_in_its_table():
+    for names in (*TASKS.values(), ("NB", "SVM", "DCLNN"), ("AveragePooling", "MaxPooling")):
+        assert len({figures.COLOURS[name] for name in names}) == len(names)

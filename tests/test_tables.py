@@ -1,0 +1,273 @@
+"""Tables as the pages and the terminal get them."""
+
+import json
+import types
+
+import numpy as np
+import pandas as pd
+import pytest
+from docutils import nodes
+from docutils.core import publish_doctree
+from myst_parser.parsers.docutils_ import Parser
+
+from bloodlib import book, comparison, images, paper, records, study, tables, verdicts
+
+ENVIRONMENT = {
+    "commit": "0123456789abcdef",
+    "python": "3.12",
+    "platform": "Linux x86_64",
+    "processor": "A Processor",
+    "device": "processor",
+    "backend": "",
+    "packages": {},
+}
+
+
+def rendered(shown):
+    """A table as docutils reads it: node, caption, header, rows."""
+    tree = publish_doctree(
+        shown.data,
+        parser=Parser(),
+        settings_overrides={"myst_enable_extensions": ["colon_fence"], "report_level": 5},
+    )
+    assert not list(tree.findall(nodes.problematic)), tree.pformat()
+    assert not list(tree.findall(nodes.system_message)), tree.pformat()
+    (table,) = tree.findall(nodes.table)
+    rows = [[entry.astext() for entry in row.children] for row in table.findall(nodes.row)]
+    (title,) = table.findall(nodes.title)
+    return table, title.astext(), rows[0], rows[1:]
+
+
+FRAME = pd.DataFrame(
+    {
+        "Name": ["a", "b|c", "d"],
+        "Ours": [0.1234, np.nan, 1.0],
+        "Runs": [1, 20, 3],
+        "Note": ["x", None, "–"],
+    }
+)
+
+
+def test_show_is_a_numbered_table_with_a_caption():
+    table, caption, header, rows = rendered(tables.show(FRAME, "tbl-x", "A caption, *so*."))
+    assert table["names"] == ["tbl-x"] or "tbl-x" in table["ids"]
+    assert caption == "A caption, so."
+    assert header == ["Name", "Ours", "Runs", "Note"]
+    assert rows == [["a", "0.12", "1", "x"], ["b|c", "–", "20", "–"], ["d", "1.00", "3", "–"]]
+
+
+def test_show_aligns_numbers_to_the_right():
+    line = tables.show(FRAME, "tbl-x", "C").data.splitlines()[4]
+    assert line == "| :-- | --: | --: | :-- |"
+
+
+@pytest.mark.parametrize(("decimals", "shown"), [(0, "0"), (1, "0.1"), (3, "0.123")])
+def test_show_decimals(decimals, shown):
+    assert rendered(tables.show(FRAME, "tbl-x", "C", decimals))[3][0][1] == shown
+
+
+def test_show_escapes_every_pipe_and_changes_nothing():
+    before = FRAME.copy(deep=True)
+    text = tables.show(FRAME, "tbl-x", "C").data
+    assert "b\\|c" in text
+    pd.testing.assert_frame_equal(FRAME, before)
+
+
+def test_show_keeps_columns_without_any_number_to_the_left():
+    frame = pd.DataFrame({"a": ["x"], "Ours": [None]})
+    assert rendered(tables.show(frame, "tbl-x", "C"))[3] == [["x", "–"]]
+
+
+# --------------------------------------------------------------------------- what they hold
+
+
+def test_load_cells_puts_ours_beside_the_papers():
+    cells = comparison.cells({})
+    for number, cell in enumerate(cells):
+        cell["ours"] = number / 1000
+    frame = tables.load_cells(cells, 1, method=["NB", "SVM"], task="four")
+    assert list(frame.columns) == [
+        "Classes", "Method", "Class",
+        "Precision: paper", "Precision: ours",
+        "Recall: paper", "Recall: ours",
+        "F1 score: paper", "F1 score: ours",
+    ]  # fmt: skip
+    assert frame[["Method", "Class"]].to_numpy().tolist() == [
+        [m, c] for m in ("NB", "SVM") for c in (*images.TASKS["four"], "Average")
+    ]
+    assert set(frame["Classes"]) == {"four"}
+    for _, row in frame.iterrows():
+        for measure, name in tables.MEASURE_NAMES.items():
+            (cell,) = [
+                c for c in cells
+                if (c["table"], c["task"], c["method"], c["class"], c["measure"])
+                == (1, "four", row["Method"], row["Class"], measure)
+            ]  # fmt: skip
+            assert row[f"{name}: paper"] == cell["paper"]
+            assert row[f"{name}: ours"] == cell["ours"]
+
+
+@pytest.mark.parametrize(("table", "rows"), [(1, 24), (2, 16)])
+def test_load_cells_of_a_whole_table(table, rows):
+    frame = tables.load_cells(comparison.cells({}), table)
+    assert len(frame) == rows
+    assert len(rendered(tables.show(frame, "tbl-x", "C"))[3]) == rows
+    assert frame.filter(like=": ours").isna().all(axis=None)
+
+
+def test_claims_settings_and_verdicts_are_all_there():
+    claims = tables.load_claims()
+    assert len(claims) == len(paper.CLAIMS)
+    assert claims["Verdict"].isin(verdicts.VERDICTS).all()
+    some = tables.load_claims("section 6.2")
+    assert 0 < len(some) < len(claims)
+    assert some["Where"].str.startswith("section 6.2").all()
+    assert len(tables.load_settings()) == len(paper.UNSTATED)
+    assert len(tables.load_stated()) == len(paper.STATED)
+    assert "(blank)" in set(tables.load_stated()["Printed"])
+    assert tables.load_verdicts()["Claims"].sum() == len(paper.CLAIMS)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        tables.load_claims,
+        tables.load_settings,
+        tables.load_stated,
+        tables.load_verdicts,
+        tables.load_source,
+        tables.load_environment,
+        lambda: tables.load_photographs(verdicts.dataset()),
+    ],
+)
+def test_every_table_can_be_printed(frame):
+    frame = frame()
+    _, _, header, rows = rendered(tables.show(frame, "tbl-x", "C"))
+    assert len(rows) == len(frame)
+    assert {len(row) for row in rows} == {len(header)} == {len(frame.columns)}
+
+
+def test_load_measures_are_the_equations():
+    confusion = np.array([[8, 2], [1, 9]])
+    frame = tables.load_measures(confusion, "two").set_index("Class")
+    assert list(frame.index) == ["Mononuclear", "Polynuclear"]
+    assert frame.loc["Mononuclear", "Precision"] == pytest.approx(8 / 9)
+    assert frame.loc["Polynuclear", "Recall"] == pytest.approx(9 / 10)
+    assert frame.loc["Mononuclear", "F1 score"] == pytest.approx(16 / 19)
+    assert frame["Equation 14"].tolist() == [pytest.approx(17 / 20)] * 2
+
+
+def record(config, labels, **more):
+    """A record that lies nowhere."""
+    config = study.resolve(config)
+    n = len(images.TASKS[config["task"]])
+    found = types.SimpleNamespace(
+        id=study.identify(config),
+        status="complete",
+        config=config,
+        epochs=1,
+        seconds=90.0,
+        started="2025-06-07T08:09:10+00:00",
+        environment=ENVIRONMENT,
+        confusion=lambda split="TEST", epoch=None: np.diag([labels] * n) + 1,
+    )
+    vars(found).update(more)
+    return found
+
+
+def test_load_runs():
+    found = record({"method": "SVM", "task": "two", "kernel": "linear", "seed": 3}, 8)
+    (row,) = tables.load_runs([found]).to_dict("records")
+    assert row["Run"] == "SVM two, seed 3, kernel linear"
+    assert row["Accuracy on TEST"] == row["on TEST_SIMPLE"] == pytest.approx(18 / 20)
+    assert row["Minutes"] == 1.5
+    assert row["Record"] == f"`{found.id}`"
+
+
+def test_load_records_names_those_without_a_result(monkeypatch):
+    good = record({"method": "NB", "task": "four"}, 1)
+    bad = record({"method": "SVM", "task": "four"}, 1, status="failed")
+    bad.config = {"method": "gone"}
+    monkeypatch.setattr(records, "read_all", lambda: [good, bad])
+    first, second = tables.load_records().to_dict("records")
+    assert first["Run"] == "NB four"
+    assert first["Started (UTC)"] == "2025-06-07 08:09"
+    assert first["On"] == "A Processor"
+    assert first["Commit"] == "`0123456789`"
+    assert (second["Run"], second["State"]) == (bad.id, "failed")
+
+
+def test_load_setup(monkeypatch):
+    monkeypatch.setattr(study, "select", lambda **_: [])
+    frame = tables.load_setup()
+    assert frame["Setup"].tolist() == [name for name, _ in paper.SETUP]
+    assert set(frame["Ours"]) == {"not recorded"}
+    gpu = record({"method": "DCLNN", "task": "two"}, 1, environment=ENVIRONMENT | {"device": "H"})
+    cpu = record({"method": "DCLNN", "task": "two"}, 1)
+    monkeypatch.setattr(study, "select", lambda **_: [gpu, cpu])
+    ours = tables.load_setup().set_index("Setup")["Ours"]
+    assert ours["Graphic Card"] == "H; none"
+    assert ours["Processor"] == "A Processor"
+    assert ours["RAM"] == "not recorded"
+
+
+def test_load_run_counts():
+    cells = comparison.cells({})
+    for cell in cells:
+        cell["runs"] = 3 if (cell["method"], cell["task"]) == ("SVM", "two") else 0
+    frame = tables.load_run_counts(cells).set_index("Row")
+    assert list(frame.index) == list(comparison.COMPARED)
+    assert frame.loc["SVM", "two classes"] == 3
+    assert frame.to_numpy().sum() == 3
+
+
+def test_load_chapters(monkeypatch):
+    stamp = {"at": 0, "seconds": 2}
+    monkeypatch.setattr(book, "stamps", lambda root: {"chapters/01_claims": stamp})
+    (row,) = tables.load_chapters().to_dict("records")
+    assert row == {
+        "Chapter": "{doc}`/chapters/01_claims`",
+        "Run at (UTC)": "1970-01-01 00:00",
+        "Seconds": 2.0,
+    }
+
+
+@pytest.mark.parametrize(("at_hand", "words"), [(True, images.DATA_HASH), (False, "not at hand")])
+def test_load_environment_tells_whether_there_are_images(monkeypatch, at_hand, words):
+    monkeypatch.setattr(tables, "available", lambda: at_hand)
+    frame = tables.load_environment().set_index("")["value"]
+    assert words in frame["images"]
+    assert {"bloodlib", "commit", "Python", "numpy", "scikit-learn"} <= set(frame.index)
+
+
+# --------------------------------------------------------------------------- the report
+
+
+def test_report_has_every_number_and_every_claim():
+    report = json.loads(json.dumps(tables.report()))
+    assert set(report) == {"cells", "claims"}
+    assert len(report["cells"]) == 120
+    for cell in report["cells"]:
+        assert set(cell) == {
+            "table", "task", "method", "class", "measure", "paper", "ours", "low", "high", "runs",
+        }  # fmt: skip
+    assert [claim["id"] for claim in report["claims"]] == [claim.id for claim in paper.CLAIMS]
+    for claim in report["claims"]:
+        assert set(claim) == {"id", "place", "text", "verdict", "evidence"}
+        assert claim["verdict"] in verdicts.VERDICTS
+
+
+def test_report_in_words():
+    report = {
+        "cells": comparison.cells({}),
+        "claims": [
+            {"id": "x", "place": "p", "text": "t", "verdict": "reproduced", "evidence": "Seen."},
+            {"id": "y", "place": "q", "text": "u", "verdict": "not tested yet", "evidence": ""},
+        ],
+    }
+    text = tables.report_text(report)
+    assert "Table 1" in text
+    assert "Table 2" in text
+    assert "–" in text
+    assert "nan" not in text.lower()
+    assert "[reproduced] x (p)\n      t\n      Seen.\n  [not tested yet] y (q)\n      u" in text

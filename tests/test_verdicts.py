@@ -1,0 +1,351 @@
+"""Every rule gives the verdict that invented numbers and facts call for."""
+
+import copy
+import json
+
+import numpy as np
+import pytest
+from conftest import CHECKOUT
+
+from bloodlib import comparison, images, paper, verdicts
+from bloodlib.verdicts import (
+    CONTRADICTS,
+    DIRECTION,
+    NOT,
+    REPRODUCED,
+    RULES,
+    UNTESTED,
+    VERDICTS,
+)
+
+FACTS = json.loads((CHECKOUT / "results" / "dataset.json").read_text(encoding="utf-8"))
+
+
+def decide(claim):
+    """A rule's verdict, nothing remembered."""
+    found = RULES[claim].__wrapped__()
+    assert found.verdict in VERDICTS
+    assert found.evidence or found.verdict == UNTESTED
+    return found
+
+
+@pytest.fixture
+def facts(monkeypatch):
+    """The dataset's facts, for a test to alter."""
+    altered = copy.deepcopy(FACTS)
+    monkeypatch.setattr(verdicts, "dataset", lambda: altered)
+    return altered
+
+
+@pytest.fixture
+def cells(monkeypatch):
+    """The tables with the paper's own numbers in the place of ours; ``cells.set`` alters them."""
+
+    class Cells(list):
+        def set(self, value, **where):
+            found = [c for c in self if all(c[k] in np.atleast_1d(v) for k, v in where.items())]
+            assert found
+            for cell in found:
+                cell["ours"] = value(cell["ours"]) if callable(value) else value
+
+    known = comparison.cells({})
+    for cell in known:
+        cell["ours"] = cell["paper"]
+    altered = Cells(known)
+    monkeypatch.setattr(verdicts, "_cells", lambda: altered)
+    return altered
+
+
+# --------------------------------------------------------------------------- all of them
+
+
+def test_every_rule_belongs_to_a_claim():
+    assert set(RULES) <= {claim.id for claim in paper.CLAIMS}
+
+
+def test_verdicts_are_named_once():
+    assert len(set(VERDICTS)) == len(VERDICTS)
+    assert UNTESTED == "not tested yet"
+
+
+def test_a_claim_without_a_rule_is_not_tested_yet():
+    without = [claim.id for claim in paper.CLAIMS if claim.id not in RULES]
+    assert without
+    for claim in without:
+        assert verdicts.verdict(claim) == (UNTESTED, "")
+
+
+def test_verdict_asks_the_rule(monkeypatch):
+    monkeypatch.setitem(RULES, "epochs-25", lambda: verdicts.Verdict(NOT, "Invented."))
+    assert verdicts.verdict("epochs-25") == (NOT, "Invented.")
+
+
+def test_a_claim_that_the_paper_does_not_make():
+    with pytest.raises(ValueError, match="no claim 'nonsense'"):
+        verdicts.verdict("nonsense")
+
+
+def test_real_facts_give_real_verdicts():
+    for claim in paper.CLAIMS:
+        found = verdicts.verdict(claim.id)
+        assert found.verdict in VERDICTS
+        assert found.evidence or found.verdict == UNTESTED
+        assert not any(word in found.evidence for word in ("nan", "None", "[]"))
+
+
+OF_CELLS = [
+    "dclnn-beats-baselines-four",
+    "dclnn-beats-baselines-two",
+    "better-results",
+    "average-precision-088",
+    "recall-almost-triple",
+    "f1-083",
+    "baselines-better-on-two",
+    "max-pooling-better-overall",
+    "average-pooling-better-somewhere",
+    "pooling-same-on-two",
+]
+
+
+@pytest.mark.parametrize("claim", OF_CELLS)
+def test_missing_runs_are_not_tested_yet(cells, claim):
+    cells.set(None)
+    assert decide(claim) == (UNTESTED, "")
+
+
+@pytest.mark.parametrize("claim", OF_CELLS)
+def test_one_missing_row_is_enough(cells, claim):
+    missing = "DCLNN" if "pooling" not in claim else "AveragePooling"
+    cells.set(None, method=missing)
+    assert decide(claim) == (UNTESTED, "")
+
+
+@pytest.mark.parametrize("claim", OF_CELLS)
+def test_the_papers_own_numbers_reproduce_what_they_support(cells, claim):
+    assert decide(claim).verdict == REPRODUCED
+
+
+# --------------------------------------------------------------------------- the dataset
+
+
+@pytest.mark.parametrize(("test_images", "verdict"), [(2487, REPRODUCED), (1500, NOT)])
+def test_images_13k_abstract(facts, test_images, verdict):
+    facts["images"]["TEST"] = dict.fromkeys(images.CLASSES, 0) | {"NEUTROPHIL": test_images}
+    assert decide("images-13k-abstract").verdict == verdict
+
+
+def test_images_13k_abstract_counts_all_three_folders(facts):
+    total = sum(sum(found.values()) for found in FACTS["images"].values())
+    assert f"{total:,} images" in decide("images-13k-abstract").evidence
+
+
+@pytest.mark.parametrize(("each", "verdict"), [(3000, REPRODUCED), (3500, REPRODUCED), (2900, NOT)])
+def test_images_13k(facts, each, verdict):
+    facts["images"]["TRAIN"] = dict.fromkeys(images.CLASSES, each)
+    facts["images"]["TEST"] = dict.fromkeys(images.CLASSES, 0)
+    found = decide("images-13k")
+    assert found.verdict == verdict
+    assert f"{4 * each:,}" in found.evidence
+
+
+@pytest.mark.parametrize(("each", "verdict"), [(2900, REPRODUCED), (2600, DIRECTION)])
+def test_pictures_3000_each(facts, each, verdict):
+    facts["images"]["TRAIN"] = dict.fromkeys(images.CLASSES, each)
+    facts["images"]["TEST"] = dict.fromkeys(images.CLASSES, 0)
+    assert decide("pictures-3000-each").verdict == verdict
+
+
+def test_five_categories(facts, monkeypatch):
+    assert decide("five-categories").verdict == CONTRADICTS
+    monkeypatch.setattr(images, "CLASSES", (*images.CLASSES, "BASOPHIL"))
+    for split in facts["images"].values():
+        split["BASOPHIL"] = 3000
+    assert decide("five-categories").verdict == REPRODUCED
+
+
+def test_no_basophil(facts):
+    facts["photographs_with_a_basophil"] = [8, 171]
+    found = decide("no-basophil")
+    assert found.verdict == NOT
+    assert "2 of" in found.evidence
+    assert "8, 171" in found.evidence
+    facts["photographs_with_a_basophil"] = []
+    assert decide("no-basophil").verdict == REPRODUCED
+
+
+@pytest.mark.parametrize(
+    ("photographs", "listed", "verdict"),
+    [(367, 411, REPRODUCED), (200, 411, REPRODUCED), (200, 250, NOT)],
+)
+def test_originals_400(facts, photographs, listed, verdict):
+    facts |= {"photographs": photographs, "listed": listed}
+    found = decide("originals-400")
+    assert found.verdict == verdict
+    assert str(photographs) in found.evidence
+    assert str(listed) in found.evidence
+
+
+def test_evidence_of_what_only_the_print_decides(facts):
+    facts["photographs_with_several_labels"] = [1, 2, 3]
+    assert "3 photographs have more than one" in decide("originals-two-labels").evidence
+    assert decide("originals-two-labels").verdict == NOT
+    assert decide("settings-complete").evidence.startswith(f"{len(paper.UNSTATED)} settings")
+    assert decide("settings-complete").verdict == NOT
+    assert decide("four-measures-used") == (
+        CONTRADICTS,
+        "Tables 1 and 2 print f1, precision, recall. Accuracy is printed for no method there.",
+    )
+    assert decide("epochs-precision").verdict == CONTRADICTS
+
+
+# --------------------------------------------------------------------------- the tables
+
+
+@pytest.mark.parametrize(
+    ("task", "comparisons", "name"),
+    [("four", 24, "MONOCYTE"), ("two", 12, "Mononuclear")],
+)
+def test_dclnn_beats_baselines(cells, task, comparisons, name):
+    claim = f"dclnn-beats-baselines-{task}"
+    assert f"{comparisons} of {comparisons}" in decide(claim).evidence
+    cells.set(0.99, task=task, method="NB", measure="recall", **{"class": name})
+    cells.set(0.98, task=task, method="DCLNN", measure="recall", **{"class": name})
+    found = decide(claim)
+    assert found.verdict == NOT
+    assert f"{comparisons - 1} of {comparisons}" in found.evidence
+    assert f"{name.lower()} recall (NB 0.99, DCLNN 0.98)" in found.evidence
+
+
+def test_a_tie_is_not_higher(cells):
+    cells.set(0.5, task="two", table=1)
+    assert decide("dclnn-beats-baselines-two").verdict == NOT
+    assert decide("better-results").verdict == NOT
+
+
+def test_better_results_looks_at_averages_of_both_tasks(cells):
+    assert "12 of 12" in decide("better-results").evidence
+    cells.set(0.0, task="four", method="DCLNN", **{"class": "MONOCYTE"})  # not an average
+    assert decide("better-results").verdict == REPRODUCED
+    cells.set(0.5, task="two", method="DCLNN", measure="f1", **{"class": "Average"})
+    found = decide("better-results")
+    assert found.verdict == NOT
+    assert "10 of 12" in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("claim", "measure", "printed"),
+    [("average-precision-088", "precision", 0.88), ("recall-almost-triple", "recall", 0.83)],
+)
+def test_times_the_better_baseline(cells, claim, measure, printed):
+    average = {"task": "four", "measure": measure, "class": "Average"}
+    cells.set(0.30, method=["NB", "SVM"], **average)
+    for value, baseline, verdict in [
+        (printed, 0.30, REPRODUCED),
+        (printed + 0.004, 0.30, REPRODUCED),
+        (printed - 0.02, 0.30, DIRECTION),  # as many times, another number
+        (printed, 0.60, DIRECTION),  # the number, not as many times
+        (0.20, 0.30, NOT),
+    ]:
+        cells.set(value, method=["DCLNN"], **average)
+        cells.set(baseline, method=["SVM"], **average)
+        found = decide(claim)
+        assert found.verdict == verdict, (value, baseline)
+        assert f"{value / baseline:.1f} times" in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"), [(0.83, REPRODUCED), (0.834, REPRODUCED), (0.8, NOT)]
+)
+def test_f1(cells, value, verdict):
+    cells.set(value, task="four", method="DCLNN", measure="f1", **{"class": "Average"})
+    assert decide("f1-083").verdict == verdict
+
+
+def test_baselines_better_on_two(cells):
+    assert "6 of 6" in decide("baselines-better-on-two").evidence
+    assert "below guessing" not in decide("baselines-better-on-two").evidence
+    cells.set(0.45, task="two", method="SVM", measure="recall", **{"class": "Average"})
+    found = decide("baselines-better-on-two")
+    assert found.verdict == REPRODUCED
+    assert "SVM is below guessing" in found.evidence
+    cells.set(0.10, task="two", method="NB", **{"class": "Average"})
+    found = decide("baselines-better-on-two")
+    assert found.verdict == NOT
+    assert "3 of 6" in found.evidence
+    assert "NB and SVM" in found.evidence
+
+
+def test_max_pooling_better_overall(cells):
+    assert "+0.06 in precision" in decide("max-pooling-better-overall").evidence
+    cells.set(0.9, table=2, task="four", method="AveragePooling", measure="recall")
+    found = decide("max-pooling-better-overall")
+    assert found.verdict == NOT
+    assert "-0.07 in recall" in found.evidence
+
+
+def test_average_pooling_better_somewhere(cells):
+    found = decide("average-pooling-better-somewhere")
+    assert "neutrophil precision" in found.evidence
+    assert "average" not in found.evidence.removeprefix("Average pooling")
+    cells.set(0.5, table=2, method="AveragePooling", **{"class": ["NEUTROPHIL"]})
+    assert decide("average-pooling-better-somewhere").verdict == DIRECTION
+    cells.set(0.0, table=2, method="AveragePooling")
+    found = decide("average-pooling-better-somewhere")
+    assert found == (NOT, "It is better nowhere.")
+
+
+def test_pooling_same_on_two(cells):
+    assert "is 0.01; in the paper's table it is 0.01" in decide("pooling-same-on-two").evidence
+    cells.set(0.8, table=2, task="two", method="AveragePooling")
+    found = decide("pooling-same-on-two")
+    assert found.verdict == NOT
+    assert "0.18" in found.evidence
+
+
+# --------------------------------------------------------------------------- accuracies
+
+
+@pytest.fixture
+def accuracies(monkeypatch):
+    """A function that makes the network's runs have these accuracies."""
+
+    def give(*values):
+        confusions = np.array(
+            [[[round(1000 * v), 1000 - round(1000 * v)], [0, 0]] for v in values], dtype=int
+        )
+        monkeypatch.setattr(comparison, "compared", lambda method, task: list(values))
+        monkeypatch.setattr(comparison, "confusions", lambda runs: confusions)
+
+    return give
+
+
+@pytest.mark.parametrize(
+    ("claim", "printed"), [("accuracy-two-94", 0.94), ("accuracy-four-78", 0.78)]
+)
+def test_accuracy(accuracies, claim, printed):
+    accuracies()
+    assert decide(claim) == (UNTESTED, "")
+    accuracies(printed)
+    found = decide(claim)
+    assert found.verdict == REPRODUCED
+    assert f"Ours is {printed:.3f} over 1 run." in found.evidence
+    accuracies(printed - 0.01, printed + 0.01)
+    found = decide(claim)
+    assert found.verdict == REPRODUCED
+    assert f"{printed - 0.01:.3f} to {printed + 0.01:.3f} over 2 runs" in found.evidence
+    accuracies(printed - 0.02)
+    assert decide(claim).verdict == NOT
+
+
+@pytest.mark.parametrize("task", ["four", "two"])
+def test_accuracy_that_the_printed_recalls_allow(task):
+    """Recalls at the ends of their intervals, image by image, give the accuracies at the ends."""
+    truth = images.labels("TEST", task)
+    low, high = verdicts._possible_accuracy(task)
+    for end, bound in ((0, low), (1, high)):
+        right = 0
+        for label, name in enumerate(images.TASKS[task]):
+            (cell,) = paper.cells(table=1, task=task, method="DCLNN", class_=name, measure="recall")
+            right += cell.interval[end] * (truth == label).sum()
+        assert bound == pytest.approx(right / len(truth))
+    assert low < high <= 1
