@@ -193,7 +193,7 @@ def load_differences() -> pd.DataFrame:
             ("", "done", f"${row.done}$"),
             ("", "why", row.why),
         ]
-    return pd.DataFrame(rows, columns=["Equation", "As", "Formula or reason"])
+    return pd.DataFrame(rows, columns=["Equation", "Line", "Formula or reason"])
 
 
 def count_differences() -> dict:
@@ -406,14 +406,14 @@ def plot_network(layers: pd.DataFrame) -> plt.Figure:
         See :func:`load_layers`.
     """
     columns = -(-len(layers) // 2)
-    figure, axis = plt.subplots(figsize=(1.3 * columns, 5.4))
+    figure, axis = plt.subplots(figsize=(1.3 * columns, 4.4))
     for i, layer in enumerate(layers.itertuples()):
-        across, down = i % columns + 0.5, 2.0 * (i // columns)
+        across, down = i % columns + 0.5, 1.6 * (i // columns)
         shape = [int(n.replace(",", "")) for n in layer.Output.split("×")]
         colour = _KINDS.get(layer.Kind, "#dddddd")
         if len(shape) == 3:
             sheets = max(2, round(np.log2(shape[2])))
-            wide, high = 0.5 * shape[1] / 80, 0.62 * shape[0] / 60
+            wide, high = 0.56 * shape[1] / 80, 0.37 * shape[0] / 60
             for sheet in reversed(range(sheets)):
                 shift = 0.035 * (sheet - (sheets - 1) / 2)
                 place = across - wide / 2 + shift, down - high / 2 - shift
@@ -421,7 +421,7 @@ def plot_network(layers: pd.DataFrame) -> plt.Figure:
                     plt.Rectangle(place, wide, high, facecolor=colour, edgecolor="#333333", lw=0.8)
                 )
         else:
-            high = 0.18 * np.log10(shape[0]) + 0.03
+            high = 0.13 * np.log10(shape[0]) + 0.03
             place = across - 0.06, down - high / 2
             axis.add_patch(
                 plt.Rectangle(place, 0.12, high, facecolor=colour, edgecolor="#333333", lw=0.8)
@@ -430,7 +430,7 @@ def plot_network(layers: pd.DataFrame) -> plt.Figure:
         for line, (text, weight) in enumerate(zip(lines, ("bold", None, None), strict=True)):
             grey = line == 2 and not layer.Parameters
             axis.text(
-                across, down + 0.62 + 0.21 * line, text, ha="center", va="center",
+                across, down + 0.48 + 0.21 * line, text, ha="center", va="center",
                 fontsize=14, fontweight=weight, color="#666666" if grey else "#111111",
             )  # fmt: skip
         if i % columns:
@@ -438,7 +438,7 @@ def plot_network(layers: pd.DataFrame) -> plt.Figure:
                 "", (across - 0.38, down), (across - 0.62, down),
                 arrowprops={"arrowstyle": "->", "lw": 1.2, "color": "#333333"},
             )  # fmt: skip
-    axis.set(xlim=(0, columns), ylim=(3.2, -0.5))
+    axis.set(xlim=(0, columns), ylim=(2.62, -0.4))
     axis.set_axis_off()
     return figure
 

@@ -237,6 +237,8 @@ def show(frame: pd.DataFrame, name: str, caption: str, decimals: int = 2):
     def text(value):
         if value is None or value != value:  # NaN is not itself
             return "–"
+        if isinstance(value, int):
+            return f"{value:,}"
         return f"{value:.{decimals}f}" if isinstance(value, float) else str(value)
 
     numbers = [frame[column].dtype.kind in "fi" for column in frame]

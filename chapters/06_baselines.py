@@ -86,8 +86,8 @@ nb = {
 # %%
 svm = {
     (task, kind, kernel): study.run(
-        {"method": "SVM", "task": task, "kind": kind, "kernel": kernel, **common},
-        profile,
+        {"method": "SVM", "task": task, "kind": kind, "kernel": kernel}
+        | common, profile,
     )
     for task in images.TASKS
     for kind in ("C", "nu")

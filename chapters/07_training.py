@@ -33,9 +33,9 @@ from bloodlib import chapter, figures, scores, study, tables
 chapter.begin()
 
 # %% tags=["remove-stderr"]
-run = study.run(
-    {"method": "DCLNN", "task": task, "pooling": pooling, "seed": seed, "images": source}, profile
-)
+config = {"method": "DCLNN", "task": task, "pooling": pooling}
+config |= {"seed": seed, "images": source}
+run = study.run(config, profile)
 run.id, study.describe(run.config)
 
 # %% [markdown]

@@ -65,7 +65,7 @@ def test_drawn_effects_need_no_images(monkeypatch):
 def test_differences():
     frame = drawings.load_differences()
     assert len(frame) == 3 * len(equations.DIFFERENCES)
-    formulas = frame[frame["As"] != "why"]["Formula or reason"]
+    formulas = frame[frame["Line"] != "why"]["Formula or reason"]
     assert formulas.str.fullmatch(r"\$[^$|]+\$").all()
     counted = drawings.count_differences()
     assert counted["equations"] == list(range(6, 14))

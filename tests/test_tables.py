@@ -86,21 +86,20 @@ def test_load_cells_puts_ours_beside_the_papers():
     for number, cell in enumerate(cells):
         cell["ours"] = number / 1000
     frame = tables.load_cells(cells, 1, method=["NB", "SVM"], task="four")
-    assert list(frame.columns) == [
-        "Classes", "Method", "Class",
-        "Precision: paper", "Precision: ours",
-        "Recall: paper", "Recall: ours",
-        "F1 score: paper", "F1 score: ours",
-    ]  # fmt: skip
+    assert list(frame.columns) == ["Classes", "Method", "Class"] + [
+        f"{name}: {source}"
+        for name in tables.MEASURE_NAMES.values()
+        for source in ("paper", "ours")
+    ]
     assert frame[["Method", "Class"]].to_numpy().tolist() == [
-        [m, c] for m in ("NB", "SVM") for c in (*images.TASKS["four"], "Average")
+        [m, c.capitalize()] for m in ("NB", "SVM") for c in (*images.TASKS["four"], "Average")
     ]
     assert set(frame["Classes"]) == {"four"}
     for _, row in frame.iterrows():
         for measure, name in tables.MEASURE_NAMES.items():
             (cell,) = [
                 c for c in cells
-                if (c["table"], c["task"], c["method"], c["class"], c["measure"])
+                if (c["table"], c["task"], c["method"], c["class"].capitalize(), c["measure"])
                 == (1, "four", row["Method"], row["Class"], measure)
             ]  # fmt: skip
             assert row[f"{name}: paper"] == cell["paper"]
@@ -153,7 +152,7 @@ def test_load_measures_are_the_equations():
     assert list(frame.index) == ["Mononuclear", "Polynuclear"]
     assert frame.loc["Mononuclear", "Precision"] == pytest.approx(8 / 9)
     assert frame.loc["Polynuclear", "Recall"] == pytest.approx(9 / 10)
-    assert frame.loc["Mononuclear", "F1 score"] == pytest.approx(16 / 19)
+    assert frame.loc["Mononuclear", tables.MEASURE_NAMES["f1"]] == pytest.approx(16 / 19)
     assert frame["Equation 14"].tolist() == [pytest.approx(17 / 20)] * 2
 
 
