@@ -42,4 +42,4 @@ lock: env
 	@printf '%s\n' '# the package itself' '-e .' >> requirements.txt
 
 clean:
-	rm -rf _build chapters/*.ipynb index.ipynb
+	rm -rf _build chapters/*.ipynb chapters/.*.ipynb *.ipynb .*.ipynb

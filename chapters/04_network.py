@@ -82,7 +82,8 @@ tables.show(layers, "tbl-layers", "The layers of the network, and what they have
 # ## Do convolution and pooling save parameters?
 #
 # Section 4.1 says that they "may significantly reduce the magnitude of parameters". That can be
-# counted: the same network with parts taken away, or with every node connected to every other.
+# counted. {numref}`tbl-alternatives` has the same network with parts taken away, and with every node
+# connected to every other.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 alternatives = drawings.load_alternatives(hidden, classes)
