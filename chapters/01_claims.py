@@ -63,5 +63,6 @@ tables.show(tables.load_settings(), "tbl-unstated", "Settings that the paper lea
 # keeps both.
 
 # %%
-recall = paper.cells(table=1, task="four", method="DCLNN", class_="NEUTROPHIL", measure="recall")[0]
+row = {"table": 1, "task": "four", "method": "DCLNN", "class_": "NEUTROPHIL"}
+recall = paper.cells(**row, measure="recall")[0]
 recall.printed, recall.interval

@@ -31,7 +31,8 @@ from bloodlib import chapter, comparison, figures, study
 chapter.begin()
 
 # %%
-run = study.run({"method": "DCLNN", "task": task, "pooling": pooling, "seed": seed})
+config = {"method": "DCLNN", "task": task, "pooling": pooling}
+run = study.run(config | {"seed": seed})
 curves = figures.load_curves(run)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-7", "caption": "Precision (as the paper's text says) and accuracy (as its caption says) over epochs: training red, validation blue. The dotted line is epoch 25."}, "image": {"alt": "Two panels over epochs, for average precision and accuracy. The red training curves rise smoothly and flatten; the blue validation curves rise with jumps from one epoch to the next. A dotted vertical line marks epoch 25."}}

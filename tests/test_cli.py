@@ -460,7 +460,7 @@ def test_report_shows_what_the_frozen_records_say(facts):
 def test_report_to_be_read(facts):
     frozen({"method": "NB", "task": "four"})
     said = reported()
-    for words in ("Table 1", "Table 2", "NEUTROPHIL", "Mononuclear", "Average", "AveragePooling"):
+    for words in ("Table 1", "Table 2", "Neutrophil", "Mononuclear", "Average", "AveragePooling"):
         assert words in said
     assert paper.CLAIMS[0].place in said
 

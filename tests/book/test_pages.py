@@ -213,7 +213,7 @@ def test_tables_and_figures_have_a_number_a_caption_and_a_reference(pages):
             number = thing.find(class_="caption-number")
             caption = thing.find(class_="caption-text")
             assert number, (name, thing.get_text(" ")[:80])
-            assert re.match(r"(Table|Fig\.) \d", number.get_text()), (name, number)
+            assert re.match(r"(Tab|Fig)\. \d", number.get_text()), (name, number)
             assert len(caption.get_text().split()) > 1, (name, thing.get("id"))
             assert thing["id"] in targets, (name, thing["id"])
         for image in article(page)("img"):
