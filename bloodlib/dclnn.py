@@ -60,6 +60,7 @@ def load_keras():
             + (INSTALL.get(backend) or f"Choose one of {', '.join(INSTALL)}.")
         )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX: memory as needed
     with _no_stderr():  # TensorFlow's first lines come before its log level is read
         import keras
 

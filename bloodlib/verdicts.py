@@ -424,6 +424,6 @@ def _epochs_25():
     jump = np.abs(np.diff(found[-10:])).mean()
     return Verdict(
         UNDECIDABLE if jump > 0.01 else REPRODUCED,
-        f"Average precision on TEST is {found[-1]:.2f} at epoch {epochs[-1]}, but moves by {jump:.2f} "
-        "from one late epoch to the next; and TEST is what the tables are computed on.",
+        f"Average precision on TEST is {found[-1]:.2f} at epoch {epochs[-1]}, but moves by "
+        f"{jump:.2f} from one late epoch to the next; and TEST is what the tables are computed on.",
     )
