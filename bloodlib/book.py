@@ -18,9 +18,15 @@ import os
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
-from bloodlib import chapter, images, paths, records
+import pandas as pd
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.util.docutils import SphinxDirective
+
+from bloodlib import chapter, images, paths, records, tables
 
 PACKAGE = Path(__file__).parent
 
@@ -36,6 +42,7 @@ class ChapterError(Exception):
 def setup(app) -> dict:
     """Register the extension with Sphinx."""
     app.add_config_value("papermill_parameters", {}, "env")
+    app.add_directive("build-table", BuildTable)
     app.connect("builder-inited", _run_stale)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -61,7 +68,8 @@ def key(source: Path, parameters: dict, root: Path) -> str:
     add("parameters", json.dumps(parameters, sort_keys=True).encode())
     for path in sorted(_modules(source)):
         add(path.name, path.read_bytes())
-    for path in [PACKAGE / "book.mplstyle", root / "study.yml", root / "requirements.lock"]:
+    package = [PACKAGE / name for name in ("book.py", "book.mplstyle")]
+    for path in [*package, root / "study.yml", root / "requirements.lock"]:
         add(path.name, path.read_bytes() if path.is_file() else b"")
     results = paths.results_folder()
     for path in sorted(p for p in results.rglob("*") if p.is_file() and not p.name.startswith(".")):
@@ -105,6 +113,8 @@ def run(source: Path, parameters: dict) -> None:
                     kernel_name="python3",
                     language="python",
                     progress_bar=False,
+                    # the interrupt that ends a kernel is no error to be told of
+                    extra_arguments=["--log-level=CRITICAL"],
                     **_local_transport(sockets),
                 )
             except papermill.PapermillExecutionError as error:
@@ -132,6 +142,42 @@ def stamps(root: Path) -> dict[str, dict]:
     return found
 
 
+class BuildTable(SphinxDirective):
+    """The directive ``build-table``: what is only known at the build.
+
+    Its argument is ``environment`` or ``chapters``, and the table's label is that with
+    ``tbl-`` before it. The page is read anew at every build, so that it tells of this one.
+    """
+
+    required_arguments = 1
+
+    def run(self) -> list:
+        """Parse the table as MyST Markdown."""
+        self.env.note_reread()
+        frame, caption = {
+            "environment": lambda: (tables.load_environment(), "The build."),
+            "chapters": lambda: (load_chapters(Path(self.env.srcdir)), "Runs of the chapters."),
+        }[self.arguments[0]]()
+        text = tables.markdown(frame, f"tbl-{self.arguments[0]}", caption, decimals=1)
+        place = nodes.Element()
+        self.state.nested_parse(StringList(text.splitlines()), self.content_offset, place)
+        return place.children
+
+
+def load_chapters(root: Path) -> pd.DataFrame:
+    """When each chapter was run last, and how long it took."""
+    return pd.DataFrame(
+        [
+            {
+                "Chapter": f"{{doc}}`/{name}`",
+                "Run at (UTC)": f"{datetime.fromtimestamp(stamp['at'], UTC):%Y-%m-%d %H:%M}",
+                "Seconds": float(stamp["seconds"]),
+            }
+            for name, stamp in stamps(root).items()
+        ]
+    )
+
+
 def _run_stale(app):
     from sphinx.errors import ExtensionError
     from sphinx.util import logging
@@ -145,8 +191,7 @@ def _run_stale(app):
         stamp = _stamp(root, source)
         now = key(source, parameters[source], root)
         last = json.loads(stamp.read_text()) if stamp.is_file() else {}
-        own = _reads_stamps(source)
-        if last.get("key") == now and source.with_suffix(".ipynb").is_file() and not (own and ran):
+        if last.get("key") == now and source.with_suffix(".ipynb").is_file():
             continue
         logger.info("running %s ...", source.relative_to(root), nonl=True)
         stamp.unlink(missing_ok=True)
@@ -218,11 +263,6 @@ def _modules(source):
                         found.add(module)
                         todo.append(module)
     return found
-
-
-def _reads_stamps(source):
-    """Whether a chapter shows how long the others took, and has to run when one of them did."""
-    return PACKAGE / "book.py" in _modules(source)
 
 
 def _stamp(root, source):

@@ -1,11 +1,9 @@
 """The paper's tables beside ours: ``load_*`` gathers a table, :func:`show` prints it on a page."""
 
-from datetime import UTC, datetime
-
 import numpy as np
 import pandas as pd
 
-from bloodlib import __version__, book, paper, paths, records, scores, study, verdicts
+from bloodlib import __version__, paper, records, scores, study, verdicts
 from bloodlib.comparison import COMPARED, cells, confusions
 from bloodlib.images import DATA_HASH, SOURCE, TASKS, available
 
@@ -179,21 +177,6 @@ def load_environment() -> pd.DataFrame:
     return pd.DataFrame({"": rows.keys(), "value": rows.values()})
 
 
-def load_chapters() -> pd.DataFrame:
-    """When each chapter was run last, and how long it took."""
-    found = book.stamps(paths.checkout())
-    return pd.DataFrame(
-        [
-            {
-                "Chapter": f"{{doc}}`/{name}`",
-                "Run at (UTC)": f"{datetime.fromtimestamp(stamp['at'], UTC):%Y-%m-%d %H:%M}",
-                "Seconds": float(stamp["seconds"]),
-            }
-            for name, stamp in found.items()
-        ]
-    )
-
-
 def load_records() -> pd.DataFrame:
     """Every frozen record: what was run, when, on what, and for how long."""
     return pd.DataFrame(
@@ -214,7 +197,20 @@ def load_records() -> pd.DataFrame:
 
 
 def show(frame: pd.DataFrame, name: str, caption: str, decimals: int = 2):
-    """Print a table on a page, numbered and with a caption.
+    """Print a table on a page: :func:`markdown` for a cell.
+
+    Returns
+    -------
+    IPython.display.Markdown
+        For a cell with ``mystnb={"markdown_format": "myst"}``.
+    """
+    from IPython.display import Markdown
+
+    return Markdown(markdown(frame, name, caption, decimals))
+
+
+def markdown(frame: pd.DataFrame, name: str, caption: str, decimals: int = 2) -> str:
+    """A table in MyST Markdown, numbered and with a caption.
 
     Parameters
     ----------
@@ -226,13 +222,7 @@ def show(frame: pd.DataFrame, name: str, caption: str, decimals: int = 2):
         Caption, MyST Markdown.
     decimals : int
         Decimals of numbers; what is missing is printed as "–".
-
-    Returns
-    -------
-    IPython.display.Markdown
-        For a cell with ``mystnb={"markdown_format": "myst"}``.
     """
-    from IPython.display import Markdown
 
     def text(value):
         if value is None or value != value:  # NaN is not itself
@@ -248,7 +238,7 @@ def show(frame: pd.DataFrame, name: str, caption: str, decimals: int = 2):
         *(" | ".join(text(v).replace("|", "\\|") for v in row) for row in frame.to_numpy(object)),
     ]
     rows = "\n".join(f"| {line} |" for line in lines)
-    return Markdown(f"::::{{table}} {caption}\n:name: {name}\n\n{rows}\n::::")
+    return f"::::{{table}} {caption}\n:name: {name}\n\n{rows}\n::::"
 
 
 def report() -> dict:

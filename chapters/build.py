@@ -21,15 +21,15 @@ from bloodlib import chapter, tables
 
 chapter.begin()
 
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-tables.show(tables.load_environment(), "tbl-environment", "The build.")
-
 # %% [markdown]
+# ```{build-table} environment
+# ```
+#
 # Chapters are run by papermill when something they depend on has changed; {numref}`tbl-chapters` tells
 # when each was run last.
-
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-tables.show(tables.load_chapters(), "tbl-chapters", "Last run of each chapter.", decimals=1)
+#
+# ```{build-table} chapters
+# ```
 
 # %% [markdown]
 # The results in this book were not computed by this build. {numref}`tbl-records` lists the records

@@ -499,3 +499,14 @@ def test_a_killed_build_leaves_no_half_notebook(tiny):
     assert started.exists()
     assert not (tiny / "chapters" / "two.ipynb").exists()
     assert book.stamps(tiny) == {}
+
+
+def test_when_each_chapter_ran(monkeypatch, tmp_path):
+    stamp = {"at": 0, "seconds": 2}
+    monkeypatch.setattr(book, "stamps", lambda root: {"chapters/01_claims": stamp})
+    (row,) = book.load_chapters(tmp_path).to_dict("records")
+    assert row == {
+        "Chapter": "{doc}`/chapters/01_claims`",
+        "Run at (UTC)": "1970-01-01 00:00",
+        "Seconds": 2.0,
+    }

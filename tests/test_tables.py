@@ -10,7 +10,7 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from myst_parser.parsers.docutils_ import Parser
 
-from bloodlib import book, comparison, images, paper, records, study, tables, verdicts
+from bloodlib import comparison, images, paper, records, study, tables, verdicts
 
 ENVIRONMENT = {
     "commit": "0123456789abcdef",
@@ -218,17 +218,6 @@ def test_load_run_counts():
     assert list(frame.index) == list(comparison.COMPARED)
     assert frame.loc["SVM", "two classes"] == 3
     assert frame.to_numpy().sum() == 3
-
-
-def test_load_chapters(monkeypatch):
-    stamp = {"at": 0, "seconds": 2}
-    monkeypatch.setattr(book, "stamps", lambda root: {"chapters/01_claims": stamp})
-    (row,) = tables.load_chapters().to_dict("records")
-    assert row == {
-        "Chapter": "{doc}`/chapters/01_claims`",
-        "Run at (UTC)": "1970-01-01 00:00",
-        "Seconds": 2.0,
-    }
 
 
 @pytest.mark.parametrize(("at_hand", "words"), [(True, images.DATA_HASH), (False, "not at hand")])
