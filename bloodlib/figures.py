@@ -146,14 +146,16 @@ def plot_beside(cells: pd.DataFrame) -> plt.Figure:
     figure, axes = plt.subplots(
         1, len(measures), figsize=(7.2, 1.1 + 0.26 * len(rows)), sharey=True, squeeze=False
     )
+    labelled = False
     for axis, measure in zip(axes[0], measures, strict=True):
         chosen = cells[cells["measure"] == measure].set_index(["method", "class"])
         for y, row in enumerate(rows):
             paper, ours = chosen.loc[row, "paper"], chosen.loc[row, "ours"]
             colour = COLOURS[row[0]]
             axis.plot([paper, ours], [y, y], color=colour, lw=1.2, alpha=0.6)
-            axis.plot(paper, y, "o", mfc="white", mec=colour, label="paper" if not y else None)
-            axis.plot(ours, y, "o", color=colour, label="ours" if not y else None)
+            axis.plot(paper, y, "o", mfc="white", mec=colour, label=None if labelled else "paper")
+            axis.plot(ours, y, "o", color=colour, label=None if labelled else "ours")
+            labelled = True
         axis.axvline(chance, color="#888888", lw=1, ls=":")
         axis.set(xlim=(0, 1), title=measure.capitalize() if measure != "f1" else "F1 score")
         axis.grid(True, axis="x")

@@ -284,7 +284,7 @@ def _max_pooling_better_overall():
         for (p, _, m), v in ours.items()
         if p != "MaxPooling"
     }
-    listed = ", ".join(f"{gain:+.2f} in {m}" for m, gain in gains.items())
+    listed = ", ".join(f"{gain:+.3f} in {m}" for m, gain in gains.items())
     return Verdict(
         REPRODUCED if min(gains.values()) > 0 else NOT,
         f"Max minus average pooling: {listed}.",

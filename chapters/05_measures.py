@@ -85,7 +85,7 @@ tables.show(
 
 # %%
 by_class = scores.class_accuracy(confusion)
-by_class.round(2), scores.accuracy(confusion).round(2)
+by_class.round(2), round(float(scores.accuracy(confusion)), 2)
 
 # %% tags=["remove-input"]
 k = len(images.TASKS[task])

@@ -278,7 +278,7 @@ def test_baselines_better_on_two(cells):
 
 
 def test_max_pooling_better_overall(cells):
-    assert "+0.06 in precision" in decide("max-pooling-better-overall").evidence
+    assert "+0.060 in precision" in decide("max-pooling-better-overall").evidence
     cells.set(0.9, table=2, task="four", method="AveragePooling", measure="recall")
     found = decide("max-pooling-better-overall")
     assert found.verdict == NOT
