@@ -59,5 +59,5 @@ plt.show()
 # - Two classes, "virtually identical":
 #   **{glue:text}`pooling_same_on_two_verdict`.** {glue:text}`pooling_same_on_two_evidence`
 #
-# A difference between two runs is not yet a difference between two methods: the same network moves by
-# about as much from one epoch to the next ({doc}`07_training`), and another seed is another draw.
+# A difference between two runs is not yet a difference between two methods. Compare it with how far one
+# and the same network moves from one epoch to the next ({doc}`09_epochs`); and another seed is another draw.

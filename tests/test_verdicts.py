@@ -282,7 +282,7 @@ def test_max_pooling_better_overall(cells):
     cells.set(0.9, table=2, task="four", method="AveragePooling", measure="recall")
     found = decide("max-pooling-better-overall")
     assert found.verdict == NOT
-    assert "-0.07 in recall" in found.evidence
+    assert "-0.070 in recall" in found.evidence
 
 
 def test_average_pooling_better_somewhere(cells):
