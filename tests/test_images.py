@@ -531,7 +531,28 @@ def test_racing_loads_decode_once_and_agree(folder):
     assert log.read_text() == "x"
 
 
-# --------------------------------------------------------------------------------- photographs
+# --------------------------------------------------------------- pictures and photographs, whole
+
+
+def test_picture(folder):
+    name = images.names("TEST")[0]
+    got = images.picture("TEST", name)
+    with Image.open(folder / "images/TEST" / name) as image:
+        np.testing.assert_array_equal(got, np.asarray(image))
+    assert (got.shape, got.dtype) == ((240, 320, 3), np.uint8)
+
+
+def test_picture_that_was_never_published(folder):
+    with pytest.raises(ValueError, match=r"TEST has no image 'NEUTROPHIL/_9\.jpeg'"):
+        images.picture("TEST", "NEUTROPHIL/_9.jpeg")
+
+
+def test_altered_picture(folder):
+    name = images.names("TEST")[0]
+    path = folder / "images/TEST" / name
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(images.DatasetError, match=f"{name} is altered"):
+        images.picture("TEST", name)
 
 
 def test_photograph(folder):
