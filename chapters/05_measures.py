@@ -69,12 +69,13 @@ plt.show()
 #
 # Precision asks: of the images called by this name, how many are it? Recall asks: of the images
 # that are it, how many are called so? F1 is their harmonic mean, near the smaller of the two.
+# {numref}`tbl-measures` has all four, computed from the matrix above.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
     tables.load_measures(confusion, task),
     "tbl-measures",
-    "The four measures for each class, from the matrix above.",
+    "The four measures for each class.",
 )
 
 # %% [markdown]

@@ -80,6 +80,8 @@ plt.show()
 # happens to stop at moves the result by that much, with the same network and the same seed.
 #
 # ## What it takes for what
+#
+# {numref}`fig-confusion` counts the answers after the last epoch, {numref}`tbl-training` has the scores.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-confusion", "caption": "What DCLNN answers for TEST after the last epoch. Numbers are images; the shade is their share of the row."}, "image": {"alt": "A confusion matrix. Most images lie on the diagonal; the largest counts beside it are where one class is taken for another."}}
 figures.plot_confusion(run.confusion(), task)

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Does DCLNN beat the baselines?
 #
-# The whole of Table 1, and the averages that the paper draws in its Figures 4, 5 and 6, after
+# {numref}`tbl-paper-1` is the whole of Table 1; then come the averages that the paper draws in its Figures 4, 5 and 6, after
 # epoch 25. Where a dash stands, the run is still missing.
 
 # %% tags=["remove-input"]
@@ -40,6 +40,8 @@ tables.show(tables.load_run_counts(cells), "tbl-runs", "Runs behind each row of 
 
 # %% [markdown]
 # ## Average precision
+#
+# {numref}`fig-paper-4` is the paper's Figure 4, with a bar of ours beside each of the paper's.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-4", "caption": "Average precision by method, as in the paper's Figure 4: red two classes, blue four; hollow the paper, filled ours."}, "image": {"alt": "Grouped bars of average precision for NB, SVM, DCLNN, AveragePooling and MaxPooling. Naive Bayes and SVM are low, lower with four classes than with two; the bars of the network are much higher, in the paper and here."}}
 figures.plot_averages(cells, "precision")
@@ -47,6 +49,8 @@ plt.show()
 
 # %% [markdown]
 # ## Average recall
+#
+# {numref}`fig-paper-5` is Figure 5.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-5", "caption": "Average recall by method, as in the paper's Figure 5: red two classes, blue four; hollow the paper, filled ours."}, "image": {"alt": "Grouped bars of average recall for the five rows of the tables, with the same picture as for precision: the network's bars are much higher than those of Naive Bayes and SVM."}}
 figures.plot_averages(cells, "recall")
@@ -54,6 +58,8 @@ plt.show()
 
 # %% [markdown]
 # ## Average F1 score
+#
+# {numref}`fig-paper-6` is Figure 6.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-6", "caption": "Average F1 score by method, as in the paper's Figure 6: red two classes, blue four; hollow the paper, filled ours."}, "image": {"alt": "Grouped bars of average F1 score for the five rows of the tables; the network's bars are much higher than those of Naive Bayes and SVM."}}
 figures.plot_averages(cells, "f1")
@@ -71,6 +77,8 @@ tables.show(
 
 # %% [markdown]
 # ## The claims that these numbers speak to
+#
+# {numref}`tbl-claims-results` has the claims of section 6.2; {doc}`01_claims` has all.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(

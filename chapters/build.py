@@ -14,7 +14,7 @@
 # # What was this book built with?
 #
 # This page describes the build that you are reading: its versions, its machine, the identity of
-# its images, and how long each chapter took.
+# its images ({numref}`tbl-environment`), and how long each chapter took.
 
 # %% tags=["remove-input"]
 from bloodlib import chapter, tables
