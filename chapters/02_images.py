@@ -80,9 +80,8 @@ figures.plot_counts(counts)
 plt.show()
 
 # %% [markdown]
-# So the test set's {glue:text}`n_test:,` images stem from about {glue:text}`n_simple` photographs, and a
-# class in it from as few as four. That is the question behind this book: how much can so few cells
-# tell?
+# So the test set's {glue:text}`n_test:,` images stem from about {glue:text}`n_simple` photographs, and one class
+# in it from {glue:text}`n_fewest`. That is the question behind this book: how much can so few cells tell?
 #
 # ## The photographs behind them
 #
