@@ -1,4 +1,4 @@
-"""The command ``bloodlib``: data, study, report."""
+"""The command ``bloodlib``: data, study, audit, report."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from bloodlib import __version__
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; what can go wrong for a user ends in one sentence, not in a traceback."""
     options = _parser().parse_args(arguments)
-    from bloodlib import images, records, study
+    from bloodlib import images, photographs, records, study
 
     try:
         return options.run(options) or 0
@@ -21,6 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except (
         images.DatasetError,
+        photographs.TableError,
         records.RecordError,
         study.RunError,
         OSError,
@@ -73,6 +74,19 @@ def _parser():
         help="drawn: on drawn cells, where the images can't be had; never frozen",
     )  # fmt: skip
     study.set_defaults(run=_study)
+
+    audit = commands.add_parser(
+        "audit",
+        help="what the evidence can bear: tables, photographs, leakage",
+        description="Print whether the paper's tables can be true, how many photographs and cells "
+        "are behind the images, which cells were photographed twice, and what leaks.",
+    )
+    audit.add_argument("--json", action="store_true", help="for programs")
+    audit.add_argument(
+        "--remake", action="store_true",
+        help="first find the photograph of every image again (minutes; needs the images)",
+    )  # fmt: skip
+    audit.set_defaults(run=_audit)
 
     report = commands.add_parser(
         "report",
@@ -128,6 +142,7 @@ def _study(options):
     configs = [
         study.with_profile(config | {"images": options.images}, options.profile)
         for config in study.runs()
+        if options.images == "published" or config["split_by"] == "published"
     ]
     chosen = [
         config
@@ -161,6 +176,17 @@ def _study(options):
                 failed += "infeasible" not in str(error)
                 tqdm.write(f"{study.identify(config)}  {error}")
     return 1 if failed else 0
+
+
+def _audit(options):
+    from bloodlib import leakage
+
+    if options.remake:
+        from bloodlib import matching
+
+        matching.remake()
+    found = leakage.audit()
+    print(json.dumps(found, indent=1) if options.json else leakage.audit_text(found))
 
 
 def _report(options):

@@ -294,11 +294,11 @@ def load_mistakes(record, n: int = 8) -> list[dict]:
     wrong = np.flatnonzero(arrays["labels"][-1] != arrays["truth"])
     chances = arrays["probabilities"].astype(float)
     worst = wrong[np.argsort(-chances[wrong, arrays["labels"][-1][wrong]], kind="stable")[:n]]
+    seen = {key: study.resolve(record.config)[key] for key in study.DATA}
+    whole = seen == {key: study.COMMON[key] for key in study.DATA}
     pixels = None
-    if record.config["images"] == "drawn" or images.available():
-        config = record.config
-        pixels = study.load(config["images"], config["images_per_class"]).pixels["TEST"]
-    whole = record.config["images"] == "published" and record.config["images_per_class"] is None
+    if seen["images"] == "drawn" or images.available():
+        pixels = study.load(*seen.values()).pixels["TEST"]
     return [
         {
             "pixels": None if pixels is None else pixels[row],
@@ -332,3 +332,63 @@ def plot_mistakes(mistakes: list[dict]) -> plt.Figure:
             fontweight="normal",
         )
     return figure
+
+
+def plot_possible_accuracy(possible: pd.DataFrame) -> plt.Figure:
+    """Accuracies that the print allows: a row of panels a task, baselines left, networks right.
+
+    All panels have the same scale. Filled: the printed numbers were rounded; hollow: cut. The grey
+    band is what rounds to the paper's percentage.
+
+    Parameters
+    ----------
+    possible : pandas.DataFrame
+        See :func:`bloodlib.arithmetic.load_possible_accuracy`.
+    """
+    baseline = possible["method"].isin(["NB", "SVM"])
+    tasks = list(dict.fromkeys(possible["task"]))
+    figure, axes = plt.subplots(len(tasks), 2, figsize=(7.2, 4.4), squeeze=False)
+    for task, row in zip(tasks, axes, strict=True):
+        for axis, chosen in zip(row, (baseline, ~baseline), strict=True):
+            found = possible[(possible["task"] == task) & chosen]
+            _draw_spans(axis, found)
+            axis.set_title(f"{task} classes")
+            axis.set_xlim(found["low"].min(), found["high"].max())
+            if axis is row[1]:
+                low, high = found[["claim_low", "claim_high"]].iloc[0]
+                axis.axvspan(low, high, color="#e4e4e4", lw=0, zorder=0)
+                axis.text(
+                    (low + high) / 2, -0.8, f"{(low + high) / 2:.0%}", ha="center", va="center",
+                    fontsize=8, color=COLOURS["paper"],
+                )  # fmt: skip
+                axis.set_xlim(min(low, found["low"].min()), max(high, found["high"].max()))
+    width = 1.3 * max(np.diff(axis.get_xlim())[0] for axis in axes.flat)
+    for axis in axes.flat:
+        centre = np.mean(axis.get_xlim())
+        axis.set_xlim(centre - width / 2, centre + width / 2)
+    for axis in axes[-1]:
+        axis.set_xlabel("accuracy")
+    return figure
+
+
+def _draw_spans(axis, possible):
+    """The spans of some methods on some splits, or the word that there is none."""
+    names = list(dict.fromkeys(zip(possible["method"], possible["split"], strict=True)))
+    for y, name in enumerate(names):
+        spans = possible[(possible["method"] == name[0]) & (possible["split"] == name[1])].dropna()
+        for one in spans.itertuples():
+            filled = one.convention == "rounded"
+            axis.barh(
+                y, one.high - one.low, 0.5, left=one.low, edgecolor=COLOURS[name[0]],
+                facecolor=COLOURS[name[0]] if filled else "none", lw=0 if filled else 1.2,
+            )  # fmt: skip
+        if spans.empty:
+            axis.text(
+                0.98, y, "impossible", ha="right", va="center", fontsize=7, color="#777777",
+                transform=axis.get_yaxis_transform(),
+            )  # fmt: skip
+    axis.set_yticks(range(len(names)), [f"{method}, {split}" for method, split in names])
+    axis.tick_params(labelsize=7)
+    axis.set_ylim(len(names) - 0.4, -1.3)
+    axis.grid(True, axis="x")
+    axis.grid(False, axis="y")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bloodlib import images, paths
+from bloodlib import images, paths, splits
 
 SCHEMA = 1
 PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "scipy", "scikit-learn", "pillow")
@@ -268,9 +268,11 @@ def check(record: Record) -> None:
             "confusion_train has a wrong shape",
         )
     if record.config["images"] == "published" and record.config["images_per_class"] is None:
-        require(record.data == images.DATA_HASH, "it was not made on the published images")
+        by, fold = record.config.get("split_by", "published"), record.config.get("fold", 0)
+        expected = splits.data_hash(by, fold)
+        require(record.data == expected, "it was not made on the published images")
         for split, name in (("TEST", "truth"), ("TEST_SIMPLE", "truth_simple")):
-            truth = images.labels(split, record.config["task"])
+            truth = splits.labels(split, record.config["task"], by, fold)
             require(np.array_equal(arrays[name], truth), f"{name} is not that of {split}")
 
 

@@ -15,11 +15,28 @@ from pathlib import Path
 import filelock
 import numpy as np
 
-from bloodlib import baselines, dclnn, images, methods, paths, records, synthetic  # noqa: F401  (they register their methods)
+from bloodlib import (
+    baselines,  # noqa: F401  (registers its methods)
+    dclnn,  # noqa: F401  (registers its methods)
+    images,
+    methods,
+    paths,
+    records,
+    splits,
+    synthetic,
+)
 
 PROFILES = ("recorded", "quick", "full")
 #: Settings that every run has, and their defaults.
-COMMON = {"seed": 0, "images": "published", "images_per_class": None}
+COMMON = {
+    "seed": 0,
+    "images": "published",
+    "images_per_class": None,
+    "split_by": "published",
+    "fold": 0,
+}
+#: Those of them that say which images a run sees; the arguments of :func:`load`.
+DATA = ("images", "images_per_class", "split_by", "fold")
 
 
 class RunError(Exception):
@@ -32,8 +49,8 @@ def resolve(config: dict) -> dict:
     Parameters
     ----------
     config : dict
-        ``method`` and ``task``, and any of ``seed``, ``images``, ``images_per_class`` and
-        the method's own settings.
+        ``method`` and ``task``, and any of ``seed``, ``images``, ``images_per_class``,
+        ``split_by``, ``fold`` (:func:`bloodlib.splits.split`) and the method's own settings.
 
     Raises
     ------
@@ -56,6 +73,10 @@ def resolve(config: dict) -> dict:
     n = common["images_per_class"]
     if n is not None and (type(n) is not int or n < 5):
         raise ValueError(f"images_per_class is {n!r}, which is not a whole number from 5")
+    by, fold = common["split_by"], common["fold"]
+    splits.check(by, fold)
+    if by != "published" and common["images"] != "published":
+        raise ValueError(f"split_by {by} divides the published images; drawn cells have no {by}")
     return common | methods.check(common["method"], given)
 
 
@@ -172,7 +193,7 @@ def select(**where) -> list[records.Record]:
         record
         for record in records.read_all()
         if record.status == "complete"
-        and all(record.config.get(key) == value for key, value in where.items())
+        and where.items() <= (record.config | resolve(record.config)).items()
     ]
 
 
@@ -185,7 +206,9 @@ def describe(config: dict) -> str:
 
 
 @functools.lru_cache(maxsize=1)
-def load(source: str, images_per_class: int | None) -> methods.Data:
+def load(
+    source: str, images_per_class: int | None, split_by: str = "published", fold: int = 0
+) -> methods.Data:
     """The images of a run.
 
     Parameters
@@ -194,11 +217,15 @@ def load(source: str, images_per_class: int | None) -> methods.Data:
         The dataset, or drawn cells.
     images_per_class : int or None
         Take only so many of TRAIN, and a quarter as many of TEST.
+    split_by, fold : str, int
+        What is held out in the place of TEST: see :func:`bloodlib.splits.split`.
     """
     n = images_per_class
     if source == "drawn":
         loaded = {split: synthetic.load(split, n=k) for split, k in _drawn(n).items()}
+        identity = synthetic.data_hash(_drawn(n))
     else:
+        identity = splits.data_hash(split_by, fold)
         loaded = {split: images.load(split) for split in images.SPLITS}
     nuclei = np.array([images.NUCLEI[name] for name in images.CLASSES], dtype=np.uint8)
     data = methods.Data(
@@ -207,8 +234,10 @@ def load(source: str, images_per_class: int | None) -> methods.Data:
             "four": {split: found.labels for split, found in loaded.items()},
             "two": {split: nuclei[found.labels] for split, found in loaded.items()},
         },
-        _data_hash({"images": source, "images_per_class": images_per_class}),
+        identity,
     )
+    if split_by != "published":
+        data = splits.rearrange(data, split_by, fold)
     return data.head(n) if source == "published" and n else data
 
 
@@ -219,7 +248,7 @@ def _complete(record, config):
 
 
 def _compute(config, name):
-    data = load(config["images"], config["images_per_class"])
+    data = load(*(config[key] for key in DATA))
     started, clock = datetime.now(UTC), time.monotonic()
     settings = {k: config[k] for k in methods.defaults(config["method"])}
     checkpoint = paths.cache_folder() / "checkpoints" / f"{name}.npz"
@@ -292,7 +321,8 @@ def _data_hash(config):
     n = config["images_per_class"]
     if config["images"] == "drawn":
         return synthetic.data_hash(_drawn(n))
-    return images.DATA_HASH if n is None else f"{images.DATA_HASH}-{n}"
+    published = splits.data_hash(config["split_by"], config["fold"])
+    return published if n is None else f"{published}-{n}"
 
 
 def _folder(config):

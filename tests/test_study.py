@@ -41,7 +41,8 @@ def published(monkeypatch):
     """The published images are at hand, without their pictures."""
     data = blank()
 
-    def load(source, images_per_class):
+    def load(source, images_per_class, split_by, fold):
+        assert split_by == "published"
         assert source == "published"
         return data.head(images_per_class) if images_per_class else data
 
@@ -59,6 +60,8 @@ def test_a_resolved_configuration_has_every_setting(fake):
         "seed": 0,
         "images": "published",
         "images_per_class": None,
+        "split_by": "published",
+        "fold": 0,
         "depth": 3,
         "rate": 1.0,
         "epochs": 1,

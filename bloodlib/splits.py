@@ -1,0 +1,130 @@
+"""Other ways to hold images out: at random, by photograph, by cell.
+
+The published folders TRAIN and TEST are put together and divided anew into five folds with the
+classes in equal shares; a fold is held out in the place of TEST.
+"""
+
+import functools
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+
+from bloodlib import images
+from bloodlib.methods import Data
+
+#: What is kept together. ``published``: the folders as they are; ``image``: nothing, images are
+#: drawn at random, as many public notebooks do; ``photograph`` and ``cell``: all images of one.
+SPLIT_BY = ("published", "image", "photograph", "cell")
+N_FOLDS = 5
+
+
+class Split(NamedTuple):
+    """Rows of TRAIN followed by those of TEST that are trained on, and that are held out.
+
+    Attributes
+    ----------
+    train, test : int array
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+
+
+@functools.lru_cache(maxsize=128)
+def split(by: str, fold: int) -> Split:
+    """Divide the images of TRAIN and TEST.
+
+    Parameters
+    ----------
+    by : {"published", "image", "photograph", "cell"}
+        What is kept together.
+    fold : int
+        Which fifth is held out; 5 begins another division of the same kind, and so on.
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    ValueError
+        If there is no such way to divide, or no such fold.
+    """
+    check(by, fold)
+    labels = pooled(images.labels)
+    if by == "published":
+        n_train = len(images.names("TRAIN"))
+        return Split(np.arange(n_train), np.arange(n_train, len(labels)))
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    folds = StratifiedKFold if by == "image" else StratifiedGroupKFold
+    division = folds(N_FOLDS, shuffle=True, random_state=fold // N_FOLDS)
+    chosen = list(division.split(labels, labels, groups(by)))[fold % N_FOLDS]
+    return Split(*chosen)
+
+
+def groups(by: str) -> np.ndarray | None:
+    """Number of the photograph or the cell of each image of TRAIN and TEST; None for ``image``."""
+    from bloodlib import photographs  # takes pandas, which a record of the folders doesn't need
+
+    functions = {"photograph": photographs.photographs, "cell": photographs.cells}
+    return pooled(functions[by]) if by in functions else None
+
+
+def pooled(function) -> np.ndarray:
+    """Values of a function of a folder's name, for TRAIN and TEST one after the other."""
+    return np.concatenate([function("TRAIN"), function("TEST")])
+
+
+def check(by: str, fold: int) -> None:
+    """Refuse a way to divide that does not exist.
+
+    Raises
+    ------
+    ValueError
+        If there is no such way, or no such fold.
+    """
+    if by not in SPLIT_BY:
+        raise ValueError(f"split_by is {by!r}. There are: {', '.join(SPLIT_BY)}.")
+    if type(fold) is not int or fold < 0:
+        raise ValueError(f"fold is {fold!r}, which is not a whole number from 0")
+    if by == "published" and fold:
+        raise ValueError("the published folders are one division: their fold is 0")
+
+
+def rearrange(data: Data, by: str, fold: int) -> Data:
+    """The same images with TRAIN and TEST divided anew; TEST_SIMPLE stays as it is."""
+    rows = dict(zip(("TRAIN", "TEST"), split(by, fold), strict=True))
+
+    def divided(of):
+        pool = pooled(of.__getitem__)
+        return {name: pool[chosen] for name, chosen in rows.items()} | {
+            "TEST_SIMPLE": of["TEST_SIMPLE"]
+        }
+
+    return Data(
+        divided(data.pixels),
+        {task: divided(labels) for task, labels in data.labels.items()},
+        data.hash,
+    )
+
+
+def labels(split_name: str, task: str, by: str = "published", fold: int = 0) -> np.ndarray:
+    """True labels of TRAIN, TEST (what is held out) or TEST_SIMPLE: uint8 array [n]."""
+    if by == "published" or split_name == "TEST_SIMPLE":
+        return images.labels(split_name, task)
+    rows = split(by, fold)
+    pool = pooled(functools.partial(images.labels, task=task))
+    return pool[rows.train if split_name == "TRAIN" else rows.test]
+
+
+def data_hash(by: str = "published", fold: int = 0) -> str:
+    """Identity of the images and of their division.
+
+    The first digits of the SHA-256 of the rows held out are put behind the hash of the images.
+    """
+    if by == "published":
+        return images.DATA_HASH
+    rows = split(by, fold).test.astype("<i4").tobytes()
+    return f"{images.DATA_HASH}-{hashlib.sha256(rows).hexdigest()[:10]}"

@@ -1,0 +1,544 @@
+"""What the print allows, found again without the solver: by counting all possibilities."""
+
+import dataclasses
+import itertools
+import json
+import math
+import types
+from fractions import Fraction
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bloodlib import arithmetic, figures, images, paper
+from bloodlib.arithmetic import Span
+
+mpl.use("agg")
+BLOCKS = [(method, task) for task in images.TASKS for method in arithmetic.METHODS]
+CONVENTIONS = ["rounded", "truncated"]
+
+
+# ------------------------------------------------------------------ the same without the solver
+
+
+def fits(above, below, hundredths, convention):
+    """Whether above / below (whole numbers, arrays too) prints so; 0 / 0 is 0."""
+    above, below = np.broadcast_arrays(above, below)
+    if convention == "rounded":
+        ends = (200 * above >= (2 * hundredths - 1) * below) & (
+            200 * above <= (2 * hundredths + 1) * below
+        )
+    else:
+        ends = (100 * above >= hundredths * below) & (100 * above < (hundredths + 1) * below)
+        if hundredths == 100:
+            ends = above == below
+    return np.where(below == 0, hundredths == 0, ends)
+
+
+def printed_rows(cells, names):
+    """Precision, recall and F1 in hundredths, by class; None where a number is not given."""
+    rows = {name: dict.fromkeys(paper.MEASURES) for name in names}
+    for cell in cells:
+        if cell.class_ in rows:
+            rows[cell.class_][cell.measure] = round(100 * cell.value)
+    return rows
+
+
+def recalled(row, size, convention):
+    """All numbers found of a class that give its recall."""
+    found = np.arange(size + 1)
+    return found if row["recall"] is None else found[fits(found, size, row["recall"], convention)]
+
+
+def gives(row, found, size, predicted, convention):
+    """Whether counts give the precision and the F1 of a class."""
+    possible = np.ones(np.broadcast(found, predicted).shape, bool)
+    if row["precision"] is not None:
+        possible &= fits(found, predicted, row["precision"], convention)
+    if row["f1"] is not None:
+        possible &= fits(2 * found, size + predicted, row["f1"], convention)
+    return possible
+
+
+def possible_counts(row, size, total, convention):
+    """All (found, predicted) of one class that give its numbers."""
+    found = recalled(row, size, convention)
+    found, predicted = np.meshgrid(found, np.arange(total + 1), indexing="ij")
+    possible = (predicted >= found) & (predicted - found <= total - size)
+    possible &= gives(row, found, size, predicted, convention)
+    return np.stack([found[possible], predicted[possible]], axis=1)
+
+
+def sums(possible, total):
+    """Sums of found (bits of a number) that go with predictions that sum up to all images."""
+    reached = {0: 1}
+    for pairs in possible:
+        after = {}
+        for (done, bits), (found, predicted) in itertools.product(reached.items(), pairs.tolist()):
+            if done + predicted <= total:
+                after[done + predicted] = after.get(done + predicted, 0) | bits << found
+        reached = after
+    return reached.get(total, 0)
+
+
+def counted(cells, counts, convention):
+    """Fewest and most right answers, class by class: no solver, no matrix.
+
+    The errors can be put off the diagonal if no class has, as the true and as the wrong answer
+    together, more than all errors that there are.
+    """
+    total, rows = sum(counts.values()), printed_rows(cells, counts)
+    possible = [possible_counts(rows[c], n, total, convention) for c, n in counts.items()]
+
+    def reached(right):
+        errors = total - right
+        some = [
+            pairs[n + pairs[:, 1] - 2 * pairs[:, 0] <= errors]
+            for pairs, n in zip(possible, counts.values(), strict=True)
+        ]
+        return sums(some, total) >> right & 1
+
+    bits = sums(possible, total)
+    candidates = [right for right in range(bits.bit_length()) if bits >> right & 1]
+    fewest = next(filter(reached, candidates), None)
+    return None if fewest is None else (fewest, next(filter(reached, reversed(candidates))))
+
+
+def all_of_two(cells, counts, convention):
+    """All matrices of two classes that give the class rows [n, found of the first, second]."""
+    (n, m), rows = counts.values(), list(printed_rows(cells, counts).values())
+    a, b = np.meshgrid(
+        recalled(rows[0], n, convention), recalled(rows[1], m, convention), indexing="ij"
+    )
+    possible = gives(rows[0], a, n, a + m - b, convention)
+    possible &= gives(rows[1], b, m, b + n - a, convention)
+    return np.stack([a[possible], b[possible]], axis=1)
+
+
+def class_rows(method, task):
+    return [c for c in paper.cells(method=method, task=task) if c.class_ != "Average"]
+
+
+def ends(numbers):
+    return (int(numbers.min()), int(numbers.max())) if len(numbers) else None
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("split", ["TEST", "TEST_SIMPLE"])
+@pytest.mark.parametrize(("method", "task"), BLOCKS)
+def test_counting_class_by_class_finds_the_same(method, task, split, convention):
+    expected = counted(class_rows(method, task), arithmetic.sizes(split, task), convention)
+    block = arithmetic.bounds(method, task, split, convention)
+    assert block.correct == expected
+    assert block.feasible == (expected is not None)
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("split", ["TEST", "TEST_SIMPLE"])
+@pytest.mark.parametrize("method", arithmetic.METHODS)
+def test_trying_all_matrices_of_two_classes_finds_the_same(method, split, convention):
+    counts = arithmetic.sizes(split, "two")
+    every = all_of_two(class_rows(method, "two"), counts, convention)
+    right = every.sum(axis=1)
+    assert arithmetic.bounds(method, "two", split, convention).correct == ends(right)
+    n, m = counts.values()
+    (cell,) = paper.cells(method=method, task="two", class_="Average", measure="recall")
+    hundredths = round(100 * cell.value)
+    macro = fits(every[:, 0] * m + every[:, 1] * n, 2 * n * m, hundredths, convention)
+    found = arithmetic.bounds(method, "two", split, convention, "macro").correct
+    assert found == ends(right[macro])
+    weighted = fits(right, n + m, hundredths, convention)
+    found = arithmetic.bounds(method, "two", split, convention, "weighted").correct
+    assert found == ends(right[weighted])
+    claimed = fits(right, n + m, 94, "rounded")
+    span = arithmetic.percentage("two")
+    found = arithmetic.bounds(method, "two", split, convention, accuracy=span).correct
+    assert found == ends(right[claimed])
+
+
+@pytest.mark.parametrize(("method", "task"), BLOCKS)
+def test_pairs_are_those_of_counting(method, task):
+    counts = arithmetic.sizes("TEST", task)
+    name = images.TASKS[task][0]
+    cells = paper.cells(method=method, task=task, class_=name)
+    row, total = printed_rows(cells, [name])[name], sum(counts.values())
+    for convention in CONVENTIONS:
+        found = arithmetic.pairs(cells, counts[name], total, convention)
+        assert found.tolist() == possible_counts(row, counts[name], total, convention).tolist()
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize(("method", "task"), BLOCKS)
+def test_a_witness_gives_every_number(method, task, convention):
+    block = arithmetic.bounds(method, task, convention=convention)
+    matrix = block.witness
+    assert matrix.sum(axis=1).tolist() == np.bincount(images.labels("TEST", task)).tolist()
+    assert matrix.trace() == block.correct[1]
+    assert block.accuracy == (block.correct[0] / block.images, block.correct[1] / block.images)
+    assert block.conflict == ()
+    rows = printed_rows(class_rows(method, task), images.TASKS[task])
+    for k, row in enumerate(rows.values()):
+        found, true, predicted = matrix[k, k], matrix[k].sum(), matrix[:, k].sum()
+        assert fits(found, predicted, row["precision"], convention)
+        assert fits(found, true, row["recall"], convention)
+        assert fits(2 * found, true + predicted, row["f1"], convention)
+    with pytest.raises(ValueError, match="read-only"):
+        matrix[0, 0] = 0
+
+
+# ----------------------------------------------------------------------------- planted numbers
+
+
+def cell(class_, measure, printed):
+    return paper.Cell(0, "planted", "planted", class_, measure, printed)
+
+
+def print_as(value, convention):
+    """Two decimals, trailing zeros dropped, like the paper's."""
+    hundredths = math.floor(100 * value + (Fraction(1, 2) if convention == "rounded" else 0))
+    return f"{hundredths / 100:.2f}".rstrip("0").rstrip(".")
+
+
+def print_rows(matrix, names, convention, averages=()):
+    return [
+        cell(name, measure, print_as(value, convention))
+        for name, measure in [
+            *itertools.product(names, paper.MEASURES),
+            *(("Average", measure) for measure in averages),
+        ]
+        for value in [arithmetic.measured(matrix, names, cell(name, measure, "0"))]
+    ]
+
+
+@st.composite
+def matrices(draw, most=60):
+    k = draw(st.integers(2, 4))
+    rows = st.lists(st.integers(0, most), min_size=k, max_size=k).filter(any)
+    return np.array(draw(st.lists(rows, min_size=k, max_size=k)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(matrix=matrices(), convention=st.sampled_from(CONVENTIONS))
+def test_what_a_matrix_prints_is_possible(matrix, convention):
+    names = tuple("ABCD"[: len(matrix)])
+    cells = print_rows(matrix, names, convention, averages=["recall"])
+    counts = dict(zip(names, matrix.sum(axis=1).tolist(), strict=True))
+    block = arithmetic.solve(cells, counts, convention)
+    assert block.feasible
+    assert block.correct[0] <= matrix.trace() <= block.correct[1]
+    right = Fraction(int(matrix.trace()), int(matrix.sum()))
+    exactly = arithmetic.solve(cells, counts, convention, accuracy=Span(right, right))
+    assert exactly.correct == (matrix.trace(), matrix.trace())
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    matrix=matrices(most=25),
+    convention=st.sampled_from(CONVENTIONS),
+    which=st.integers(0, 99),
+    step=st.sampled_from([-3, -1, 1, 3]),
+)
+def test_a_changed_digit_is_judged_as_by_counting(matrix, convention, which, step):
+    names = tuple("ABCD"[: len(matrix)])
+    cells = print_rows(matrix, names, convention)
+    k = which % len(cells)
+    hundredths = min(max(round(100 * cells[k].value) + step, 0), 100)
+    cells[k] = dataclasses.replace(cells[k], printed=f"{hundredths / 100:.2f}")
+    counts = dict(zip(names, matrix.sum(axis=1).tolist(), strict=True))
+    assert arithmetic.solve(cells, counts, convention).correct == counted(cells, counts, convention)
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_a_class_that_is_never_predicted_has_precision_0(convention):
+    matrix = np.array([[5, 0, 2], [3, 0, 1], [1, 0, 8]])
+    cells = print_rows(matrix, ("A", "B", "C"), convention)
+    assert cells[3].printed == "0"
+    counts = {"A": 7, "B": 4, "C": 9}
+    assert arithmetic.solve(cells, counts, convention).feasible
+    cells[3] = dataclasses.replace(cells[3], printed="0.5")
+    block = arithmetic.solve(cells, counts, convention)
+    assert not block.feasible
+    assert block.conflict == (cells[4], cells[3])  # recall 0 beside precision 0.5
+
+
+def test_a_number_that_is_not_reached_is_not_accepted():
+    """Cut, 0.5 is at least 0.50 and less than 0.51: 51 of 100 is too many."""
+    recalls = [cell("A", "recall", "0.5"), cell("B", "recall", "1")]
+    counts = {"A": 100, "B": 10}
+    assert arithmetic.solve(recalls, counts, "truncated").correct == (60, 60)
+    assert arithmetic.solve(recalls, counts, "rounded").correct == (60, 60)
+    counts = {"A": 200, "B": 10}
+    assert arithmetic.solve(recalls, counts, "truncated").correct == (110, 111)
+    assert arithmetic.solve(recalls, counts, "rounded").correct == (109, 111)  # halves either way
+
+
+def test_conflicts_are_minimal():
+    planted = [
+        ("DCLNN", "four", ("NEUTROPHIL", "f1"), "0.76"),
+        ("DCLNN", "four", ("EOSINOPHIL", "precision"), "0.85"),
+        ("NB", "two", ("Mononuclear", "recall"), "0.55"),
+        ("AveragePooling", "two", ("Polynuclear", "precision"), "0.93"),
+    ]
+    sizes_of_conflicts = set()
+    for method, task, where, printed in planted:
+        cells = [
+            dataclasses.replace(c, printed=printed) if (c.class_, c.measure) == where else c
+            for c in class_rows(method, task)
+        ]
+        counts = arithmetic.sizes("TEST", task)
+        block = arithmetic.solve(cells, counts)
+        assert block.correct is counted(cells, counts, "rounded") is None
+        assert block.accuracy is None
+        assert set(block.conflict) <= set(cells)
+        assert not arithmetic.solve(block.conflict, counts).feasible
+        for one in block.conflict:
+            assert arithmetic.solve([c for c in block.conflict if c != one], counts).feasible
+        sizes_of_conflicts.add(len(block.conflict))
+    assert max(sizes_of_conflicts) > 2  # beyond what is searched for exhaustively
+
+
+def test_a_recall_of_few_images_conflicts_alone():
+    (found,) = arithmetic.bounds("DCLNN", "four", "TEST_SIMPLE").conflict
+    assert (found.class_, found.measure, found.printed) == ("EOSINOPHIL", "recall", "0.61")
+
+
+@pytest.mark.parametrize(
+    ("cells", "counts", "words"),
+    [
+        ([cell("A", "recall", "1")], {"A": 0, "B": 1}, "needs an image"),
+        ([cell("C", "recall", "1")], {"A": 1, "B": 1}, "C recall"),
+        ([cell("Average", "f1", "1")], {"A": 1, "B": 1}, "Average f1"),
+    ],
+)
+def test_what_is_no_constraint_is_refused(cells, counts, words):
+    with pytest.raises(ValueError, match=words):
+        arithmetic.solve(cells, counts)
+
+
+def test_unknown_names_are_refused():
+    recall = [cell("Average", "recall", "1")]
+    with pytest.raises(ValueError, match="convention must be one of"):
+        arithmetic.solve(recall, {"A": 1, "B": 1}, "floored")
+    with pytest.raises(ValueError, match="mean must be"):
+        arithmetic.solve(recall, {"A": 1, "B": 1}, mean="median")
+    with pytest.raises(ValueError, match="method='CNN'"):
+        arithmetic.bounds("CNN", "four")
+    with pytest.raises(ValueError, match="split must be one of"):
+        arithmetic.bounds("NB", "four", "VALID")
+
+
+@pytest.mark.parametrize(
+    ("status", "x", "words"),
+    [
+        (1, None, "without an answer"),
+        (4, None, "without an answer"),
+        (0, [0, 2, 2, 0, 0, 0], "does not give"),
+        (0, [1, 1, 1, 1, 0, 0], "last right answer"),
+    ],
+)
+def test_a_solver_without_an_answer_raises(monkeypatch, status, x, words):
+    """No status but optimal and infeasible is an answer, nor is a matrix that is wrong."""
+    result = types.SimpleNamespace(
+        status=status, x=None if x is None else np.array(x, float), message="?", mip_dual_bound=0
+    )
+    monkeypatch.setattr("scipy.optimize.milp", lambda *args, **more: result)
+    recalls = [cell("A", "recall", "0.5"), cell("B", "recall", "0.5")]
+    with pytest.raises(RuntimeError, match=words):
+        arithmetic.solve(recalls, {"A": 2, "B": 2})
+
+
+def test_misprints_are_counted_as_by_counting():
+    noticed, tried = 0, 0
+    for method in arithmetic.METHODS[:-1]:  # the last one's rows are DCLNN's
+        cells = class_rows(method, "two")
+        for i, step in itertools.product(range(len(cells)), (-0.01, 0.01)):
+            if cells[i].value + step <= 1:
+                changed = dataclasses.replace(cells[i], printed=f"{cells[i].value + step:.2f}")
+                rows = [*cells[:i], changed, *cells[i + 1 :]]
+                tried += 1
+                noticed += not len(all_of_two(rows, arithmetic.sizes("TEST", "two"), "rounded"))
+    assert tried == 48
+    found = arithmetic.misprints()
+    assert found[1] == tried + 92  # of 48 numbers in four classes, 4 are 1 and can't grow
+    assert noticed <= found[0] <= noticed + found[1] - tried
+
+
+# ------------------------------------------------------------------- numbers among themselves
+
+spans = st.builds(
+    lambda low, width, closed: Span(low, low + width, closed or not width),
+    st.fractions(0, 1, max_denominator=200),
+    st.fractions(0, 1, max_denominator=200),
+    st.booleans(),
+)
+
+
+def members(span):
+    """Both ends and values near them."""
+    tiny = Fraction(1, 10**9)
+    values = (span.low, (span.low + span.high) / 2, span.high - tiny, span.high)
+    return [value for value in values if span.holds(value)]
+
+
+@given(spans, spans)
+def test_spans_meet_and_lie_above(a, b):
+    low, high = max(a.low, b.low), min(a.high, b.high)
+    common = [v for v in (low, (low + high) / 2) if a.holds(v) and b.holds(v)]
+    assert a.meets(b) == b.meets(a) == bool(common)
+    order = {x > y for x, y in itertools.product(members(a), members(b))}
+    if a.above(b) is not None:
+        assert order == {a.above(b)}
+    if order == {True, False}:
+        assert a.above(b) is None
+
+
+def test_ends_belong_or_do_not():
+    half, one = Fraction(1, 2), Fraction(1)
+    assert Span(half, one).above(Span(Fraction(0), half)) is None
+    assert Span(half, one).above(Span(Fraction(0), half, closed=False)) is True
+    assert Span(Fraction(0), half).above(Span(half, one)) is False
+    assert not Span(half, one).meets(Span(Fraction(0), half, closed=False))
+    assert Span(half, one).meets(Span(Fraction(0), half))
+
+
+@given(spans, spans)
+def test_f1_lies_where_its_span_says(p, r):
+    found = arithmetic.f1_span(p, r)
+    for x, y in itertools.product(members(p), members(r)):
+        assert found.holds(2 * x * y / (x + y) if x + y else Fraction(0)) or not y or not x
+
+
+@given(st.lists(spans, min_size=2, max_size=4))
+def test_means_lie_where_their_span_says(some):
+    shares = [Fraction(k + 1, sum(range(len(some) + 1))) for k in range(len(some))]
+    found = arithmetic.mean_span(some, shares)
+    for values in itertools.islice(itertools.product(*map(members, some)), 30):
+        assert found.holds(sum(s * v for s, v in zip(shares, values, strict=True)))
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_every_number_is_checked(convention):
+    found = arithmetic.checks(convention)
+    kinds = [check.kind for check in found]
+    assert kinds.count(arithmetic.F1_OF_ROW) == 30
+    assert kinds.count(arithmetic.F1_OF_AVERAGES) == 10
+    assert len(found) == 30 + 10 + 2 * 30 + 2 * 10
+    for check in found:
+        if check.allowed is not None:
+            assert check.holds == check.allowed.meets(arithmetic.span(check.cell, convention))
+
+
+# -------------------------------------------------------------------- what the rest is given
+
+
+def test_tables_are_json_in_the_order_of_the_page():
+    found = json.loads(json.dumps(arithmetic.tables()))
+    assert list(found) == [f"{task}/{method}" for method, task in BLOCKS]
+    for name, content in found.items():
+        task, method = name.split("/")
+        block = arithmetic.bounds(method, task)
+        assert content["feasible"] is block.feasible
+        assert content["accuracy"] == list(block.accuracy)
+        assert np.trace(content["witness"]) == content["correct"][1]
+        assert content["TEST_SIMPLE"]["accuracy"] is None
+
+
+@pytest.fixture
+def printed(monkeypatch):
+    """A function that changes printed numbers: ``printed(("two", "NB", "Average", "f1"), "0.9")``.
+
+    Nothing that was computed from other numbers is remembered.
+    """
+    caches = (arithmetic.bounds, arithmetic.checks, arithmetic.comparisons)
+
+    def change(where, number):
+        cells = tuple(
+            dataclasses.replace(c, printed=number)
+            if (c.task, c.method, c.class_, c.measure) == where
+            else c
+            for c in paper.CELLS
+        )
+        assert cells != paper.CELLS
+        monkeypatch.setattr(paper, "CELLS", cells)
+        for function in caches:
+            function.cache_clear()
+        return arithmetic.comparisons()
+
+    yield change
+    for function in caches:
+        function.cache_clear()
+
+
+def test_comparisons_are_of_claims():
+    claims = {claim.id for claim in paper.CLAIMS} | {"dclnn-is-max-pooling"}
+    assert set(arithmetic.comparisons()) <= claims
+    assert {c.verdict for c in arithmetic.comparisons().values()} == {"true"}
+
+
+@pytest.mark.parametrize(
+    ("where", "number", "claim", "verdict"),
+    [
+        # 0.61 and 0.61 may be any two numbers of a range; 0.60 and 0.61 meet at 0.605 at best
+        (("four", "AveragePooling", "EOSINOPHIL", "recall"), "0.61",
+         "average-pooling-better-somewhere", "can't be told"),
+        (("four", "AveragePooling", "EOSINOPHIL", "recall"), "0.60",
+         "average-pooling-better-somewhere", "false"),
+        (("four", "MaxPooling", "Average", "f1"), "0.79", "max-pooling-better-overall", "false"),
+        (("two", "MaxPooling", "Average", "f1"), "0.95", "pooling-same-on-two", "false"),
+        (("two", "MaxPooling", "Average", "f1"), "0.95", "dclnn-is-max-pooling", "false"),
+        (("four", "SVM", "Average", "precision"), "0.44", "average-precision-088", "can't be told"),
+        (("four", "SVM", "Average", "precision"), "0.5", "average-precision-088", "false"),
+        (("four", "NB", "Average", "recall"), "0.2", "recall-almost-triple", "false"),
+        (("four", "DCLNN", "Average", "f1"), "0.84", "f1-083", "false"),
+        (("two", "NB", "Average", "f1"), "0.2", "baselines-better-on-two", "false"),
+        (("two", "NB", "Average", "f1"), "0.99", "better-results", "false"),
+        (("four", "NB", "LYMPHOCYTE", "f1"), "1", "dclnn-beats-baselines-four", "can't be told"),
+    ],
+)  # fmt: skip
+def test_other_numbers_get_other_verdicts(printed, where, number, claim, verdict):
+    assert printed(where, number)[claim].verdict == verdict
+
+
+def test_the_tables_of_the_chapter_are_narrow_and_full():
+    for frame in (
+        arithmetic.load_row("DCLNN", "four", "NEUTROPHIL"),
+        arithmetic.load_blocks(),
+        arithmetic.load_checks(),
+        arithmetic.load_sets(),
+        arithmetic.load_percentages(),
+        arithmetic.load_comparisons(),
+    ):
+        assert len(frame.columns) <= 6
+        assert not frame.isna().any(axis=None)
+
+
+def test_the_row_that_is_worked_out():
+    frame = arithmetic.load_row("DCLNN", "four", "NEUTROPHIL")
+    row = printed_rows(
+        paper.cells(method="DCLNN", task="four", class_="NEUTROPHIL"), ["NEUTROPHIL"]
+    )["NEUTROPHIL"]
+    assert frame["Pairs"].iloc[-1] == len(possible_counts(row, 624, 2487, "rounded"))
+    assert frame["Found"].iloc[0] == "584 to 589"  # 0.935 and 0.945 of 624
+    assert frame["Pairs"].is_monotonic_decreasing
+
+
+def test_the_figure_shows_spans_and_what_is_impossible():
+    possible = arithmetic.load_possible_accuracy()
+    figure = figures.plot_possible_accuracy(possible)
+    drawn = [
+        (patch.get_x(), patch.get_x() + patch.get_width())
+        for axis in figure.axes
+        for bars in axis.containers
+        for patch in bars
+    ]
+    spans = possible.dropna()[["low", "high"]].to_numpy()
+    assert sorted(drawn) == [pytest.approx(span) for span in sorted(map(tuple, spans))]
+    words = [text.get_text() for axis in figure.axes for text in axis.texts]
+    assert words.count("impossible") == 10
+    assert {"78%", "94%"} <= set(words)
+    widths = {round(float(np.diff(axis.get_xlim())[0]), 9) for axis in figure.axes}
+    assert len(widths) == 1
+    mpl.pyplot.close(figure)

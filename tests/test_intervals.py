@@ -1,0 +1,644 @@
+"""Intervals over cells: against slow loops, against published formulas, and by simulation."""
+
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import betainc
+from scipy.stats import beta, binom, binomtest, f_oneway
+from sklearn.metrics import confusion_matrix
+
+from bloodlib import intervals, scores
+
+ALL = [lambda c, m=m: scores.printed_rows(c, m) for m in scores.MEASURES]
+
+
+def recalls(confusion):
+    return scores.printed_rows(confusion, "recall")
+
+
+def invented(seed=0, cells=(5, 3, 4), runs=2, images=(1, 8)):
+    """Truth, groups and labels of a few cells, whose images mostly share their label."""
+    rng = np.random.default_rng(seed)
+    classes = np.repeat(np.arange(len(cells)), cells)
+    sizes = rng.integers(*images, len(classes), endpoint=True)
+    truth = np.repeat(classes, sizes)
+    groups = np.repeat(rng.permutation(len(classes)) * 7 - 20, sizes)
+    favourite = rng.integers(0, len(cells), (runs, len(classes)))
+    random = rng.integers(0, len(cells), (runs, len(truth)))
+    labels = np.where(
+        rng.random(random.shape) < 0.7, np.repeat(favourite, sizes, axis=1), random
+    ).astype(np.uint8)
+    order = rng.permutation(len(truth))
+    return truth[order].astype(np.uint8), groups[order], labels[:, order]
+
+
+@st.composite
+def cases(draw):
+    classes = draw(st.integers(2, 4))
+    cells = draw(st.lists(st.integers(1, 6), min_size=classes, max_size=classes))
+    return invented(draw(st.integers(0, 10**6)), cells, draw(st.integers(1, 3))), classes
+
+
+# ------------------------------------------------------------------------- resamples, confusions
+
+
+@settings(max_examples=40, deadline=None)
+@given(cases())
+def test_clusters_are_drawn_within_each_class_as_many_as_it_has(case):
+    (truth, groups, _), classes = case
+    drawn = intervals.resample(truth, groups, classes, 200)
+    pairs = sorted(set(zip(truth.tolist(), groups.tolist(), strict=True)))
+    assert drawn.weights.shape == (200, len(pairs))
+    assert [pairs[c] for c in drawn.clusters] == list(
+        zip(truth.tolist(), groups.tolist(), strict=True)
+    )
+    for label in range(classes):
+        inside = [c for c, pair in enumerate(pairs) if pair[0] == label]
+        assert (drawn.weights[:, inside].sum(axis=1) == len(inside)).all()
+        assert (drawn.weights[:, inside] == np.floor(drawn.weights[:, inside])).all()
+        assert drawn.weights[:, inside].max() > 1 or len(inside) == 1
+
+
+def test_each_cluster_is_as_likely_as_the_others():
+    truth, groups, _ = invented(cells=(4, 9))
+    drawn = intervals.resample(truth, groups, 2, 20_000)
+    np.testing.assert_allclose(drawn.weights.mean(axis=0), 1, atol=0.04)
+    variance = np.repeat([1 - 1 / 4, 1 - 1 / 9], [4, 9])
+    np.testing.assert_allclose(drawn.weights.var(axis=0), variance, rtol=0.06)
+
+
+@settings(max_examples=20, deadline=None)
+@given(cases())
+def test_confusions_are_those_of_a_slow_loop_over_drawn_clusters(case):
+    (truth, groups, labels), classes = case
+    drawn = intervals.resample(truth, groups, classes, 15)
+    found = intervals.confusions(drawn, labels)
+    assert found.shape == (15, len(labels), classes, classes)
+    for b, weights in enumerate(drawn.weights.astype(int)):
+        rows = [
+            np.flatnonzero(drawn.clusters == c) for c in np.repeat(range(len(weights)), weights)
+        ]
+        rows = np.concatenate(rows)
+        for run, predicted in enumerate(labels):
+            expected = confusion_matrix(truth[rows], predicted[rows], labels=range(classes))
+            np.testing.assert_array_equal(found[b, run], expected)
+
+
+@settings(max_examples=20, deadline=None)
+@given(cases(), st.sampled_from(["right", "wrong"]))
+def test_unseen_cells_are_added_to_each_class_and_classes_keep_their_images(case, what):
+    (truth, groups, labels), classes = case
+    drawn = intervals.resample(truth, groups, classes, 15, unseen=True)
+    found = intervals.confusions(drawn, labels, what)
+    np.testing.assert_array_equal(drawn.strata, range(classes))
+    assert (drawn.wrong != drawn.strata).all()
+    for b in range(15):
+        taken = drawn.strata if what == "right" else drawn.wrong[b]
+        weights = np.concatenate([drawn.weights[b][drawn.clusters], drawn.unseen[b]])
+        for run, predicted in enumerate(labels):
+            expected = confusion_matrix(
+                np.concatenate([truth, drawn.strata]),
+                np.concatenate([predicted, taken]),
+                sample_weight=weights,
+                labels=range(classes),
+            )
+            np.testing.assert_allclose(found[b, run], expected, rtol=1e-9, atol=1e-9)
+    images = np.broadcast_to(np.bincount(truth), (15, len(labels), classes))
+    np.testing.assert_allclose(found.sum(axis=-1), images)
+
+
+def test_unseen_cells_are_taken_for_every_other_class_alike():
+    truth, groups, _ = invented()
+    wrong = intervals.resample(truth, groups, 3, 6000, unseen=True).wrong
+    for label in range(3):
+        shares = np.bincount(wrong[:, label], minlength=3) / 6000
+        np.testing.assert_allclose(np.delete(shares, label), 0.5, atol=0.03)
+
+
+def test_strata_finer_than_classes_give_both_tasks_the_same_resamples():
+    four, groups, _ = invented(cells=(6, 2, 3, 4))
+    two = np.array([1, 1, 0, 0])[four]
+    for unseen in (False, True):
+        fine = intervals.resample(four, groups, 4, 50, unseen=unseen)
+        coarse = intervals.resample(two, groups, 2, 50, strata=four, unseen=unseen)
+        np.testing.assert_array_equal(fine.weights, coarse.weights)
+        assert coarse.strata.tolist() == [1, 1, 0, 0]
+    without = intervals.resample(two, groups, 2, 50)
+    eosinophils = np.unique(coarse.clusters[four == 1])
+    assert not (without.weights[:, without.clusters[four == 1]].sum(axis=1) == 2).all()
+    assert (fine.weights[:, eosinophils] != without.weights[:, eosinophils]).any()
+
+
+# ------------------------------------------------------------------- bootstrap, difference, bounds
+
+
+@settings(max_examples=30, deadline=None)
+@given(cases(), st.sampled_from(ALL))
+def test_draws_and_bounds_are_shares_and_bounds_hold_the_estimate(case, score):
+    (truth, groups, labels), classes = case
+    drawn = intervals.bootstrap(score, labels, intervals.resample(truth, groups, classes, 300))
+    assert drawn.shape == (300, classes + 1)
+    assert 0 <= drawn.min() <= drawn.max() <= 1
+    low, high = intervals.bounds(
+        score, labels, intervals.resample(truth, groups, classes, 300, unseen=True)
+    )
+    estimate = np.mean(
+        [score(confusion_matrix(truth, run, labels=range(classes))) for run in labels], axis=0
+    )
+    assert ((low >= 0) & (low <= estimate) & (estimate <= high) & (high <= 1 + 1e-12)).all()
+    assert (high - low > 0.02).all()  # even where each image is right, or wrong
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6))
+def test_percentiles_hold_the_estimate(seed):
+    truth, groups, labels = invented(seed, cells=(8, 8), runs=1)
+    low, high = intervals.interval(
+        intervals.bootstrap(recalls, labels, intervals.resample(truth, groups, 2, 500))
+    )
+    estimate = recalls(confusion_matrix(truth, labels[0], labels=range(2)))
+    assert ((low <= estimate) & (estimate <= high)).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(cases(), st.integers(0, 10**6))
+def test_the_order_of_images_changes_nothing(case, seed):
+    (truth, groups, labels), classes = case
+    order = np.random.default_rng(seed).permutation(len(truth))
+    results = []
+    for rows in (slice(None), order):
+        t, g, x = truth[rows], groups[rows], labels[:, rows]
+        drawn = intervals.resample(t, g, classes, 40)
+        unseen = intervals.resample(t, g, classes, 40, unseen=True)
+        results.append(
+            [
+                intervals.bootstrap(recalls, x, drawn),
+                *intervals.bounds(recalls, x, unseen, other=x[:1]),
+                *intervals.vote(x, g),
+                *intervals.tally(x == 0, g),
+                *intervals.exact_by_cluster(t, x, g, classes),
+            ]
+        )
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_with_one_image_a_cluster_it_is_the_ordinary_bootstrap_within_classes():
+    truth = np.repeat([0, 1], [60, 40])
+    labels = truth.copy()
+    labels[:15] = 1  # recalls 45 of 60 and 28 of 40
+    labels[-12:] = 0
+    resamples = intervals.resample(truth, np.arange(100), 2, 20_000)
+    draws = intervals.bootstrap(recalls, labels[None], resamples)
+    for column, n, p in ((0, 60, 45 / 60), (1, 40, 28 / 40)):
+        counts = np.bincount(np.rint(draws[:, column] * n).astype(int), minlength=n + 1) / 20_000
+        np.testing.assert_allclose(counts, binom.pmf(np.arange(n + 1), n, p), atol=0.012)
+    low, high = intervals.interval(draws[:, 0])
+    assert abs(low - binom.ppf(0.025, 60, 0.75) / 60) <= 1 / 60
+    assert abs(high - binom.ppf(0.975, 60, 0.75) / 60) <= 1 / 60
+
+
+def test_repeating_every_image_changes_nothing_about_percentiles():
+    truth, groups, labels = invented(runs=1)
+    once = intervals.bootstrap(recalls, labels, intervals.resample(truth, groups, 3, 100))
+    more = [np.repeat(x, 9, axis=-1) for x in (truth, groups, labels)]
+    again = intervals.bootstrap(recalls, more[2], intervals.resample(*more[:2], 3, 100))
+    np.testing.assert_allclose(once, again, rtol=1e-12)
+
+
+def test_runs_are_drawn_with_replacement_too():
+    truth, groups = np.repeat([0, 1], 20), np.arange(40) // 5
+    labels = np.stack([truth, 1 - truth])  # one run right in all, one in nothing
+    resamples = intervals.resample(truth, groups, 2, 8000)
+    draws = intervals.bootstrap(scores.accuracy, labels, resamples)
+    values, counts = np.unique(draws, return_counts=True)
+    assert values.tolist() == [0, 0.5, 1]
+    np.testing.assert_allclose(counts / 8000, [0.25, 0.5, 0.25], atol=0.02)
+    # that cells and runs are drawn apart: no correlation of their draws
+    wide = intervals.bootstrap(scores.accuracy, np.stack([truth, truth]), resamples)
+    assert wide.tolist() == [1] * 8000
+
+
+def test_the_mean_over_runs_is_that_of_the_runs_scores():
+    truth, groups, labels = invented(3, cells=(12, 12), runs=4)
+    resamples = intervals.resample(truth, groups, 2, 4000)
+    together = intervals.bootstrap(recalls, labels, resamples)
+    alone = [intervals.bootstrap(recalls, run[None], resamples) for run in labels]
+    np.testing.assert_allclose(together.mean(axis=0), np.mean(alone, axis=(0, 1)), atol=0.01)
+    assert (together.std(axis=0) > np.mean(alone, axis=0).std(axis=0)).all()
+
+
+def test_a_method_differs_from_itself_by_exactly_nothing():
+    truth, groups, labels = invented(runs=1)
+    resamples = intervals.resample(truth, groups, 3, 500)
+    for score in ALL:
+        assert not intervals.difference(score, labels, labels, resamples).any()
+        assert intervals.bootstrap(score, labels, resamples).std() > 0
+
+
+def test_differences_are_paired_by_cells_but_not_by_runs():
+    truth, groups, labels = invented(5, runs=3, cells=(9, 9))
+    resamples = intervals.resample(truth, groups, 2, 3000)
+    one, other = labels[:1], labels[1:2]
+    paired = intervals.difference(recalls, one, other, resamples)
+    apart = [intervals.bootstrap(recalls, x, resamples) for x in (one, other)]
+    np.testing.assert_array_equal(paired, apart[0] - apart[1])
+    several = intervals.difference(recalls, labels, labels, resamples)
+    assert several.std() > 0
+    np.testing.assert_allclose(several.mean(axis=0), 0, atol=4 * several.std() / 3000**0.5)
+
+
+def test_bounds_of_a_difference_have_signs_and_hold_it():
+    truth, groups, labels = invented(5, runs=2, cells=(9, 9))
+    resamples = intervals.resample(truth, groups, 2, 2000, unseen=True)
+    low, high = intervals.bounds(recalls, labels[:1], resamples, other=labels[1:])
+    swapped = intervals.bounds(recalls, labels[1:], resamples, other=labels[:1])
+    np.testing.assert_allclose([low, high], [-swapped[1], -swapped[0]], atol=1e-12)
+    one, other = (recalls(confusion_matrix(truth, x)) for x in labels)
+    assert ((low <= one - other) & (one - other <= high)).all()
+    # a method and itself agree on every cell seen; of those not seen that says little
+    low, high = intervals.bounds(recalls, labels[:1], resamples, other=labels[:1])
+    np.testing.assert_allclose(high[:2], intervals.exact(0, 9)[1], atol=0.15)
+    assert (low < 0).all()
+
+
+def test_the_seed_decides_everything():
+    truth, groups, labels = invented(runs=3)
+    found = []
+    for seed in (1, 1, 2):
+        plain = intervals.resample(truth, groups, 3, 60, seed)
+        unseen = intervals.resample(truth, groups, 3, 60, seed, unseen=True)
+        found.append(
+            [
+                intervals.bootstrap(recalls, labels, plain),
+                intervals.difference(recalls, labels, labels[:2], plain),
+                np.stack(intervals.bounds(recalls, labels, unseen)),
+            ]
+        )
+    for first, same, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(first, same)
+        assert not np.array_equal(first, other)
+
+
+def test_percentiles_are_along_the_first_axis():
+    draws = np.linspace(0, 1, 1001)[:, None] * [1, 2]
+    low, high = intervals.interval(draws, 0.9)
+    np.testing.assert_allclose([low, high], [[0.05, 0.1], [0.95, 1.9]])
+
+
+def test_higher_confidence_is_wider():
+    truth, groups, labels = invented(runs=1, cells=(9, 9))
+    resamples = intervals.resample(truth, groups, 2, 500, unseen=True)
+    ends = [intervals.bounds(recalls, labels, resamples, confidence=c) for c in (0.5, 0.8, 0.99)]
+    lows, highs = np.array(ends).transpose(1, 0, 2)
+    assert (np.diff(lows, axis=0) < 0).all()
+    assert (np.diff(highs, axis=0) > 0).all()
+
+
+def test_a_table_of_the_paper_takes_seconds():
+    cells = np.repeat(np.arange(71), 35)
+    truth = np.repeat(np.repeat(np.arange(4), (48, 13, 4, 6)), 35)
+    labels = np.random.default_rng(0).integers(0, 4, (5, len(truth)))
+    start = time.perf_counter()
+    resamples = intervals.resample(truth, cells, 4, unseen=True)
+    for score in ALL:
+        intervals.bounds(score, labels, resamples)
+    assert time.perf_counter() - start < 30
+
+
+# ------------------------------------------------------------------------------------------ votes
+
+
+@settings(max_examples=60, deadline=None)
+@given(cases())
+def test_votes_are_those_of_a_slow_count(case):
+    (_, groups, labels), _ = case
+    for pooled in (False, True):
+        found = intervals.vote(labels, groups, pooled=pooled)
+        assert found.groups.tolist() == sorted(set(groups.tolist()))
+        for g, group in enumerate(found.groups):
+            votes = labels[:, groups == group]
+            for run, row in enumerate([votes.ravel()] if pooled else votes):
+                (winner, most), *rest = Counter(row.tolist()).most_common()
+                tied = bool(rest) and rest[0][1] == most
+                where = (g,) if pooled else (run, g)
+                assert found.labels[where] == (-1 if tied else winner)
+                assert found.shares[where] == most / len(row)
+
+
+def test_a_tie_has_no_winner_and_is_not_right():
+    labels, groups = np.array([0, 1, 1, 0, 0]), np.array([4, 4, 9, 9, 9])
+    found = intervals.vote(labels, groups)
+    assert found.labels.tolist() == [-1, 0]
+    assert found.shares.tolist() == [1 / 2, 2 / 3]
+    by = intervals.exact_by_cluster(np.zeros(5, int), labels, groups, 2)
+    assert by.right.tolist() == [1, 0]
+    assert by.clusters.tolist() == [2, 0]
+    assert (by.low[1], by.high[1]) == (0, 1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(cases())
+def test_recall_by_cluster_is_that_of_a_slow_loop(case):
+    (truth, groups, labels), classes = case
+    found = intervals.exact_by_cluster(truth, labels, groups, classes)
+    assert found.right.shape == (len(labels), classes)
+    for label in range(classes):
+        own = np.unique(groups[truth == label])
+        assert found.clusters[label] == len(own)
+        for run, row in enumerate(labels):
+            right = 0
+            for group in own:
+                counts = np.bincount(row[(truth == label) & (groups == group)], minlength=classes)
+                right += counts[label] > np.delete(counts, label).max()
+            assert found.right[run, label] == right
+            limits = binomtest(int(right), len(own)).proportion_ci(method="exact")
+            np.testing.assert_allclose([found.low[run, label], found.high[run, label]], limits)
+
+
+def test_two_classes_on_one_photograph_are_two_clusters():
+    by = intervals.exact_by_cluster(np.array([0, 0, 1]), np.array([0, 0, 0]), np.zeros(3, int), 2)
+    assert by.clusters.tolist() == [1, 1]
+    assert by.right.tolist() == [1, 0]
+
+
+# ----------------------------------------------------------------------------------- one proportion
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 400), st.data(), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
+def test_the_exact_interval_is_scipys(n, data, confidence):
+    k = data.draw(st.integers(0, n))
+    expected = binomtest(k, n).proportion_ci(confidence, method="exact")
+    np.testing.assert_allclose(intervals.exact(k, n, confidence), expected, rtol=1e-6, atol=1e-9)
+
+
+def test_known_exact_intervals():
+    low, high = intervals.exact([10, 4, 0, 0, 1], [100, 4, 6, 0, 1])
+    # 10 of 100 is in any textbook; 4 of 4 and 0 of 6 have closed forms
+    np.testing.assert_allclose(low, [0.0490047, 0.025**0.25, 0, 0, 0.025], rtol=1e-6)
+    np.testing.assert_allclose(high, [0.1762226, 1, 1 - 0.025 ** (1 / 6), 1, 1], rtol=1e-6)
+    assert intervals.exact(np.zeros((2, 3), int), [4, 5, 6])[1].shape == (2, 3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.booleans(), min_size=2, max_size=9), min_size=2, max_size=8))
+def test_the_design_effect_is_that_of_an_analysis_of_variance(clusters):
+    values = [np.array(c, dtype=float) for c in clusters]
+    sizes = np.array([len(v) for v in values])
+    n, k = sizes.sum(), len(sizes)
+    found = intervals.design_effect(np.array([sum(c) for c in clusters]), sizes)
+    flat = np.concatenate(values)
+    if flat.std() == 0:
+        assert np.isnan(found).all()
+        return
+    typical = (n - (sizes**2).sum() / n) / (k - 1)
+    if all(v.std() == 0 for v in values):
+        expected = 1.0
+    else:
+        f = f_oneway(*values).statistic
+        expected = (f - 1) / (f + typical - 1)
+    np.testing.assert_allclose(found.icc, expected, rtol=1e-6, atol=1e-9)
+    mean_size_of_an_images_cluster = np.repeat(sizes, sizes).mean()
+    deff = 1 + (mean_size_of_an_images_cluster - 1) * max(expected, 0)
+    np.testing.assert_allclose([found.deff, found.effective_n], [deff, n / deff], rtol=1e-6)
+
+
+def test_the_design_effect_where_it_is_known():
+    alike = intervals.design_effect(np.array([[5, 0, 5, 5], [5, 5, 5, 5]]), np.full(4, 5))
+    np.testing.assert_allclose(np.array(alike)[:, 0], [1, 5, 4])
+    assert np.isnan(np.array(alike)[:, 1]).all()
+    single = intervals.design_effect(np.array([1, 0, 1]), np.ones(3, int))
+    assert np.isnan(single.icc)
+    assert (single.deff, single.effective_n) == (1, 3)
+    assert np.isnan(intervals.design_effect(np.array([3]), np.array([7]))).all()
+    rng = np.random.default_rng(0)  # beta with parameters 1 and 1: icc = 1 / 3
+    many = intervals.design_effect(rng.binomial(20, rng.random(20_000)), np.full(20_000, 20))
+    assert many.icc == pytest.approx(1 / 3, abs=0.01)
+
+
+def binom_tail(p, k, n):
+    """Chance of k or more of n, for any real k and n: the incomplete beta function."""
+    return betainc(k, n - k + 1, p)
+
+
+def test_korn_and_graubard_at_the_effective_size():
+    # clusters all right or all wrong: the variance is p (1 - p) / (k - 1)
+    successes, sizes = np.array([10, 10, 0, 10, 0]), np.full(5, 10)
+    t = 2.0095752 / 2.7764451  # of 49 and of 4 degrees of freedom
+    effective = 4 * t**2
+    low, high = intervals.korn_graubard(successes, sizes)
+    assert binom_tail(low, 0.6 * effective, effective) == pytest.approx(0.025, rel=1e-5)
+    assert binom_tail(1 - high, 0.4 * effective, effective) == pytest.approx(0.025, rel=1e-5)
+
+
+def test_korn_and_graubard_without_variance_count_clusters():
+    sizes = np.array([30, 50, 20, 40])
+    low, high = intervals.korn_graubard(np.stack([sizes, 0 * sizes, sizes // 10]), sizes)
+    np.testing.assert_allclose(low[0], 0.025**0.25)
+    np.testing.assert_allclose(high[:2], [1, 1 - 0.025**0.25])
+    assert low[1] == 0
+    assert high[2] - low[2] > 0.5  # a tenth of each cluster: no variance, yet 4 clusters
+    # a cell one image better than the others: less variance than 400 images would have
+    nearly = intervals.korn_graubard(np.array([50, 50, 50, 51]), np.full(4, 100))
+    np.testing.assert_allclose(nearly, intervals.exact(201, 400), rtol=1e-9)
+    one = intervals.korn_graubard(np.array([3]), np.array([4]))
+    assert one[0] < 0.75 < one[1]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 30))
+def test_intervals_of_a_recall_hold_it_and_mirror_it(seed, k):
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 40, k)
+    successes = rng.binomial(sizes, rng.beta(1, 1, (3, k)))
+    p = successes.sum(axis=-1) / sizes.sum()
+    for function in (intervals.gaffke, intervals.korn_graubard):
+        low, high = function(successes, sizes)
+        assert ((low >= 0) & (low <= p) & (p <= high) & (high <= 1)).all()
+        mirrored = function(sizes - successes, sizes)
+        np.testing.assert_allclose(
+            [low, high], [1 - mirrored[1], 1 - mirrored[0]], atol=1e-8, rtol=1e-6
+        )
+
+
+@pytest.mark.parametrize("right", [0, 1, 2, 4])
+def test_for_cells_all_right_or_all_wrong_gaffkes_bounds_are_the_exact_ones(right):
+    sizes = np.full(4, 155)
+    successes = np.where(np.arange(4) < right, sizes, 0)
+    found = intervals.gaffke(successes, sizes, draws=200_000)
+    np.testing.assert_allclose(found, intervals.exact(right, 4), atol=0.005)
+
+
+def test_cells_of_unequal_size_count_for_as_many_as_a_design_effect_leaves():
+    sizes = np.array([80, 10, 30, 20, 60])
+    successes = np.where([True, False, True, True, False], sizes, 0)
+    cells, p = sizes.sum() ** 2 / (sizes**2).sum(), 130 / 200
+    found = intervals.gaffke(successes, sizes, draws=200_000)
+    expected = [
+        beta.ppf(0.025, cells * p, cells * (1 - p) + 1),
+        beta.ppf(0.975, cells * p + 1, cells * (1 - p)),
+    ]
+    np.testing.assert_allclose(found, expected, atol=0.005)
+
+
+def test_gaffkes_bounds_are_as_published():
+    """Algorithm 1 of Learned-Miller and Thomas (2019): order statistics, and gaps between them."""
+    shares, sizes, draws = np.array([0.2, 0.55, 0.9, 0.9, 1.0, 0.75]), np.full(6, 20), 200_000
+    uniform = np.sort(np.random.default_rng(9).random((draws, 6)), axis=1)
+    ends = []
+    for z in (np.sort(shares), np.sort(1 - shares)):
+        gaps = np.diff(np.append(z, 1.0))
+        ends.append(np.quantile(1 - uniform @ gaps, 0.975))
+    found = intervals.gaffke(np.rint(shares * sizes).astype(int), sizes, draws=draws)
+    np.testing.assert_allclose(found, [1 - ends[1], ends[0]], atol=0.004)
+
+
+def test_bounds_of_a_recall_are_gaffkes():
+    truth, groups, labels = invented(2, cells=(9, 4, 6), runs=1, images=(10, 30))
+    resamples = intervals.resample(truth, groups, 3, 40_000, unseen=True)
+    low, high = intervals.bounds(scores.recall, labels, resamples)
+    for label in range(3):
+        own = truth == label
+        counts = intervals.tally(labels[0, own] == label, groups[own])
+        expected = intervals.gaffke(*counts, draws=40_000, seed=1)
+        np.testing.assert_allclose([low[label], high[label]], expected, atol=0.01)
+
+
+# --------------------------------------------------------------------------------------- coverage
+
+
+def test_with_few_cells_only_gaffkes_bounds_cover():
+    found = intervals.coverage([155] * 4, 0.8, 0.5, simulations=1000, resamples=400)
+    assert found["gaffke"].share > 0.97
+    assert found["majority"].share > 0.95
+    assert found["bootstrap"].share < 0.8
+    assert found["korn_graubard"].share < 0.93
+    assert found["images"].share < 0.3
+    for one in found.values():
+        assert one.error == pytest.approx((one.share * (1 - one.share) / 1000) ** 0.5)
+        assert 0 < one.width < 1
+    again = intervals.coverage([155] * 4, 0.8, 0.5, simulations=1000, resamples=400)
+    assert again == found
+
+
+def test_with_many_cells_of_one_image_all_of_them_cover():
+    found = intervals.coverage([1] * 200, 0.7, 0.3, simulations=1000, resamples=400)
+    for name, one in found.items():
+        assert one.share > 0.925, name
+        assert one.width == pytest.approx(2 * 1.96 * (0.7 * 0.3 / 200) ** 0.5, rel=0.12), name
+
+
+def test_the_interval_by_majority_is_about_majorities():
+    # two images a cell: the majority is right where both are, 0.7² + 0.1 × 0.7 × 0.3 = 0.511
+    found = intervals.coverage([2] * 200, 0.7, 0.1, simulations=1000, resamples=100)
+    assert found["majority"].share > 0.93
+
+
+def test_bounds_cover_every_number_of_the_tables_and_percentiles_do_not():
+    rng = np.random.default_rng(0)
+    cells = np.repeat(np.arange(4), (48, 13, 4, 6))
+    sizes = np.repeat((13, 48, 155, 103), (48, 13, 4, 6))
+    truth, groups = np.repeat(cells, sizes), np.repeat(np.arange(71), sizes)
+    plain = intervals.resample(truth, groups, 4, 300)
+    unseen = intervals.resample(truth, groups, 4, 300, unseen=True)
+    rates = np.full((4, 4), 0.01) + 0.96 * np.eye(4)  # as good as the paper's, icc 0.5
+
+    def numbers(confusion):
+        return np.concatenate([score(confusion) for score in ALL], axis=-1)
+
+    expected, covered = numbers(rates * np.bincount(truth)[:, None]), []
+    for _ in range(200):
+        chances = np.stack([rng.dirichlet(rates[cell]) for cell in cells])
+        counts = rng.multinomial(sizes, chances)
+        labels = np.concatenate([np.repeat(np.arange(4), c) for c in counts])[None]
+        for low, high in (
+            intervals.interval(intervals.bootstrap(numbers, labels, plain)),
+            intervals.bounds(numbers, labels, unseen),
+        ):
+            covered.append((low <= expected) & (expected <= high))
+    percentiles, bounds = np.reshape(covered, (200, 2, 15)).mean(axis=0)
+    assert (bounds > 0.95).all()
+    assert (percentiles < 0.9).all()
+
+
+def test_coverage_takes_seconds():
+    start = time.perf_counter()
+    intervals.coverage([13] * 48, 0.9, 0.5)
+    assert time.perf_counter() - start < 30
+
+
+# ----------------------------------------------------------------------------------------- errors
+
+
+def test_what_does_not_fit_is_refused():
+    truth, groups, labels = invented()
+    resample, good = intervals.resample, intervals.resample(truth, groups, 3, 5)
+    unseen = intervals.resample(truth, groups, 3, 5, unseen=True)
+    refused = {
+        "entries": lambda: resample(truth, groups[1:], 3),
+        "truth has a label outside 0 to 1": lambda: resample(truth, groups, 2),
+        "at least 2": lambda: resample(truth * 0, groups, 1),
+        "give at least 2, and 1": lambda: resample(truth, groups, 3, 0),
+        "strata must divide classes": lambda: resample(truth, groups, 3, strata=truth * 0),
+        "truth is float64": lambda: resample(truth / 1, groups, 3),
+        "groups is": lambda: resample(truth, groups[:, None], 3),
+        "labels is uint8": lambda: intervals.confusions(good, labels[0]),
+        "labels are": lambda: intervals.confusions(good, labels[:, 1:]),
+        "labels has a label outside 0 to 2": lambda: intervals.confusions(good, labels + 3),
+        "unseen=True": lambda: intervals.bounds(recalls, labels, good),
+        "give 'right' or 'wrong'": lambda: intervals.confusions(unseen, labels, "both"),
+        "give one for every image": lambda: intervals.vote(labels, groups[1:]),
+        "labels has a label outside": lambda: intervals.vote(labels.astype(int) - 5, groups),
+        "give one an image": lambda: intervals.exact_by_cluster(truth[1:], labels, groups, 3),
+        "0 to 1:": lambda: intervals.exact_by_cluster(truth, labels, groups, 2),
+        "icc 0": lambda: intervals.coverage([3, 4], 0.5, 0),
+        "recall is 1": lambda: intervals.coverage([3, 4], 1, 0.5),
+        "must have an image": lambda: intervals.coverage([3, 0], 0.5, 0.5),
+    }
+    for words, call in refused.items():
+        with pytest.raises(ValueError, match=words):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("successes", "n"), [(5, 4), (-1, 4), (1.5, 4), (1, 4.5), (-2, -1), (np.nan, 4), ([1, 9], 4)]
+)
+def test_impossible_counts_are_refused(successes, n):
+    with pytest.raises(ValueError, match="successes"):
+        intervals.exact(successes, n)
+
+
+@pytest.mark.parametrize(
+    "function", [intervals.design_effect, intervals.korn_graubard, intervals.gaffke]
+)
+@pytest.mark.parametrize(
+    ("successes", "sizes"),
+    [
+        ([3, 5], [4, 4]),
+        ([-1, 2], [4, 4]),
+        ([0, 2], [0, 4]),
+        ([1, 2, 3], [4, 4]),
+        ([], []),
+        ([0.5], [4]),
+    ],
+)
+def test_impossible_clusters_are_refused(function, successes, sizes):
+    with pytest.raises(ValueError, match="successes"):
+        function(successes, np.array(sizes, dtype=int))
+
+
+@pytest.mark.parametrize("confidence", [0, 1, 95, np.nan])
+def test_a_confidence_is_a_share(confidence):
+    for call in (
+        lambda: intervals.exact(3, 4, confidence),
+        lambda: intervals.interval(np.arange(9.0), confidence),
+        lambda: intervals.gaffke([1, 2], [3, 3], confidence),
+        lambda: intervals.korn_graubard([1, 2], [3, 3], confidence),
+    ):
+        with pytest.raises(ValueError, match="give a share"):
+            call()
