@@ -130,6 +130,46 @@ def support_vector_machine(
     )
 
 
+@method("KNN")
+def nearest_neighbours(
+    data: Data, task: str, seed: int, checkpoint: Path, *, n_neighbors: int = 1
+) -> Predictions:
+    """The class of the most similar training images, by Euclidean distance of their pixels.
+
+    Not in the paper. With one neighbour it knows nothing of cells and recognises only what it has
+    seen before: the measure of what a split leaks.
+
+    Parameters
+    ----------
+    data : Data
+        Images.
+    task : {"four", "two"}
+        Classes to tell apart.
+    seed : int
+        Without effect: nothing is left to chance.
+    checkpoint : pathlib.Path
+        Without effect: there is nothing to go on from.
+    n_neighbors : int
+        How many neighbours vote.
+    """
+    from sklearn.neighbors import KNeighborsClassifier
+
+    def flat(split):
+        pixels = data.pixels[split]
+        return pixels.reshape(len(pixels), -1).astype(np.float32) / 255
+
+    model = KNeighborsClassifier(n_neighbors, algorithm="brute")
+    model.fit(flat("TRAIN"), data.labels[task]["TRAIN"])
+    chances = {split: model.predict_proba(flat(split)) for split in ("TEST", "TEST_SIMPLE")}
+    labels = {split: found.argmax(axis=1).astype(np.uint8) for split, found in chances.items()}
+    return Predictions(
+        labels["TEST"][None],
+        labels["TEST_SIMPLE"],
+        chances["TEST"].astype(np.float16),
+        chances["TEST_SIMPLE"].astype(np.float16),
+    )
+
+
 def _flat(pixels):
     return pixels.reshape(len(pixels), -1).astype(np.float64) / 255
 

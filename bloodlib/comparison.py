@@ -1,8 +1,10 @@
 """Our runs beside the paper's numbers: which run answers which row, and what it gave."""
 
+import functools
+
 import numpy as np
 
-from bloodlib import paper, records, scores, study
+from bloodlib import images, intervals, paper, photographs, records, scores, study
 from bloodlib.images import TASKS
 
 #: The epoch at which Tables 1 and 2 are read (:data:`bloodlib.paper.UNSTATED`).
@@ -30,8 +32,35 @@ def confusions(runs: list[records.Record], epoch: int = EPOCH) -> np.ndarray:
     return np.stack([r.confusion(epoch=epoch if r.epochs > 1 else None) for r in runs])
 
 
+def predicted(runs: list[records.Record], epoch: int = EPOCH) -> np.ndarray:
+    """Labels on TEST [runs, n], of networks after an epoch."""
+    return np.stack([r.arrays["labels"][epoch - 1 if r.epochs > 1 else -1] for r in runs])
+
+
+@functools.cache
+def resamples(task: str, unseen: bool = True) -> intervals.Resamples:
+    """Draws of TEST's cells, within the four classes for both tasks, always the same.
+
+    ``unseen`` is for :func:`bloodlib.intervals.bounds`: see there.
+    """
+    return intervals.resample(
+        images.labels("TEST", task),
+        photographs.cells("TEST"),
+        len(TASKS[task]),
+        strata=images.labels("TEST"),
+        unseen=unseen,
+    )
+
+
+def on_test(runs: list[records.Record]) -> bool:
+    """Whether runs were tried on the published TEST, so that its cells are known."""
+    return all(
+        study.resolve(run.config)[key] == study.COMMON[key] for run in runs for key in study.DATA
+    )
+
+
 def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> list[dict]:
-    """Every printed number of Tables 1 and 2 with ours: the mean over runs.
+    """Every printed number of Tables 1 and 2 with ours: the mean over runs, and its interval.
 
     Parameters
     ----------
@@ -42,20 +71,26 @@ def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> li
     -------
     list of dict
         With ``table, task, method, class, measure, paper, ours, low, high, runs``.
-        ``ours`` is None where there is no run, ``low`` and ``high`` are None as long as
-        there is no interval.
+        ``ours`` is None where there is no run. ``low`` and ``high`` are
+        :func:`bloodlib.intervals.bounds`, by cell; None where runs were tried on other
+        images than the published TEST.
     """
     if runs is None:
         runs = {(m, t): compared(m, t) for m in COMPARED for t in TASKS}
-    measured = {
-        (*row, measure): scores.printed_rows(confusions(found), measure).mean(axis=0)
-        for row, found in runs.items()
-        if found
-        for measure in paper.MEASURES
-    }
+    measured = {}
+    for (method, task), found in runs.items():
+        for measure in paper.MEASURES if found else ():
+            score = functools.partial(scores.printed_rows, measure=measure)
+            ours = score(confusions(found)).mean(axis=0)
+            ends = (
+                intervals.bounds(score, predicted(found), resamples(task))
+                if on_test(found)
+                else np.full((2, len(ours)), None)
+            )
+            measured[method, task, measure] = np.stack([ours, *ends], axis=-1)
     rows = []
     for cell in paper.CELLS:
-        ours = measured.get((cell.method, cell.task, cell.measure))
+        numbers = measured.get((cell.method, cell.task, cell.measure))
         position = [*TASKS[cell.task], "Average"].index(cell.class_)
         rows.append(
             {
@@ -65,10 +100,17 @@ def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> li
                 "class": cell.class_,
                 "measure": cell.measure,
                 "paper": cell.value,
-                "ours": None if ours is None else float(ours[position]),
-                "low": None,
-                "high": None,
+                **dict.fromkeys(("ours", "low", "high")),
+                **_plain(numbers, position),
                 "runs": len(runs.get((cell.method, cell.task), [])),
             }
         )
     return rows
+
+
+def _plain(numbers, position):
+    """A number and the ends of its interval, for JSON."""
+    if numbers is None:
+        return {}
+    found = zip(("ours", "low", "high"), numbers[position], strict=True)
+    return {name: None if value is None else float(value) for name, value in found}

@@ -135,11 +135,15 @@ def load_row(cells: list[dict], table: int, task: str, methods: list[str]) -> pd
     chosen = [
         c for c in cells if c["table"] == table and c["task"] == task and c["method"] in methods
     ]
-    return pd.DataFrame(chosen).astype({"ours": float})  # None too, where there is no run yet
+    # None too, where there is no run yet, or no interval
+    return pd.DataFrame(chosen).astype(dict.fromkeys(("ours", "low", "high"), float))
 
 
 def plot_beside(cells: pd.DataFrame) -> plt.Figure:
-    """The paper's numbers (hollow) beside ours (filled): a panel a measure, a line a class."""
+    """The paper's numbers (hollow) beside ours (filled), with our intervals (wide lines).
+
+    A panel for each measure, a line for each method and class; dotted: guessing.
+    """
     measures = list(dict.fromkeys(cells["measure"]))
     rows = list(dict.fromkeys(zip(cells["method"], cells["class"], strict=True)))
     chance = 1 / len(TASKS[cells["task"].iloc[0]])
@@ -152,7 +156,7 @@ def plot_beside(cells: pd.DataFrame) -> plt.Figure:
         for y, row in enumerate(rows):
             paper, ours = chosen.loc[row, "paper"], chosen.loc[row, "ours"]
             colour = COLOURS[row[0]]
-            axis.plot([paper, ours], [y, y], color=colour, lw=1.2, alpha=0.6)
+            axis.plot(chosen.loc[row, ["low", "high"]], [y, y], color=colour, lw=5, alpha=0.25)
             axis.plot(paper, y, "o", mfc="white", mec=colour, label=None if labelled else "paper")
             axis.plot(ours, y, "o", color=colour, label=None if labelled else "ours")
             labelled = True
@@ -251,7 +255,10 @@ def plot_curves(
 
 
 def plot_averages(cells: list[dict], measure: str) -> plt.Figure:
-    """Figures 4 to 6: averages by method, red two classes and blue four, the paper beside ours."""
+    """Figures 4 to 6: averages by method, red two classes and blue four, the paper beside ours.
+
+    Ours with intervals: the thin lines.
+    """
     methods = ["NB", "SVM", "DCLNN", "AveragePooling", "MaxPooling"]
     frame = pd.DataFrame(cells)
     frame = frame[(frame["class"] == "Average") & (frame["measure"] == measure)]
@@ -259,18 +266,22 @@ def plot_averages(cells: list[dict], measure: str) -> plt.Figure:
     bars = [("two", "paper"), ("two", "ours"), ("four", "paper"), ("four", "ours")]
     colours = {"two": "#D1242F", "four": "#1F5FBF"}
     for place, (task, source) in enumerate(bars):
-        chosen = frame[frame["task"] == task].set_index("method")[source].reindex(methods)
+        chosen = frame[frame["task"] == task].set_index("method").reindex(methods)
+        chosen = chosen[[source, "low", "high"]].astype(float)
+        ends = [chosen[source] - chosen["low"], chosen["high"] - chosen[source]]
         drawn = axis.bar(
             np.arange(len(methods)) + (place - 1.5) * 0.2,
-            chosen.astype(float),
+            chosen[source],
             0.19,
+            yerr=ends if source == "ours" else None,
+            error_kw={"elinewidth": 1, "ecolor": "#444444"},
             facecolor="white" if source == "paper" else colours[task],
             edgecolor=colours[task],
             label=f"{task} classes, {source}",
         )
         axis.bar_label(drawn, fmt="%.2f", fontsize=7, padding=1)
     axis.set_xticks(range(len(methods)), methods)
-    axis.set(ylim=(0, 1.12), ylabel=f"average {'F1 score' if measure == 'f1' else measure}")
+    axis.set(ylim=(0, 1.16), ylabel=f"average {'F1 score' if measure == 'f1' else measure}")
     axis.legend(ncols=4, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 1.14))
     return figure
 
@@ -392,3 +403,35 @@ def _draw_spans(axis, possible):
     axis.set_ylim(len(names) - 0.4, -1.3)
     axis.grid(True, axis="x")
     axis.grid(False, axis="y")
+
+
+def plot_splits(found: pd.DataFrame, shown: dict[str, str], chance: float) -> plt.Figure:
+    """Accuracy of each method under each split: dots are runs, wide lines intervals by cell.
+
+    Parameters
+    ----------
+    found : pandas.DataFrame
+        See :func:`bloodlib.leakage.load_splits`.
+    shown : dict of str to str
+        The splits in words.
+    chance : float
+        What guessing scores; dotted.
+    """
+    methods = list(dict.fromkeys(found["method"]))
+    colours = dict(zip(shown, ("#222222", "#D55E00", "#0072B2", "#009E73"), strict=True))
+    figure, axes = plt.subplots(
+        1, len(methods), figsize=(7.2, 2.6), sharey=True, sharex=True, squeeze=False
+    )
+    for axis, method in zip(axes[0], methods, strict=True):
+        for row in found[found["method"] == method].itertuples():
+            y, colour = list(shown).index(row.split_by), colours[row.split_by]
+            axis.plot([row.low, row.high], [y, y], color=colour, lw=6, alpha=0.3)
+            axis.plot(row.folds, [y] * len(row.folds), "o", ms=4, mfc="white", mec=colour)
+            axis.plot(row.accuracy, y, "|", ms=14, mew=2, color=colour)
+        axis.axvline(chance, color="#888888", lw=1, ls=":")
+        axis.set(xlim=(0, 1.02), title=method, xlabel="accuracy")
+        axis.grid(True, axis="x")
+        axis.grid(False, axis="y")
+    axes[0, 0].set_yticks(range(len(shown)), shown.values())
+    axes[0, 0].set_ylim(len(shown) - 0.5, -0.5)
+    return figure

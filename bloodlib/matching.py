@@ -39,14 +39,16 @@ LIMITS = {
     "scale_y": 0.03,
 }
 #: Least number of inliers and least correlation of pixels of a match by features.
-INLIERS, CORRELATION = 10, 0.8
+INLIERS, CORRELATION = 10, 0.7
+#: Least correlation of a match by pixels alone, and its least distance from the runner-up's.
+BY_PIXELS, MARGIN = 0.6, 0.2
 #: Least correlation of two photographs that overlap; there, the least share of the two white
 #: cells' union that both cover (IoU), and of the white cells of one photograph that is shared.
 OVERLAP, COMMON, SHARED = 0.85, 0.4, 0.5
 #: How many images are registered too, as a check of what features found; drawn with the seed.
 SAMPLE, SEED = 400, 0
 CHUNK = 100  # images between two saves
-VERSION = 1  # of what is kept in the cache; raised when the computation changes
+VERSION = 3  # of what is kept in the cache; raised when the computation changes
 
 
 class Fit(NamedTuple):
@@ -172,7 +174,7 @@ def match(picture: np.ndarray, known: Index) -> tuple[Fit, Fit]:
     return (*ranked, NONE, NONE)[:2]
 
 
-def register(picture: np.ndarray, known: Index, candidates: int = 12) -> tuple[Fit, Fit]:
+def register(picture: np.ndarray, known: Index, candidates: int = 6) -> tuple[Fit, Fit]:
     """The photograph whose pixels correlate best with the image's, and the second best.
 
     The image is put through a grid of 6,804 maps that undo what the augmentation can do, at
@@ -197,14 +199,16 @@ def register(picture: np.ndarray, known: Index, candidates: int = 12) -> tuple[F
     turned = np.stack([cv2.warpAffine(small, matrix, small.shape[::-1]) for matrix in reduced])
     turned = turned.reshape(len(turned), -1)
     score = turned @ known.small.T / (np.linalg.norm(turned, axis=1, keepdims=True) + 1e-6)
-    best = score.argmax(axis=0)
-    order = np.argsort(-score[best, np.arange(len(best))])[:candidates]
     fits = []
-    for place in order:
-        matrix = _refine(picture, known.grey[place], forward[best[place]], inside)
-        if matrix is not None and augmented(matrix):
-            agreement = correlation(picture, known.grey[place], matrix)
-            fits.append(Fit(known.numbers[place], 0, agreement, matrix))
+    for place in np.argsort(-score.max(axis=0))[:candidates]:
+        starts = np.argsort(-score[:, place])[:4]  # from one alone the alignment can miss
+        refined = [_refine(picture, known.grey[place], forward[start], inside) for start in starts]
+        found = [
+            Fit(known.numbers[place], 0, correlation(picture, known.grey[place], matrix), matrix)
+            for matrix in refined
+            if matrix is not None and augmented(matrix)
+        ]
+        fits += sorted(found, key=lambda fit: -fit.correlation)[:1]
     fits.sort(key=lambda fit: -fit.correlation)
     return (*fits, NONE, NONE)[:2]
 
@@ -449,8 +453,9 @@ def remake(workers: int | None = None, progress: bool = True) -> None:
             records.replace(files[place], json.dumps(done.result()).encode())
             bar.update(len(chunks[place]))
     found = pd.DataFrame([row for path in files for row in json.loads(path.read_text())])
+    found["registered"] = found["registered"].astype("Int64")
     pairs = _pairs(known, progress)
-    checked = found[found["registered"] != ""]
+    checked = found[found["registered"].notna()]
     photographs.save(
         found,
         _cells(numbers, pairs),
@@ -480,6 +485,8 @@ def _settings():
         "limits": {name: round(float(value), 3) for name, value in LIMITS.items()},
         "inliers": INLIERS,
         "correlation": CORRELATION,
+        "by_pixels": BY_PIXELS,
+        "margin": MARGIN,
         "overlap": OVERLAP,
         "common": COMMON,
         "shared": SHARED,
@@ -511,13 +518,13 @@ def _work(chunk):
 def _match_image(split, name):
     picture = grey(images.picture(split, name))
     best, second = match(picture, _known)
-    found_by, registered = "features", ""
+    found_by, registered = "features", None
     if not decided(best, second) or (split, name) in _sample:
         by_pixels = register(picture, _known)
         registered = by_pixels[0].photograph
         if not decided(best, second):
             found_by, (best, second) = "pixels", by_pixels
-            if best.correlation < CORRELATION:
+            if best.correlation < max(BY_PIXELS, second.correlation + MARGIN):
                 found_by = "nothing"
     return {
         "split": split,
@@ -532,6 +539,7 @@ def _match_image(split, name):
         **{
             part: value if part == "flip" else round(float(value), 3)
             for part, value in decompose(best.matrix).items()
+            if best is not NONE
         },
         "registered": registered,
     }

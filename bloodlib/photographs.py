@@ -57,14 +57,16 @@ def table() -> pd.DataFrame:
         fitted map, and of the pixels; ``runner_up, runner_up_inliers, runner_up_correlation``: the
         same of the second best photograph. ``flip`` ("", "h", "v", "hv"), ``rotation, shear``
         (degrees), ``shift_x, shift_y`` (pixels of 320x240), ``scale_x, scale_y``: the fitted map,
-        as :func:`bloodlib.matching.decompose` gives it.
+        as :func:`bloodlib.matching.decompose` gives it. ``registered``: the photograph found by
+        pixels alone, where that was tried.
 
     Raises
     ------
     TableError
         If the table is not there, or not the one that was written.
     """
-    found = _read("photographs.csv", keep_default_na=False)
+    found = _read("photographs.csv", dtype={"registered": "Int64"})
+    found["flip"] = found["flip"].fillna("")
     order = [(split, name) for split in images.SPLITS for name in images.names(split)]
     if list(zip(found["split"], found["name"], strict=True)) != order:
         raise TableError(f"photographs.csv is not about the published images. {_REMEDY}")
@@ -163,6 +165,13 @@ def pairs(same_cell: bool = True) -> list[dict]:
         }
         for row in found[found["same_cell"] == same_cell].itertuples()
     ]
+
+
+def undecided() -> list[str]:
+    """Images whose photograph was not found, as ``SPLIT/CLASS/name``."""
+    found = table()
+    lost = found[found["photograph"] < 0]
+    return (lost["split"] + "/" + lost["name"]).tolist()
 
 
 def disagreements() -> pd.DataFrame:

@@ -13,6 +13,8 @@ MEASURE_NAMES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 def load_cells(cells: list[dict], table: int, **where) -> pd.DataFrame:
     """A printed table with ours: a row for each method and class, paper and ours by measure.
 
+    Ours is text, with its interval in brackets.
+
     Parameters
     ----------
     cells : list of dict
@@ -27,10 +29,17 @@ def load_cells(cells: list[dict], table: int, **where) -> pd.DataFrame:
         if cell["table"] == table and all(cell[k] in np.atleast_1d(v) for k, v in where.items()):
             row = rows.setdefault((cell["task"], cell["method"], cell["class"].capitalize()), {})
             name = MEASURE_NAMES[cell["measure"]]
-            row |= {f"{name}: paper": cell["paper"], f"{name}: ours": cell["ours"]}
-    frame = pd.DataFrame.from_dict(rows, orient="index", dtype=float)
+            row |= {f"{name}: paper": cell["paper"], f"{name}: ours": with_interval(**cell)}
+    frame = pd.DataFrame.from_dict(rows, orient="index")
     frame.index.names = ["Classes", "Method", "Class"]
     return frame.reset_index()
+
+
+def with_interval(ours: float | None, low: float | None, high: float | None, **_) -> str:
+    """A number with its interval in brackets, where there is one; "–" where there is no number."""
+    if ours is None:
+        return "–"
+    return f"{ours:.2f}" if low is None else f"{ours:.2f} ({low:.2f}–{high:.2f})"
 
 
 def load_runs(runs: list[records.Record]) -> pd.DataFrame:
