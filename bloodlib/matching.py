@@ -45,10 +45,12 @@ BY_PIXELS, MARGIN = 0.6, 0.2
 #: Least correlation of two photographs that overlap; there, the least share of the two white
 #: cells' union that both cover (IoU), and of the white cells of one photograph that is shared.
 OVERLAP, COMMON, SHARED = 0.85, 0.4, 0.5
+#: How many of an image's features choose the photographs that all of them are compared with.
+STRONGEST = 40
 #: How many images are registered too, as a check of what features found; drawn with the seed.
-SAMPLE, SEED = 400, 0
+SAMPLE, SEED = 300, 0
 CHUNK = 100  # images between two saves
-VERSION = 3  # of what is kept in the cache; raised when the computation changes
+VERSION = 4  # of what is kept in the cache; raised when the computation changes
 
 
 class Fit(NamedTuple):
@@ -151,17 +153,17 @@ def match(picture: np.ndarray, known: Index) -> tuple[Fit, Fit]:
     points, descriptors = _features(picture)
     if len(points) < 3:
         return NONE, NONE
-    similarity = descriptors @ known.descriptors.T
-    nearest = similarity.argmax(axis=1)
-    close = similarity[np.arange(len(points)), nearest] > 0.8
+    strongest = descriptors[:STRONGEST] @ known.descriptors.T
+    nearest = strongest.argmax(axis=1)
+    close = strongest[np.arange(len(nearest)), nearest] > 0.8
     block = np.searchsorted(known.starts, nearest, side="right") - 1
     votes = np.bincount(block[close], minlength=len(known.starts) - 1)
     fits = {}
     for candidate in np.argsort(-votes, kind="stable")[:6]:
         start, stop = known.starts[candidate], known.starts[candidate + 1]
-        own = similarity[:, start:stop]
-        if own.shape[1] == 0:
+        if start == stop:
             continue
+        own = descriptors @ known.descriptors[start:stop].T
         best = own.argmax(axis=1)
         alike = own[np.arange(len(own)), best] > 0.85
         fit = _fit(points[alike], known.points[start:stop][best[alike]])
@@ -201,10 +203,11 @@ def register(picture: np.ndarray, known: Index, candidates: int = 6) -> tuple[Fi
     score = turned @ known.small.T / (np.linalg.norm(turned, axis=1, keepdims=True) + 1e-6)
     fits = []
     for place in np.argsort(-score.max(axis=0))[:candidates]:
+        pair = picture, known.grey[place], inside
         starts = np.argsort(-score[:, place])[:4]  # from one alone the alignment can miss
-        refined = [_refine(picture, known.grey[place], forward[start], inside) for start in starts]
+        refined = [_refine(*pair, forward[start], 2) for start in starts]
         found = [
-            Fit(known.numbers[place], 0, correlation(picture, known.grey[place], matrix), matrix)
+            Fit(known.numbers[place], 0, correlation(*pair[:2], matrix), matrix)
             for matrix in refined
             if matrix is not None and augmented(matrix)
         ]
@@ -448,10 +451,14 @@ def remake(workers: int | None = None, progress: bool = True) -> None:
     workers = min(workers or joblib.cpu_count(), max(1, len(missing)))
     with bar, ProcessPoolExecutor(workers, context, _prepare, (known, sample)) as pool:
         running = {pool.submit(_work, chunks[place]): place for place in missing}
-        for done in as_completed(running):
-            place = running[done]
-            records.replace(files[place], json.dumps(done.result()).encode())
-            bar.update(len(chunks[place]))
+        try:
+            for done in as_completed(running):
+                place = running[done]
+                records.replace(files[place], json.dumps(done.result()).encode())
+                bar.update(len(chunks[place]))
+        except BaseException:  # stopped: what has not begun is not computed in vain
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     found = pd.DataFrame([row for path in files for row in json.loads(path.read_text())])
     found["registered"] = found["registered"].astype("Int64")
     pairs = _pairs(known, progress)
@@ -609,12 +616,13 @@ def _align(a, b, shift):
 
 
 def _features(picture):
-    """Places [n, 2] and descriptors of unit length [n, 128] of at most 400 features."""
+    """Places [n, 2] and descriptors of unit length [n, 128] of features, the strongest first."""
     places, descriptors = cv2.SIFT_create(nfeatures=400).detectAndCompute(picture, None)
     if not places:
         return np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32)
-    descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
-    return np.array([place.pt for place in places], np.float32), descriptors
+    order = np.argsort([-place.response for place in places], kind="stable")
+    descriptors = descriptors[order] / np.linalg.norm(descriptors[order], axis=1, keepdims=True)
+    return np.array([places[k].pt for k in order], np.float32), descriptors
 
 
 def _fit(points, others):
@@ -659,16 +667,29 @@ def _small(picture, inside):
     return small / np.linalg.norm(small)
 
 
-def _refine(picture, photograph, matrix, inside):
-    """Align a photograph with an image, from a first map; None where that fails."""
-    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-4)
+def _refine(picture, photograph, inside, matrix, by):
+    """Align two pictures, made smaller by a whole number, from a first map; None if that fails."""
+    small = [
+        cv2.resize(grey, None, fx=1 / by, fy=1 / by, interpolation=cv2.INTER_AREA)
+        for grey in (picture, photograph)
+    ]
+    mask = np.ascontiguousarray(inside[::by, ::by])
     first = np.ascontiguousarray(matrix, np.float32)
+    first[:, 2] = _scaled(first, 1 / by)
+    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-4)
     try:
-        _, refined = cv2.findTransformECC(
-            picture, photograph, first, cv2.MOTION_AFFINE, criteria, inside, gaussFiltSize=9
+        _, found = cv2.findTransformECC(
+            *small, first, cv2.MOTION_AFFINE, criteria, mask, gaussFiltSize=5
         )
     except cv2.error as error:
         if error.code != cv2.Error.StsNoConv:
             raise
         return None
-    return refined.astype(float)
+    found = found.astype(float)
+    found[:, 2] = _scaled(found, by)
+    return found
+
+
+def _scaled(matrix, by):
+    """Offset of a map when the middles of the first pixels stay together at another size."""
+    return by * matrix[:, 2] + (by - 1) / 2 * (1 - matrix[:, :2].sum(axis=1))
