@@ -14,6 +14,8 @@ import functools
 import hashlib
 import json
 import multiprocessing
+import os
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime
@@ -462,10 +464,12 @@ def remake(workers: int | None = None, progress: bool = True) -> None:
     found = pd.DataFrame([row for path in files for row in json.loads(path.read_text())])
     found["registered"] = found["registered"].astype("Int64")
     pairs = _pairs(known, progress)
+    cells = _cells(numbers, pairs)
+    found = _settle(found, cells)
     checked = found[found["registered"].notna()]
     photographs.save(
         found,
-        _cells(numbers, pairs),
+        cells,
         pairs,
         {
             "command": "bloodlib audit --remake",
@@ -482,6 +486,7 @@ def remake(workers: int | None = None, progress: bool = True) -> None:
             "environment": records.environment("", ""),
             "started": started.isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - clock, 1),
+            "images_from_cache": len(todo) - sum(len(chunks[place]) for place in missing),
         },
     )
 
@@ -513,9 +518,16 @@ def _prepare(known, sample):
     import threadpoolctl
 
     global _known, _sample
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     threadpoolctl.threadpool_limits(1)
     cv2.setNumThreads(1)
     _known, _sample = known, sample
+
+
+def _end_with_parent():
+    """A worker whose parent was killed would wait for work for ever."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _work(chunk):
@@ -550,6 +562,17 @@ def _match_image(split, name):
         },
         "registered": registered,
     }
+
+
+def _settle(found, cells):
+    """Decide for the better of two photographs of one cell, however near the other comes."""
+    cell = cells.set_index("photograph")["cell"]
+    near = found["found_by"].eq("nothing") & found["correlation"].ge(BY_PIXELS)
+    for row in found.index[near]:
+        best, second = found.loc[row, ["registered", "runner_up"]]
+        if second != -1 and cell[best] == cell[second]:
+            found.loc[row, ["photograph", "found_by"]] = best, "pixels"
+    return found
 
 
 def _pairs(known, progress):
