@@ -102,7 +102,9 @@ def _data(options):
     from bloodlib import images, paths
 
     if options.fetch:
-        images.fetch()
+        from bloodlib import fetching
+
+        fetching.fetch()
     folder = images.find()
     if options.facts:
         images.verify(folder)

@@ -1,6 +1,7 @@
 """Our runs beside the paper's numbers: which run answers which row, and what it gave."""
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,27 +28,35 @@ def compared(method: str, task: str) -> list[records.Record]:
     return [record for record in study.select(**wanted) if record.epochs >= epochs]
 
 
-def confusions(runs: list[records.Record], epoch: int = EPOCH) -> np.ndarray:
-    """Confusion matrices on TEST [runs, classes, classes], of networks after an epoch."""
-    return np.stack([r.confusion(epoch=epoch if r.epochs > 1 else None) for r in runs])
+def confusions(runs: list[records.Record], epoch: int = EPOCH, split: str = "TEST") -> np.ndarray:
+    """Confusion matrices [runs, classes, classes], of networks after an epoch.
+
+    On TEST_SIMPLE they are those after the last epoch, whatever ``epoch`` is.
+    """
+    return np.stack(
+        [r.confusion(split, epoch if split == "TEST" and r.epochs > 1 else None) for r in runs]
+    )
 
 
-def predicted(runs: list[records.Record], epoch: int = EPOCH) -> np.ndarray:
-    """Labels on TEST [runs, n], of networks after an epoch."""
+def predicted(runs: list[records.Record], epoch: int = EPOCH, split: str = "TEST") -> np.ndarray:
+    """Labels [runs, n], of networks after an epoch; TEST_SIMPLE as for :func:`confusions`."""
+    if split == "TEST_SIMPLE":
+        return np.stack([r.arrays["labels_simple"] for r in runs])
     return np.stack([r.arrays["labels"][epoch - 1 if r.epochs > 1 else -1] for r in runs])
 
 
 @functools.cache
-def resamples(task: str, unseen: bool = True) -> intervals.Resamples:
-    """Draws of TEST's cells, within the four classes for both tasks, always the same.
+def resamples(task: str, unseen: bool = True, split: str = "TEST") -> intervals.Resamples:
+    """Draws of the cells of TEST, or of TEST_SIMPLE, always the same.
 
-    ``unseen`` is for :func:`bloodlib.intervals.bounds`: see there.
+    They are drawn within the four classes for both tasks. ``unseen`` is for
+    :func:`bloodlib.intervals.bounds`: see there.
     """
     return intervals.resample(
-        images.labels("TEST", task),
-        photographs.cells("TEST"),
+        images.labels(split, task),
+        photographs.cells(split),
         len(TASKS[task]),
-        strata=images.labels("TEST"),
+        strata=images.labels(split),
         unseen=unseen,
     )
 
@@ -57,6 +66,98 @@ def on_test(runs: list[records.Record]) -> bool:
     return all(
         study.resolve(run.config)[key] == study.COMMON[key] for run in runs for key in study.DATA
     )
+
+
+class Estimate(NamedTuple):
+    """A score, or several, and its interval by cell; the ends are None where there is none."""
+
+    value: np.ndarray
+    low: np.ndarray | None
+    high: np.ndarray | None
+
+    def __str__(self):
+        """The number of one score with its interval, as the book prints it."""
+        return with_interval(*self)
+
+
+def estimate(
+    runs: list[records.Record],
+    score: intervals.Score = scores.accuracy,
+    split: str = "TEST",
+    epoch: int = EPOCH,
+) -> Estimate:
+    """A score of runs of one method: their mean, and :func:`bloodlib.intervals.bounds` by cell.
+
+    Parameters
+    ----------
+    runs : list of Record
+    score : callable
+        From confusion matrices [..., classes, classes] to numbers [..., *].
+    split : {"TEST", "TEST_SIMPLE"}
+    epoch : int
+        Of networks, and of TEST.
+
+    Returns
+    -------
+    Estimate
+        Without an interval where runs were tried on other images than the published ones.
+    """
+    value = score(confusions(runs, epoch, split)).mean(axis=0)
+    if not on_test(runs):
+        return Estimate(value, None, None)
+    drawn = resamples(runs[0].config["task"], split=split)
+    return Estimate(value, *intervals.bounds(score, predicted(runs, epoch, split), drawn))
+
+
+def difference(
+    runs: list[records.Record],
+    other: list[records.Record],
+    score: intervals.Score = scores.accuracy,
+    epochs: tuple[int, int] = (EPOCH, EPOCH),
+) -> Estimate:
+    """The score of runs less that of others, on the same cells of TEST.
+
+    Parameters
+    ----------
+    runs, other : list of Record
+        Of one task; their numbers may differ.
+    score : callable
+        As for :func:`estimate`.
+    epochs : tuple of int
+        After which epoch, of the runs and of the others.
+    """
+    labels = predicted(runs, epochs[0]), predicted(other, epochs[1])
+    ours, theirs = (
+        score(confusions(r, e)).mean(axis=0) for r, e in zip((runs, other), epochs, strict=True)
+    )
+    if not on_test([*runs, *other]):
+        return Estimate(ours - theirs, None, None)
+    drawn = resamples(runs[0].config["task"])
+    return Estimate(ours - theirs, *intervals.bounds(score, labels[0], drawn, labels[1]))
+
+
+def with_interval(ours: float | None, low: float | None, high: float | None, **_) -> str:
+    """A number with its interval in brackets, where there is one; "–" where there is no number."""
+    if ours is None:
+        return "–"
+    return f"{ours:.2f}" if low is None else f"{ours:.2f} ({low:.2f}–{high:.2f})"
+
+
+def signed(value: float, low: float | None = None, high: float | None = None) -> str:
+    """A difference with its sign, and its interval in brackets, where there is one."""
+    if low is not None:
+        return f"{signed(value)} ({signed(low)} to {signed(high)})"
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def beside(low: float | None, high: float | None, reference: float = 0.0) -> str:
+    """Where an interval lies: "above" a number, "below" it, or "not told apart from" it.
+
+    "not compared with" where there is no interval.
+    """
+    if low is None:
+        return "not compared with"
+    return "above" if low > reference else "below" if high < reference else "not told apart from"
 
 
 def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> list[dict]:
@@ -81,13 +182,7 @@ def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> li
     for (method, task), found in runs.items():
         for measure in paper.MEASURES if found else ():
             score = functools.partial(scores.printed_rows, measure=measure)
-            ours = score(confusions(found)).mean(axis=0)
-            ends = (
-                intervals.bounds(score, predicted(found), resamples(task))
-                if on_test(found)
-                else np.full((2, len(ours)), None)
-            )
-            measured[method, task, measure] = np.stack([ours, *ends], axis=-1)
+            measured[method, task, measure] = estimate(found, score)
     rows = []
     for cell in paper.CELLS:
         numbers = measured.get((cell.method, cell.task, cell.measure))
@@ -108,9 +203,15 @@ def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> li
     return rows
 
 
+def outside(cells: list[dict]) -> tuple[int, int]:
+    """How many printed numbers lie outside the interval of ours, and how many stand beside one."""
+    beside_ = [cell for cell in cells if cell["low"] is not None]
+    return sum(not c["low"] <= c["paper"] <= c["high"] for c in beside_), len(beside_)
+
+
 def _plain(numbers, position):
     """A number and the ends of its interval, for JSON."""
     if numbers is None:
         return {}
-    found = zip(("ours", "low", "high"), numbers[position], strict=True)
-    return {name: None if value is None else float(value) for name, value in found}
+    found = zip(("ours", "low", "high"), numbers, strict=True)
+    return {name: None if value is None else float(value[position]) for name, value in found}

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from bloodlib import images, scores, study, synthetic
+from bloodlib import comparison, images, scores, study, synthetic
 from bloodlib.images import CLASSES, SPLITS, TASKS
 
 COLOURS = {
@@ -140,7 +140,7 @@ def load_row(cells: list[dict], table: int, task: str, methods: list[str]) -> pd
 
 
 def plot_beside(cells: pd.DataFrame) -> plt.Figure:
-    """The paper's numbers (hollow) beside ours (filled), with our intervals (wide lines).
+    """The paper's numbers (hollow) beside ours (filled), with our intervals by cell (wide lines).
 
     A panel for each measure, a line for each method and class; dotted: guessing.
     """
@@ -156,12 +156,13 @@ def plot_beside(cells: pd.DataFrame) -> plt.Figure:
         for y, row in enumerate(rows):
             paper, ours = chosen.loc[row, "paper"], chosen.loc[row, "ours"]
             colour = COLOURS[row[0]]
-            axis.plot(chosen.loc[row, ["low", "high"]], [y, y], color=colour, lw=5, alpha=0.25)
-            axis.plot(paper, y, "o", mfc="white", mec=colour, label=None if labelled else "paper")
-            axis.plot(ours, y, "o", color=colour, label=None if labelled else "ours")
+            hollow = {"ms": 7, "mew": 1.2, "mfc": "white", "mec": colour}
+            axis.plot(chosen.loc[row, ["low", "high"]], [y, y], color=colour, lw=5, alpha=0.35)
+            axis.plot(paper, y, "o", **hollow, label=None if labelled else "paper")
+            axis.plot(ours, y, "o", ms=4.5, color=colour, label=None if labelled else "ours")
             labelled = True
         axis.axvline(chance, color="#888888", lw=1, ls=":")
-        axis.set(xlim=(0, 1), title=measure.capitalize() if measure != "f1" else "F1 score")
+        axis.set(xlim=(0, 1.04), title=measure.capitalize() if measure != "f1" else "F1 score")
         axis.grid(True, axis="x")
     axes[0, 0].set_yticks(range(len(rows)), [f"{m}  {c.capitalize()}" for m, c in rows])
     axes[0, 0].invert_yaxis()
@@ -206,23 +207,27 @@ def load_curves(record) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns ``epoch, images ("training" or "validation"), accuracy, precision, loss``.
+        Columns ``epoch, images ("training" or "validation"), accuracy, precision, loss``, and
+        ``accuracy_low, accuracy_high, precision_low, precision_high``, the intervals by cell of
+        validation, without a number where it was not on the published TEST.
     """
+
+    def both(confusion):
+        return np.stack(
+            [scores.accuracy(confusion), scores.precision(confusion).mean(axis=-1)], axis=-1
+        )
+
+    epochs = range(1, record.epochs + 1)
     frames = []
     for split, shown, loss in (("TRAIN", "training", "loss"), ("TEST", "validation", "val_loss")):
-        epochs = range(1, record.epochs + 1)
-        confusions = np.stack([record.confusion(split, epoch) for epoch in epochs])
-        frames.append(
-            pd.DataFrame(
-                {
-                    "epoch": epochs,
-                    "images": shown,
-                    "accuracy": scores.accuracy(confusions),
-                    "precision": scores.precision(confusions).mean(axis=-1),
-                    "loss": record.history[loss],
-                }
-            )
-        )
+        found = both(np.stack([record.confusion(split, epoch) for epoch in epochs]))
+        named = {"accuracy": found[:, 0], "precision": found[:, 1], "loss": record.history[loss]}
+        frames.append(pd.DataFrame({"epoch": epochs, "images": shown, **named}))
+    columns = [f"{name}_{end}" for name in ("accuracy", "precision") for end in ("low", "high")]
+    frames[1][columns] = np.nan
+    if comparison.on_test([record]):
+        ends = [comparison.estimate([record], both, epoch=epoch)[1:] for epoch in epochs]
+        frames[1][columns] = np.moveaxis(ends, 1, 2).reshape(len(epochs), -1)
     return pd.concat(frames, ignore_index=True)
 
 
@@ -230,6 +235,8 @@ def plot_curves(
     curves: pd.DataFrame, measures: tuple[str, ...], mark: int | None = None
 ) -> plt.Figure:
     """Curves over epochs, training red and validation blue as in the paper's Figure 7.
+
+    The band round validation is its interval by cell, where there is one.
 
     Parameters
     ----------
@@ -245,6 +252,9 @@ def plot_curves(
         for shown, colour in (("training", "#D1242F"), ("validation", "#1F5FBF")):
             chosen = curves[curves["images"] == shown]
             axis.plot(chosen["epoch"], chosen[measure], color=colour, label=shown)
+            if shown == "validation" and f"{measure}_low" in chosen:
+                ends = chosen[f"{measure}_low"], chosen[f"{measure}_high"]
+                axis.fill_between(chosen["epoch"], *ends, color=colour, alpha=0.15, lw=0)
         if mark:
             axis.axvline(mark, color="#888888", lw=1, ls=":")
         axis.set(xlabel="epoch", title=measure.capitalize())
@@ -257,7 +267,7 @@ def plot_curves(
 def plot_averages(cells: list[dict], measure: str) -> plt.Figure:
     """Figures 4 to 6: averages by method, red two classes and blue four, the paper beside ours.
 
-    Ours with intervals: the thin lines.
+    Ours with intervals by cell: the thin lines.
     """
     methods = ["NB", "SVM", "DCLNN", "AveragePooling", "MaxPooling"]
     frame = pd.DataFrame(cells)
@@ -274,7 +284,7 @@ def plot_averages(cells: list[dict], measure: str) -> plt.Figure:
             chosen[source],
             0.19,
             yerr=ends if source == "ours" else None,
-            error_kw={"elinewidth": 1, "ecolor": "#444444"},
+            error_kw={"elinewidth": 1.4, "ecolor": "#111111"},
             facecolor="white" if source == "paper" else colours[task],
             edgecolor=colours[task],
             label=f"{task} classes, {source}",

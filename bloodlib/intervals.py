@@ -319,7 +319,10 @@ def exact(
         raise ValueError("successes and n must be whole numbers")
     if not np.all((successes >= 0) & (successes <= n)):
         raise ValueError("successes must be between 0 and n")
-    return _clopper_pearson(successes, n, confidence)
+    tail, some, every = _tail(confidence), successes > 0, successes == n
+    low = stats.beta.ppf(tail, np.where(some, successes, 1), n - successes + 1)
+    high = stats.beta.ppf(1 - tail, successes + 1, np.where(every, 1, n - successes))
+    return np.where(some, low, 0.0), np.where(every, 1.0, high)
 
 
 class ByCluster(NamedTuple):
@@ -404,27 +407,6 @@ def design_effect(successes: np.ndarray, sizes: np.ndarray) -> DesignEffect:
     return DesignEffect(icc, deff, n / deff)
 
 
-def korn_graubard(
-    successes: np.ndarray, sizes: np.ndarray, confidence: float = 0.95
-) -> tuple[np.ndarray, np.ndarray]:
-    """Clopper and Pearson's interval at the effective number of images (Korn and Graubard, 1998).
-
-    What surveys use: p (1 - p) over the variance between clusters, times the squared ratio of
-    t quantiles for images and for clusters, at most the images. Where that variance is 0, as for
-    a recall of 1, it is the number of clusters. With 4 to 13 clusters and recalls near 0.9 it
-    covers less than it says (see :func:`coverage`). Parameters are those of :func:`gaffke`.
-    """
-    successes, sizes = _counts(successes, sizes)
-    tail, k, n = _tail(confidence), len(sizes), sizes.sum()
-    p = successes.sum(axis=-1) / n
-    variance = ((successes - sizes * p[..., None]) ** 2).sum(axis=-1) / n**2 * k / max(k - 1, 1)
-    flat = variance < 1e-20  # 0 but for rounding: one image more or less makes 1 / n²
-    t = stats.t.ppf(tail, n - 1) / stats.t.ppf(tail, k - 1) if k > 1 else 1.0
-    effective = np.minimum(p * (1 - p) / np.where(flat, 1, variance) * t**2, n)
-    effective = np.where(flat, k, effective)
-    return _clopper_pearson(p * effective, effective, confidence)
-
-
 def gaffke(
     successes: np.ndarray,
     sizes: np.ndarray,
@@ -492,9 +474,9 @@ def coverage(
     Returns
     -------
     dict of str to Coverage
-        Of the recall by ``bootstrap`` (percentiles), ``gaffke``, ``korn_graubard`` and
-        ``images`` (exact, as if images were independent); by ``majority`` (exact, a cell being
-        one observation) of the chance that the majority of a cell's images is right.
+        Of the recall by ``bootstrap`` (percentiles), ``gaffke`` and ``images`` (exact, as if
+        images were independent); by ``majority`` (exact, a cell being one observation) of the
+        chance that the majority of a cell's images is right.
     """
     if not (0 < recall < 1 and 0 < icc < 1):
         raise ValueError(f"recall is {recall}, icc {icc}: give numbers between 0 and 1")
@@ -506,7 +488,6 @@ def coverage(
     intervals = {
         "bootstrap": interval(weights @ found.T / (weights @ sizes)[:, None], confidence),
         "gaffke": gaffke(found, sizes, confidence, resamples, seed),
-        "korn_graubard": korn_graubard(found, sizes, confidence),
         "images": exact(found.sum(axis=-1), sizes.sum(), confidence),
         "majority": exact((2 * found > sizes).sum(axis=-1), k, confidence),
     }
@@ -534,13 +515,6 @@ def _over_runs(values, seed, stream):
 def _concentrations(sizes):
     """Dirichlet parameters of clusters, and of the unseen one last."""
     return np.append(sizes * (sizes.sum() / (sizes**2).sum()), 1.0)
-
-
-def _clopper_pearson(successes, n, confidence):
-    tail, some, every = _tail(confidence), successes > 0, successes >= n
-    low = stats.beta.ppf(tail, np.where(some, successes, 1), n - successes + 1)
-    high = stats.beta.ppf(1 - tail, successes + 1, np.where(every, 1, n - successes))
-    return np.where(some, low, 0.0), np.where(every, 1.0, high)
 
 
 def _tail(confidence):

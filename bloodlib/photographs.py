@@ -135,7 +135,7 @@ def counts(what: str = "photographs") -> dict[str, dict[str, int]]:
     function = {"photographs": photographs, "cells": cells}[what]
     return {
         split: {
-            name: len(np.unique(function(split)[images.labels(split) == label]))
+            name: len(set(function(split)[images.labels(split) == label]) - {-1})
             for label, name in enumerate(images.CLASSES)
         }
         for split in images.SPLITS
@@ -177,6 +177,7 @@ def undecided() -> list[str]:
 def disagreements() -> pd.DataFrame:
     """Images in the folder of another class than their photograph's label: rows of the table."""
     found = table()
+    found = found[found["photograph"] >= 0]
     labels = cell_table().set_index("photograph")["labels"].loc[found["photograph"]].to_numpy()
     folder = found["name"].str.split("/").str[0]
     return found.assign(folder=folder, labels=labels)[folder.to_numpy() != labels]

@@ -1,10 +1,12 @@
 """The paper's tables beside ours: ``load_*`` gathers a table, :func:`show` prints it on a page."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
 from bloodlib import __version__, paper, records, scores, study, verdicts
-from bloodlib.comparison import COMPARED, cells, confusions
+from bloodlib.comparison import COMPARED, cells, estimate, with_interval
 from bloodlib.images import DATA_HASH, SOURCE, TASKS, available
 
 MEASURE_NAMES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
@@ -35,21 +37,14 @@ def load_cells(cells: list[dict], table: int, **where) -> pd.DataFrame:
     return frame.reset_index()
 
 
-def with_interval(ours: float | None, low: float | None, high: float | None, **_) -> str:
-    """A number with its interval in brackets, where there is one; "–" where there is no number."""
-    if ours is None:
-        return "–"
-    return f"{ours:.2f}" if low is None else f"{ours:.2f} ({low:.2f}–{high:.2f})"
-
-
 def load_runs(runs: list[records.Record]) -> pd.DataFrame:
-    """Runs in words, with their accuracy on TEST and on TEST_SIMPLE and what they cost."""
+    """Runs in words, their accuracy on TEST and TEST_SIMPLE with intervals, and what they cost."""
     return pd.DataFrame(
         [
             {
                 "Run": study.describe(record.config),
-                "Accuracy on TEST": float(scores.accuracy(confusions([record])[0])),
-                "on TEST_SIMPLE": float(scores.accuracy(record.confusion("TEST_SIMPLE"))),
+                "Accuracy on TEST": str(estimate([record])),
+                "on TEST_SIMPLE": str(estimate([record], split="TEST_SIMPLE")),
                 "Minutes": record.seconds / 60,
                 "Record": f"`{record.id}`",
             }
@@ -172,6 +167,21 @@ def load_measures(confusion: np.ndarray, task: str) -> pd.DataFrame:
     )
 
 
+def load_measured(run: records.Record) -> pd.DataFrame:
+    """Equations 14 to 17 of a run on TEST after its last epoch, with intervals by cell.
+
+    Without them where the run was tried on other images.
+    """
+    found = {"Equation 14": scores.class_accuracy}
+    found |= {MEASURE_NAMES[name]: measure for name, measure in scores.MEASURES.items()}
+    columns = {"Class": [name.capitalize() for name in TASKS[run.config["task"]]]}
+    for name, measure in found.items():
+        value, *ends = estimate([run], measure, epoch=run.epochs)
+        low, high = ([None] * len(value) if end is None else end for end in ends)
+        columns[name] = [with_interval(*one) for one in zip(value, low, high, strict=True)]
+    return pd.DataFrame(columns)
+
+
 def load_environment() -> pd.DataFrame:
     """What builds the book: versions, machine, commit, images."""
     here = records.environment("", "")
@@ -247,6 +257,7 @@ def markdown(frame: pd.DataFrame, name: str, caption: str, decimals: int = 2) ->
         *(" | ".join(text(v).replace("|", "\\|") for v in row) for row in frame.to_numpy(object)),
     ]
     rows = "\n".join(f"| {line} |" for line in lines)
+    rows = re.sub(r"(?<=\d)–(?=\d)", "\u2060–\u2060", rows)  # no line ends inside an interval
     return f"::::{{table}} {caption}\n:name: {name}\n\n{rows}\n::::"
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bloodlib import arithmetic, comparison, images, intervals, paper, paths, scores
+from bloodlib import arithmetic, comparison, images, paper, paths, scores
 
 REPRODUCED = "reproduced"
 DIRECTION = "reproduced in direction only"
@@ -180,6 +180,44 @@ def _ours(table, task, **where):
     return {(cell["method"], cell["class"], cell["measure"]): cell["ours"] for cell in cells}
 
 
+def _shown(table, task, method, class_, measure):
+    """Our number of a row with its interval by cell."""
+    wanted = {"table": table, "task": task, "method": method, "class": class_, "measure": measure}
+    (cell,) = [cell for cell in _cells() if wanted.items() <= cell.items()]
+    return comparison.with_interval(**cell)
+
+
+def _differences(first, second, task):
+    """The interval by cell of our rows' difference, by (class, measure); {} without runs."""
+    runs = [comparison.compared(method, task) for method in (first, second)]
+    if not all(runs):
+        return {}
+    found = {}
+    for measure in paper.MEASURES:
+        score = functools.partial(scores.printed_rows, measure=measure)
+        _, *ends = comparison.difference(*runs, score)
+        for name, low, high in zip([*images.TASKS[task], "Average"], *ends, strict=True):
+            found[name, measure] = low, high
+    return found
+
+
+def _apart(pairs, tasks=("four",), averages=False):
+    """The sentence that says how many differences of rows are more than other cells could be."""
+    found = [
+        low > 0 or high < 0
+        for task in tasks
+        for pair in pairs
+        for (name, _), (low, high) in _differences(*pair, task).items()
+        if (name == "Average") == averages
+    ]
+    some = sum(found) or "none"
+    return f" TEST's cells tell {some} of the {len(found)} differences from zero." if found else ""
+
+
+_BASELINES = (("DCLNN", "NB"), ("DCLNN", "SVM"))
+_POOLINGS = (("MaxPooling", "AveragePooling"),)
+
+
 def _beats(task):
     """How often DCLNN scores higher than both baselines, over classes and measures."""
     ours = _ours(1, task)
@@ -187,7 +225,8 @@ def _beats(task):
         return Verdict(UNTESTED, "")
     rows = [(c, m) for method, c, m in ours if method == "DCLNN" and c != "Average"]
     lost = [
-        f"{c.lower()} {m} ({b} {ours[b, c, m]:.2f}, DCLNN {ours['DCLNN', c, m]:.2f})"
+        f"{c.lower()} {m}, {b} {_shown(1, task, b, c, m)} and "
+        f"DCLNN {_shown(1, task, 'DCLNN', c, m)}"
         for c, m in rows
         for b in ("NB", "SVM")
         if ours["DCLNN", c, m] <= ours[b, c, m]
@@ -195,7 +234,8 @@ def _beats(task):
     words = f"DCLNN scores higher in {2 * len(rows) - len(lost)} of {2 * len(rows)} comparisons"
     return Verdict(
         NOT if lost else REPRODUCED,
-        f"{words}; not in {'; '.join(lost)}." if lost else f"{words}.",
+        (f"{words}; not in {'; '.join(lost)}." if lost else f"{words}.")
+        + _apart(_BASELINES, (task,)),
     )
 
 
@@ -222,7 +262,8 @@ def _better_results():
     ]
     return Verdict(
         REPRODUCED if all(higher) else NOT,
-        f"DCLNN's average is higher in {sum(higher)} of {len(higher)} comparisons with NB and SVM.",
+        f"DCLNN's average is higher in {sum(higher)} of {len(higher)} comparisons with NB and SVM."
+        + _apart(_BASELINES, images.TASKS, averages=True),
     )
 
 
@@ -236,7 +277,8 @@ def _times(measure, printed, least, words):
     near, many = abs(value - printed) < 0.005, ratio >= least
     return Verdict(
         REPRODUCED if near and many else DIRECTION if ratio > 1 else NOT,
-        f"Ours is {value:.2f}, {ratio:.1f} times the better baseline ({words} claimed).",
+        f"Ours is {_shown(1, 'four', 'DCLNN', 'Average', measure)}, {ratio:.1f} times the better "
+        f"baseline; {words} was claimed.",
     )
 
 
@@ -256,7 +298,10 @@ def _f1():
     if ours is None:
         return Verdict(UNTESTED, "")
     value = ours["DCLNN", "Average", "f1"]
-    return Verdict(REPRODUCED if abs(value - 0.83) < 0.005 else NOT, f"Ours is {value:.2f}.")
+    return Verdict(
+        REPRODUCED if abs(value - 0.83) < 0.005 else NOT,
+        f"Ours is {_shown(1, 'four', 'DCLNN', 'Average', 'f1')}.",
+    )
 
 
 @rule("baselines-better-on-two")
@@ -266,8 +311,12 @@ def _baselines_better_on_two():
         return Verdict(UNTESTED, "")
     rows = list(four)
     higher = sum(two[row] > four[row] for row in rows)
-    below = sorted({method for method, _, m in rows if m == "recall" and two[method, _, m] < 0.5})
-    note = f" With two classes, {' and '.join(below)} is below guessing." if below else ""
+    below = [
+        f"{method} {_shown(1, 'two', method, 'Average', 'recall')}"
+        for method in ("NB", "SVM")
+        if two[method, "Average", "recall"] < 0.5
+    ]
+    note = f" With two classes, average recall is below that: {', '.join(below)}." if below else ""
     return Verdict(
         REPRODUCED if higher == len(rows) else NOT,
         f"Higher with two classes in {higher} of {len(rows)} averages, where guessing scores 0.50 "
@@ -285,10 +334,17 @@ def _max_pooling_better_overall():
         for (p, _, m), v in ours.items()
         if p != "MaxPooling"
     }
-    listed = ", ".join(f"{gain:+.3f} in {m}" for m, gain in gains.items())
+    ends = _differences(*_POOLINGS[0], "four")
+    spans = {
+        m: " ({} to {})".format(*map(comparison.signed, ends["Average", m])) if ends else ""
+        for m in gains
+    }
+    listed = ", ".join(
+        f"{gain:+.3f}".replace("-", "−") + f"{spans[m]} in {m}" for m, gain in gains.items()
+    )
     return Verdict(
         REPRODUCED if min(gains.values()) > 0 else NOT,
-        f"Max minus average pooling: {listed}.",
+        f"Max minus average pooling: {listed}.{_apart(_POOLINGS, averages=True)}",
     )
 
 
@@ -303,9 +359,10 @@ def _average_pooling_better_somewhere():
         if method == "AveragePooling" and c != "Average" and value > ours["MaxPooling", c, m]
     ]
     named = {"neutrophil precision", "eosinophil recall"} <= set(better)
+    words = f"Average pooling is better in {', '.join(better)}."
     return Verdict(
         REPRODUCED if named else DIRECTION if better else NOT,
-        f"Average pooling is better in {', '.join(better)}." if better else "It is better nowhere.",
+        words + _apart(_POOLINGS) if better else "It is better nowhere.",
     )
 
 
@@ -322,7 +379,8 @@ def _pooling_same_on_two():
     theirs = max(abs(v - printed["MaxPooling", c, m]) for (_, c, m), v in printed.items())
     return Verdict(
         REPRODUCED if gap <= theirs + 0.005 else NOT,
-        f"The largest difference of a row is {gap:.2f}; in the paper's table it is {theirs:.2f}.",
+        f"The largest difference of a row is {gap:.2f}; in the paper's table it is {theirs:.2f}."
+        + _apart(_POOLINGS, ("two",)),
     )
 
 
@@ -342,13 +400,12 @@ def _accuracy(task):
     runs = comparison.compared("DCLNN", task)
     if not runs:
         return Verdict(UNTESTED if possible else CONTRADICTS, print_)
-    found = scores.accuracy(comparison.confusions(runs))
-    ends = intervals.bounds(scores.accuracy, comparison.predicted(runs), comparison.resamples(task))
-    near = claimed.holds(Fraction(float(found.mean())))
+    ours = comparison.estimate(runs)
+    near = claimed.holds(Fraction(float(ours.value)))
     return Verdict(
         CONTRADICTS if not possible else REPRODUCED if near else NOT,
-        f"{print_} Ours is {found.mean():.3f} ({ends[0]:.2f}–{ends[1]:.2f}) over {len(found)} "
-        f"run{'s' * (len(found) > 1)}.",
+        f"{print_} Ours is {ours.value:.3f} ({ours.low:.2f}–{ours.high:.2f}) over {len(runs)} "
+        f"run{'s' * (len(runs) > 1)}.",
     )
 
 
@@ -420,8 +477,9 @@ def _epochs_25():
     matrices = np.stack([[run.confusion(epoch=e) for e in epochs] for run in runs])
     found = scores.precision(matrices).mean(axis=(0, -1))
     jump = np.abs(np.diff(found[-10:])).mean()
+    ours = _shown(1, "four", "DCLNN", "Average", "precision")
     return Verdict(
         UNDECIDABLE if jump > 0.01 else REPRODUCED,
-        f"Average precision on TEST is {found[-1]:.2f} at epoch {epochs[-1]}, but moves by "
-        f"{jump:.2f} from one late epoch to the next; and TEST is what the tables are computed on.",
+        f"Average precision on TEST is {ours} at epoch {epochs[-1]}, but moves by {jump:.2f} from "
+        "one late epoch to the next; and TEST is what the tables are computed on.",
     )

@@ -1,11 +1,13 @@
 """Fixtures: folders of a test's own, and cheap methods to try the machinery with."""
 
+import shutil
 import types
 
+import made_up
 import numpy as np
 import pytest
 
-from bloodlib import methods, paths, study
+from bloodlib import images, methods, paths, photographs, study
 from bloodlib.images import SPLITS, TASKS
 
 # some tests move to a folder of their own: the checkout is that of the start
@@ -16,11 +18,15 @@ CHECKOUT = paths.checkout()
 def folders(tmp_path, monkeypatch):
     """Cache and frozen results in the test's own folder, nothing remembered from before or after.
 
-    ``folders.cache`` and ``folders.results`` are the two; records lie in ``runs`` under each.
+    ``folders.cache`` and ``folders.results`` are the two; records lie in ``runs`` under each. The
+    frozen tables of photographs are among the results.
     """
     found = types.SimpleNamespace(cache=tmp_path / "cache", results=tmp_path / "results")
     monkeypatch.setenv("BLOODLIB_CACHE", str(found.cache))
     monkeypatch.setenv("BLOODLIB_RESULTS", str(found.results))
+    found.results.mkdir()
+    for name in (*photographs.TABLES, photographs.PROVENANCE):
+        shutil.copy(CHECKOUT / "results" / name, found.results)
     study._study.cache_clear()
     study.load.cache_clear()
     yield found
@@ -80,3 +86,23 @@ def fake(monkeypatch):
 
     monkeypatch.setitem(methods.METHODS, "fake", method)
     return state
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """An empty folder for datasets, an empty cache, and a made-up manifest."""
+    monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path / "data sets"))
+    monkeypatch.setenv("BLOODLIB_CACHE", str(tmp_path / "cache"))
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    made_up.publish(monkeypatch, made_up.published())
+    yield tmp_path / "data sets"
+    images.names.cache_clear()
+    images._folders.cache_clear()
+
+
+@pytest.fixture
+def folder(place):
+    """The made-up dataset, where it's looked for."""
+    made_up.write(place / images.FOLDER, made_up.published())
+    return place / images.FOLDER

@@ -225,3 +225,39 @@ def test_the_seed_changes_nothing():
         first, second = (function(data, "four", seed, None) for seed in (0, 1))
         assert first.probabilities.tobytes() == second.probabilities.tobytes()
         assert first.labels.tobytes() == second.labels.tobytes()
+
+
+# -------------------------------------------------------------------------- nearest neighbours
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_nearest_neighbour_is_the_most_similar_training_image(task):
+    data = drawn()
+    found = methods.METHODS["KNN"](data, task, 0, None)
+    checks_out(found, data, task)
+    assert classes_told_apart(found.labels, task)
+    train = flat(data, "TRAIN")
+    for split, labels in (("TEST", found.labels[0]), ("TEST_SIMPLE", found.labels_simple)):
+        distances = ((flat(data, split)[:, None] - train) ** 2).sum(axis=2)
+        assert labels.tolist() == data.labels[task]["TRAIN"][distances.argmin(axis=1)].tolist()
+
+
+def test_several_neighbours_vote():
+    data = drawn()
+    found = methods.METHODS["KNN"](data, "four", 0, None, n_neighbors=5)
+    checks_out(found, data, "four")
+    votes = found.probabilities.astype(float) * 5
+    np.testing.assert_allclose(votes, votes.round(), atol=5e-3)
+    assert (found.probabilities.max(axis=1) < 1).any()
+    assert (found.labels != methods.METHODS["KNN"](data, "four", 0, None).labels).any()
+
+
+def test_the_nearest_neighbour_of_a_training_image_is_itself():
+    data = drawn()
+    same = methods.Data(
+        data.pixels | {"TEST": data.pixels["TRAIN"]},
+        {task: of | {"TEST": of["TRAIN"]} for task, of in data.labels.items()},
+        "the same on both sides",
+    )
+    found = methods.METHODS["KNN"](same, "four", 0, None)
+    assert found.labels[0].tolist() == data.labels["four"]["TRAIN"].tolist()

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
-from bloodlib import comparison, images, paper, records, study
+from bloodlib import (
+    comparison,
+    images,
+    intervals,
+    paper,
+    photographs,
+    records,
+    scores,
+    splits,
+    study,
+)
 
 
 def invented(rng, task, epochs=1):
@@ -22,12 +32,13 @@ def freeze(config, labels, status="complete"):
     config = study.resolve(config)
     task, classes = config["task"], len(images.TASKS[config["task"]])
     simple = images.labels("TEST_SIMPLE", task)
+    division = config["split_by"], config["fold"]
     content = {
         "id": study.identify(config),
         "status": status,
         "reason": "" if status == "complete" else "no solution",
         "config": config,
-        "data": images.DATA_HASH,
+        "data": splits.data_hash(*division),
         "history": {"seconds": [1.0] * len(labels)} if status == "complete" else {},
         "weights": "",
         "environment": records.environment("", ""),
@@ -35,7 +46,7 @@ def freeze(config, labels, status="complete"):
         "seconds": 1.0,
     }
     arrays = {
-        "truth": images.labels("TEST", task),
+        "truth": splits.labels("TEST", task, *division),
         "truth_simple": simple,
         "labels": labels,
         "labels_simple": simple,
@@ -103,6 +114,139 @@ def test_a_row_is_its_runs(folders, method, config, task):
     assert set(ours(method, other).values()) == {None}
     rows = {c["method"] for c in comparison.cells() if c["ours"] is not None}
     assert rows == ({"DCLNN", "MaxPooling"} if method in ("DCLNN", "MaxPooling") else {method})
+
+
+@pytest.mark.parametrize("task", ["four", "two"])
+def test_every_number_has_its_interval_by_cell(folders, task):
+    rng = np.random.default_rng(6)
+    labels = [invented(rng, task, 25) for _ in range(2)]
+    for seed, found in enumerate(labels):
+        freeze({"method": "DCLNN", "task": task, "seed": seed, "epochs": 25}, found)
+    found = {
+        (c["class"], c["measure"]): c
+        for c in comparison.cells()
+        if c["method"] == "DCLNN" and c["task"] == task
+    }
+    resamples = intervals.resample(
+        images.labels("TEST", task),
+        photographs.cells("TEST"),
+        len(images.TASKS[task]),
+        strata=images.labels("TEST"),
+        unseen=True,
+    )
+    runs = comparison.compared("DCLNN", task)  # their order decides which runs are drawn
+    last = np.stack([run.arrays["labels"][-1] for run in runs])
+    assert sorted(map(tuple, last)) == sorted(tuple(one[-1]) for one in labels)
+    for measure in paper.MEASURES:
+        low, high = intervals.bounds(
+            lambda c, m=measure: scores.printed_rows(c, m), last, resamples
+        )
+        for place, name in enumerate([*images.TASKS[task], "Average"]):
+            cell = found[name, measure]
+            assert (cell["low"], cell["high"]) == pytest.approx((low[place], high[place]))
+            assert cell["low"] < cell["ours"] < cell["high"]
+
+
+def test_runs_on_other_images_have_no_interval(folders):
+    run = freeze({"method": "NB", "task": "four"}, invented(np.random.default_rng(7), "four"))
+    other = records.Record(run.path, run.content | {"config": run.config | {"images_per_class": 9}})
+    found = [c for c in comparison.cells({("NB", "four"): [other]}) if c["ours"] is not None]
+    assert len(found) == 15
+    assert {(c["low"], c["high"]) for c in found} == {(None, None)}
+
+
+def by_cell(task, split):
+    """Draws of a split's cells, made here."""
+    return intervals.resample(
+        images.labels(split, task),
+        photographs.cells(split),
+        len(images.TASKS[task]),
+        strata=images.labels(split),
+        unseen=True,
+    )
+
+
+@pytest.mark.parametrize("task", ["four", "two"])
+def test_an_estimate_is_of_its_folder_and_epoch(folders, task):
+    labels = invented(np.random.default_rng(8), task, 3)
+    run = freeze({"method": "DCLNN", "task": task, "epochs": 3}, labels)
+    truth = images.labels("TEST", task)
+    for epoch in (1, 3):
+        found = comparison.estimate([run], epoch=epoch)
+        assert found.value == pytest.approx((labels[epoch - 1] == truth).mean())
+        drawn = by_cell(task, "TEST")
+        assert found[1:] == intervals.bounds(scores.accuracy, labels[[epoch - 1]], drawn)
+        assert str(found) == f"{found.value:.2f} ({found.low:.2f}–{found.high:.2f})"
+    simple = comparison.estimate([run], scores.recall, "TEST_SIMPLE")
+    assert simple.value.tolist() == [1] * len(images.TASKS[task])  # frozen with the true labels
+    right = images.labels("TEST_SIMPLE", task)[None]
+    expected = intervals.bounds(scores.recall, right, by_cell(task, "TEST_SIMPLE"))
+    np.testing.assert_array_equal(simple[1:], expected)
+    assert (simple.low < 0.95).all()  # few cells, if all right
+
+
+def test_a_difference_is_paired_by_cell(folders):
+    rng = np.random.default_rng(9)
+    labels = [invented(rng, "four", epochs) for epochs in (2, 1)]
+    network = freeze({"method": "DCLNN", "task": "four", "epochs": 2}, labels[0])
+    other = freeze({"method": "NB", "task": "four"}, labels[1])
+    truth = images.labels("TEST")
+    found = comparison.difference([network], [other], epochs=(1, 25))
+    first, second = labels[0][0], labels[1][0]
+    assert found.value == pytest.approx((first == truth).mean() - (second == truth).mean())
+    drawn = by_cell("four", "TEST")
+    expected = intervals.bounds(scores.accuracy, first[None], drawn, second[None])
+    assert found[1:] == expected
+    same = comparison.difference([network], [network], epochs=(2, 2))
+    assert same.value == 0
+    assert same.low < 0 < same.high
+    elsewhere = records.Record(
+        other.path, other.content | {"config": other.config | {"split_by": "cell"}}
+    )
+    assert comparison.difference([network], [elsewhere], epochs=(1, 1))[1:] == (None, None)
+    assert comparison.estimate([elsewhere])[1:] == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        ((None, None, None), "–"),
+        ((0.789, None, None), "0.79"),
+        ((0.789, 0.6, 1.0), "0.79 (0.60–1.00)"),
+    ],
+)
+def test_a_number_with_its_interval(number, text):
+    assert comparison.with_interval(*number) == text
+    assert (
+        comparison.with_interval(**dict(zip(("ours", "low", "high"), number, strict=True)), more=1)
+        == text
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        ((0.123,), "+0.12"),
+        ((-0.123, -0.5, 0.004), "−0.12 (−0.50 to +0.00)"),
+        ((-0.001,), "−0.00"),
+    ],
+)
+def test_a_difference_has_a_sign(number, text):
+    assert comparison.signed(*number) == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.3, 0.6, "above"),
+        (0.1, 0.2, "below"),
+        (0.2, 0.3, "not told apart from"),
+        (0.25, 0.3, "not told apart from"),
+        (None, None, "not compared with"),
+    ],
+)
+def test_where_an_interval_lies(low, high, words):
+    assert comparison.beside(low, high, 0.25) == words
 
 
 def test_seeds_are_averaged(folders):

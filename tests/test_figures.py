@@ -59,10 +59,11 @@ CURVES = pd.DataFrame(
 
 @pytest.fixture
 def cells():
-    """All cells, ours a tenth below the paper's."""
+    """All cells, ours a tenth below the paper's, with intervals."""
     known = comparison.cells({})
     for cell in known:
-        cell["ours"] = cell["paper"] - 0.1
+        ours = cell["paper"] - 0.1
+        cell |= {"ours": ours, "low": ours - 0.04, "high": ours + 0.07}
     return known
 
 
@@ -137,13 +138,15 @@ def test_beside(cells):
         ]
         chance = [line for line in axis.lines if line.get_linestyle() == ":"]
         assert [tuple(line.get_xdata()) for line in chance] == [(0.25, 0.25)]
+        wide = [tuple(line.get_xdata()) for line in axis.lines if line.get_linewidth() > 4]
+        assert wide == list(zip(chosen["low"], chosen["high"], strict=True))
     assert "NB  Neutrophil" in texts(figure)
     assert {"paper", "ours"} <= set(texts(figure))
 
 
 def test_beside_without_runs_shows_the_paper(cells):
     for cell in cells:
-        cell["ours"] = None
+        cell |= dict.fromkeys(("ours", "low", "high"))
     figure = figures.plot_beside(figures.load_row(cells, 2, "two", ["AveragePooling"]))
     assert svg(figure)
 
@@ -164,11 +167,14 @@ def test_averages(cells):
             }
     assert bars(axis) == wanted
     assert [t.get_text() for t in axis.texts] == [f"{value:.2f}" for value in wanted]
+    spans = [tuple(segment[:, 1]) for lines in axis.collections for segment in lines.get_segments()]
+    ours = [value for place in (1, 3) for value in wanted[5 * place : 5 * place + 5]]
+    assert spans == [pytest.approx((value - 0.04, value + 0.07)) for value in ours]
 
 
 def test_averages_without_runs(cells):
     for cell in cells:
-        cell["ours"] = None
+        cell |= dict.fromkeys(("ours", "low", "high"))
     figure = figures.plot_averages(cells, "f1")
     assert not any("nan" in text for text in texts(figure))
     assert "average F1 score" in texts(figure)
@@ -199,10 +205,33 @@ def test_curves():
     assert len(figures.plot_curves(CURVES, ("loss",)).axes[0].lines) == 2
 
 
-def test_load_curves():
+def test_the_band_round_validation_is_its_interval():
+    ends = {"accuracy_low": CURVES["accuracy"] - 0.02, "accuracy_high": CURVES["accuracy"] + 0.01}
+    known = CURVES.assign(**ends).where(CURVES["images"] == "validation")
+    accuracy, loss = figures.plot_curves(
+        CURVES.assign(**known[list(ends)]), ("accuracy", "loss")
+    ).axes
+    assert not loss.collections
+    (band,) = accuracy.collections
+    corners = {tuple(np.round(corner, 9)) for corner in band.get_paths()[0].vertices}
+    for e in range(1, 6):
+        assert {(e, round(e / 10 - 0.02, 9)), (e, round(e / 10 + 0.01, 9))} <= corners
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_load_curves(monkeypatch, published):
+    def estimate(runs, score, epoch):
+        value = score(confusions["TEST"][epoch - 1])
+        return comparison.Estimate(
+            value, *(np.add(value, end) for end in ([-0.1, -0.2], [0.3, 0.4]))
+        )
+
+    monkeypatch.setattr(comparison, "estimate", estimate)
     rng = np.random.default_rng(0)
     confusions = {split: rng.integers(1, 50, (3, 4, 4)) for split in ("TRAIN", "TEST")}
+    settings = {} if published else {"images": "drawn"}
     record = types.SimpleNamespace(
+        config={"method": "DCLNN", "task": "four", **settings},
         epochs=3,
         history={"loss": [3.0, 2.0, 1.0], "val_loss": [6.0, 5.0, 4.0]},
         confusion=lambda split, epoch: confusions[split][epoch - 1],
@@ -214,6 +243,15 @@ def test_load_curves():
     assert frame["accuracy"].iloc[-1] == pytest.approx(np.trace(last) / last.sum())
     precision = (np.diag(last) / last.sum(axis=0)).mean()
     assert frame["precision"].iloc[-1] == pytest.approx(precision)
+    ends = frame.filter(regex="low|high")
+    assert ends.iloc[:3].isna().all(axis=None)
+    if not published:
+        assert ends.isna().all(axis=None)
+        return
+    tested = frame.iloc[3:]
+    for measure, below, over in (("accuracy", 0.1, 0.3), ("precision", 0.2, 0.4)):
+        np.testing.assert_allclose(tested[f"{measure}_low"], tested[measure] - below)
+        np.testing.assert_allclose(tested[f"{measure}_high"], tested[measure] + over)
 
 
 # --------------------------------------------------------------------------- pictures
@@ -271,7 +309,7 @@ def a_run(**config):
         "labels": np.array([[1, 1, 1, 1, 1, 1], [0, 1, 1, 1, 0, 1]], np.uint8),
         "probabilities": chances.astype(np.float16),
     }
-    config = {"task": "two", "images": "published", "images_per_class": None} | config
+    config = {"method": "NB", "task": "two"} | config
     return types.SimpleNamespace(arrays=arrays, config=config)
 
 
@@ -292,14 +330,14 @@ def test_mistakes_are_those_it_was_most_sure_of(monkeypatch):
 def test_mistakes_show_the_images_that_the_run_saw(monkeypatch):
     asked = []
 
-    def load(source, n):
-        asked.append((source, n))
+    def load(*seen):
+        asked.append(seen)
         return types.SimpleNamespace(pixels={"TEST": np.arange(6)})
 
     monkeypatch.setattr(study, "load", load)
     monkeypatch.setattr(images, "available", lambda: False)
     found = figures.load_mistakes(a_run(images="drawn", images_per_class=50))
-    assert asked == [("drawn", 50)]
+    assert asked == [("drawn", 50, "published", 0)]
     assert [(m["pixels"], m["name"]) for m in found] == [
         (1, "number 1"),
         (4, "number 4"),
@@ -307,7 +345,9 @@ def test_mistakes_show_the_images_that_the_run_saw(monkeypatch):
     ]
     monkeypatch.setattr(images, "available", lambda: True)
     assert figures.load_mistakes(a_run(images_per_class=50))[0]["name"] == "number 1"
-    assert asked[-1] == ("published", 50)
+    assert asked[-1] == ("published", 50, "published", 0)
+    assert figures.load_mistakes(a_run(split_by="cell", fold=1))[0]["name"] == "number 1"
+    assert asked[-1] == ("published", None, "cell", 1)
 
 
 @pytest.mark.parametrize("pixels", [True, False])

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import betainc
 from scipy.stats import beta, binom, binomtest, f_oneway
 from sklearn.metrics import confusion_matrix
 
@@ -421,35 +420,6 @@ def test_the_design_effect_where_it_is_known():
     assert many.icc == pytest.approx(1 / 3, abs=0.01)
 
 
-def binom_tail(p, k, n):
-    """Chance of k or more of n, for any real k and n: the incomplete beta function."""
-    return betainc(k, n - k + 1, p)
-
-
-def test_korn_and_graubard_at_the_effective_size():
-    # clusters all right or all wrong: the variance is p (1 - p) / (k - 1)
-    successes, sizes = np.array([10, 10, 0, 10, 0]), np.full(5, 10)
-    t = 2.0095752 / 2.7764451  # of 49 and of 4 degrees of freedom
-    effective = 4 * t**2
-    low, high = intervals.korn_graubard(successes, sizes)
-    assert binom_tail(low, 0.6 * effective, effective) == pytest.approx(0.025, rel=1e-5)
-    assert binom_tail(1 - high, 0.4 * effective, effective) == pytest.approx(0.025, rel=1e-5)
-
-
-def test_korn_and_graubard_without_variance_count_clusters():
-    sizes = np.array([30, 50, 20, 40])
-    low, high = intervals.korn_graubard(np.stack([sizes, 0 * sizes, sizes // 10]), sizes)
-    np.testing.assert_allclose(low[0], 0.025**0.25)
-    np.testing.assert_allclose(high[:2], [1, 1 - 0.025**0.25])
-    assert low[1] == 0
-    assert high[2] - low[2] > 0.5  # a tenth of each cluster: no variance, yet 4 clusters
-    # a cell one image better than the others: less variance than 400 images would have
-    nearly = intervals.korn_graubard(np.array([50, 50, 50, 51]), np.full(4, 100))
-    np.testing.assert_allclose(nearly, intervals.exact(201, 400), rtol=1e-9)
-    one = intervals.korn_graubard(np.array([3]), np.array([4]))
-    assert one[0] < 0.75 < one[1]
-
-
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), st.integers(2, 30))
 def test_intervals_of_a_recall_hold_it_and_mirror_it(seed, k):
@@ -457,13 +427,10 @@ def test_intervals_of_a_recall_hold_it_and_mirror_it(seed, k):
     sizes = rng.integers(1, 40, k)
     successes = rng.binomial(sizes, rng.beta(1, 1, (3, k)))
     p = successes.sum(axis=-1) / sizes.sum()
-    for function in (intervals.gaffke, intervals.korn_graubard):
-        low, high = function(successes, sizes)
-        assert ((low >= 0) & (low <= p) & (p <= high) & (high <= 1)).all()
-        mirrored = function(sizes - successes, sizes)
-        np.testing.assert_allclose(
-            [low, high], [1 - mirrored[1], 1 - mirrored[0]], atol=1e-8, rtol=1e-6
-        )
+    low, high = intervals.gaffke(successes, sizes)
+    assert ((low >= 0) & (low <= p) & (p <= high) & (high <= 1)).all()
+    mirrored = intervals.gaffke(sizes - successes, sizes)
+    np.testing.assert_allclose([low, high], [1 - mirrored[1], 1 - mirrored[0]], atol=1e-8)
 
 
 @pytest.mark.parametrize("right", [0, 1, 2, 4])
@@ -517,7 +484,6 @@ def test_with_few_cells_only_gaffkes_bounds_cover():
     assert found["gaffke"].share > 0.97
     assert found["majority"].share > 0.95
     assert found["bootstrap"].share < 0.8
-    assert found["korn_graubard"].share < 0.93
     assert found["images"].share < 0.3
     for one in found.values():
         assert one.error == pytest.approx((one.share * (1 - one.share) / 1000) ** 0.5)
@@ -613,9 +579,7 @@ def test_impossible_counts_are_refused(successes, n):
         intervals.exact(successes, n)
 
 
-@pytest.mark.parametrize(
-    "function", [intervals.design_effect, intervals.korn_graubard, intervals.gaffke]
-)
+@pytest.mark.parametrize("function", [intervals.design_effect, intervals.gaffke])
 @pytest.mark.parametrize(
     ("successes", "sizes"),
     [
@@ -638,7 +602,6 @@ def test_a_confidence_is_a_share(confidence):
         lambda: intervals.exact(3, 4, confidence),
         lambda: intervals.interval(np.arange(9.0), confidence),
         lambda: intervals.gaffke([1, 2], [3, 3], confidence),
-        lambda: intervals.korn_graubard([1, 2], [3, 3], confidence),
     ):
         with pytest.raises(ValueError, match="give a share"):
             call()

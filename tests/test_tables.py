@@ -1,6 +1,7 @@
 """Tables as the pages and the terminal get them."""
 
 import json
+import re
 import types
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from docutils import nodes
 from docutils.core import publish_doctree
 from myst_parser.parsers.docutils_ import Parser
+from sklearn.metrics import confusion_matrix
 
 from bloodlib import comparison, images, paper, records, study, tables, verdicts
 
@@ -85,6 +87,8 @@ def test_load_cells_puts_ours_beside_the_papers():
     cells = comparison.cells({})
     for number, cell in enumerate(cells):
         cell["ours"] = number / 1000
+        if cell["class"] != "Average":
+            cell |= {"low": number / 1000 - 0.2, "high": number / 1000 + 0.3}
     frame = tables.load_cells(cells, 1, method=["NB", "SVM"], task="four")
     assert list(frame.columns) == ["Classes", "Method", "Class"] + [
         f"{name}: {source}"
@@ -103,7 +107,9 @@ def test_load_cells_puts_ours_beside_the_papers():
                 == (1, "four", row["Method"], row["Class"], measure)
             ]  # fmt: skip
             assert row[f"{name}: paper"] == cell["paper"]
-            assert row[f"{name}: ours"] == cell["ours"]
+            ours, low, high = (f"{cell['ours'] + d:.2f}" for d in (0, -0.2, 0.3))
+            with_interval = f"{ours} ({low}–{high})"
+            assert row[f"{name}: ours"] == (ours if cell["low"] is None else with_interval)
 
 
 @pytest.mark.parametrize(("table", "rows"), [(1, 24), (2, 16)])
@@ -111,7 +117,7 @@ def test_load_cells_of_a_whole_table(table, rows):
     frame = tables.load_cells(comparison.cells({}), table)
     assert len(frame) == rows
     assert len(rendered(tables.show(frame, "tbl-x", "C"))[3]) == rows
-    assert frame.filter(like=": ours").isna().all(axis=None)
+    assert (frame.filter(like=": ours") == "–").all(axis=None)
 
 
 def test_claims_settings_and_verdicts_are_all_there():
@@ -174,13 +180,59 @@ def record(config, labels, **more):
     return found
 
 
+def predicting(config, rng):
+    """A record with random labels on the images of both folders."""
+    found = record(config, 8)
+    arrays, task = {}, found.config["task"]
+    for split, suffix in (("TEST", ""), ("TEST_SIMPLE", "_simple")):
+        truth = images.labels(split, task)
+        taken = np.where(rng.random(len(truth)) < 0.7, truth, 0)
+        arrays |= {f"truth{suffix}": truth, f"labels{suffix}": taken if suffix else taken[None]}
+
+    def confusion(split="TEST", epoch=None):
+        suffix = "_simple" if split == "TEST_SIMPLE" else ""
+        return confusion_matrix(arrays[f"truth{suffix}"], arrays[f"labels{suffix}"].ravel())
+
+    vars(found).update(arrays=arrays, confusion=confusion)
+    return found
+
+
 def test_load_runs():
-    found = record({"method": "SVM", "task": "two", "kernel": "linear", "seed": 3}, 8)
+    config = {"method": "SVM", "task": "two", "kernel": "linear", "seed": 3}
+    found = predicting(config, np.random.default_rng(0))
     (row,) = tables.load_runs([found]).to_dict("records")
     assert row["Run"] == "SVM two, seed 3, kernel linear"
-    assert row["Accuracy on TEST"] == row["on TEST_SIMPLE"] == pytest.approx(18 / 20)
     assert row["Minutes"] == 1.5
     assert row["Record"] == f"`{found.id}`"
+    for split, column in (("TEST", "Accuracy on TEST"), ("TEST_SIMPLE", "on TEST_SIMPLE")):
+        confusion = found.confusion(split)
+        value, low, high = map(float, re.findall(r"\d\.\d\d", row[column]))
+        assert value == pytest.approx(np.trace(confusion) / confusion.sum(), abs=0.005)
+        assert low < value < high
+    vars(found).update(config=study.resolve(config | {"images_per_class": 400}))
+    (row,) = tables.load_runs([found]).to_dict("records")
+    assert re.fullmatch(r"0\.\d\d", row["Accuracy on TEST"])
+
+
+def test_load_measured_has_the_equations_with_intervals():
+    found = predicting({"method": "NB", "task": "four"}, np.random.default_rng(1))
+    frame = tables.load_measured(found)
+    plain = tables.load_measures(found.confusion(), "four")
+    assert list(frame.columns) == list(plain.columns)
+    assert frame["Class"].tolist() == plain["Class"].tolist()
+    for column in plain.columns[1:]:
+        for text, expected in zip(frame[column], plain[column], strict=True):
+            value, low, high = map(float, re.findall(r"\d\.\d\d", text))
+            assert value == pytest.approx(expected, abs=0.005)
+            assert low <= value <= high
+    vars(found).update(config=found.config | {"images_per_class": 400})
+    assert tables.load_measured(found)["Recall"].tolist() == [f"{v:.2f}" for v in plain["Recall"]]
+
+
+def test_no_line_ends_inside_an_interval():
+    frame = pd.DataFrame({"Ours": ["0.79 (0.61–0.93)"], "Pages": ["1036–1044 – and on"]})
+    (row,) = rendered(tables.show(frame, "tbl-x", "From 0.1–0.2, C"))[3]
+    assert row == ["0.79 (0.61\u2060–\u20600.93)", "1036\u2060–\u20601044 – and on"]
 
 
 def test_load_records_names_those_without_a_result(monkeypatch):

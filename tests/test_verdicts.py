@@ -40,7 +40,10 @@ def facts(monkeypatch):
 
 @pytest.fixture
 def cells(monkeypatch):
-    """The tables with the paper's own numbers in the place of ours; ``cells.set`` alters them."""
+    """The tables with the paper's own numbers in the place of ours; ``cells.set`` alters them.
+
+    There are no runs behind them.
+    """
 
     class Cells(list):
         def set(self, value, **where):
@@ -54,7 +57,18 @@ def cells(monkeypatch):
         cell["ours"] = cell["paper"]
     altered = Cells(known)
     monkeypatch.setattr(verdicts, "_cells", lambda: altered)
+    monkeypatch.setattr(comparison, "compared", lambda method, task: [])
     return altered
+
+
+@pytest.fixture
+def differences(cells, monkeypatch):
+    """A function that gives two rows' differences these ends, by (class, measure)."""
+
+    def give(ends):
+        monkeypatch.setattr(verdicts, "_differences", lambda *row: ends(*row))
+
+    return give
 
 
 # --------------------------------------------------------------------------- all of them
@@ -215,7 +229,7 @@ def test_dclnn_beats_baselines(cells, task, comparisons, name):
     found = decide(claim)
     assert found.verdict == NOT
     assert f"{comparisons - 1} of {comparisons}" in found.evidence
-    assert f"{name.lower()} recall (NB 0.99, DCLNN 0.98)" in found.evidence
+    assert f"{name.lower()} recall, NB 0.99 and DCLNN 0.98" in found.evidence
 
 
 def test_a_tie_is_not_higher(cells):
@@ -265,16 +279,16 @@ def test_f1(cells, value, verdict):
 
 def test_baselines_better_on_two(cells):
     assert "6 of 6" in decide("baselines-better-on-two").evidence
-    assert "below guessing" not in decide("baselines-better-on-two").evidence
+    assert "below that" not in decide("baselines-better-on-two").evidence
     cells.set(0.45, task="two", method="SVM", measure="recall", **{"class": "Average"})
     found = decide("baselines-better-on-two")
     assert found.verdict == REPRODUCED
-    assert "SVM is below guessing" in found.evidence
+    assert "average recall is below that: SVM 0.45." in found.evidence
     cells.set(0.10, task="two", method="NB", **{"class": "Average"})
     found = decide("baselines-better-on-two")
     assert found.verdict == NOT
     assert "3 of 6" in found.evidence
-    assert "NB and SVM" in found.evidence
+    assert "NB 0.10, SVM 0.45" in found.evidence
 
 
 def test_max_pooling_better_overall(cells):
@@ -282,7 +296,7 @@ def test_max_pooling_better_overall(cells):
     cells.set(0.9, table=2, task="four", method="AveragePooling", measure="recall")
     found = decide("max-pooling-better-overall")
     assert found.verdict == NOT
-    assert "-0.070 in recall" in found.evidence
+    assert "−0.070 in recall" in found.evidence
 
 
 def test_average_pooling_better_somewhere(cells):
@@ -304,6 +318,64 @@ def test_pooling_same_on_two(cells):
     assert "0.18" in found.evidence
 
 
+# ------------------------------------------------------------------------------- intervals by cell
+
+
+def test_our_numbers_come_with_their_intervals(cells):
+    for cell in cells:
+        cell |= {"low": cell["ours"] - 0.26, "high": cell["ours"] + 0.11}
+    assert "Ours is 0.88 (0.62–0.99)," in decide("average-precision-088").evidence
+    assert decide("f1-083").evidence == "Ours is 0.83 (0.57–0.94)."
+    cells.set(0.9, method="NB", task="two", measure="recall", **{"class": "Polynuclear"})
+    cells.set(0.5, method="DCLNN", task="two", measure="recall", **{"class": "Polynuclear"})
+    words = "polynuclear recall, NB 0.90 (0.35–0.72) and DCLNN 0.50 (0.72–1.09)"
+    assert words in decide("dclnn-beats-baselines-two").evidence
+
+
+@pytest.mark.parametrize(
+    ("claim", "n"),
+    [
+        ("dclnn-beats-baselines-four", 24),
+        ("dclnn-beats-baselines-two", 12),
+        ("better-results", 12),
+        ("max-pooling-better-overall", 3),
+        ("average-pooling-better-somewhere", 12),
+        ("pooling-same-on-two", 6),
+    ],
+)
+def test_evidence_counts_the_differences_that_other_cells_would_not_undo(differences, claim, n):
+    def ends(first, second, task):
+        names = [*images.TASKS[task], "Average"]
+        return {(c, m): limits for c in names for m in paper.MEASURES}
+
+    assert "TEST's cells" not in decide(claim).evidence
+    for limits, some in (((-0.5, 0.25), "none"), ((0.1, 0.25), n), ((-0.5, -0.25), n)):
+        differences(ends)
+        words = f" TEST's cells tell {some} of the {n} differences from zero."
+        assert decide(claim).evidence.endswith(words)
+        if claim.startswith("max"):
+            low, high = (f"{end:+.2f}".replace("-", "−") for end in limits)
+            assert f"+0.060 ({low} to {high}) in precision" in decide(claim).evidence
+
+
+def test_differences_of_rows_are_those_of_their_runs(cells, monkeypatch):
+    asked = []
+
+    def difference(runs, other, score):
+        asked.append((runs, other))
+        spread = score(np.eye(2))
+        return comparison.Estimate(0 * spread, spread - 2, spread + np.arange(3))
+
+    monkeypatch.setattr(comparison, "difference", difference)
+    assert verdicts._differences("MaxPooling", "AveragePooling", "two") == {}
+    monkeypatch.setattr(comparison, "compared", lambda method, task: [method + task])
+    found = verdicts._differences("MaxPooling", "AveragePooling", "two")
+    assert asked == [(["MaxPoolingtwo"], ["AveragePoolingtwo"])] * 3
+    assert found["Average", "f1"] == (-1, 3)
+    assert found["Mononuclear", "recall"] == (-1, 1)
+    assert len(found) == 9
+
+
 # --------------------------------------------------------------------------- accuracies
 
 
@@ -312,14 +384,9 @@ def accuracies(monkeypatch):
     """A function that makes the network's runs have these accuracies."""
 
     def give(*values):
-        confusions = np.array(
-            [[[round(1000 * v), 1000 - round(1000 * v)], [0, 0]] for v in values], dtype=int
-        )
+        found = comparison.Estimate(np.mean(values or 0), 0.25, 0.975)
         monkeypatch.setattr(comparison, "compared", lambda method, task: list(values))
-        monkeypatch.setattr(comparison, "confusions", lambda runs: confusions)
-        monkeypatch.setattr(comparison, "predicted", lambda runs: None)
-        monkeypatch.setattr(comparison, "resamples", lambda task: None)
-        monkeypatch.setattr(verdicts.intervals, "bounds", lambda *given: (0.25, 0.975))
+        monkeypatch.setattr(comparison, "estimate", lambda runs: found)
 
     return give
 
@@ -369,7 +436,7 @@ def test_what_the_network_and_the_equations_say():
 
 
 @pytest.mark.parametrize(("jump", "verdict"), [(0, REPRODUCED), (200, UNDECIDABLE)])
-def test_epochs_25(monkeypatch, jump, verdict):
+def test_epochs_25(cells, monkeypatch, jump, verdict):
     """Whether 25 is a good number can't be told while the score jumps from epoch to epoch."""
 
     class Run:
@@ -378,6 +445,8 @@ def test_epochs_25(monkeypatch, jump, verdict):
             return np.array([[1000 - wrong, wrong], [wrong, 1000 - wrong]])
 
     monkeypatch.setattr(comparison, "compared", lambda method, task: [Run()])
-    assert decide("epochs-25").verdict == verdict
+    found = decide("epochs-25")
+    assert found.verdict == verdict
+    assert "is 0.88 at epoch 25" in found.evidence
     monkeypatch.setattr(comparison, "compared", lambda method, task: [])
     assert decide("epochs-25") == (UNTESTED, "")

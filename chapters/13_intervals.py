@@ -1,0 +1,266 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # How sure are these numbers?
+#
+# Images made from one photograph are right or wrong together. {doc}`12_photographs` finds that TEST's
+# {glue:text}`images:,` images show {glue:text}`cells` cells, so a score on TEST says less about the next cell than its many
+# images suggest. How much less, and which differences are left?
+
+# %% tags=["remove-input"]
+import matplotlib.pyplot as plt
+import numpy as np
+from myst_nb import glue
+
+from bloodlib import certainty, chapter, comparison, figures, images, photographs, tables
+
+chapter.begin()
+counts = photographs.counts("cells")["TEST"]
+glue("images", len(images.names("TEST")), display=False)
+glue("photographs", sum(photographs.counts()["TEST"].values()), display=False)
+glue("cells", sum(counts.values()), display=False)
+glue("fewest", min(counts.values()), display=False)
+glue("fewest_class", min(counts, key=counts.get).lower() + "s", display=False)
+
+# %% [markdown]
+# ## As many images as that?
+#
+# If a cell's images are as alike in being right as images of different cells, they are as good as independent. If
+# they are all right or all wrong, only the cell counts. Between the two lies the intracluster correlation,
+# $\rho$. With $m$ images a cell, the variance of a score is
+#
+# $$
+# 1 + (m - 1) \rho
+# $$
+#
+# times that of independent images {cite}`kish1965`. This is the design effect, and the images divided by it
+# are the effective number. {numref}`tbl-effective` estimates it from what the three methods get right and wrong
+# with four classes.
+
+# %%
+effective = {
+    method: certainty.effective(comparison.compared(method, "four"))
+    for method in certainty.METHODS
+}  # fmt: skip
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+tables.show(
+    certainty.load_effective(effective),
+    "tbl-effective",
+    "How alike a cell's images are in being right, by analysis of variance, and what that leaves of their number. The row All is for accuracy. A dash: nothing tells.",
+)
+
+# %% tags=["remove-input"]
+for method, found in effective.items():
+    found = found.set_index("class")
+    glue(f"effective_{method}", float(found.loc[certainty.ALL, "effective"]), display=False)
+least = effective["DCLNN"].iloc[:-1].sort_values("wrong").iloc[0]
+glue("least_class", least["class"].lower() + "s", display=False)
+glue("least_wrong", round(least["wrong"]), display=False)
+glue("least_images", int(least["images"]), display=False)
+icc = float(np.nanmedian([row for found in effective.values() for row in found["icc"]]))
+icc_most = max(found["icc"].max() for found in effective.values())
+glue("icc", icc, display=False)
+glue("icc_most", float(icc_most), display=False)
+
+# %% [markdown]
+# In plain words: to know how often DCLNN is right, TEST's {glue:text}`images:,` images are worth
+# {glue:text}`effective_DCLNN:.0f` independent ones; for the SVM they are worth {glue:text}`effective_SVM:.0f`, for Naive
+# Bayes {glue:text}`effective_NB:.0f`. Where hardly anything is wrong, the estimate is empty: of {glue:text}`least_images`
+# {glue:text}`least_class`, DCLNN gets {glue:text}`least_wrong` wrong, and nobody can see from that how alike the images of a
+# cell are.
+#
+# ## One cell, one observation
+#
+# The simplest honest count lets each cell speak once: it is right if most of its images are. TEST's
+# {glue:text}`photographs` photographs show {glue:text}`cells` cells, some of them more than once, and a cell is one
+# observation here. Counts of independent observations have an exact interval {cite}`clopper1934`, in
+# {numref}`tbl-votes`. It is about the majority of a cell's images, not about single images.
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+tables.show(
+    certainty.load_votes(),
+    "tbl-votes",
+    "Cells whose images are mostly right, of how many, with Clopper and Pearson's 95% interval.",
+)
+
+# %% [markdown]
+# ## Three intervals for one number
+#
+# For recalls over images, and for precision, F1 and averages, there is no such formula. One can resample: draw
+# cells with replacement within each class, as many as there are, and take the middle 95% of the scores
+# {cite}`efron1993`. But what was not seen can't be drawn. Where a class has few cells, or all of them are right,
+# resampling finds nothing to worry about.
+#
+# The intervals of this book therefore give each class one cell more, that nobody saw: wrong in all its images for
+# the low end, right in all of them for the high end, with random weights in the place of resamples. For a recall this
+# is Gaffke's bound {cite}`learnedmiller2019`, which nobody has proved to hold, and nobody has seen fail; for the other
+# scores it is our extension of it. In {numref}`tbl-three` both stand beside an interval that takes every image for
+# an observation.
+
+# %%
+recalls = certainty.load_recalls("DCLNN", "four")
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+tables.show(
+    certainty.load_three(recalls),
+    "tbl-three",
+    "DCLNN's recalls and accuracy with four classes, and three intervals: exact, as if images were independent; percentiles of the bootstrap by cell; and this book's.",
+)
+
+# %% [markdown]
+# ## Which of them are 95% intervals?
+#
+# An interval may be called that if it contains the truth 95 times in 100. To count, we make the truth: cells as
+# many and as large as TEST's, each with a chance of its own that an image of it is right. The correlation is
+# {glue:text}`icc:.2f`, the median of those in {numref}`tbl-effective`. {numref}`fig-coverage` tries several true recalls.
+
+# %%
+coverage = certainty.load_coverage(icc)
+alike = certainty.load_coverage(icc_most)
+simulated = certainty.simulate(icc)
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-coverage", "caption": "How often intervals for a class's recall contain the truth, simulated with the sizes of TEST's cells. Dotted: the 95% that they should reach."}, "image": {"alt": "Four panels, one a class, with the true recall along the bottom. The line of this book's intervals runs just above the dotted line at 95 percent everywhere. The percentiles of the bootstrap come near it for neutrophils only, and fall far below where the class has few cells and the recall is high. Intervals that take images for observations lie lowest, far below the others."}}
+certainty.plot_coverage(coverage)
+plt.show()
+
+# %% tags=["remove-input"]
+lowest = coverage.groupby("interval")["share"].min()
+for name, share in lowest.items():
+    glue(f"lowest_{name}", float(share), display=False)
+for name, share in alike.groupby("interval")["share"].min().items():
+    glue(f"alike_{name}", float(share), display=False)
+glue("simulated_percentiles", float(simulated["percentiles"].min()), display=False)
+glue("simulated_bounds", float(simulated["bounds"].min()), display=False)
+glue("simulated_differences", float(simulated["differences"].min()), display=False)
+
+# %% [markdown]
+# Percentiles are not 95% intervals here: in the worst case {glue:text}`lowest_bootstrap:.0%` of them contain the truth. An
+# interval over images is none at all, with {glue:text}`lowest_images:.0%`. This book's contain it in at least
+# {glue:text}`lowest_gaffke:.1%` of the simulations, and the exact ones of {numref}`tbl-votes` in at least
+# {glue:text}`lowest_majority:.1%`. With {glue:text}`icc_most:.2f`, the highest correlation of {numref}`tbl-effective`, the worst
+# case is {glue:text}`alike_bootstrap:.0%` for percentiles, {glue:text}`alike_images:.0%` over images, and
+# {glue:text}`alike_gaffke:.1%` for this book's.
+#
+# For the scores of a whole method we simulated confusion matrices ({numref}`tbl-simulated`): percentiles contain the
+# truth in {glue:text}`simulated_percentiles:.1%` or more, ours in {glue:text}`simulated_bounds:.1%`, and ours of a
+# difference in {glue:text}`simulated_differences:.1%`. They are cautious, then: they say 95% and do better. That is the
+# price of {glue:text}`fewest` {glue:text}`fewest_class`.
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+tables.show(
+    certainty.load_simulated(simulated),
+    "tbl-simulated",
+    "How often intervals contain the truth for scores of a whole method with four classes, simulated: of a network like ours, and of its difference from an SVM like ours.",
+)
+
+# %% [markdown]
+# ## Table 1 with its intervals
+#
+# {numref}`fig-certainty-four` and {numref}`fig-certainty-two` draw all of Table 1 again: the paper's number, ours, and
+# its interval by cell.
+
+# %% tags=["remove-input"]
+cells = comparison.cells()
+for task in images.TASKS:
+    chosen = [c for c in cells if c["table"] == 1 and c["task"] == task]
+    outside, n = comparison.outside(chosen)
+    glue(f"outside_{task}", outside, display=False)
+    glue(f"printed_{task}", n, display=False)
+widths = {
+    name: np.mean([c["high"] - c["low"] for c in cells if c["class"].lower() == name])
+    for name in ("neutrophil", "monocyte")
+}
+for name, width in widths.items():
+    glue(f"width_{name}", float(width), display=False)
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-certainty-four", "caption": "Table 1 with four classes: the paper (hollow), ours (filled), and our interval by cell (wide line). Dotted: what guessing would score."}, "image": {"alt": "Three panels, for precision, recall and F1 score, with a line for each class and the average of Naive Bayes, SVM and DCLNN. The wide lines of Naive Bayes and SVM overlap each other and the dotted line of guessing. Those of DCLNN lie to the right. The lines of monocytes and lymphocytes, with few cells, are the longest. Most of the paper's hollow points lie on our wide lines; among those outside are DCLNN's neutrophil recall and eosinophil precision."}}
+rows = figures.load_row(cells, 1, "four", list(certainty.METHODS))
+figures.plot_beside(rows)
+plt.show()
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-certainty-two", "caption": "Table 1 with two classes: the paper (hollow), ours (filled), and our interval by cell (wide line). Dotted: what guessing would score."}, "image": {"alt": "Three panels, for precision, recall and F1 score, with a line for both classes and the average of Naive Bayes, SVM and DCLNN. The wide lines of Naive Bayes and SVM overlap each other and lie across the dotted line of guessing; those of DCLNN lie to the right of it, near 1. The paper's hollow points lie on our wide lines."}}
+rows = figures.load_row(cells, 1, "two", list(certainty.METHODS))
+figures.plot_beside(rows)
+plt.show()
+
+# %% [markdown]
+# With four classes {glue:text}`outside_four` of the paper's {glue:text}`printed_four` numbers lie outside our intervals, with two
+# classes {glue:text}`outside_two` of {glue:text}`printed_two`. Inside is less than reproduced: if the paper's numbers are of the same
+# images, as we take it, other cells don't enter into the difference at all, and it comes from settings and seeds. Outside
+# is more than different: not even other cells would explain it. The intervals are as wide as their cells are few, on
+# average {glue:text}`width_neutrophil:.2f` for neutrophils and {glue:text}`width_monocyte:.2f` for monocytes.
+#
+# ## What the test set can't tell apart
+#
+# Overlapping intervals don't settle whether one method is better: all were tried on the same cells, and a hard cell
+# is hard for each of them. So the difference itself is computed on the same draws of cells. The cell that nobody
+# saw is then wrong for one method and right for the other ({numref}`tbl-differences`, {numref}`fig-differences`).
+
+# %%
+differences = certainty.differences()
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-differences", "caption": "Differences between methods on the same cells, with intervals by cell (wide lines). Filled: the interval leaves zero out; hollow: the test set can't tell the two apart."}, "image": {"alt": "Four panels, for accuracy and for average precision, recall and F1. In each, six differences with wide lines. DCLNN less SVM lies to the right of zero with four and with two classes, filled. SVM less Naive Bayes and max less average pooling have lines across zero, hollow."}}
+certainty.plot_differences(differences)
+plt.show()
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+tables.show(
+    certainty.load_differences(differences),
+    "tbl-differences",
+    "Differences on the same cells; precision, recall and F1 are averages. Percentiles are those of the bootstrap, which are too narrow. Told apart: this book's interval leaves zero out.",
+)
+
+# %% tags=["remove-input"]
+pairs = differences.groupby(["first", "second"], sort=False)["apart"].agg(["sum", "size"])
+for (first, _), row in pairs.iterrows():
+    glue(f"{first}_apart", int(row["sum"]) or "none", display=False)
+    glue(f"{first}_compared", int(row["size"]), display=False)
+left = differences[~differences["apart"]]
+narrow = (left["least"] <= 0) & (left["most"] >= 0)
+glue("untold", len(left), display=False)
+glue("untold_narrow", int(narrow.sum()), display=False)
+
+# %% [markdown]
+# DCLNN and the SVM are told apart in {glue:text}`DCLNN_apart` of {glue:text}`DCLNN_compared` scores, the SVM and Naive
+# Bayes in {glue:text}`SVM_apart` of {glue:text}`SVM_compared`, max and average pooling in {glue:text}`MaxPooling_apart` of
+# {glue:text}`MaxPooling_compared`. Is that only our caution? Of the {glue:text}`untold` differences that are not told apart,
+# {glue:text}`untold_narrow` have a zero even between the percentiles, which are too narrow.
+#
+# That two methods are not told apart does not make them equal. It says that TEST has too few cells to know.
+#
+# ## What no interval here contains
+#
+# A network trained again with another seed is another network. Our draws know seeds as a second level: beside cells,
+# they draw the runs behind a row. {numref}`tbl-seeds` has their number. A row with one run has nothing to
+# draw, and its interval, like every difference above that it is part of, is about that one network.
+
+# %% tags=["remove-input"]
+levels = certainty.levels()
+glue("moved", float(levels["moved"].max()), display=False)
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+tables.show(
+    certainty.load_levels(levels),
+    "tbl-seeds",
+    "Runs behind each network; the width of the interval by cell of its accuracy; and how far accuracy went up and down over the ten epochs up to the 25th.",
+)
+
+# %% [markdown]
+# The last column hints at what is missing, and is no more than a hint. Another epoch goes on from the weights that are
+# there, another seed starts from others; and already from epoch to epoch accuracy moved by up to {glue:text}`moved:.2f`
+# within ten, on the same cells. A difference between two networks with one run each may say little of the difference between their methods,
+# even where the test set tells the two apart.
+#
+# And nothing here is about other laboratories, stains or cameras: the intervals are about more cells like these,
+# photographed like these.

@@ -1,0 +1,85 @@
+"""A small made-up dataset with a manifest of its own, for the tests of images and of fetching."""
+
+import dataclasses
+import functools
+import hashlib
+import io
+import multiprocessing
+import os
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bloodlib import images
+
+posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
+VICTIM = "images/TRAIN/MONOCYTE/_1_7.jpeg"
+
+
+def jpeg(seed, size, mode="RGB", kind="JPEG"):
+    """Bytes of a JPEG of coloured blobs."""
+    noise = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).convert(mode).save(file, kind)
+    return file.getvalue()
+
+
+@functools.cache
+def published():
+    """Content of each file of the made-up dataset, by its path."""
+    files = {
+        f"images/{split}/{name}/_{i}_{7 * i}.jpeg": jpeg([s, c, i], (320, 240))
+        for s, split in enumerate(images.SPLITS)
+        for c, name in enumerate(images.CLASSES)
+        for i in range(2 + (split == "TRAIN"))
+    }
+    for number in (0, 3):
+        files[f"Original_Images/BloodImage_{number:05d}.jpg"] = jpeg([9, number], (640, 480))
+    rows = [",Image,Category", ",0,NEUTROPHIL", ',3,"MONOCYTE,  BASOPHIL"', ",4,", ",5,MONOCYTE"]
+    files["labels.csv"] = "\r\n".join(rows).encode()
+    return files
+
+
+def mode(path):
+    return "100755" if path.startswith("Original") else "100644"
+
+
+def publish(monkeypatch, files):
+    """Make the module believe that these files are what was published."""
+    shas = {
+        path: hashlib.sha1(b"blob %d\0%b" % (len(c), c)).hexdigest() for path, c in files.items()
+    }
+    entries = {p: images.Entry(mode(p), len(c), shas[p][:16]) for p, c in sorted(files.items())}
+    hashes = {"labels.csv": shas["labels.csv"]}
+    for part in ("images", "Original_Images"):
+        inside = {p.partition("/")[2]: p for p in files if p.startswith(f"{part}/")}
+        hashes[part] = images.git_tree({name: (mode(p), shas[p]) for name, p in inside.items()})
+    monkeypatch.setattr(images, "manifest", lambda: entries)
+    monkeypatch.setattr(images, "SOURCE", dataclasses.replace(images.SOURCE, hashes=hashes))
+    images.names.cache_clear()
+    images._folders.cache_clear()
+
+
+def write(folder, files):
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+
+
+def in_processes(function, n=4):
+    """Run a function in several processes at once; what it returns must be true in each."""
+    context = multiprocessing.get_context("fork")
+    start = context.Barrier(n)
+
+    def child():
+        start.wait()
+        sys.exit(0 if function() else 1)
+
+    processes = [context.Process(target=child) for _ in range(n)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(30)
+    return [process.exitcode for process in processes]

@@ -1,0 +1,336 @@
+"""How sure the numbers are: against counts made here, and with runs that are made up."""
+
+import time
+import types
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from bloodlib import certainty, comparison, figures, images, intervals, photographs, study
+from bloodlib.images import CLASSES, TASKS
+
+mpl.use("agg")
+CELLS = photographs.cells("TEST")
+
+
+@pytest.fixture(autouse=True)
+def style():
+    """The book's style, and no figure left open."""
+    with plt.style.context("bloodlib.book"):
+        yield
+    plt.close("all")
+
+
+def made_up(labels, task, method="NB"):
+    """A run with these labels on TEST [epochs, n]."""
+    labels, truth = np.atleast_2d(labels), images.labels("TEST", task)
+
+    def confusion(split="TEST", epoch=None):
+        row = labels[-1 if epoch is None else epoch - 1]
+        return confusion_matrix(truth, row, labels=range(len(TASKS[task])))
+
+    return types.SimpleNamespace(
+        config=study.resolve({"method": method, "task": task}),
+        epochs=len(labels),
+        arrays={"truth": truth, "labels": labels},
+        confusion=confusion,
+    )
+
+
+def guessed(task, right, rng, alike=True):
+    """Labels that are right for about such a share of cells, or of images."""
+    truth, n = images.labels("TEST", task), len(TASKS[task])
+    kinds, cell = np.unique(CELLS, return_inverse=True)
+    drawn = rng.random(len(kinds))[cell] if alike else rng.random(len(truth))
+    return np.where(drawn < right, truth, (truth + 1) % n)
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """Runs of every row: DCLNN is right more often than the baselines, the poolings are alike."""
+    rng = np.random.default_rng(0)
+    found = {}
+    for task in TASKS:
+        network = guessed(task, 0.95, rng, alike=False)
+        pooled = np.where(rng.random(len(network)) < 0.98, network, 0)
+        baseline = guessed(task, 0.3, rng)
+        found |= {
+            ("NB", task): [made_up(baseline, task)],
+            ("SVM", task): [made_up(guessed(task, 0.3, rng), task)],
+            ("DCLNN", task): [made_up(network, task)],
+            ("MaxPooling", task): [made_up(network, task)],
+            ("AveragePooling", task): [made_up(pooled, task)],
+        }
+    monkeypatch.setattr(comparison, "compared", lambda method, task: found[method, task])
+    return found
+
+
+# ------------------------------------------------------------------------------ effective sizes
+
+
+@pytest.mark.parametrize("task", list(TASKS))
+def test_effective_sizes_by_class(task):
+    labels = guessed(task, 0.6, np.random.default_rng(1))
+    labels[::7] = 0
+    found = certainty.effective([made_up(labels, task)])
+    truth = images.labels("TEST", task)
+    assert found["class"].tolist() == [*TASKS[task], certainty.ALL]
+    variance, independent = 0, 0
+    for label, row in zip(range(len(TASKS[task])), found.itertuples(), strict=False):
+        own = truth == label
+        correct = pd.Series(labels[own] == label).groupby(CELLS[own])
+        expected = intervals.design_effect(correct.sum().to_numpy(), correct.size().to_numpy())
+        assert (row.images, row.cells) == (own.sum(), correct.ngroups)
+        assert row.wrong == (labels[own] != label).sum()
+        assert (row.icc, row.deff) == pytest.approx((expected.icc, float(expected.deff)))
+        assert row.effective == pytest.approx(own.sum() / expected.deff)
+        p = (labels[own] == label).mean()
+        independent += own.sum() * p * (1 - p)
+        variance += own.sum() * p * (1 - p) * expected.deff
+    whole = found.iloc[-1]
+    assert (whole["images"], whole["wrong"]) == (len(truth), (labels != truth).sum())
+    assert whole["deff"] == pytest.approx(variance / independent)
+    assert whole["effective"] == pytest.approx(len(truth) * independent / variance)
+
+
+def test_independent_images_count_as_many_and_like_ones_as_cells():
+    rng = np.random.default_rng(2)
+    scattered = certainty.effective([made_up(guessed("four", 0.5, rng, alike=False), "four")])
+    assert scattered["effective"].iloc[-1] > 1000
+    alike = certainty.effective([made_up(guessed("four", 0.5, rng), "four")])
+    assert alike["effective"].iloc[-1] < 100
+    np.testing.assert_allclose(alike["icc"].iloc[:2], 1)
+
+
+def test_what_is_all_right_tells_nothing():
+    truth = images.labels("TEST")
+    found = certainty.effective([made_up(truth, "four")])
+    assert found[["icc", "deff", "effective"]].isna().all(axis=None)
+    labels = np.where(truth == 0, guessed("four", 0.5, np.random.default_rng(3)), truth)
+    found = certainty.effective([made_up(labels, "four")])
+    assert found["deff"].isna().tolist() == [False, True, True, True, False]
+    assert found["deff"].iloc[-1] == found["deff"].iloc[0]
+    page = certainty.load_effective({"NB": found})
+    assert page["Effective images"].tolist()[1:4] == ["–"] * 3
+    assert page["Class"].tolist() == [*(name.capitalize() for name in CLASSES), "All"]
+    # a second run, of which something is known, leaves the first out
+    other = certainty.effective([made_up(truth, "four"), made_up(labels, "four")])
+    assert other["deff"].iloc[0] == found["deff"].iloc[0]
+    assert other["wrong"].iloc[0] == found["wrong"].iloc[0] / 2
+
+
+# --------------------------------------------------------------------- votes and three intervals
+
+
+def test_votes_count_cells(runs):
+    page = certainty.load_votes().set_index(["Classes", "Class"])
+    assert len(page) == sum(map(len, TASKS.values()))
+    for task, names in TASKS.items():
+        truth = images.labels("TEST", task)
+        for method in certainty.METHODS:
+            labels = runs[method, task][0].arrays["labels"][0]
+            for label, name in enumerate(names):
+                right = n = 0
+                for cell in np.unique(CELLS[truth == label]):
+                    counts = np.bincount(labels[np.isin(CELLS, cell)], minlength=len(names))
+                    right += counts[label] > np.delete(counts, label).max()
+                    n += 1
+                low, high = binomtest(int(right), n).proportion_ci(method="exact")
+                text = f"{right} of {n} ({low:.2f}–{high:.2f})"
+                assert page.loc[(task, name.capitalize()), method] == text
+
+
+def test_three_intervals_of_each_recall(runs):
+    found = certainty.load_recalls("SVM", "four").set_index("class")
+    truth, labels = images.labels("TEST"), runs["SVM", "four"][0].arrays["labels"][0]
+    counts = photographs.counts("cells")["TEST"]
+    assert found["cells"].tolist() == [*counts.values(), sum(counts.values())]
+    for name, own in [*((n, truth == k) for k, n in enumerate(CLASSES)), ("All", truth >= 0)]:
+        right = (labels == truth)[own]
+        assert found.loc[name, "recall"] == pytest.approx(right.mean())
+        exact = binomtest(int(right.sum()), len(right)).proportion_ci(method="exact")
+        ends = found.loc[name, ["images_low", "images_high"]].tolist()
+        assert ends == pytest.approx(list(exact))
+    drawn = comparison.resamples("four", unseen=False)
+    recalls = intervals.bootstrap(
+        lambda c: c[..., 0, 0] / c[..., 0, :].sum(-1), labels[None], drawn
+    )
+    ends = found.loc["NEUTROPHIL", ["bootstrap_low", "bootstrap_high"]].tolist()
+    assert ends == pytest.approx(np.quantile(recalls, [0.025, 0.975]).tolist())
+    own = truth == 0
+    limits = intervals.gaffke(*intervals.tally((labels == truth)[own], CELLS[own]))
+    ends = found.loc["NEUTROPHIL", ["gaffke_low", "gaffke_high"]].tolist()
+    assert ends == pytest.approx(limits, abs=0.01)
+    page = certainty.load_three(found.reset_index())
+    assert page["Class"].tolist()[-1] == "All (accuracy)"
+    first = found.iloc[0]
+    text = f"{first['bootstrap_low']:.2f}–{first['bootstrap_high']:.2f}"
+    assert page["Percentiles"].iloc[0] == text
+
+
+# ------------------------------------------------------------------------------------- coverage
+
+
+@pytest.fixture(scope="module")
+def coverage():
+    return certainty.load_coverage(0.5, recalls=(0.6, 0.9), simulations=300, resamples=200)
+
+
+def test_coverage_is_simulated_with_the_sizes_of_tests_cells(coverage):
+    assert len(coverage) == 4 * 2 * 4
+    truth = images.labels("TEST")
+    for (name, recall), rows in coverage.groupby(["class", "recall"], sort=False):
+        own = CELLS[truth == CLASSES.index(name)]
+        sizes = np.unique(own, return_counts=True)[1]
+        assert set(rows["cells"]) == {len(sizes)}
+        expected = intervals.coverage(sizes, recall, 0.5, 300, 200)
+        for row in rows.itertuples():
+            one = expected[row.interval]
+            assert (row.share, row.error) == (one.share, one.error)
+
+
+def test_this_books_intervals_are_95_percent_intervals(coverage):
+    lowest = coverage.groupby("interval")["share"].min()
+    assert lowest["gaffke"] > 0.95
+    assert lowest["bootstrap"] < 0.75
+    assert lowest["images"] < 0.3
+
+
+def test_plot_coverage(coverage):
+    figure = certainty.plot_coverage(coverage)
+    assert len(figure.axes) == 4
+    for axis, name in zip(figure.axes, CLASSES, strict=True):
+        assert axis.get_title(loc="left").startswith(name.capitalize())
+        *lines, ninetyfive = axis.lines
+        assert set(ninetyfive.get_ydata()) == {0.95}
+        for line, (interval, (label, colour)) in zip(lines, certainty.DRAWN.items(), strict=True):
+            rows = coverage[(coverage["class"] == name) & (coverage["interval"] == interval)]
+            assert line.get_xdata().tolist() == rows["recall"].tolist()
+            assert line.get_ydata().tolist() == rows["share"].tolist()
+            assert (line.get_label(), line.get_color()) == (label, colour)
+
+
+def test_whole_methods_are_simulated_in_seconds_and_always_alike(runs):
+    start = time.perf_counter()
+    found = certainty.simulate(0.5, simulations=60, resamples=200)
+    assert time.perf_counter() - start < 30
+    assert found["score"].tolist() == list(certainty.SCORES)
+    assert (found[["bounds", "differences"]] > 0.95).all(axis=None)
+    assert (found["percentiles"] < found["bounds"]).all()
+    again = certainty.simulate(0.5, simulations=60, resamples=200)
+    pd.testing.assert_frame_equal(found, again)
+    page = certainty.load_simulated(found)
+    assert page["Percentiles"].tolist() == [f"{v:.1%}" for v in found["percentiles"]]
+
+
+def test_simulated_cells_are_alike_as_they_should_be(runs, monkeypatch):
+    """Runs that are drawn: correlated within cells, right as often as their method."""
+    seen = []
+    bounds = intervals.bounds
+
+    def spy(score, labels, resamples, other=None):
+        seen.append(labels[0])
+        return bounds(score, labels, resamples, other)
+
+    monkeypatch.setattr(intervals, "bounds", spy)
+    certainty.simulate(0.6, simulations=40, resamples=10)
+    truth = images.labels("TEST")
+    wanted = (runs["DCLNN", "four"][0].arrays["labels"][0] == truth).mean()
+    assert np.mean([labels == truth for labels in seen]) == pytest.approx(wanted, abs=0.02)
+    own = truth == 0
+    effects = [
+        intervals.design_effect(*intervals.tally(labels[own] == 0, CELLS[own])).icc
+        for labels in seen
+    ]
+    assert np.nanmedian(effects) == pytest.approx(0.6, abs=0.2)
+
+
+# ---------------------------------------------------------------------------------- differences
+
+
+@pytest.fixture
+def differences(runs):
+    return certainty.differences()
+
+
+def test_differences_are_those_of_the_scores(runs, differences):
+    assert len(differences) == len(TASKS) * len(certainty.PAIRS) * len(certainty.SCORES)
+    for row in differences.itertuples():
+        truth, values = images.labels("TEST", row.task), []
+        for method in (row.first, row.second):
+            labels = runs[method, row.task][0].arrays["labels"][0]
+            three = precision_recall_fscore_support(truth, labels, zero_division=0)[:3]
+            measured = dict(zip(("precision", "recall", "F1"), np.mean(three, axis=1), strict=True))
+            measured["accuracy"] = (labels == truth).mean()
+            values.append(measured[row.score.removeprefix("average ")])
+        assert row.value == pytest.approx(values[0] - values[1])
+        assert row.low < row.value < row.high
+        assert row.least <= row.value <= row.most
+        assert row.apart == (row.low > 0 or row.high < 0)
+
+
+def test_what_is_told_apart(differences):
+    apart = differences.groupby(["first", "second"])["apart"]
+    assert apart.all()["DCLNN", "SVM"]
+    assert not apart.any()["SVM", "NB"]
+    assert not apart.any()["MaxPooling", "AveragePooling"]
+
+
+def test_a_missing_run_leaves_its_pair_out(runs):
+    runs["AveragePooling", "two"] = []
+    found = certainty.differences()
+    rows = set(zip(found["task"], found["first"], strict=True))
+    assert ("two", "MaxPooling") not in rows
+    assert ("four", "MaxPooling") in rows
+    figure = certainty.plot_differences(found)
+    assert len(figure.axes[0].get_yticks()) == 5
+
+
+def test_load_and_plot_differences(differences):
+    page = certainty.load_differences(differences)
+    assert page["Told apart"].tolist() == ["yes" if one else "no" for one in differences["apart"]]
+    first = differences.iloc[0]
+    ends = (f"{first[end]:+.2f}".replace("-", "−") for end in ("low", "high"))
+    assert page["Ours, by cell"].iloc[0] == "\u00a0to\u00a0".join(ends)
+    assert page["Difference"].iloc[0] == f"{first['value']:+.2f}".replace("-", "−")
+    figure = certainty.plot_differences(differences)
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert names[:2] == ["four: SVM − NB", "four: DCLNN − SVM"]
+    for axis, score in zip(figure.axes, certainty.SCORES, strict=True):
+        assert axis.get_title(loc="left").lower().split() == score.lower().split()
+        rows = differences[differences["score"] == score]
+        points = [line for line in axis.lines if line.get_marker() == "o"]
+        assert [line.get_xdata()[0] for line in points] == rows["value"].tolist()
+        filled = [line.get_markerfacecolor() != "white" for line in points]
+        assert filled == rows["apart"].tolist()
+        wide = [tuple(line.get_xdata()) for line in axis.lines if line.get_linewidth() > 4]
+        assert wide == list(zip(rows["low"], rows["high"], strict=True))
+
+
+def test_every_method_that_is_compared_has_a_colour():
+    assert {method for pair in certainty.PAIRS for method in pair} <= set(figures.COLOURS)
+
+
+# ----------------------------------------------------------------------------------- the seeds
+
+
+def test_levels(runs):
+    rng, truth = np.random.default_rng(4), images.labels("TEST")
+    shares = [0.9] * 15 + [0.5, *[0.8] * 8, 0.7] + [0.1]  # the 26th is not looked at
+    labels = np.stack([guessed("four", share, rng, alike=False) for share in shares])
+    runs["MaxPooling", "four"] = [made_up(labels, "four", "DCLNN")]
+    runs["AveragePooling", "four"] = []
+    found = certainty.levels().set_index(["task", "method"])
+    assert ("four", "AveragePooling") not in found.index
+    row = found.loc["four", "MaxPooling"]
+    late = (labels[15:25] == truth).mean(axis=1)
+    assert row["moved"] == pytest.approx(late.max() - late.min())
+    estimate = comparison.estimate(runs["MaxPooling", "four"])
+    assert row["width"] == estimate.high - estimate.low
+    assert row["runs"] == 1
+    assert len(certainty.load_levels(found.reset_index()).columns) == 5

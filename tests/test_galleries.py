@@ -1,0 +1,271 @@
+"""What is shown of photographs is what the tables and the runs say, with and without pictures."""
+
+import re
+import types
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from bloodlib import galleries, images, matching, photographs, verdicts
+from bloodlib.images import CLASSES, SPLITS
+
+mpl.use("agg")
+
+
+@pytest.fixture(autouse=True)
+def no_images(tmp_path, monkeypatch):
+    """No dataset, the book's style, and no figure left open."""
+    monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path))
+    with plt.style.context("bloodlib.book"):
+        yield
+    plt.close("all")
+
+
+def texts(figure):
+    figure.canvas.draw()
+    return [text.get_text() for text in figure.findobj(mpl.text.Text) if text.get_text()]
+
+
+def a_run(wrong, task="four", pooling="max"):
+    """A run that is right but for images of TEST [n] that are marked."""
+    truth = images.labels("TEST", task)
+    labels = np.where(wrong, (truth + 1) % len(images.TASKS[task]), truth)
+    config = {"method": "DCLNN", "task": task, "pooling": pooling}
+    return types.SimpleNamespace(arrays={"labels": labels[None]}, epochs=1, config=config)
+
+
+@pytest.fixture
+def wrong():
+    """All images of photograph 110, and one of photograph 104."""
+    numbers = photographs.photographs("TEST")
+    found = numbers == 110
+    found[np.flatnonzero(numbers == 104)[0]] = True
+    return found
+
+
+# --------------------------------------------------------------------------- tables and counts
+
+
+def test_behind_is_what_the_tables_count():
+    found = galleries.load_behind().set_index(["Folder", "Class"])
+    for column, what in (("Photographs", "photographs"), ("Cells", "cells")):
+        for split, counted in photographs.counts(what).items():
+            for name, n in counted.items():
+                assert found.loc[(split, name.capitalize()), column] == n
+    for split, counted in images.counts().items():
+        assert found.loc[(split, "all"), "Images"] == sum(counted.values())
+
+
+def test_every_image_is_contributed_by_one_photograph():
+    found = galleries.load_contributions()
+    assert found.groupby("split")["images"].sum().to_dict() == {
+        split: len(images.names(split)) - (photographs.photographs(split) < 0).sum()
+        for split in SPLITS
+    }
+    assert not found.duplicated(["split", "photograph"]).any()
+    figure = galleries.plot_contributions(found)
+    for axis, split in zip(figure.axes, ("TRAIN", "TEST"), strict=True):
+        bars = sorted(patch.get_height() for patch in axis.patches)
+        assert bars == sorted(found.loc[found["split"] == split, "images"])
+
+
+def test_twins_in_test_simple_are_the_identical_files():
+    found = galleries.load_simple()
+    assert found["identical"]
+    assert 2 * len(found["twice"]) == verdicts.dataset()["identical"]["within TEST_SIMPLE"]
+    assert found["files"] - len(found["twice"]) == found["photographs"]
+    behind = len(np.unique(photographs.photographs("TEST")))
+    assert found["photographs"] - found["new"] + len(found["missing"]) == behind
+
+
+def test_second_photographs_are_sorted_by_cell(monkeypatch):
+    table = pd.DataFrame({"photograph": [1, 1, 1, -1], "runner_up": [2, 3, -1, 2]})
+    cells = pd.DataFrame({"photograph": [1, 2, 3], "cell": [1, 1, 3]})
+    monkeypatch.setattr(photographs, "table", lambda: table)
+    monkeypatch.setattr(photographs, "cell_table", lambda: cells)
+    second = ["the same cell", "another cell", "none", "another cell"]
+    assert galleries.load_matches()["second"].tolist() == second
+
+
+def test_the_matching_lets_more_pass_than_was_asked():
+    for name, limit in galleries.ASKED.items():
+        assert limit < matching.LIMITS[name] < limit + 4
+    figure = galleries.plot_maps(galleries.load_maps())
+    drawn = sum(patch.get_height() for patch in figure.axes[0].patches[:84])
+    assert drawn == len(galleries.load_maps())
+
+
+@pytest.mark.parametrize(
+    ("labels", "why"),
+    [
+        (("NEUTROPHIL", "NEUTROPHIL"), None),
+        (("EOSINOPHIL+EOSINOPHIL", "EOSINOPHIL"), None),
+        (("", "NEUTROPHIL"), None),
+        (("LYMPHOCYTE", "MONOCYTE"), "two labels"),
+        (("NEUTROPHIL+EOSINOPHIL", "NEUTROPHIL+NEUTROPHIL"), "two labels"),
+        (("NEUTROPHIL", "NEUTROPHIL+EOSINOPHIL"), "one shows a second cell"),
+    ],
+)
+@pytest.mark.parametrize("across", [True, False])
+def test_remarkable_pairs(monkeypatch, labels, why, across):
+    splits = [["TRAIN"], ["TEST", "TEST_SIMPLE"] if across else ["TRAIN"]]
+    pair = {"photographs": [1, 2], "labels": list(labels), "splits": splits}
+    monkeypatch.setattr(photographs, "pairs", lambda: [pair])
+    found = galleries.load_remarkable()["What"].tolist()
+    reasons = [reason for reason in (why, "a side each" if across else None) if reason]
+    assert found == ([", ".join(reasons)] if reasons else [])
+
+
+# --------------------------------------------------------------------------- the check by eye
+
+
+def test_handcheck(folders):
+    numbers = photographs.photographs("TEST")
+    row = ["0", "TEST", images.names("TEST")[0], str(numbers[0]), f"{numbers[0]}+7+8+9", "A", "B"]
+    left_out = ["1", "TEST", images.names("TEST")[1], str(numbers[1]), "5+7+8+9", "none", "none"]
+    path = folders.results / "handcheck.csv"
+    with pytest.raises(photographs.TableError, match=r"can't be read.*git checkout"):
+        galleries.load_handcheck()
+
+    def write(*rows):
+        header = "item,split,name,photograph,offered,answer,given"
+        path.write_text("\n".join([header, *map(",".join, rows)]) + "\n", encoding="utf-8")
+
+    write(row, left_out)
+    found = galleries.load_handcheck()
+    assert found["answer"].tolist() == ["A", "none"]
+    assert found["given"].tolist() == ["B", "none"]
+    for column, value in ((3, "7"), (4, "5+7+8+9"), (5, "B"), (5, "none"), (2, "NO/other.jpeg")):
+        write([*row[:column], value, *row[column + 1 :]], left_out)
+        with pytest.raises(photographs.TableError, match="another table"):
+            galleries.load_handcheck()
+
+
+# --------------------------------------------------------------------------- shares and errors
+
+
+def test_shares_count_each_photograph_s_images(wrong):
+    runs = [a_run(wrong), a_run(~wrong, "two", "average")]
+    found = galleries.load_shares(runs)
+    first, second = (found[found["run"] == run].set_index("photograph") for run in (0, 1))
+    assert first["images"].sum() == second["images"].sum() == len(wrong)
+    assert (first.loc[110, "share"], second.loc[110, "share"]) == (0, 1)
+    assert first.loc[104, "right"] == first.loc[104, "images"] - 1
+    assert second.loc[104, "right"] == 1
+    assert (first.drop([104, 110])["share"] == 1).all()
+    assert set(first["class"]) == set(CLASSES)
+    assert first.loc[110, "class"] == "MONOCYTE"
+
+    errors = galleries.load_errors(found).iloc[0]
+    n = first.loc[110, "images"]
+    assert errors["Classes, pooling"] == "four, max"
+    assert errors["Wrong images"] == n + 1
+    assert errors["Photographs all right"] == len(first) - 2
+    assert errors["all wrong"] == errors["Half of the errors in"] == 1
+    assert errors["Worst photograph"] == f"110 ({n / (n + 1):.0%})"
+
+    monocytes = galleries.load_class(found, "MONOCYTE").set_index("Photograph")
+    assert list(monocytes) == ["Images", "four, max", "two, average"]
+    assert monocytes.loc[110].tolist() == [n, 0, 1]
+
+    figure = galleries.plot_shares(found)
+    for axis, own in zip(figure.axes, (first, second), strict=True):
+        heights = [y for dots in axis.collections for _, y in dots.get_offsets()]
+        assert sorted(heights) == sorted(own["share"])
+    assert "110" in texts(figure)
+
+
+# --------------------------------------------------------------------------- the wall
+
+
+def test_the_wall_is_the_mean_over_runs(wrong):
+    found = galleries.load_wall([a_run(wrong), a_run(np.zeros_like(wrong))])
+    assert found.set_index("photograph").loc[110, "share"] == 0.5
+    assert list(dict.fromkeys(found["class"])) == list(CLASSES)
+    for _, own in found.groupby("class"):
+        assert own["share"].is_monotonic_decreasing
+    both = np.intersect1d(photographs.cells("TEST"), photographs.cells("TRAIN"))
+    marked = found.loc[found["also_in_train"], "photograph"]
+    cell = photographs.cell_table().set_index("photograph")["cell"]
+    assert set(cell[marked]) == set(both)
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 6, 13, 48])
+def test_strips_fill_the_rectangle_with_the_right_areas(n):
+    sizes = np.random.default_rng(n).integers(90, 110, n)
+    tiles = galleries.strips(sizes, 8.0, 6.0)
+    left, top, wide, high = tiles.T
+    assert wide * high == pytest.approx(48 * sizes / sizes.sum())
+    assert left.min() == top.min() == 0
+    assert ((left + wide).max(), (top + high).max()) == pytest.approx((8, 6))
+    for a in range(n):  # areas add up to the whole: if none overlaps another there is no gap
+        apart = (left[a] + wide[a] <= left + 1e-9) | (left + wide <= left[a] + 1e-9)
+        apart |= (top[a] + high[a] <= top + 1e-9) | (top + high <= top[a] + 1e-9)
+        assert apart.sum() == n - 1
+    assert np.abs(np.log(wide / high / (4 / 3))).max() < np.log(2.3)
+
+
+@pytest.mark.parametrize("shown", [0, 3])
+def test_plot_wall(wrong, shown):
+    wall = galleries.load_wall([a_run(wrong)])
+    some = wall["photograph"].head(shown)
+    pictures = {n: np.full((6, 8, 3), n % 256, np.uint8) for n in some}
+    figure = galleries.plot_wall(wall, pictures)
+    axis = figure.axes[0]
+    assert len(axis.images) == shown
+    written = [text.get_text() for text in axis.texts]
+    numbers = [re.match(r"(\d+)(\*?)", text).groups() for text in written if text[0].isdigit()]
+    assert {(int(n), star == "*") for n, star in numbers} == set(
+        zip(wall["photograph"], wall["also_in_train"], strict=True)
+    )
+    assert "Monocyte: 4 photographs, 620 images" in written
+    bricks = [p for p in axis.patches if p.get_edgecolor() == (1, 1, 1, 1)]
+    area = np.array([p.get_width() * p.get_height() for p in bricks])
+    assert area / area.sum() == pytest.approx(wall["images"] / wall["images"].sum())
+    shades = plt.get_cmap(galleries.SHADES)
+    assert [p.get_facecolor() for p in bricks] == [shades(share) for share in wall["share"]]
+
+
+def test_no_pictures_without_images(wrong):
+    assert galleries.load_pictures(galleries.load_wall([a_run(wrong)])) == {}
+    assert galleries.thumbnail(0, 40) is None
+
+
+# --------------------------------------------------------------------------- other pictures
+
+
+def test_pairs_are_all_there_and_labelled():
+    pairs = galleries.load_pairs()
+    assert len(pairs) == photographs.pair_table()["same_cell"].sum()
+    figure = galleries.plot_pairs(pairs)
+    written = texts(figure)
+    for pair in pairs:
+        assert {str(number) for number in pair["photographs"]} <= set(written)
+    assert "206 lym.\nTRAIN" in written
+    assert "278 mon.\nTRAIN" in written
+    patches = figure.axes[0].patches
+    for pair, place in zip(pairs, range(0, len(patches), 4), strict=True):
+        tile, dashed, other_tile, other = patches[place : place + 4]
+        assert (dashed.get_width(), dashed.get_height()) == (other.get_width(), other.get_height())
+        there = np.subtract(dashed.get_xy(), tile.get_xy())  # the same piece, in both photographs
+        here = np.subtract(other.get_xy(), other_tile.get_xy())
+        assert (there - here).tolist() == list(pair["shift"])
+
+
+def test_an_image_that_was_not_turned_lies_on_its_photograph():
+    example = galleries.load_example("TEST_SIMPLE", images.names("TEST_SIMPLE")[0])
+    np.testing.assert_allclose(example["corners"], [[0, 0], [320, 0], [320, 240], [0, 240]], atol=1)
+    written = texts(galleries.plot_example(example))
+    assert {example["name"], f"photograph {example['number']}"} <= set(written)
+
+
+def test_figures_with_photographs_are_shown_as_jpeg():
+    figure, axis = plt.subplots()
+    assert galleries.show(figure) is None
+    axis.imshow(np.zeros((3, 4, 3), np.uint8))
+    shown = galleries.show(figure)
+    assert shown.data[:2] == b"\xff\xd8"
+    assert not plt.fignum_exists(figure.number)

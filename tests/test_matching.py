@@ -1,0 +1,870 @@
+"""An image's photograph is found by its pixels: the right one, its map, or none."""
+
+import contextlib
+import functools
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import types
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_up import publish, write
+from PIL import Image
+from scipy import ndimage
+
+from bloodlib import images, matching, paths, photographs, records
+
+ROOT = Path(matching.__file__).parents[1]
+FLIPS = ("", "h", "v", "hv")
+HEIGHT, WIDTH = matching.SIZE
+
+
+def film(seed, size=(480, 640), nuclei=()):
+    """Draw a blood film: pink cells, grain, and a purple nucleus at each (x, y, radius)."""
+    rng = np.random.default_rng(seed)
+    height, width = size
+    pixels = np.full((height, width, 3), (226, 216, 214), np.uint8)
+    for x, y, radius in rng.uniform((0, 0, 26), (width, height, 40), (height * width // 9000, 3)):
+        place, colour = (int(x), int(y)), rng.uniform((190, 140, 140), (225, 180, 170))
+        cv2.circle(pixels, place, int(radius), colour, -1, cv2.LINE_AA)
+        cv2.circle(pixels, place, int(radius / 3), colour + 20, -1, cv2.LINE_AA)
+    for x, y, radius in nuclei:
+        cv2.circle(pixels, (x, y), radius, (110, 60, 150), -1, cv2.LINE_AA)
+    grain = cv2.GaussianBlur(rng.normal(0, 1, size), (0, 0), 4)
+    return (pixels + 10 * (grain / grain.std())[..., None]).clip(0, 255).astype(np.uint8)
+
+
+def jpeg(pixels):
+    """Bytes of a JPEG such as the published ones."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=80)
+    return file.getvalue()
+
+
+def augment(photograph, matrix):
+    """What the augmentation made of a photograph, as it was stored: outside is black."""
+    small = cv2.resize(photograph, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    stored = jpeg(cv2.warpAffine(small, matrix, (WIDTH, HEIGHT), flags=how))
+    return np.asarray(Image.open(io.BytesIO(stored)))
+
+
+def drawn_parts(rng, flip):
+    """Draw what the augmentation drew."""
+    limits = {"rotation": 20, "shear": np.rad2deg(0.2), "shift_x": 32, "shift_y": 24}
+    return {"flip": flip} | {name: rng.uniform(-limit, limit) for name, limit in limits.items()}
+
+
+def same_map(matrix, parts, degrees, pixels):
+    found = matching.decompose(matrix)
+    assert found["flip"] == parts["flip"]
+    for name in ("rotation", "shear"):
+        assert found[name] == pytest.approx(parts[name], abs=degrees)
+    for name in ("shift_x", "shift_y"):
+        assert found[name] == pytest.approx(parts[name], abs=pixels)
+    for name in ("scale_x", "scale_y"):
+        assert found[name] == pytest.approx(1, abs=0.01)
+
+
+@functools.cache
+def films():
+    return {7 * k: film(k, nuclei=[(320, 240, 60)] if k % 2 else []) for k in range(12)}
+
+
+@functools.cache
+def known(*without):
+    """The index of twelve photographs, or of fewer."""
+    return matching.index({n: matching.grey(f) for n, f in films().items() if n not in without})
+
+
+# -------------------------------------------------------------------------------------- maps
+
+DRAWN = ("flip", "rotation", "shear", "shift_x", "shift_y")
+PARTS = st.fixed_dictionaries(
+    {
+        "flip": st.sampled_from(FLIPS),
+        "rotation": st.floats(-20, 20),
+        "shear": st.floats(-11.45, 11.45),
+        "shift_x": st.floats(-32, 32),
+        "shift_y": st.floats(-24, 24),
+        "scale_x": st.floats(0.975, 1.025),
+        "scale_y": st.floats(0.975, 1.025),
+    }
+)
+
+
+@given(PARTS)
+def test_a_map_is_the_sum_of_its_parts(parts):
+    matrix = matching.compose(**parts)
+    found = matching.decompose(matrix)
+    assert found.keys() == parts.keys()
+    assert found.pop("flip") == parts["flip"]
+    for name, value in found.items():
+        assert value == pytest.approx(parts[name], abs=1e-9)
+    np.testing.assert_allclose(
+        matching.compose(**matching.decompose(matrix)), matrix, rtol=0, atol=1e-9
+    )
+
+
+def keras(rotation, shear, shift_x, shift_y, middle):
+    """ImageDataGenerator's matrix of Keras 2, from (row, column, 1) to the photograph's."""
+    a, s = np.deg2rad([rotation, shear])
+    turn = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
+    move = np.array([[1, 0, shift_y], [0, 1, shift_x], [0, 0, 1]])
+    lean = np.array([[1, -np.sin(s), 0], [0, np.cos(s), 0], [0, 0, 1]])
+    there, back = np.eye(3), np.eye(3)
+    there[:2, 2], back[:2, 2] = middle, -np.array(middle)
+    return there @ turn @ move @ lean @ back
+
+
+@given(PARTS, st.floats(0, 239), st.floats(0, 319))
+def test_a_map_is_what_keras_did(parts, row, column):
+    flip, rotation, shear, shift_x, shift_y = (parts[name] for name in DRAWN)
+    from_row = HEIGHT - 1 - row if "v" in flip else row
+    from_column = WIDTH - 1 - column if "h" in flip else column
+    matrix = matching.compose(flip, rotation, shear, shift_x, shift_y)
+    x, y = matrix @ [column, row, 1]
+    middle = ((HEIGHT - 1) / 2, (WIDTH - 1) / 2)
+    of_keras = keras(rotation, shear, shift_x, shift_y, middle) @ [from_row, from_column, 1]
+    np.testing.assert_allclose([y, x, 1], of_keras, rtol=0, atol=1e-9)
+    # the first versions took a middle one pixel further: less than the tolerance of LIMITS
+    early = keras(rotation, shear, shift_x, shift_y, (HEIGHT / 2 + 0.5, WIDTH / 2 + 0.5))
+    assert np.linalg.norm([y, x, 1] - early @ [from_row, from_column, 1]) < 1
+
+
+@pytest.mark.parametrize("flip", FLIPS)
+def test_an_image_is_what_keras_made_of_it(flip):
+    parts = {"flip": flip, "rotation": 17, "shear": -9, "shift_x": -30, "shift_y": 20}
+    photograph = matching.grey(films()[7]).astype(float)
+    matrix = keras(17, -9, -30, 20, ((HEIGHT - 1) / 2, (WIDTH - 1) / 2))
+    made = ndimage.affine_transform(
+        photograph, matrix[:2, :2], matrix[:2, 2], order=1, mode="constant"
+    )
+    made = made[:: -1 if "v" in flip else 1, :: -1 if "h" in flip else 1]
+    assert matching.correlation(made, photograph, matching.compose(**parts)) > 0.999
+    for other in FLIPS:
+        if other != flip:
+            parts["flip"] = other
+            assert matching.correlation(made, photograph, matching.compose(**parts)) < 0.7
+
+
+@given(PARTS)
+def test_every_map_of_the_augmentation_is_accepted(parts):
+    assert matching.augmented(matching.compose(**parts))
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize(
+    ("name", "by"),
+    [
+        ("rotation", 30),
+        ("rotation", 21.5),
+        ("rotation", 90),
+        ("shear", 14),
+        ("shift_x", 36),
+        ("shift_y", 28),
+        ("scale_x", 0.1),
+        ("scale_x", 0.035),
+        ("scale_y", 0.1),
+        ("scale_y", 0.035),
+    ],
+)
+def test_no_other_map_is_accepted(name, by, sign):
+    parts = dict.fromkeys(("rotation", "shear", "shift_x", "shift_y"), 0)
+    parts |= {"flip": "h", "scale_x": 1, "scale_y": 1}
+    assert matching.augmented(matching.compose(**parts))
+    parts[name] += sign * by
+    assert not matching.augmented(matching.compose(**parts))
+
+
+def test_no_map_is_not_accepted():
+    assert not matching.augmented(matching.NONE.matrix)
+
+
+# ---------------------------------------------------------------------------- the photograph
+
+
+def test_grey_is_of_red_green_and_blue_in_this_order():
+    pixels = np.zeros((480, 640, 3), np.uint8)
+    pixels[:240, :, 0], pixels[240:, :, 2] = 255, 255
+    found = matching.grey(pixels)
+    assert (found.shape, found.dtype) == (matching.SIZE, np.uint8)
+    assert found[0, 0] == round(0.299 * 255)
+    assert found[-1, 0] == round(0.114 * 255)
+    np.testing.assert_array_equal(matching.grey(pixels[::2, ::2]), found)
+
+
+@pytest.mark.parametrize("flip", FLIPS)
+def test_features_find_the_photograph_and_the_map(flip):
+    rng = np.random.default_rng(len(flip) + ("v" in flip))
+    for number in rng.choice(list(films()), 3, replace=False):
+        parts = drawn_parts(rng, flip)
+        picture = matching.grey(augment(films()[number], matching.compose(**parts)))
+        best, second = matching.match(picture, known())
+        assert best.photograph == number
+        assert best.inliers >= 20
+        assert best.correlation > 0.9
+        assert second.photograph != number
+        assert matching.decided(best, second)
+        same_map(best.matrix, parts, degrees=0.5, pixels=1)
+
+
+@pytest.mark.parametrize("flip", FLIPS)
+def test_pixels_alone_find_the_same(flip):
+    rng = np.random.default_rng(10 + len(flip) + ("v" in flip))
+    number, parts = rng.choice(list(films())), drawn_parts(rng, flip)
+    picture = matching.grey(augment(films()[number], matching.compose(**parts)))
+    best, second = matching.register(picture, known(), candidates=2)
+    assert (best.photograph, best.inliers) == (number, 0)
+    assert best.correlation > 0.9
+    assert second.correlation < 0.5
+    same_map(best.matrix, parts, degrees=0.3, pixels=0.6)
+
+
+@pytest.mark.parametrize("number", [21, 49])
+def test_pixels_find_what_has_few_features(number):
+    blurred = cv2.GaussianBlur(films()[number], (0, 0), 10)
+    parts = {"flip": "v", "rotation": -12, "shear": 5, "shift_x": 20, "shift_y": -10}
+    picture = matching.grey(augment(blurred, matching.compose(**parts)))
+    assert not matching.decided(*matching.match(picture, known()))
+    best, second = matching.register(picture, known(), candidates=3)
+    assert best.photograph == number
+    assert best.correlation > max(matching.BY_PIXELS, second.correlation + matching.MARGIN)
+    same_map(best.matrix, parts, degrees=0.5, pixels=1)
+
+
+def test_a_photograph_that_is_not_there_is_not_found():
+    parts = {"flip": "h", "rotation": 8, "shear": 0, "shift_x": 5, "shift_y": 5}
+    picture = matching.grey(augment(films()[21], matching.compose(**parts)))
+    assert matching.match(picture, known())[0].photograph == 21
+    best, second = matching.match(picture, known(21))
+    assert not matching.decided(best, second)
+    assert matching.register(picture, known(21), candidates=3)[0].correlation < matching.BY_PIXELS
+
+
+@pytest.mark.parametrize("change", ["scale", "rotation"])
+def test_what_the_augmentation_cannot_have_made_is_not_found(change):
+    parts = {"rotation": 30} if change == "rotation" else {"scale_x": 1.1, "scale_y": 1.1}
+    rest = {"flip": "", "rotation": 0, "shear": 0, "shift_x": 0, "shift_y": 0} | parts
+    picture = matching.grey(augment(films()[21], matching.compose(**rest)))
+    assert matching.match(picture, known())[0].photograph != 21
+
+
+@pytest.mark.parametrize("level", [0, 120, 255])
+def test_a_blank_picture_has_no_photograph(level):
+    picture = np.full(matching.SIZE, level, np.uint8)
+    assert matching.match(picture, known()) == (matching.NONE, matching.NONE)
+    with np.errstate(invalid="ignore"):
+        best, _ = matching.register(picture, known(), candidates=1)
+    assert best is matching.NONE
+
+
+def test_a_picture_without_features_has_no_photograph_by_features():
+    ramp = np.tile(np.linspace(20, 250, WIDTH).astype(np.uint8), (HEIGHT, 1))
+    assert matching.match(ramp, known()) == (matching.NONE, matching.NONE)
+
+
+def test_the_second_best_is_another_photograph_that_fits_too():
+    twice = films()[35][60:420, 80:560]  # the same piece of film, seen twice
+    pictures = {1: twice, 2: film(99)[60:420, 80:560], 3: cv2.GaussianBlur(twice, (0, 0), 2)}
+    index = matching.index({number: matching.grey(p) for number, p in pictures.items()})
+    parts = {"flip": "hv", "rotation": 3, "shear": 2, "shift_x": 5, "shift_y": 5}
+    picture = matching.grey(augment(twice, matching.compose(**parts)))
+    best, second = matching.match(picture, index)
+    assert (best.photograph, second.photograph) == (1, 3)
+    assert best.correlation > second.correlation > 0.8
+    same_map(second.matrix, parts, degrees=0.5, pixels=1)
+
+
+@pytest.mark.parametrize(
+    ("best", "second", "expected"),
+    [
+        ((10, 0.9), (0, -1.0), True),
+        ((10, 0.9), (9, 0.89), True),
+        ((40, 0.9), (30, 0.9), False),
+        ((40, 0.9), (30, 0.91), False),
+        ((9, 0.99), (0, -1.0), False),
+        ((40, matching.CORRELATION), (0, -1.0), True),
+        ((40, matching.CORRELATION - 0.01), (0, -1.0), False),
+        ((0, -1.0), (0, -1.0), False),
+    ],
+)
+def test_features_decide_only_where_all_speaks_for_one(best, second, expected):
+    fits = [matching.Fit(k, *values, np.eye(3)[:2]) for k, values in enumerate((best, second))]
+    assert matching.decided(*fits) is expected
+
+
+# ------------------------------------------------------------------------------- correlation
+
+
+def test_black_filling_does_not_count():
+    photograph = matching.grey(films()[7])
+    matrix = matching.compose("", 20, 11, 32, 24)
+    filled = cv2.warpAffine(
+        photograph, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    )
+    assert (filled == 0).mean() > 0.15
+    assert matching.correlation(filled, photograph, matrix) > 0.999
+    noise = np.random.default_rng(0).integers(0, 256, matching.SIZE)
+    beside = np.where(filled > 0, filled, noise).astype(np.uint8)
+    assert matching.correlation(beside, photograph, matrix) > 0.999
+
+
+def test_correlation_is_numpy_s():
+    a, b = (matching.grey(films()[number]) for number in (0, 7))
+    same = np.array([[1.0, 0, 0], [0, 1, 0]])
+    expected = np.corrcoef(a.ravel(), b.ravel())[0, 1]
+    assert matching.correlation(a, b, same) == pytest.approx(expected, abs=1e-6)
+    assert matching.correlation(a, 255 - a, same) == pytest.approx(-1, abs=1e-6)
+
+
+def test_there_is_no_correlation_with_nothing():
+    picture, same = matching.grey(films()[0]), np.array([[1.0, 0, 0], [0, 1, 0]])
+    assert matching.correlation(picture, np.full_like(picture, 9), same) == -1
+    assert matching.correlation(np.full_like(picture, 9), picture, same) == -1
+    away = np.array([[1.0, 0, 0.75 * WIDTH], [0, 1, 0]])  # a quarter in common is too little
+    assert matching.correlation(picture, picture, away) == -1
+
+
+# -------------------------------------------------------------------------- failing alignment
+
+
+def failing(code):
+    def find(*args, **options):
+        error = cv2.error("no luck")
+        error.code = code
+        raise error
+
+    return find
+
+
+def test_an_alignment_that_does_not_converge_is_no_match(monkeypatch):
+    monkeypatch.setattr(cv2, "findTransformECC", failing(cv2.Error.StsNoConv))
+    best, second = matching.register(matching.grey(films()[0]), known(), candidates=2)
+    assert best is second is matching.NONE
+
+
+@pytest.mark.parametrize("code", [cv2.Error.StsAssert, cv2.Error.StsNoMem, cv2.Error.StsBadArg])
+def test_any_other_failure_of_the_alignment_is_seen(monkeypatch, code):
+    monkeypatch.setattr(cv2, "findTransformECC", failing(code))
+    with pytest.raises(cv2.error, match="no luck"):
+        matching.register(matching.grey(films()[0]), known(), candidates=2)
+
+
+# ----------------------------------------------------------------------------------- overlaps
+
+
+def crops(scene, places):
+    """Grey pieces of a scene as the microscope took them, by number; (x, y) of 320x240."""
+    pieces = {n: scene[y : y + HEIGHT, x : x + WIDTH] for n, (x, y) in places.items()}
+    return {n: matching.grey(np.array(Image.open(io.BytesIO(jpeg(p))))) for n, p in pieces.items()}
+
+
+@functools.cache
+def scene():
+    return cv2.resize(film(50, (1200, 1600)), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+
+
+@pytest.mark.parametrize("second", [(203, 100), (61, 187), (140, 21), (363, 130), (19, 262)])
+def test_two_pieces_of_a_film_overlap_by_their_shift(second):
+    first = (140, 100)
+    pieces = crops(scene(), {4: first, 9: second})
+    pieces[9] = cv2.convertScaleAbs(pieces[9], alpha=0.8, beta=20)  # another exposure
+    (found,) = matching.overlaps(matching.index(pieces), progress=False)
+    assert found.photographs == (4, 9)
+    assert found.shift == (second[0] - first[0], second[1] - first[1])
+    assert found.correlation > 0.9
+    assert found.correlation <= 1
+    (back,) = matching.overlaps(matching.index({9: pieces[9], 4: pieces[4]}), progress=False)
+    assert back.photographs == (9, 4)
+    assert back.shift == (-found.shift[0], -found.shift[1])
+
+
+def test_all_pairs_of_many_are_found():
+    places = {1: (0, 0), 2: (100, 60), 3: (480, 360), 5: (380, 330)}
+    index = matching.index(crops(scene(), places) | {8: matching.grey(films()[0])})
+    found = {each.photographs: each.shift for each in matching.overlaps(index, progress=False)}
+    assert found == {(1, 2): (100, 60), (3, 5): (-100, -30)}
+
+
+def test_too_small_a_piece_in_common_is_not_looked_for():
+    index = matching.index(crops(scene(), {1: (0, 0), 2: (290, 0)}))
+    assert matching.overlaps(index, progress=False) == []
+
+
+def test_unrelated_pictures_do_not_overlap():
+    assert matching.overlaps(known(), progress=False) == []
+
+
+def test_a_turned_or_mirrored_photograph_is_no_overlap():
+    picture = matching.grey(films()[7])
+    changed = {2: picture[:, ::-1], 3: picture[::-1], 4: picture[::-1, ::-1]}
+    index = matching.index({1: picture} | {n: c.copy() for n, c in changed.items()})
+    assert matching.overlaps(index, progress=False) == []
+
+
+# ---------------------------------------------------------------------------------- the cells
+
+
+def seen(*nuclei):
+    """Where nuclei are, at (x, y, radius) of 320x240."""
+    doubled = [(2 * x, 2 * y, 2 * radius) for x, y, radius in nuclei]
+    pixels = cv2.resize(film(3, nuclei=doubled), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    return matching.white_cells(pixels)
+
+
+def test_nuclei_are_seen_and_nothing_else():
+    mask = seen((100, 80, 25), (250, 150, 30))
+    expected = np.zeros(matching.SIZE, np.uint8)
+    for x, y, radius in ((100, 80, 25), (250, 150, 30)):
+        cv2.circle(expected, (x, y), radius, 1, -1)
+    assert mask.dtype == np.uint8
+    assert set(np.unique(mask)) == {0, 1}
+    assert (mask & expected).sum() / (mask | expected).sum() > 0.95
+    assert not seen().any()
+
+
+def test_a_platelet_is_no_nucleus():
+    assert not seen((100, 80, 9)).any()  # about 250 pixels
+    assert seen((100, 80, 12)).any()
+
+
+def test_the_same_cell_is_shared():
+    a, b = seen((100, 80, 25)), seen((140, 60, 25))
+    common, share = matching.shared(a, b, (-40, 20))
+    assert common > 0.9
+    assert share == 1
+
+
+def test_the_wrong_shift_shares_nothing():
+    common, share = matching.shared(seen((100, 80, 25)), seen((140, 60, 25)), (40, -20))
+    assert common == 0
+    assert share == 1
+
+
+def test_photographs_can_overlap_without_sharing_a_cell():
+    a, b = seen((60, 80, 25)), seen((260, 160, 25))
+    assert matching.shared(a, b, (150, 0)) == (0, 0)  # both lie outside of what is shared
+    assert matching.shared(seen(), seen(), (20, 0)) == (0, 0)
+
+
+def test_a_fragment_at_the_border_is_little_of_two_photographs_with_cells_of_their_own():
+    a = seen((60, 80, 30), (317, 200, 20))  # its own, and a piece of the other's
+    b = seen((170, 200, 20), (260, 60, 30))
+    common, share = matching.shared(a, b, (147, 0))
+    assert common > 0.7
+    assert share < matching.SHARED
+
+
+def test_a_cell_cut_by_the_border_counts_as_shared_if_it_is_all_there_is():
+    a, b = seen((100, 80, 25)), seen((0, 80, 25))
+    common, share = matching.shared(a, b, (100, 0))
+    assert common > 0.85
+    assert share == 1
+
+
+# ------------------------------------------------------------------------------------- remake
+
+#: Photographs: 0 and 3 show the same cell, 5 a piece of the same film and another cell. 12 is
+#: 11 taken a second time.
+PLACES = {0: (200, 150), 3: (120, 210), 5: (580, 330)}
+LABELS = {0: "NEUTROPHIL", 3: "NEUTROPHIL", 5: "MONOCYTE", 8: "EOSINOPHIL", 9: "LYMPHOCYTE"}
+LABELS |= {11: "EOSINOPHIL", 12: ""}
+CELLS = {number: {3: 0, 12: 11}.get(number, number) for number in LABELS}
+SHIFTS = {(0, 3): (-40, 30), (0, 5): (190, 90), (3, 5): (230, 60), (11, 12): (-2, 0)}
+
+
+@functools.cache
+def published():
+    """Files of a small dataset, and the photograph and the map of each image."""
+    rng = np.random.default_rng(5)
+    wide = film(60, (900, 1240), [(500, 400, 60), (1000, 700, 60)])
+    pictures = {n: wide[y : y + 480, x : x + 640] for n, (x, y) in PLACES.items()}
+    pictures |= {n: film(n, nuclei=[(300, 200, 60)]) for n in (8, 9, 11)}
+    noise = rng.normal(0, 8, (480, 640, 1))
+    pictures[12] = (np.roll(pictures[11], 4, axis=1) + noise).clip(0, 255).astype(np.uint8)
+    lost = film(77)  # not published
+    of_class = {"NEUTROPHIL": [0, 3], "EOSINOPHIL": [8], "MONOCYTE": [5], "LYMPHOCYTE": [9]}
+    files, truth = {}, {}
+
+    def add(split, name, picture, number, parts):
+        path = f"{split}/{name}"
+        files[f"images/{path}"] = jpeg(augment(picture, matching.compose(**parts)))
+        truth[path] = number, parts
+
+    still = {"flip": "", "rotation": 0, "shear": 0, "shift_x": 0, "shift_y": 0}
+    for folder, numbers in of_class.items():
+        for split, n in (("TRAIN", 2), ("TEST", 1), ("TEST_SIMPLE", 1)):
+            for k in range(n):
+                number = numbers[(k + (split == "TEST")) % len(numbers)]
+                parts = drawn_parts(rng, rng.choice(FLIPS)) if split != "TEST_SIMPLE" else still
+                add(split, f"{folder}/_{k}_{k}.jpeg", pictures[number], number, parts)
+    blurred = cv2.GaussianBlur(pictures[11], (0, 0), 10)
+    turned = still | {"flip": "h", "rotation": 8, "shear": 3}
+    add("TRAIN", "EOSINOPHIL/_8_1.jpeg", blurred, 11, turned)
+    add("TRAIN", "MONOCYTE/_8_2.jpeg", pictures[9], 9, drawn_parts(rng, "v"))  # a wrong folder
+    add("TEST", "MONOCYTE/_8_3.jpeg", lost, -1, drawn_parts(rng, ""))
+    for number, picture in pictures.items():
+        files[f"Original_Images/BloodImage_{number:05d}.jpg"] = jpeg(picture)
+    rows = ["," + f"{n},{label}" for n, label in LABELS.items()]
+    files["labels.csv"] = "\r\n".join([",Image,Category", *rows]).encode()
+    return files, truth
+
+
+def forget():
+    for function in (
+        images.names,
+        images._folders,
+        photographs.provenance,
+        photographs.table,
+        photographs.cell_table,
+        photographs.pair_table,
+    ):
+        function.cache_clear()
+
+
+@contextlib.contextmanager
+def small_dataset(folder):
+    """The small dataset, a cache and a folder of results; images are matched by a thread."""
+    write(folder / "data" / images.FOLDER, published()[0])
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("DATA", "CACHE", "RESULTS"):
+            patch.setenv(f"BLOODLIB_{name}", str(folder / name.lower()))
+        publish(patch, published()[0])
+        patch.setattr(matching, "CHUNK", 4)
+        patch.setattr(matching, "SAMPLE", 3)
+        patch.setattr(matching, "ProcessPoolExecutor", ThreadPoolExecutor)
+        patch.setattr(matching, "_end_with_parent", lambda: None)
+        patch.setattr("threadpoolctl.threadpool_limits", lambda limits: None)
+        patch.setattr(cv2, "setNumThreads", lambda n: None)
+        yield
+    forget()
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    with small_dataset(tmp_path):
+        yield tmp_path / "data" / images.FOLDER
+
+
+def remake():
+    matching.remake(workers=1, progress=False)
+
+
+def written():
+    return {path.name: path.read_bytes() for path in paths.results_folder().glob("*")}
+
+
+def chunks():
+    return sorted((paths.cache_folder() / "photographs").rglob("*.json"))
+
+
+@pytest.fixture(scope="module")
+def remade(tmp_path_factory):
+    """What an unbroken run wrote: bytes of the files, and the tables as they are read."""
+    with small_dataset(tmp_path_factory.mktemp("remade")):
+        remake()
+        return types.SimpleNamespace(
+            files=written(),
+            photographs=photographs.table(),
+            cells=photographs.cell_table(),
+            pairs=photographs.pair_table(),
+            disagreements=photographs.disagreements(),
+            rows=[row for path in chunks() for row in json.loads(path.read_text())],
+        )
+
+
+def test_each_image_is_given_its_photograph_and_its_map(remade):
+    table = remade.photographs
+    table = table.set_index(table["split"] + "/" + table["name"])
+    assert sorted(table.index) == sorted(published()[1])
+    for path, (number, parts) in published()[1].items():
+        row = table.loc[path]
+        assert row["photograph"] == number
+        if number >= 0:
+            same_map(matching.compose(**row[list(parts)]), parts, degrees=0.5, pixels=1)
+            assert row["correlation"] > matching.CORRELATION
+
+
+def test_it_is_said_how_each_was_found(remade):
+    table = remade.photographs
+    how = table.set_index("name")["found_by"]
+    assert how["MONOCYTE/_8_3.jpeg"] == "nothing"
+    assert how["EOSINOPHIL/_8_1.jpeg"] == "pixels"
+    assert (how == "features").sum() > 12
+    assert (table.loc[table["found_by"] == "features", "inliers"] >= matching.INLIERS).all()
+    lost = table[table["found_by"] == "nothing"]
+    assert lost["photograph"].tolist() == [-1]
+    assert remade.disagreements["name"].tolist() == ["MONOCYTE/_8_2.jpeg"]
+
+
+def test_a_sample_is_registered_too(remade):
+    table, made = remade.photographs, json.loads(remade.files["photographs.json"])
+    both = table[table["registered"].notna() & (table["found_by"] == "features")]
+    assert 1 <= len(both) <= 3
+    np.testing.assert_array_equal(both["registered"], both["photograph"])
+    assert made["registered_too"] == made["of_these_agree"] == len(both)
+    others = table[table["found_by"] != "features"]
+    assert others["registered"].notna().all()
+
+
+def test_photographs_of_one_cell_are_found(remade):
+    found = {(row.a, row.b): (row.shift_x, row.shift_y) for row in remade.pairs.itertuples()}
+    assert found == SHIFTS
+    assert remade.pairs["same_cell"].tolist() == [True, False, False, True]
+    assert (remade.pairs["correlation"] > 0.85).all()
+    assert remade.cells.set_index("photograph")["cell"].to_dict() == CELLS
+    assert dict(zip(remade.cells["photograph"], remade.cells["labels"], strict=True)) == LABELS
+
+
+def test_of_two_photographs_of_one_cell_the_better_is_taken(remade):
+    table = remade.photographs
+    row = table[table["name"] == "EOSINOPHIL/_8_1.jpeg"].iloc[0]
+    assert (row["photograph"], row["runner_up"], row["found_by"]) == (11, 12, "pixels")
+    assert row["correlation"] < row["runner_up_correlation"] + matching.MARGIN
+
+
+def test_of_two_photographs_of_two_cells_none_is_taken():
+    found = pd.DataFrame(
+        [[-1, "nothing", 0.9, 11, 12], [-1, "nothing", 0.9, 11, 9], [-1, "nothing", 0.5, 11, 12]],
+        columns=["photograph", "found_by", "correlation", "registered", "runner_up"],
+    )
+    cells = pd.DataFrame({"photograph": LABELS.keys(), "cell": CELLS.values()})
+    settled = matching._settle(found, cells)
+    assert settled["photograph"].tolist() == [11, -1, -1]
+    assert settled["found_by"].tolist() == ["pixels", "nothing", "nothing"]
+
+
+def test_it_is_said_how_the_tables_were_made(remade):
+    made = json.loads(remade.files["photographs.json"])
+    assert made["command"] == "bloodlib audit --remake"
+    assert made["images"] == images.DATA_HASH
+    assert made["settings"]["opencv"] == cv2.__version__
+    assert made["settings"]["inliers"] == matching.INLIERS
+    assert made["settings"]["sample"] == 3
+    for name in photographs.TABLES:
+        assert made["sha256"][name] == hashlib.sha256(remade.files[name]).hexdigest()
+
+
+@pytest.fixture
+def quick(remade, monkeypatch):
+    """Matching costs nothing: it was done; ``quick`` lists the chunks that were asked for."""
+    rows, asked = {(row["split"], row["name"]): row for row in remade.rows}, []
+
+    def work(chunk):
+        asked.append(len(chunk))
+        return [rows[image] for image in chunk]
+
+    monkeypatch.setattr(matching, "_work", work)
+    return asked
+
+
+def stop_after(monkeypatch, n):
+    """Be interrupted in the place of writing the file after the first n."""
+    replace, done = records.replace, []
+
+    def stop(path, raw):
+        if len(done) == n:
+            raise KeyboardInterrupt
+        done.append(path)
+        replace(path, raw)
+
+    monkeypatch.setattr(records, "replace", stop)
+
+
+@pytest.mark.parametrize("n", [0, 1, 3])
+def test_a_run_that_was_stopped_goes_on(dataset, remade, quick, n):
+    with pytest.MonkeyPatch.context() as patch:
+        stop_after(patch, n)
+        with pytest.raises(KeyboardInterrupt):
+            remake()
+    assert len(chunks()) == n
+    assert written() == {}
+    quick.clear()
+    remake()
+    assert len(quick) == len(chunks()) - n == -(-len(remade.rows) // 4) - n
+    assert {name: written()[name] for name in photographs.TABLES} == {
+        name: remade.files[name] for name in photographs.TABLES
+    }
+    quick.clear()
+    remake()
+    assert quick == []
+
+
+def test_a_run_that_was_stopped_computes_nothing_in_vain(dataset, monkeypatch):
+    begun = []
+
+    def work(chunk):
+        begun.append(chunk)
+        if len(begun) == 1:
+            raise images.DatasetError("an image was altered")
+        time.sleep(0.5)
+
+    monkeypatch.setattr(matching, "_work", work)
+    with pytest.raises(images.DatasetError, match="was altered"):
+        remake()
+    assert len(begun) <= 2  # of five
+    assert written() == {}
+
+
+def test_what_other_settings_found_is_not_taken(dataset, remade, quick, monkeypatch):
+    remake()
+    n = len(quick)
+    monkeypatch.setattr(matching, "VERSION", -1)
+    remake()
+    assert len(quick) == 2 * n
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("VERSION", 99),
+        ("CHUNK", 50),
+        ("SAMPLE", 7),
+        ("SEED", 7),
+        ("INLIERS", 7),
+        ("CORRELATION", 0.77),
+        ("LIMITS", matching.LIMITS | {"scale_y": 0.04}),
+    ],
+)
+def test_every_setting_has_a_cache_of_its_own(monkeypatch, name, value):
+    before = matching._settings_hash()
+    assert before == matching._settings_hash()
+    monkeypatch.setattr(matching, name, value)
+    assert matching._settings_hash() != before
+
+
+def test_another_opencv_or_other_images_have_a_cache_of_their_own(monkeypatch):
+    found = {matching._settings_hash()}
+    for module, name in ((cv2, "__version__"), (images, "DATA_HASH")):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, "another")
+            found.add(matching._settings_hash())
+    assert len(found) == 3
+
+
+def test_altered_images_are_refused_before_anything_is_done(dataset, quick):
+    path = dataset / "images/TRAIN/MONOCYTE/_0_0.jpeg"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(images.DatasetError, match=r"MONOCYTE/_0_0\.jpeg"):
+        remake()
+    assert not quick
+    assert not chunks()
+    assert written() == {}
+
+
+def test_without_images_it_is_said_where_to_get_them(dataset, monkeypatch, tmp_path):
+    monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(images.DatasetNotFoundError, match="bloodlib data --fetch"):
+        remake()
+
+
+PROCESSES = """
+import os, signal, sys, types
+from pathlib import Path
+
+sys.path.insert(0, sys.argv[1])
+import made_up
+from bloodlib import images, matching, paths, records
+
+# processes that work for this one read this file too, and see the same small dataset
+folder = paths.data_folder() / images.FOLDER
+files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.*")}
+made_up.publish(types.SimpleNamespace(setattr=setattr), files)
+matching.CHUNK, matching.SAMPLE = 4, 3
+
+if __name__ == "__main__":
+    replace, left = records.replace, int(sys.argv[2])
+
+    def kill(path, raw):
+        global left
+        replace(path, raw)
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    records.replace = kill
+    matching.remake(workers=2, progress=False)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs POSIX")
+def test_processes_killed_at_work_leave_what_the_next_ones_go_on_from(dataset, remade, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(PROCESSES)
+
+    def run(writes):
+        """Run until so many files are written, and until no process is left."""
+        with subprocess.Popen(
+            [sys.executable, script, os.path.dirname(__file__), str(writes)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+            start_new_session=True,
+        ) as process:
+            try:
+                _, said = process.communicate(timeout=120)  # each process holds the pipe open
+            finally:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
+        return process.returncode, said.decode()
+
+    assert run(writes=2)[0] == -signal.SIGKILL
+    assert len(chunks()) == 2
+    assert written() == {}
+    kept = chunks()
+    before = [path.stat().st_mtime_ns for path in kept]
+    code, said = run(writes=0)
+    assert code == 0, said[-2000:]
+    assert [path.stat().st_mtime_ns for path in kept] == before
+    for name in photographs.TABLES:
+        assert written()[name] == remade.files[name]
+
+
+# ------------------------------------------------------------------------------- the real ones
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not images.available(), reason="no real images here")
+def test_real_images_are_matched_as_the_frozen_table_says():
+    table = photographs.table()
+    rows = table[table["found_by"] == "features"].sample(12, random_state=0)
+    others = images.photograph_numbers()[::30]
+    index = matching.index(
+        {n: matching.grey(images.photograph(n)) for n in sorted({*rows["photograph"], *others})}
+    )
+    for row in rows.itertuples():
+        best, second = matching.match(matching.grey(images.picture(row.split, row.name)), index)
+        assert matching.decided(best, second)
+        assert best.photograph == row.photograph
+        assert best.inliers == pytest.approx(row.inliers, abs=2)
+        assert best.correlation == pytest.approx(row.correlation, abs=0.01)
+        parts = {name: getattr(row, name) for name in ("flip", *matching.LIMITS)}
+        same_map(best.matrix, parts, degrees=0.1, pixels=0.3)
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not images.available(), reason="no real images here")
+def test_real_images_are_registered_as_the_frozen_table_says():
+    table = photographs.table()
+    rows = table[table["found_by"] == "pixels"].sample(2, random_state=0)
+    others = images.photograph_numbers()[::30]
+    index = matching.index(
+        {n: matching.grey(images.photograph(n)) for n in sorted({*rows["photograph"], *others})}
+    )
+    for row in rows.itertuples():
+        best, _ = matching.register(matching.grey(images.picture(row.split, row.name)), index, 2)
+        assert best.photograph == row.photograph
+        assert best.correlation == pytest.approx(row.correlation, abs=0.01)

@@ -1,0 +1,370 @@
+"""The tables of photographs: read whole or not at all, and what the frozen ones say."""
+
+import collections
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bloodlib import images, matching, photographs, records
+
+NAMES = {
+    "TRAIN": (
+        "NEUTROPHIL/_0_1.jpeg",
+        "NEUTROPHIL/_0_7.jpeg",
+        "NEUTROPHIL/_1_5.jpeg",
+        "EOSINOPHIL/_0_3.jpeg",
+        "MONOCYTE/_0_2.jpeg",
+    ),
+    "TEST": ("NEUTROPHIL/_0_9.jpeg", "LYMPHOCYTE/_0_4.jpeg", "LYMPHOCYTE/_1_8.jpeg"),
+    "TEST_SIMPLE": ("LYMPHOCYTE/_0_6.jpeg",),
+}
+#: Behind the images in this order; of the third and the last in TEST none was found.
+BEHIND = [10, 10, -1, 12, 13, 11, 14, -1, 14]
+
+
+def planted():
+    """Tables about nine images and six photographs: 10 and 11 show the same cell."""
+    named = [(split, name) for split in images.SPLITS for name in NAMES[split]]
+    table = pd.DataFrame(named, columns=["split", "name"])
+    found = np.array(BEHIND) >= 0
+    table["photograph"] = BEHIND
+    table["found_by"] = np.where(found, "features", "nothing")
+    table["inliers"] = np.where(found, 31, 0)
+    table["correlation"] = np.where(found, 0.9713, -1.0)
+    table["runner_up"], table["runner_up_inliers"] = -1, 0
+    table["runner_up_correlation"] = -1.0
+    table["flip"] = ["", "h", "", "v", "hv", "", "h", "", ""]
+    for k, part in enumerate(("rotation", "shear", "shift_x", "shift_y", "scale_x", "scale_y")):
+        table[part] = np.where(found, 0.123 * k - 0.2, np.nan)
+    table["registered"] = pd.array([None, 10, -1] + [None] * 4 + [-1, 14], dtype="Int64")
+    cells = pd.DataFrame(
+        {
+            "photograph": [10, 11, 12, 13, 14, 15],
+            "labels": ["NEUTROPHIL", "NEUTROPHIL", "MONOCYTE", "MONOCYTE", "LYMPHOCYTE", ""],
+            "cell": [10, 10, 12, 13, 14, 15],
+        }
+    )
+    pairs = pd.DataFrame(
+        [[10, 11, -40, 30, 0.9613, 0.934, 1.0, True], [13, 15, 190, 90, 0.9008, 0.0, 0.0, False]],
+        columns=["a", "b", "shift_x", "shift_y", "correlation", "common", "share", "same_cell"],
+    )
+    return table, cells, pairs
+
+
+def forget():
+    for function in (
+        photographs.provenance,
+        photographs.table,
+        photographs.cell_table,
+        photographs.pair_table,
+    ):
+        function.cache_clear()
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """A folder of results with the planted tables."""
+    monkeypatch.setenv("BLOODLIB_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setattr(images, "names", NAMES.__getitem__)
+    photographs.save(*planted(), {"seed": 0})
+    yield tmp_path / "results"
+    forget()
+
+
+READERS = {
+    "photographs.csv": photographs.table,
+    "cells.csv": photographs.cell_table,
+    "pairs.csv": photographs.pair_table,
+}
+
+
+# --------------------------------------------------------------------------- written and read
+
+
+def test_what_is_saved_is_read(results):
+    for read, saved in zip(READERS.values(), planted(), strict=True):
+        pd.testing.assert_frame_equal(read(), saved, check_dtype=False, check_exact=True)
+    assert photographs.provenance()["seed"] == 0
+    assert {path.name for path in results.iterdir()} == {*READERS, "photographs.json"}
+
+
+def test_numbers_are_read_as_numbers_where_some_are_missing(results):
+    table = photographs.table()
+    for part in ("rotation", "shear", "shift_x", "shift_y", "scale_x", "scale_y"):
+        assert table[part].dtype == float
+        np.testing.assert_array_equal(table[part].isna(), table["photograph"] < 0)
+    assert table["flip"].tolist() == ["", "h", "", "v", "hv", "", "h", "", ""]
+    assert table["registered"].isna().sum() == 5
+
+
+def test_saving_again_is_seen_at_once(results):
+    table, cells, pairs = planted()
+    assert photographs.photographs("TEST_SIMPLE").tolist() == [14]
+    photographs.save(table.assign(photograph=15), cells, pairs, {"seed": 1})
+    assert photographs.photographs("TEST_SIMPLE").tolist() == [15]
+    assert photographs.provenance()["seed"] == 1
+
+
+def test_the_same_tables_are_the_same_bytes(results):
+    before = [(results / name).read_bytes() for name in READERS]
+    photographs.save(*(read().copy() for read in READERS.values()), {"seed": 0})
+    assert [(results / name).read_bytes() for name in READERS] == before
+
+
+# ------------------------------------------------------------------------------------- damage
+
+
+def refused(read, *words):
+    forget()
+    with pytest.raises(photographs.TableError) as caught:
+        read()
+    for word in (*words, "git checkout results", "bloodlib audit --remake"):
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("place", [0, 60, -1])
+def test_a_table_changed_by_one_byte_is_refused(results, name, place):
+    raw = bytearray((results / name).read_bytes())
+    raw[place] ^= 1
+    (results / name).write_bytes(raw)
+    refused(READERS[name], str(results / name), "is not the table")
+    for other in READERS.keys() - {name}:
+        READERS[other]()
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_missing_table_is_named(results, name):
+    (results / name).unlink()
+    refused(READERS[name], str(results / name), "can't be read")
+
+
+@pytest.mark.parametrize("raw", [None, b"", b'{"sha256": {', b"\xff\xfe"])
+def test_tables_that_nothing_vouches_for_are_refused(results, raw):
+    (results / "photographs.json").unlink()
+    if raw is not None:
+        (results / "photographs.json").write_bytes(raw)
+    for read in (photographs.provenance, *READERS.values()):
+        refused(read, str(results / "photographs.json"), "can't be read")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda table: table[::-1],
+        lambda table: table[:-1],
+        lambda table: pd.concat([table, table[-1:]]),
+        lambda table: table.assign(name=table["name"].str.replace("_0_3", "_0_33")),
+        lambda table: table.assign(split=table["split"].replace("TEST_SIMPLE", "TEST")),
+    ],
+    ids=["reversed", "one missing", "one twice", "renamed", "in another split"],
+)
+def test_a_table_about_other_images_is_refused(results, change):
+    table, cells, pairs = planted()
+    photographs.save(change(table), cells, pairs, {})
+    refused(photographs.table, "photographs.csv is not about the published images")
+
+
+@pytest.mark.parametrize("written", [1, 2, 3])
+def test_new_tables_are_not_trusted_before_all_are_written(results, monkeypatch, written):
+    replace, done = records.replace, []
+
+    def stop(path, raw):
+        if len(done) == written:
+            raise KeyboardInterrupt
+        done.append(path.name)
+        replace(path, raw)
+
+    table, cells, pairs = planted()
+    new = table.assign(photograph=15), cells.assign(cell=10), pairs.assign(common=0.5)
+    monkeypatch.setattr(records, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        photographs.save(*new, {})
+    assert done == list(READERS)[:written]
+    for name in done:
+        refused(READERS[name], "is not the table")
+
+
+# ----------------------------------------------------------------------------- what they say
+
+
+def test_photographs_and_cells_go_with_the_images(results):
+    assert photographs.photographs("TRAIN").tolist() == [10, 10, -1, 12, 13]
+    assert photographs.photographs("TEST").tolist() == [11, 14, -1]
+    assert photographs.cells("TRAIN").tolist() == [10, 10, -1, 12, 13]
+    assert photographs.cells("TEST").tolist() == [10, 14, -1]
+    for function in (photographs.photographs, photographs.cells):
+        assert function("TEST").dtype == np.int64
+
+
+def test_the_undecided_are_named_and_not_counted(results):
+    assert photographs.undecided() == ["TRAIN/NEUTROPHIL/_1_5.jpeg", "TEST/LYMPHOCYTE/_1_8.jpeg"]
+    none = dict.fromkeys(images.CLASSES, 0)
+    assert photographs.counts() == {
+        "TRAIN": none | {"NEUTROPHIL": 1, "EOSINOPHIL": 1, "MONOCYTE": 1},
+        "TEST": none | {"NEUTROPHIL": 1, "LYMPHOCYTE": 1},
+        "TEST_SIMPLE": none | {"LYMPHOCYTE": 1},
+    }
+
+
+def test_cells_are_counted_once(results):
+    table, cells, pairs = planted()
+    table.loc[2, "photograph"] = 11  # another photograph of the cell of 10
+    photographs.save(table, cells, pairs, {})
+    assert photographs.counts()["TRAIN"]["NEUTROPHIL"] == 2
+    assert photographs.counts("cells")["TRAIN"]["NEUTROPHIL"] == 1
+
+
+def test_pairs_that_share_a_cell_and_pairs_that_do_not(results):
+    assert photographs.pairs() == [
+        {
+            "photographs": [10, 11],
+            "labels": ["NEUTROPHIL", "NEUTROPHIL"],
+            "splits": [["TRAIN"], ["TEST"]],
+            "classes": [["NEUTROPHIL"], ["NEUTROPHIL"]],
+        }
+    ]
+    assert photographs.pairs(same_cell=False) == [
+        {
+            "photographs": [13, 15],
+            "labels": ["MONOCYTE", ""],
+            "splits": [["TRAIN"], []],  # no image was made of 15
+            "classes": [["MONOCYTE"], []],
+        }
+    ]
+
+
+def test_a_pair_names_all_splits_and_folders_in_order(results):
+    table, cells, pairs = planted()
+    table["photograph"] = [10, 10, 10, 10, 11, 10, 11, 11, 10]
+    photographs.save(table, cells, pairs, {})
+    (pair,) = photographs.pairs()
+    assert pair["splits"] == [["TRAIN", "TEST", "TEST_SIMPLE"], ["TRAIN", "TEST"]]
+    assert pair["classes"] == [
+        ["EOSINOPHIL", "LYMPHOCYTE", "NEUTROPHIL"],
+        ["LYMPHOCYTE", "MONOCYTE"],
+    ]
+
+
+def test_images_in_the_folder_of_another_class_are_found(results):
+    found = photographs.disagreements()
+    assert found["name"].tolist() == ["EOSINOPHIL/_0_3.jpeg"]
+    assert (found["folder"].item(), found["labels"].item()) == ("EOSINOPHIL", "MONOCYTE")
+    assert "folder" not in photographs.table()
+
+
+# ------------------------------------------------------------------------------ the frozen ones
+
+
+class TestFrozen:
+    """The tables in the results folder, which need no images."""
+
+    def test_every_image_was_matched(self):
+        assert len(photographs.table()) == 9957 + 2487 + 71
+        assert photographs.undecided() == []
+        assert set(photographs.table()["photograph"]) <= set(images.photograph_numbers())
+
+    def test_the_augmentation_can_have_made_every_map(self):
+        table = photographs.table()
+        for name, limit in matching.LIMITS.items():
+            assert (abs(table[name] - name.startswith("scale")) <= limit).all()
+        # it used its whole range, and no more: 20°, 0.2 radians, a tenth of 320 and of 240
+        assert 19.5 < abs(table["rotation"]).quantile(0.99) < 20
+        assert 11 < abs(table["shear"]).quantile(0.99) < np.rad2deg(0.2)
+        assert 31 < abs(table["shift_x"]).quantile(0.99) < 32.2
+        assert 23 < abs(table["shift_y"]).quantile(0.99) < 24.2
+        augmented = table.loc[table["split"] != "TEST_SIMPLE", "flip"]
+        assert augmented.value_counts(normalize=True).between(0.22, 0.28).all()
+
+    def test_features_were_trusted_only_where_they_decide(self):
+        table = photographs.table()
+        trusted = table[table["found_by"] == "features"]
+        assert (trusted["inliers"] >= matching.INLIERS).all()
+        assert (trusted["correlation"] >= matching.CORRELATION).all()
+        assert (trusted["correlation"] > trusted["runner_up_correlation"]).all()
+        others = table[table["found_by"] != "features"]
+        assert set(others["found_by"]) <= {"pixels"}
+        np.testing.assert_array_equal(others["registered"], others["photograph"])
+
+    def test_what_was_found_twice_is_the_same(self):
+        table = photographs.table()
+        both = table[(table["found_by"] == "features") & table["registered"].notna()]
+        assert len(both) == photographs.provenance()["registered_too"] > 250
+        agreeing = both["registered"] == both["photograph"]
+        assert agreeing.sum() == photographs.provenance()["of_these_agree"]
+        assert both[~agreeing & (both["registered"] >= 0)].empty
+
+    def test_the_simple_test_set_is_photographs_as_they_are(self):
+        table = photographs.table()
+        simple = table[table["split"] == "TEST_SIMPLE"]
+        assert len(simple) == 71
+        assert (simple["flip"] == "").all()
+        for name in ("rotation", "shear", "shift_x", "shift_y"):
+            assert (abs(simple[name]) < 0.5).all()
+        assert (simple["correlation"] > 0.98).all()
+
+    def test_images_of_the_same_bytes_have_the_same_photograph(self):
+        table = photographs.table()
+        paths = "images/" + table["split"] + "/" + table["name"]
+        sha = paths.map(lambda path: images.manifest()[path].sha)
+        of_each = table.groupby(sha)["photograph"]
+        assert of_each.nunique().eq(1).all()
+        assert of_each.size().gt(1).sum() >= 2
+        # among those taken as they are, one photograph also means the same bytes
+        simple = (table["split"] == "TEST_SIMPLE").to_numpy()
+        assert table[simple].groupby(sha[simple]).ngroups == table[simple]["photograph"].nunique()
+
+    def test_the_numbers_in_the_names_count_the_photographs(self):
+        """Keras numbered the photographs of a folder in each round, in another order each time."""
+        table, counts = photographs.table(), photographs.counts()
+        table = table.assign(
+            folder=table["name"].str.split("/").str[0],
+            number=table["name"].str.split("_").str[1].astype(int),
+        )
+        for (split, folder), rows in table[table["split"] != "TEST_SIMPLE"].groupby(
+            ["split", "folder"]
+        ):
+            assert rows["number"].max() + 1 == rows["number"].nunique() == counts[split][folder]
+            # each photograph once a round
+            assert np.ptp(rows.groupby("photograph").size()) <= 6
+
+    def test_training_and_test_share_no_photograph(self):
+        train, test, simple = (set(photographs.photographs(s)) for s in images.SPLITS)
+        assert train.isdisjoint(test)
+        assert simple <= test
+
+    def test_but_cells(self):
+        train, test = (set(photographs.cells(split)) for split in ("TRAIN", "TEST"))
+        assert len(train & test) == 6
+
+    def test_every_folder_is_the_class_of_its_photographs(self):
+        assert photographs.disagreements().empty
+
+    def test_every_photograph_has_one_row_and_each_cell_the_lowest_number(self):
+        cells = photographs.cell_table()
+        assert tuple(cells["photograph"]) == images.photograph_numbers()
+        lowest = cells.groupby("cell")["photograph"].min()
+        np.testing.assert_array_equal(lowest.index, lowest)
+
+    def test_cells_are_those_that_the_pairs_join(self):
+        pairs = photographs.pair_table()
+        assert (pairs["a"] < pairs["b"]).all()
+        assert not pairs.duplicated(["a", "b"]).any()
+        assert (pairs["correlation"] >= matching.OVERLAP).all()
+        same = (pairs["common"] >= matching.COMMON) & (pairs["share"] >= matching.SHARED)
+        np.testing.assert_array_equal(pairs["same_cell"], same)
+        cell = photographs.cell_table().set_index("photograph")["cell"]
+        assert (cell[pairs["a"]].to_numpy() == cell[pairs["b"]].to_numpy())[same].all()
+        # no more were joined than the pairs join
+        joined = collections.Counter(cell)
+        linked = set(pairs["a"][same]) | set(pairs["b"][same])
+        assert {number for number in cell.index if joined[cell[number]] > 1} == linked
+
+    def test_one_cell_alone_has_two_names(self):
+        named = [
+            (*pair["photographs"], *pair["labels"])
+            for pair in photographs.pairs()
+            if not set.intersection(*(set(label.split("+")) for label in pair["labels"]))
+        ]
+        assert named == [(206, 278, "LYMPHOCYTE", "MONOCYTE")]

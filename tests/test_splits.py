@@ -1,0 +1,247 @@
+"""Other ways to hold images out: whole, disjoint, in equal shares, nothing kept on both sides."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bloodlib import images, methods, photographs, splits, study
+
+N_TRAIN, N_TEST = len(images.names("TRAIN")), len(images.names("TEST"))
+RANDOM = [by for by in splits.SPLIT_BY if by != "published"]
+#: Rows of TRAIN and TEST by the number in an image's name: as uneven as the real photographs.
+NUMBER = {s: np.array([int(n.split("_")[1]) for n in images.names(s)]) for s in ("TRAIN", "TEST")}
+
+
+def photographs_of(split):
+    """Made-up photographs: those of TEST are not those of TRAIN."""
+    return 1000 * images.labels(split).astype(int) + NUMBER[split] + 500 * (split == "TEST")
+
+
+def cells_of(split):
+    """Made-up cells, of two photographs each; three of TEST are also in TRAIN."""
+    number = 1000 * images.labels(split).astype(int) + NUMBER[split] // 2
+    shared = (images.labels(split) == 0) & (NUMBER[split] < 6)
+    return number + 500 * (split == "TEST") * ~shared
+
+
+@pytest.fixture(autouse=True)
+def planted(monkeypatch):
+    monkeypatch.setattr(photographs, "photographs", photographs_of)
+    monkeypatch.setattr(photographs, "cells", cells_of)
+    splits.split.cache_clear()
+    yield
+    splits.split.cache_clear()
+
+
+GROUPS = {"photograph": photographs_of, "cell": cells_of}
+
+
+def numbers(by):
+    return np.concatenate([GROUPS[by](split) for split in ("TRAIN", "TEST")])
+
+
+LABELS = np.concatenate([images.labels(split) for split in ("TRAIN", "TEST")])
+
+
+# ---------------------------------------------------------------------------------- divisions
+
+
+@pytest.mark.parametrize("by", RANDOM)
+@pytest.mark.parametrize("first", [0, 5])
+def test_five_folds_hold_out_each_image_once(by, first):
+    folds = [splits.split(by, first + k) for k in range(5)]
+    held_out = np.concatenate([fold.test for fold in folds])
+    np.testing.assert_array_equal(np.sort(held_out), np.arange(N_TRAIN + N_TEST))
+    for fold in folds:
+        both = np.concatenate([fold.train, fold.test])
+        np.testing.assert_array_equal(np.sort(both), np.arange(N_TRAIN + N_TEST))
+
+
+@pytest.mark.parametrize(("by", "off"), [("image", 0.0002), ("photograph", 0.02), ("cell", 0.02)])
+def test_a_fold_is_a_fifth_with_the_classes_in_equal_shares(by, off):
+    shares = np.bincount(LABELS) / len(LABELS)
+    for fold in range(5):
+        test = splits.split(by, fold).test
+        assert len(test) / len(LABELS) == pytest.approx(0.2, abs=off)
+        np.testing.assert_allclose(np.bincount(LABELS[test]) / len(test), shares, atol=2 * off)
+
+
+@pytest.mark.parametrize("by", GROUPS)
+@pytest.mark.parametrize("fold", [0, 3, 7])
+def test_what_is_kept_together_is_on_one_side_only(by, fold):
+    rows = splits.split(by, fold)
+    assert set(numbers(by)[rows.train]).isdisjoint(numbers(by)[rows.test])
+
+
+def test_photographs_of_one_cell_are_parted_if_only_photographs_are_kept_together():
+    rows = splits.split("photograph", 0)
+    assert set(numbers("cell")[rows.train]) & set(numbers("cell")[rows.test])
+
+
+def test_images_at_random_leave_each_large_photograph_on_both_sides():
+    rows, number = splits.split("image", 0), numbers("photograph")
+    large = np.flatnonzero(np.bincount(number) >= 30)
+    assert len(large) > 100
+    assert set(large) <= set(number[rows.train]) & set(number[rows.test])
+
+
+def test_the_published_division_is_that_of_the_folders():
+    rows = splits.split("published", 0)
+    np.testing.assert_array_equal(rows.train, np.arange(N_TRAIN))
+    np.testing.assert_array_equal(rows.test, N_TRAIN + np.arange(N_TEST))
+
+
+@pytest.mark.parametrize("by", RANDOM)
+def test_a_division_is_the_same_each_time(by):
+    first = [splits.split(by, fold) for fold in (2, 5)]
+    splits.split.cache_clear()
+    for rows, fold in zip(first, (2, 5), strict=True):
+        for one, other in zip(rows, splits.split(by, fold), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("by", RANDOM)
+def test_folds_from_five_on_are_another_division(by):
+    held_out = [set(splits.split(by, fold).test) for fold in (*range(5), 5, 10)]
+    for five in held_out[5:]:
+        assert all(0 < len(five & other) < len(five) for other in held_out[:5])
+    assert held_out[5] != held_out[6]
+
+
+def test_images_are_divided_without_a_word_about_their_photographs(monkeypatch):
+    for name in ("photographs", "cells"):
+        monkeypatch.setattr(photographs, name, lambda split: pytest.fail("was asked for"))
+    splits.split("image", 0)
+    splits.split("published", 0)
+
+
+def test_each_kind_of_group_is_its_own():
+    assert splits.groups("image") is None
+    for by in GROUPS:
+        np.testing.assert_array_equal(splits.groups(by), numbers(by))
+
+
+@pytest.mark.parametrize(
+    ("by", "fold", "words"),
+    [
+        ("patient", 0, "split_by is 'patient'. There are: published, image, photograph, cell."),
+        (None, 0, "split_by is None"),
+        ("image", -1, "fold is -1"),
+        ("image", 1.0, "fold is 1.0"),
+        ("image", True, "fold is True"),
+        ("image", "1", "fold is '1'"),
+        ("published", 1, "their fold is 0"),
+    ],
+)
+def test_what_does_not_exist_is_refused(by, fold, words):
+    for door in (splits.check, splits.split, splits.data_hash):
+        if door is splits.data_hash and by == "published":
+            continue  # it looks nothing up
+        with pytest.raises(ValueError, match=words.replace(".", r"\.")):
+            door(by, fold)
+
+
+# ------------------------------------------------------------------------- images and labels
+
+
+def coded(split, first):
+    """Pixels that say which row of TRAIN and TEST they are."""
+    rows = first + np.arange(len(images.names(split)))
+    return np.stack([rows // 65536, rows // 256 % 256, rows % 256], axis=1).astype(np.uint8)[
+        :, None, None
+    ]
+
+
+def decoded(pixels):
+    return pixels[:, 0, 0].astype(int) @ [65536, 256, 1]
+
+
+@pytest.fixture(scope="module")
+def data():
+    first = {"TRAIN": 0, "TEST": N_TRAIN, "TEST_SIMPLE": N_TRAIN + N_TEST}
+    return methods.Data(
+        {split: coded(split, first[split]) for split in images.SPLITS},
+        {task: {s: images.labels(s, task) for s in images.SPLITS} for task in images.TASKS},
+        "a hash",
+    )
+
+
+@pytest.mark.parametrize(("by", "fold"), [("image", 0), ("photograph", 1), ("cell", 6)])
+def test_pixels_keep_their_labels(data, by, fold):
+    found, rows = splits.rearrange(data, by, fold), splits.split(by, fold)
+    np.testing.assert_array_equal(decoded(found.pixels["TRAIN"]), rows.train)
+    np.testing.assert_array_equal(decoded(found.pixels["TEST"]), rows.test)
+    for task in images.TASKS:
+        true = np.concatenate([images.labels(split, task) for split in ("TRAIN", "TEST")])
+        for split in ("TRAIN", "TEST"):
+            labels = found.labels[task][split]
+            np.testing.assert_array_equal(labels, true[decoded(found.pixels[split])])
+            np.testing.assert_array_equal(labels, splits.labels(split, task, by, fold))
+            assert labels.dtype == np.uint8
+    assert found.hash == data.hash
+
+
+def test_the_published_division_rearranges_nothing(data):
+    found = splits.rearrange(data, "published", 0)
+    for split in images.SPLITS:
+        np.testing.assert_array_equal(found.pixels[split], data.pixels[split])
+        np.testing.assert_array_equal(splits.labels(split, "two"), images.labels(split, "two"))
+
+
+@pytest.mark.parametrize("by", RANDOM)
+def test_the_simple_test_set_stays(data, by):
+    found = splits.rearrange(data, by, 0)
+    assert found.pixels["TEST_SIMPLE"] is data.pixels["TEST_SIMPLE"]
+    for task in images.TASKS:
+        np.testing.assert_array_equal(
+            found.labels[task]["TEST_SIMPLE"], data.labels[task]["TEST_SIMPLE"]
+        )
+        np.testing.assert_array_equal(
+            splits.labels("TEST_SIMPLE", task, by, 0), images.labels("TEST_SIMPLE", task)
+        )
+
+
+# ----------------------------------------------------------------------------------- identity
+
+
+def test_images_at_random_have_the_identity_of_the_frozen_records():
+    """Records would be lost if these changed."""
+    assert splits.data_hash() == images.DATA_HASH == "02428e1e78df2a17e9089ff6e3aa5ffc3a1279c9"
+    assert splits.data_hash("image", 0) == f"{images.DATA_HASH}-c9aede5f3f"
+    config = {"method": "NB", "task": "four", "split_by": "image"}
+    assert study.identify(config) == "NB-four-9f6626d45d"
+
+
+def test_each_division_has_an_identity_of_its_own():
+    found = {splits.data_hash(by, fold) for by in RANDOM for fold in (0, 1, 5)}
+    assert len(found | {splits.data_hash()}) == 10
+
+
+def test_other_photographs_give_another_identity(monkeypatch):
+    before = splits.data_hash("photograph", 0)
+    monkeypatch.setattr(photographs, "photographs", lambda split: photographs_of(split) // 2)
+    splits.split.cache_clear()
+    assert splits.data_hash("photograph", 0) != before
+
+
+# ------------------------------------------------------------------------------- frozen tables
+
+
+class TestFrozen:
+    @pytest.fixture(autouse=True)
+    def planted(self):
+        """Nothing is planted here: the photographs are those of the results folder."""
+        splits.split.cache_clear()
+        yield
+        splits.split.cache_clear()
+
+    @pytest.mark.parametrize("by", GROUPS)
+    def test_real_groups_are_on_one_side_only(self, by):
+        number = splits.groups(by)
+        for fold in range(5):
+            rows = splits.split(by, fold)
+            assert set(number[rows.train]).isdisjoint(number[rows.test])
+            counts = pd.Series(LABELS[rows.test]).value_counts(normalize=True)
+            assert len(rows.test) / len(LABELS) == pytest.approx(0.2, abs=0.03)
+            assert counts.min() > 0.2
+            assert counts.max() < 0.3
