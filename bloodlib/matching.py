@@ -51,6 +51,8 @@ OVERLAP, COMMON, SHARED = 0.85, 0.4, 0.5
 STRONGEST = 40
 #: How many images are registered too, as a check of what features found; drawn with the seed.
 SAMPLE, SEED = 300, 0
+#: Columns of ``results/pairs.csv``: see :func:`bloodlib.photographs.pair_table`.
+PAIR_COLUMNS = ["a", "b", "shift_x", "shift_y", "correlation", "common", "share", "same_cell"]
 CHUNK = 100  # images between two saves
 VERSION = 4  # of what is kept in the cache; raised when the computation changes
 
@@ -153,7 +155,7 @@ def match(picture: np.ndarray, known: Index) -> tuple[Fit, Fit]:
         :data:`NONE` where no photograph fits.
     """
     points, descriptors = _features(picture)
-    if len(points) < 3:
+    if len(points) < 3 or not len(known.descriptors):
         return NONE, NONE
     strongest = descriptors[:STRONGEST] @ known.descriptors.T
     nearest = strongest.argmax(axis=1)
@@ -540,7 +542,8 @@ def _match_image(split, name):
     found_by, registered = "features", None
     if not decided(best, second) or (split, name) in _sample:
         by_pixels = register(picture, _known)
-        registered = by_pixels[0].photograph
+        if by_pixels[0].correlation >= BY_PIXELS:
+            registered = by_pixels[0].photograph
         if not decided(best, second):
             found_by, (best, second) = "pixels", by_pixels
             if best.correlation < max(BY_PIXELS, second.correlation + MARGIN):
@@ -596,7 +599,7 @@ def _pairs(known, progress):
                 "same_cell": common >= COMMON and share >= SHARED,
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=PAIR_COLUMNS)
 
 
 def _cells(numbers, pairs):
@@ -604,7 +607,7 @@ def _cells(numbers, pairs):
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    linked = pairs[pairs["same_cell"]]
+    linked = pairs[pairs["same_cell"].astype(bool)]
     ends = [np.searchsorted(numbers, linked[end]) for end in ("a", "b")]
     graph = coo_array((np.ones(len(linked)), ends), shape=(len(numbers),) * 2)
     component = connected_components(graph, directed=False)[1]
@@ -686,8 +689,8 @@ def _small(picture, inside):
     """Grey values at 40x30, float32, of mean 0 and length 1; 0 outside."""
     small = cv2.resize(picture, (40, 30), interpolation=cv2.INTER_AREA).astype(np.float32)
     inside = cv2.resize(inside, (40, 30), interpolation=cv2.INTER_NEAREST) > 0
-    small = np.where(inside, small - small[inside].mean(), 0)
-    return small / np.linalg.norm(small)
+    small = np.where(inside, small - small[inside].mean() if inside.any() else 0, 0)
+    return small / max(np.linalg.norm(small), 1e-6)
 
 
 def _refine(picture, photograph, inside, matrix, by):

@@ -39,9 +39,12 @@ def provenance() -> dict:
     """
     path = paths.results_folder() / PROVENANCE
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        made = json.loads(path.read_text(encoding="utf-8"))
+        if set(TABLES) - set(made["sha256"]):
+            raise KeyError("a table's checksum")
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise TableError(f"{path} can't be read ({error}). {_REMEDY}") from error
+    return made
 
 
 @functools.cache

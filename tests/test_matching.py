@@ -616,8 +616,8 @@ def test_a_sample_is_registered_too(remade):
     assert 1 <= len(both) <= 3
     np.testing.assert_array_equal(both["registered"], both["photograph"])
     assert made["registered_too"] == made["of_these_agree"] == len(both)
-    others = table[table["found_by"] != "features"]
-    assert others["registered"].notna().all()
+    assert table.loc[table["found_by"] == "pixels", "registered"].notna().all()
+    assert table.loc[table["found_by"] == "nothing", "registered"].isna().all()
 
 
 def test_photographs_of_one_cell_are_found(remade):
@@ -868,3 +868,28 @@ def test_real_images_are_registered_as_the_frozen_table_says():
         best, _ = matching.register(matching.grey(images.picture(row.split, row.name)), index, 2)
         assert best.photograph == row.photograph
         assert best.correlation == pytest.approx(row.correlation, abs=0.01)
+
+
+# ------------------------------------------------------------------------------- what is empty
+
+
+def test_no_pair_of_photographs_is_an_empty_table_and_every_cell_its_own(monkeypatch):
+    monkeypatch.setattr(matching, "overlaps", lambda known, progress: [])
+    monkeypatch.setattr(matching.images, "photograph_labels", lambda: {3: ("MONOCYTE",)})
+    pairs = matching._pairs(None, progress=False)
+    assert pairs.columns.tolist() == matching.PAIR_COLUMNS
+    assert matching._cells((3, 8), pairs)["cell"].tolist() == [3, 8]
+
+
+def test_photographs_without_features_match_nothing():
+    blank = np.full(matching.SIZE, 200, np.uint8)
+    known = matching.index({1: blank, 2: blank})
+    picture = np.random.default_rng(0).integers(0, 256, matching.SIZE, dtype=np.uint8)
+    assert matching.match(picture, known) == (matching.NONE, matching.NONE)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_black_picture_is_registered_with_nothing():
+    picture = np.random.default_rng(0).integers(0, 256, matching.SIZE, dtype=np.uint8)
+    best, _ = matching.register(np.zeros(matching.SIZE, np.uint8), matching.index({1: picture}))
+    assert best.correlation < matching.BY_PIXELS

@@ -358,6 +358,28 @@ def test_evidence_counts_the_differences_that_other_cells_would_not_undo(differe
             assert f"+0.060 ({low} to {high}) in precision" in decide(claim).evidence
 
 
+def test_a_difference_that_the_cells_cannot_tell_from_zero_decides_nothing(cells, differences):
+    cells.set(0.8, table=2, task="two", method="AveragePooling")
+    assert decide("max-pooling-better-overall").verdict == REPRODUCED
+    assert decide("pooling-same-on-two").verdict == NOT
+
+    def spread(low, high):
+        def ends(first, second, task):
+            names = [*images.TASKS[task], "Average"]
+            return {(c, m): (low, high) for c in names for m in paper.MEASURES}
+
+        differences(ends)
+
+    spread(-0.1, 0.3)
+    assert decide("max-pooling-better-overall").verdict == UNDECIDABLE
+    assert decide("pooling-same-on-two").verdict == UNDECIDABLE
+    spread(0.1, 0.3)
+    assert decide("max-pooling-better-overall").verdict == REPRODUCED
+    assert decide("pooling-same-on-two").verdict == NOT
+    cells.set(0.95, table=2, task="four", method="AveragePooling")
+    assert decide("max-pooling-better-overall").verdict == NOT
+
+
 def test_differences_of_rows_are_those_of_their_runs(cells, monkeypatch):
     asked = []
 
