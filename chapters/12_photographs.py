@@ -195,11 +195,18 @@ galleries.plot_contributions(galleries.load_contributions())
 plt.show()
 
 # %% tags=["remove-input"]
+turned = table[table["split"] != "TEST_SIMPLE"]
+place = turned["name"].str.extract(r"/_(\d+)_", expand=False)
+folder = [turned["split"], folders.loc[turned.index]]
+in_names = place.groupby(folder).nunique()
+behind_them = turned["photograph"].groupby(folder).nunique()
 held, cells = photographs.photographs("TEST"), photographs.cells("TEST")
 given = galleries.load_contributions().query("split == 'TEST'").groupby("class")["images"]
 taught = np.isin(cells, photographs.cells("TRAIN"))
 overlapping = photographs.pairs(), photographs.pairs(same_cell=False)
 for name, value in {
+    "folders": len(behind_them),
+    "folders_agree": int((in_names == behind_them).sum()),
     "test_images": len(held),
     "test_photographs": len(np.unique(held)),
     "test_cells": len(np.unique(cells)),
@@ -220,7 +227,9 @@ for name, value in {
 # {glue:text}`test_cells` cells. To make the classes equal, photographs of a rare class were used more often: a
 # monocyte stands in TEST {glue:text}`ratio:.0f` times as often as a neutrophil, and its class rests on
 # {glue:text}`test_monocytes` photographs. That within a class every photograph gave nearly the same number is one more
-# sign that the matching is right; nobody told it so.
+# sign that the matching is right; nobody told it so. Another is the number in a file's name, which the
+# augmentation counts up from 0 through the photographs of a folder, shuffled: in {glue:text}`folders_agree` of
+# {glue:text}`folders` folders there are as many such numbers as we find photographs.
 #
 # The images' author divided them by photograph, and well: {glue:text}`both_photographs` photographs are behind both
 # TRAIN and TEST. But a photograph is not a cell.

@@ -205,7 +205,7 @@ plt.show()
 #
 # Overlapping intervals don't settle whether one method is better: all were tried on the same cells, and a hard cell
 # is hard for each of them. So the difference itself is computed on the same draws of cells. The cell that nobody
-# saw is then wrong for one method and right for the other ({numref}`tbl-differences`, {numref}`fig-differences`).
+# saw is then wrong for one method and right for the other ({numref}`tbl-told-apart`, {numref}`fig-differences`).
 
 # %%
 differences = certainty.differences()
@@ -217,7 +217,7 @@ plt.show()
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
     certainty.load_differences(differences),
-    "tbl-differences",
+    "tbl-told-apart",
     "Differences on the same cells; precision, recall and F1 are averages. Percentiles are those of the bootstrap, which are too narrow. Told apart: this book's interval leaves zero out.",
 )
 

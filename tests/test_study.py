@@ -357,7 +357,7 @@ def test_drawn_images_are_never_frozen(fake, folders):
     for n in (5, None):
         assert study._folder({**FAKE, "images_per_class": n}) == folders.cache / "runs"
     study.compute(FAKE)
-    assert not folders.results.exists()
+    assert not (folders.results / "runs").exists()
 
 
 def test_selecting_frozen_records(fake, folders, published):
