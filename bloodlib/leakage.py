@@ -92,7 +92,8 @@ def load_splits(task: str = "four") -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``method, split_by, runs, accuracy, low, high``, and ``folds``, the accuracy of each run.
+        ``method, split_by, runs, accuracy, low, high``; ``folds``, the accuracy of each run;
+        ``late``, for networks, that after each of the last ten epochs, all runs together.
         Without rows where there is no run.
     """
     rows = []
@@ -103,8 +104,14 @@ def load_splits(task: str = "four") -> pd.DataFrame:
                 float((comparison.predicted([run])[0] == run.arrays["truth"]).mean())
                 for run in found
             ]
-            rows.append((method, by, len(found), value, low, high, folds))
-    names = ["method", "split_by", "runs", "accuracy", "low", "high", "folds"]
+            late = [
+                float(scores.accuracy(run.confusion(epoch=epoch)))
+                for run in found
+                for epoch in range(comparison.EPOCH - 9, comparison.EPOCH + 1)
+                if run.epochs >= comparison.EPOCH
+            ]
+            rows.append((method, by, len(found), value, low, high, folds, late))
+    names = ["method", "split_by", "runs", "accuracy", "low", "high", "folds", "late"]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -135,6 +142,10 @@ def load_scores(found: pd.DataFrame) -> pd.DataFrame:
                 "Held out": SHOWN[row.split_by],
                 "Accuracy": tables.with_interval(row.accuracy, row.low, row.high),
                 "Folds": f"{min(row.folds):.2f} to {max(row.folds):.2f}" if row.runs > 1 else "–",
+                "Last ten epochs": f"{min(row.late):.2f} to {max(row.late):.2f}, mean "
+                f"{np.mean(row.late):.2f}"
+                if row.late
+                else "–",
                 "Runs": row.runs,
             }
             for row in found.itertuples()

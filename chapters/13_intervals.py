@@ -48,10 +48,10 @@ glue("fewest_class", min(counts, key=counts.get).lower() + "s", display=False)
 # with four classes.
 
 # %%
-effective = {
-    method: certainty.effective(comparison.compared(method, "four"))
-    for method in certainty.METHODS
-}  # fmt: skip
+effective = {}
+for method in certainty.METHODS:
+    runs = comparison.compared(method, "four")
+    effective[method] = certainty.effective(runs)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(

@@ -83,6 +83,17 @@ def test_the_table_of_splits_has_what_was_run(folders):
     assert shown["Accuracy"][1].startswith(f"{found['accuracy'][1]:.2f} (")
 
 
+def test_a_network_is_shown_with_its_last_ten_epochs(folders):
+    labels = invented(np.random.default_rng(8), "four", 27)
+    run = freeze({"method": "DCLNN", "task": "four", "epochs": 27}, labels)
+    found = leakage.load_splits()
+    each = [scores.accuracy(run.confusion(epoch=epoch)) for epoch in range(16, 26)]
+    assert found["late"][0] == pytest.approx(each)
+    assert found["accuracy"][0] == pytest.approx(each[-1])
+    (shown,) = leakage.load_scores(found)["Last ten epochs"]
+    assert shown == f"{min(each):.2f} to {max(each):.2f}, mean {np.mean(each):.2f}"
+
+
 def test_what_is_on_both_sides():
     random, by_cell = leakage.overlap("image"), leakage.overlap("cell")
     assert by_cell == {"photographs": 0, "cells": 0, "images": 0}

@@ -274,6 +274,32 @@ def test_baselines_are_the_records(pages, method, settings, task):
         assert low <= value <= high, cell
 
 
+def test_everything_that_the_paper_shows_stands_in_the_book_once(pages):
+    names = [f"fig-paper-{k}" for k in range(1, 9)]
+    names += ["tbl-paper-1", "tbl-paper-2", "tbl-paper-setup"]
+    for name in names:
+        assert sum(page.find(id=name) is not None for page in pages.values()) == 1, name
+
+
+@pytest.mark.parametrize(("page", "name", "n"), [("10_averages", 1, 72), ("08_pooling", 2, 48)])
+def test_every_number_of_ours_in_the_papers_tables_has_an_interval(pages, page, name, n):
+    header, *rows = cells_of(pages[f"chapters/{page}"].find(id=f"tbl-paper-{name}"))
+    ours = [i for i, title in enumerate(header) if title.endswith("ours")]
+    shown = [row[i] for row in rows for i in ours]
+    assert len(shown) == n
+    for cell in shown:
+        value, low, high = map(float, re.findall(r"[01]\.\d\d", cell))
+        assert low <= value <= high, cell
+
+
+def test_leakage_has_all_splits_of_all_methods(pages):
+    from bloodlib import leakage
+
+    _, *rows = cells_of(pages["chapters/14_leakage"].find(id="tbl-splits"))
+    wanted = {(method, shown) for method in leakage.METHODS for shown in leakage.SHOWN.values()}
+    assert {tuple(row[:2]) for row in rows} == wanted
+
+
 def test_the_frozen_records_are_the_runs_of_the_study(root):
     from bloodlib import records, study
 
