@@ -87,7 +87,7 @@ def test_a_network_is_shown_with_its_last_ten_epochs(folders):
     labels = invented(np.random.default_rng(8), "four", 27)
     run = freeze({"method": "DCLNN", "task": "four", "epochs": 27}, labels)
     found = leakage.load_splits()
-    each = [scores.accuracy(run.confusion(epoch=epoch)) for epoch in range(16, 26)]
+    each = [float(scores.accuracy(run.confusion(epoch=epoch))) for epoch in range(16, 26)]
     assert found["late"][0] == pytest.approx(each)
     assert found["accuracy"][0] == pytest.approx(each[-1])
     (shown,) = leakage.load_scores(found)["Last ten epochs"]
