@@ -20,7 +20,6 @@ from bloodlib import (
     scores,
     splits,
     study,
-    tables,
     verdicts,
 )
 
@@ -140,7 +139,7 @@ def load_scores(found: pd.DataFrame) -> pd.DataFrame:
             {
                 "Method": row.method,
                 "Held out": SHOWN[row.split_by],
-                "Accuracy": tables.with_interval(row.accuracy, row.low, row.high),
+                "Accuracy": comparison.with_interval(row.accuracy, row.low, row.high),
                 "Folds": f"{min(row.folds):.2f} to {max(row.folds):.2f}" if row.runs > 1 else "–",
                 "Last ten epochs": f"{min(row.late):.2f} to {max(row.late):.2f}, mean "
                 f"{np.mean(row.late):.2f}"
@@ -190,8 +189,8 @@ def findings() -> list[Finding]:
         Finding(
             "L2 features that are not legitimate",
             UNDECIDABLE,
-            "All methods see the whole picture, red cells and stain included, and photographs of "
-            "one film are alike in both. Nothing published tells one film from another.",
+            "All methods see the whole picture, red cells and stain included. What they decide by "
+            "is not measured here, and nothing published tells one film or person from another.",
         ),
         Finding(
             "L3.1 temporal leakage",

@@ -54,7 +54,7 @@ SAMPLE, SEED = 300, 0
 #: Columns of ``results/pairs.csv``: see :func:`bloodlib.photographs.pair_table`.
 PAIR_COLUMNS = ["a", "b", "shift_x", "shift_y", "correlation", "common", "share", "same_cell"]
 CHUNK = 100  # images between two saves
-VERSION = 4  # of what is kept in the cache; raised when the computation changes
+VERSION = 5  # of what is kept in the cache; raised when the computation changes
 
 
 class Fit(NamedTuple):
@@ -224,6 +224,7 @@ def correlation(picture: np.ndarray, photograph: np.ndarray, matrix: np.ndarray)
     """Correlation of the grey values of an image and a photograph under a map.
 
     Only where both are: the image's black filling, outside of the photograph, does not count.
+    Where the map is off by part of a pixel, a line of it does, and lowers the correlation.
     """
     warped = cv2.warpAffine(
         photograph.astype(np.float32), matrix, SIZE[::-1],
@@ -696,8 +697,8 @@ def _small(picture, inside):
 def _refine(picture, photograph, inside, matrix, by):
     """Align two pictures, made smaller by a whole number, from a first map; None if that fails."""
     small = [
-        cv2.resize(grey, None, fx=1 / by, fy=1 / by, interpolation=cv2.INTER_AREA)
-        for grey in (picture, photograph)
+        cv2.resize(whole, None, fx=1 / by, fy=1 / by, interpolation=cv2.INTER_AREA)
+        for whole in (picture, photograph)
     ]
     mask = np.ascontiguousarray(inside[::by, ::by])
     first = np.ascontiguousarray(matrix, np.float32)

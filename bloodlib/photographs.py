@@ -56,10 +56,11 @@ def table() -> pd.DataFrame:
     pandas.DataFrame
         A row for each image of TRAIN, TEST and TEST_SIMPLE, in the order of
         :func:`bloodlib.images.names`. ``split, name``: the image. ``photograph``: its number.
-        ``found_by``: ``features`` or ``pixels``. ``inliers, correlation``: of features under the
-        fitted map, and of the pixels; ``runner_up, runner_up_inliers, runner_up_correlation``: the
-        same of the second best photograph. ``flip`` ("", "h", "v", "hv"), ``rotation, shear``
-        (degrees), ``shift_x, shift_y`` (pixels of 320x240), ``scale_x, scale_y``: the fitted map,
+        ``found_by``: ``features``, ``pixels`` or ``nothing``. ``inliers, correlation``: of
+        features under the fitted map, and of the pixels; ``runner_up, runner_up_inliers,
+        runner_up_correlation``: the same of the second best photograph. ``flip`` ("", "h", "v",
+        "hv"), ``rotation, shear`` (degrees), ``shift_x, shift_y`` (pixels of 320x240),
+        ``scale_x, scale_y``: the fitted map,
         as :func:`bloodlib.matching.decompose` gives it. ``registered``: the photograph found by
         pixels alone, where that was tried.
 
@@ -152,19 +153,17 @@ def pairs(same_cell: bool = True) -> list[dict]:
     -------
     list of dict
         ``photographs``: two numbers; ``labels``: theirs, as listed; ``splits``: for each of them,
-        the splits that hold images of it; ``classes``: for each, the folders they are in.
+        the splits that hold images of it.
     """
     labels = cell_table().set_index("photograph")["labels"]
     images_of = table().groupby("photograph")
     behind = {n: sorted(set(rows["split"]), key=images.SPLITS.index) for n, rows in images_of}
-    folders = {n: sorted({name.split("/")[0] for name in rows["name"]}) for n, rows in images_of}
     found = pair_table()
     return [
         {
             "photographs": [int(row.a), int(row.b)],
             "labels": [labels[row.a], labels[row.b]],
             "splits": [behind.get(row.a, []), behind.get(row.b, [])],
-            "classes": [folders.get(row.a, []), folders.get(row.b, [])],
         }
         for row in found[found["same_cell"] == same_cell].itertuples()
     ]

@@ -58,6 +58,7 @@ for split_by, values in late.items():
 means = late.map(np.mean)
 step = late.map(lambda values: np.abs(np.diff(values)).mean()).mean()
 order = " < ".join(leakage.SHOWN[name] for name in means.sort_values().index)
+glue("chance", 1 / len(images.CLASSES), display=False)
 glue("late_step", float(step), display=False)
 glue("late_order", order, display=False)
 glue("late_apart", float(means.max() - means.min()), display=False)
@@ -78,7 +79,7 @@ glue("late_apart", float(means.max() - means.min()), display=False)
 # The gain from cell to image is {glue:text}`NB_gain:.2f` for Naive Bayes and {glue:text}`SVM_gain:.2f` for the SVM, from
 # {glue:text}`NB_cell` and {glue:text}`SVM_cell`. We had expected the nearest neighbour (KNN) to show the leak most
 # clearly. It does not: it is at {glue:text}`KNN_image` with images at random and {glue:text}`KNN_cell` by cell, where
-# guessing is 0.25. An image that was turned, shifted and mirrored is, pixel by pixel, no longer like its
+# guessing is {glue:text}`chance:.2f`. An image that was turned, shifted and mirrored is, pixel by pixel, no longer like its
 # sibling.
 #
 # With images at random, {glue:text}`random_share:.1%` of what is held out shows one of {glue:text}`random_cells` cells

@@ -222,7 +222,6 @@ def test_pairs_that_share_a_cell_and_pairs_that_do_not(results):
             "photographs": [10, 11],
             "labels": ["NEUTROPHIL", "NEUTROPHIL"],
             "splits": [["TRAIN"], ["TEST"]],
-            "classes": [["NEUTROPHIL"], ["NEUTROPHIL"]],
         }
     ]
     assert photographs.pairs(same_cell=False) == [
@@ -230,21 +229,16 @@ def test_pairs_that_share_a_cell_and_pairs_that_do_not(results):
             "photographs": [13, 15],
             "labels": ["MONOCYTE", ""],
             "splits": [["TRAIN"], []],  # no image was made of 15
-            "classes": [["MONOCYTE"], []],
         }
     ]
 
 
-def test_a_pair_names_all_splits_and_folders_in_order(results):
+def test_a_pair_names_all_splits_in_order(results):
     table, cells, pairs = planted()
     table["photograph"] = [10, 10, 10, 10, 11, 10, 11, 11, 10]
     photographs.save(table, cells, pairs, {})
     (pair,) = photographs.pairs()
     assert pair["splits"] == [["TRAIN", "TEST", "TEST_SIMPLE"], ["TRAIN", "TEST"]]
-    assert pair["classes"] == [
-        ["EOSINOPHIL", "LYMPHOCYTE", "NEUTROPHIL"],
-        ["LYMPHOCYTE", "MONOCYTE"],
-    ]
 
 
 def test_images_in_the_folder_of_another_class_are_found(results):
