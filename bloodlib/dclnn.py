@@ -19,9 +19,12 @@ import sys
 import time
 import warnings
 import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
+import cv2
 import numpy as np
 
 from bloodlib.images import TASKS
@@ -98,6 +101,7 @@ def build(
     hidden_dropout: float = 0.5,
     seed: int = 0,
     size: tuple[int, int] = (60, 80),
+    precision: str = "float32",
 ):
     """The network of section 4.2, untrained.
 
@@ -115,6 +119,8 @@ def build(
         Seed of the initial weights.
     size : tuple of int
         Height and width of the images.
+    precision : {"float32", "mixed_bfloat16"}
+        Keras' dtype policy of all layers but the scaling and the output, which stay float32.
 
     Returns
     -------
@@ -128,19 +134,29 @@ def build(
     def glorot():
         return keras.initializers.GlorotUniform(seed=next(seeds))
 
+    def convolution(filters, name):
+        return layers.Conv2D(
+            filters, 3, activation="relu", kernel_initializer=glorot(), name=name, dtype=precision
+        )
+
+    def dense(nodes, activation, name, dtype):
+        return layers.Dense(
+            nodes, activation=activation, kernel_initializer=glorot(), name=name, dtype=dtype
+        )
+
     pool = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}[pooling]
     return keras.Sequential(
         [
             keras.Input((*size, 3)),
-            layers.Rescaling(1 / 255, name="scale"),
-            layers.Conv2D(32, 3, activation="relu", kernel_initializer=glorot(), name="conv_1"),
-            layers.Conv2D(64, 3, activation="relu", kernel_initializer=glorot(), name="conv_2"),
-            pool(2, name="pool"),
-            layers.Dropout(0.25, seed=0, name="dropout_1"),
-            layers.Flatten(name="flatten"),
-            layers.Dense(hidden, activation="relu", kernel_initializer=glorot(), name="hidden"),
-            layers.Dropout(hidden_dropout, seed=0, name="dropout_2"),
-            layers.Dense(classes, activation="softmax", kernel_initializer=glorot(), name="output"),
+            layers.Rescaling(1 / 255, name="scale", dtype="float32"),
+            convolution(32, "conv_1"),
+            convolution(64, "conv_2"),
+            pool(2, name="pool", dtype=precision),
+            layers.Dropout(0.25, seed=0, name="dropout_1", dtype=precision),
+            layers.Flatten(name="flatten", dtype=precision),
+            dense(hidden, "relu", "hidden", precision),
+            layers.Dropout(hidden_dropout, seed=0, name="dropout_2", dtype=precision),
+            dense(classes, "softmax", "output", "float32"),
         ],
         name="DCLNN",
     )
@@ -165,7 +181,6 @@ def augment(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     float32 array [n, height, width, 3]
         In the range of the input.
     """
-    keras = load_keras()
     n, height, width, _ = pixels.shape
     angle = np.deg2rad(rng.uniform(-10, 10, n))
     down, right = rng.uniform(-0.1, 0.1, (2, n)) * [[height], [width]]
@@ -173,26 +188,19 @@ def augment(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     # where the pixel at (x, y) comes from: about the centre, mirrored, turned, then shifted
     x, y = (width - 1) / 2, (height - 1) / 2
     cos, sin = np.cos(angle), np.sin(angle)
-    transforms = np.stack(
+    matrices = np.stack(
         [
-            cos * mirror,
-            -sin,
-            x + right - cos * mirror * x + sin * y,
-            sin * mirror,
-            cos,
-            y + down - sin * mirror * x - cos * y,
-            np.zeros(n),
-            np.zeros(n),
-        ],
-        axis=1,
+            [cos * mirror, -sin, x + right - cos * mirror * x + sin * y],
+            [sin * mirror, cos, y + down - sin * mirror * x - cos * y],
+        ]
     )
-    turned = keras.ops.image.affine_transform(
-        pixels.astype("float32"),
-        transforms.astype("float32"),
-        interpolation="bilinear",
-        fill_mode="nearest",
-    )
-    return keras.ops.convert_to_numpy(turned)
+    turned = np.empty(pixels.shape, np.float32)
+    for image, matrix, result in zip(pixels, np.moveaxis(matrices, 2, 0), turned, strict=True):
+        cv2.warpAffine(
+            image.astype(np.float32), matrix, (width, height), dst=result,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
+        )  # fmt: skip
+    return turned
 
 
 @method("DCLNN")
@@ -210,6 +218,7 @@ def dclnn(
     learning_rate: float = 1.0,
     batch_size: int = 32,
     augmentation: bool = True,
+    precision: Literal["float32", "mixed_bfloat16"] = "float32",
 ) -> Predictions:
     """Train DCLNN and predict TEST after each epoch.
 
@@ -233,6 +242,9 @@ def dclnn(
         Images a step.
     augmentation : bool
         Whether to :func:`augment` while training.
+    precision : {"float32", "mixed_bfloat16"}
+        Numbers of 32 bits, or multiplications of 16-bit numbers with weights kept in 32: nearly
+        twice as fast on recent processors.
 
     Raises
     ------
@@ -244,11 +256,15 @@ def dclnn(
     keras = load_keras()
     x, y = data.pixels["TRAIN"], data.labels[task]["TRAIN"]
     classes = len(TASKS[task])
-    model = build(classes, pooling, hidden, hidden_dropout, seed, x.shape[1:3])
+    model = build(classes, pooling, hidden, hidden_dropout, seed, x.shape[1:3], precision)
+    optimizer_class = getattr(keras.optimizers, optimizer)
+    if keras.backend.backend() == "tensorflow" and not device_name():
+        from bloodlib import fused
+
+        model = fused.twin(model)
+        optimizer_class = getattr(fused, optimizer, optimizer_class)
     model.compile(
-        optimizer=keras.optimizers.get(
-            {"class_name": optimizer, "config": {"learning_rate": learning_rate}}
-        ),
+        optimizer=optimizer_class(learning_rate=learning_rate),
         loss="sparse_categorical_crossentropy",
         metrics=[_confusion_metric(classes)],
     )
@@ -259,18 +275,17 @@ def dclnn(
         for epoch in range(done, epochs):
             clock = time.monotonic()
             _seed_dropout(model, seed, epoch)
-            batches = _batches(x, y, batch_size, augmentation, seed, epoch)
             with _out_of_memory(batch_size):
-                fit = model.fit(
-                    batches, shuffle=False, verbose=0, callbacks=[_tick(bar, epoch, batch_size)]
+                loss, confusion = _epoch(
+                    model, _batches(x, y, batch_size, augmentation, seed, epoch), bar
                 )
                 tests = {
                     split: model.predict(data.pixels[split], batch_size=256, verbose=0)
                     for split in ("TEST", "TEST_SIMPLE")
                 }
+            bar.set_postfix(epoch=epoch + 1, loss=f"{loss:.3f}")
             truth = data.labels[task]["TEST"]
             likelihood = tests["TEST"][np.arange(len(truth)), truth]
-            loss = fit.history["loss"][0]
             val_loss = -np.log(np.maximum(likelihood, 1e-7)).mean()
             if not np.isfinite([loss, val_loss]).all():  # the last step may be the one that fails
                 raise DivergedError(f"the loss became {loss + val_loss} in epoch {epoch + 1}")
@@ -278,7 +293,7 @@ def dclnn(
             state["val_loss"].append(val_loss)
             state["seconds"].append(time.monotonic() - clock)
             state["labels"].append(tests["TEST"].argmax(axis=1).astype(np.uint8))
-            state["confusion"].append(np.asarray(fit.history["confusion"][0], dtype=np.int32))
+            state["confusion"].append(confusion.astype(np.int32))
             state |= {split: tests[split] for split in tests}
             _save(model, checkpoint, state)
     return Predictions(
@@ -304,21 +319,36 @@ def weights_hash(model) -> str:
 
 def _batches(pixels, labels, batch_size, augmentation, seed, epoch):
     """One epoch of shuffled, augmented batches, each a function of (seed, epoch, step)."""
-    keras = load_keras()
     order = np.random.default_rng([seed, epoch]).permutation(len(labels))
+    for step, start in enumerate(range(0, len(order), batch_size)):
+        rows = np.sort(order[start : start + batch_size])
+        images = pixels[rows]
+        if augmentation:
+            images = augment(images, np.random.default_rng([seed, epoch, step]))
+        yield images.astype("float32"), labels[rows].astype("int32")
 
-    class Epoch(keras.utils.PyDataset):
-        def __len__(self):
-            return -(-len(order) // batch_size)
 
-        def __getitem__(self, step):
-            rows = np.sort(order[step * batch_size : (step + 1) * batch_size])
-            images = pixels[rows]
-            if augmentation:
-                images = augment(images, np.random.default_rng([seed, epoch, step]))
-            return images.astype("float32"), labels[rows].astype("int32")
+def _epoch(model, batches, bar):
+    """Learn from an epoch's batches: its mean loss and its counts of (true, predicted)."""
+    total, confusion, seen = 0.0, 0, 0
+    for images, labels in _ahead(batches):
+        found = model.train_on_batch(images, labels, return_dict=True)
+        total += float(found["loss"]) * len(labels)
+        confusion = confusion + np.asarray(found["confusion"])
+        seen += len(labels)
+        bar.update(min(len(labels), bar.total - bar.n))
+        if not np.isfinite(total):
+            break
+    return total / seen, confusion
 
-    return Epoch(workers=1, max_queue_size=4)
+
+def _ahead(batches: Iterator) -> Iterator:
+    """The same batches, each made while the one before it is learned from."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = thread.submit(next, batches, None)
+            yield batch
 
 
 def _seed_dropout(model, seed, epoch):
@@ -333,7 +363,7 @@ def _seed_dropout(model, seed, epoch):
 
 
 def _confusion_metric(classes):
-    """Counts of (true, predicted) over an epoch, as Keras' own running accuracy sees them."""
+    """Counts of (true, predicted) in a batch, before the step that it leads to."""
     keras = load_keras()
 
     class Confusion(keras.metrics.Metric):
@@ -400,21 +430,6 @@ def _progress(title, images, done, epochs):
         unit_scale=True,
         mininterval=1.0,
     )
-
-
-def _tick(bar, epoch, batch_size):
-    keras = load_keras()
-
-    class Tick(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            bar.update(min(batch_size, bar.total - bar.n))
-            if not np.isfinite(logs["loss"]):
-                self.model.stop_training = True
-
-        def on_epoch_end(self, _, logs=None):
-            bar.set_postfix(epoch=epoch + 1, loss=f"{logs['loss']:.3f}")
-
-    return Tick()
 
 
 @contextlib.contextmanager

@@ -183,6 +183,7 @@ def test_the_defaults_are_the_lineage():
         "learning_rate": 1.0,
         "batch_size": 32,
         "augmentation": True,
+        "precision": "float32",
     }
 
 
@@ -342,13 +343,12 @@ def test_two_epochs_and_two_more_are_four(unbroken, tmp_path):
 def test_order_and_augmentation_depend_on_seed_epoch_and_step(keras):
     pixels, labels = drawn().pixels["TRAIN"], drawn().labels["four"]["TRAIN"]
 
-    def batches(*, augmentation=True, seed=0, epoch=0, steps=(0, 1, 2)):
-        epoch = dclnn._batches(pixels, labels, 8, augmentation, seed, epoch)
-        return {step: epoch[step] for step in steps}
+    def batches(*, augmentation=True, seed=0, epoch=0):
+        return list(dclnn._batches(pixels, labels, 8, augmentation, seed, epoch))
 
-    forth, back = batches(), batches(steps=(2, 1, 0))
+    forth, again = batches(), list(dclnn._ahead(iter(batches())))
     for step in range(3):
-        for one, other in zip(forth[step], back[step], strict=True):
+        for one, other in zip(forth[step], again[step], strict=True):
             np.testing.assert_array_equal(one, other)
     for other in (batches(seed=1), batches(epoch=1)):
         assert any((forth[step][0] != other[step][0]).any() for step in range(2))
@@ -359,6 +359,17 @@ def test_order_and_augmentation_depend_on_seed_epoch_and_step(keras):
     assert found == sorted(image.tobytes() for image in pixels)
     for step in range(3):  # augmenting changes neither order nor labels
         np.testing.assert_array_equal(plain[step][1], forth[step][1])
+
+
+def test_an_error_in_making_a_batch_is_raised():
+    def batches():
+        yield 1
+        raise OSError("no such image")
+
+    ahead = dclnn._ahead(batches())
+    assert next(ahead) == 1
+    with pytest.raises(OSError, match="no such image"):
+        next(ahead)
 
 
 def test_dropout_depends_on_seed_and_epoch(keras):
@@ -429,20 +440,20 @@ def test_a_loss_that_is_no_number_is_recorded(keras, tmp_path, monkeypatch):
     ],
 )
 def test_out_of_memory_names_a_smaller_batch(keras, tmp_path, monkeypatch, error):
-    def fit(*_, **__):
+    def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(keras.Sequential, "fit", fit)
+    monkeypatch.setattr(keras.Sequential, "train_on_batch", fail)
     with pytest.raises(MemoryError, match=r"batches of 64: try batch_size=32") as caught:
         train(tmp_path, epochs=1, batch_size=64)
     assert caught.value.__cause__ is error
 
 
 def test_another_error_stays_what_it_is(keras, tmp_path, monkeypatch):
-    def fit(*_, **__):
+    def fail(*_, **__):
         raise RuntimeError("something else")
 
-    monkeypatch.setattr(keras.Sequential, "fit", fit)
+    monkeypatch.setattr(keras.Sequential, "train_on_batch", fail)
     with pytest.raises(RuntimeError, match=r"^something else$"):
         train(tmp_path, epochs=1)
 
@@ -534,13 +545,13 @@ dclnn._save = _save
     ),
     "in the middle of the second epoch": (
         """
-tick = dclnn._tick
-def _tick(bar, epoch, batch_size):
-    callback = tick(bar, epoch, batch_size)
-    here = epoch == 1
-    callback.on_train_batch_begin = lambda batch, logs=None: here and batch == 1 and die()
-    return callback
-dclnn._tick = _tick
+ahead = dclnn._ahead
+def _ahead(batches):
+    for step, batch in enumerate(ahead(batches)):
+        if step == 1:
+            die()
+        yield batch
+dclnn._ahead = _ahead
 """,
         1,
     ),

@@ -1,0 +1,131 @@
+"""Fewer passes, the same numbers: against stock Keras on TensorFlow."""
+
+import os
+
+import numpy as np
+import pytest
+
+from bloodlib import dclnn
+
+try:
+    keras = dclnn.load_keras()
+except ImportError as error:
+    pytest.skip(str(error), allow_module_level=True)
+if keras.backend.backend() != "tensorflow":
+    pytest.skip(f"Keras runs on {os.environ['KERAS_BACKEND']}", allow_module_level=True)
+
+import tensorflow as tf
+
+from bloodlib import fused
+
+SIZE = (21, 30)  # maps of 17 x 26: pooling leaves a row out
+
+
+def flat_and_busy(n=6, size=SIZE):
+    """Images with flat areas, as behind a cell and at a black edge: there maxima are tied."""
+    pixels = np.random.default_rng(0).integers(0, 256, (n, *size, 3)).astype("float32")
+    pixels[:, :12] = 255
+    pixels[:, :, :8] = 0
+    return pixels
+
+
+def gradients(model, pixels, labels):
+    with tf.GradientTape() as tape:
+        answers = model(pixels, training=False)
+        loss = keras.ops.mean(keras.losses.sparse_categorical_crossentropy(labels, answers))
+    return [g.numpy() for g in tape.gradient(loss, [w.value for w in model.trainable_variables])]
+
+
+@pytest.mark.parametrize("pooling", ["max", "average"])
+@pytest.mark.parametrize("size", [SIZE, (20, 31), (24, 32)])
+def test_the_twin_answers_alike_and_has_the_same_gradients(pooling, size):
+    model = dclnn.build(4, pooling, 16, size=size, seed=1)
+    model.set_weights(
+        [w if w.ndim > 1 else 0.01 * (1 + np.arange(len(w))) for w in model.get_weights()]
+    )
+    twin = fused.twin(model)
+    pixels, labels = flat_and_busy(size=size), np.array([0, 1, 2, 3, 0, 1])
+    answers = model.predict(pixels, verbose=0)
+    assert np.ptp(answers, axis=0).max() > 0.01
+    np.testing.assert_allclose(twin.predict(pixels, verbose=0), answers, atol=1e-6)
+    for one, other in zip(
+        gradients(model, pixels, labels), gradients(twin, pixels, labels), strict=True
+    ):
+        assert np.abs(one).max() > 0
+        np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-6 * np.abs(one).max())
+
+
+def test_of_equal_maxima_the_first_gets_the_gradient_and_of_negative_ones_none():
+    maps = np.zeros((1, 4, 4, 1), "float32")
+    maps[0, :2, :2, 0] = 3  # four times the same
+    maps[0, :2, 2:, 0] = [[1, 2], [2, 0]]  # the largest twice
+    maps[0, 2:, :2, 0] = -1  # cut at zero
+    maps[0, 2:, 2:, 0] = [[-5, -4], [-3, 7]]
+    maps = tf.constant(maps)
+    stock = keras.layers.MaxPooling2D(2)
+    for layer, activation in ((fused.MaxPoolReLU(), lambda z: z), (stock, tf.nn.relu)):
+        with tf.GradientTape() as tape:
+            tape.watch(maps)
+            pooled = layer(activation(maps))
+        np.testing.assert_array_equal(pooled.numpy()[0, ..., 0], [[3, 2], [0, 7]])
+        found = tape.gradient(pooled, maps, output_gradients=2 * tf.ones_like(pooled))
+        expected = [[2, 0, 0, 2], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 2]]
+        np.testing.assert_array_equal(found.numpy()[0, ..., 0], expected)
+
+
+def test_the_twin_has_the_same_layers_and_weights():
+    model = dclnn.build(2, hidden=8, size=SIZE, seed=4)
+    twin = fused.twin(model)
+    assert dclnn.weights_hash(twin) == dclnn.weights_hash(model)
+    assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
+    assert [layer.output.shape for layer in twin.layers] == [
+        layer.output.shape for layer in model.layers
+    ]
+    pool, stock = (m.get_layer("pool") for m in (twin, model))
+    assert isinstance(pool, fused.MaxPoolReLU)
+    assert pool.compute_output_shape((None, 17, 26, 64)) == stock.output.shape
+
+
+def test_adadelta_updates_as_keras_does():
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=(5, 7)).astype("float32")
+    ends = []
+    for cls in (keras.optimizers.Adadelta, fused.Adadelta):
+        variable, optimizer = keras.Variable(start), cls(learning_rate=0.7, rho=0.9)
+        rng = np.random.default_rng(1)
+        for _ in range(20):
+            optimizer.apply([tf.constant(rng.normal(size=(5, 7)), tf.float32)], [variable])
+        slots = [keras.ops.convert_to_numpy(v) for v in optimizer.variables]
+        ends.append([variable.numpy(), *slots])
+    assert np.abs(ends[0][0] - start).max() > 0.001
+    for one, other in zip(*ends, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-8)
+
+
+def test_steps_of_training_stay_together():
+    """Ten steps with dropout: the same losses as stock Keras, up to rounding."""
+    pixels, labels = flat_and_busy(16), np.arange(16) % 4
+    losses = []
+    for wrap, optimizer in (
+        (lambda m: m, keras.optimizers.Adadelta(0.2)),
+        (fused.twin, fused.Adadelta(0.2)),
+    ):
+        model = wrap(dclnn.build(4, hidden=16, size=SIZE, seed=2))
+        model.compile(optimizer, "sparse_categorical_crossentropy")
+        dclnn._seed_dropout(model, 0, 0)
+        losses.append([float(model.train_on_batch(pixels, labels)) for _ in range(10)])
+    assert abs(losses[0][0] - losses[0][-1]) > 0.01
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-3)
+
+
+def test_half_the_bits_answer_nearly_alike():
+    model = dclnn.build(4, hidden=16, size=SIZE, seed=1)
+    short = fused.twin(dclnn.build(4, hidden=16, size=SIZE, precision="mixed_bfloat16"))
+    short.set_weights(model.get_weights())
+    assert {w.dtype for w in short.weights if "seed" not in w.path} == {"float32"}
+    assert short.get_layer("conv_2").compute_dtype == "bfloat16"
+    assert [short.get_layer(n).compute_dtype for n in ("scale", "output")] == ["float32"] * 2
+    pixels = flat_and_busy()
+    one, other = (m.predict(pixels, verbose=0) for m in (model, short))
+    assert other.dtype == np.float32
+    assert 0 < np.abs(one - other).max() < 0.02
