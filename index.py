@@ -20,7 +20,8 @@
 #
 # This book runs everything again, on the same images, and prints the paper's numbers beside ours.
 # Every number on these pages is computed by a cell of the page it stands on, from the predictions of
-# a recorded run; none is typed. "Figure" and "Table" are the paper's, "Fig." and "Tab." are ours.
+# a recorded run; none is typed. Ours in the paper's tables are links to where they come from
+# ({doc}`chapters/provenance`). "Figure" and "Table" are the paper's, "Fig." and "Tab." are ours.
 
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt

@@ -24,7 +24,7 @@ from pathlib import Path
 import pandas as pd
 from docutils import nodes
 from docutils.statemachine import StringList
-from sphinx.util.docutils import SphinxDirective
+from sphinx.util.docutils import ReferenceRole, SphinxDirective
 
 from bloodlib import chapter, images, paths, records, tables
 
@@ -43,6 +43,7 @@ def setup(app) -> dict:
     """Register the extension with Sphinx."""
     app.add_config_value("papermill_parameters", {}, "env")
     app.add_directive("build-table", BuildTable)
+    app.add_role("anchor", Anchor())
     app.connect("builder-inited", _run_stale)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -72,15 +73,16 @@ def key(source: Path, parameters: dict, root: Path) -> str:
     for path in [*package, root / "study.yml", root / "requirements.lock"]:
         add(path.name, path.read_bytes() if path.is_file() else b"")
     results = paths.results_folder()
-    for path in sorted(p for p in results.rglob("*") if p.is_file() and not p.name.startswith(".")):
+    found = (p for p in results.rglob("*") if p.is_file() and not p.name.startswith("."))
+    for path in sorted(p for p in found if p.suffix != ".ipynb"):  # a notebook is a job's log
         add(path.relative_to(results).as_posix(), path.read_bytes())
     add("images", images.DATA_HASH.encode() if images.available() else b"none")
     add("python", sys.version.encode())
     return digest.hexdigest()
 
 
-def run(source: Path, parameters: dict) -> None:
-    """Execute a chapter into the notebook beside it.
+def run(source: Path, parameters: dict, notebook: Path | None = None) -> None:
+    """Execute a chapter into a notebook.
 
     Parameters
     ----------
@@ -88,6 +90,8 @@ def run(source: Path, parameters: dict) -> None:
         A py:percent script.
     parameters : dict
         What papermill sets.
+    notebook : pathlib.Path, optional
+        Where to; beside the source if not given.
 
     Raises
     ------
@@ -100,32 +104,28 @@ def run(source: Path, parameters: dict) -> None:
     from nbclient.exceptions import DeadKernelError
 
     _check_kernel()
-    unfinished = source.with_name(f".{source.stem}.{os.getpid()}.ipynb")
     failure = ""
-    try:
-        with tempfile.TemporaryDirectory(prefix="bloodlib-") as sockets:
-            try:
-                papermill.execute_notebook(
-                    jupytext.read(source),
-                    unfinished,
-                    parameters=parameters,
-                    cwd=source.parent,
-                    kernel_name="python3",
-                    language="python",
-                    progress_bar=False,
-                    # the interrupt that ends a kernel is no error to be told of
-                    extra_arguments=["--log-level=CRITICAL"],
-                    **_local_transport(sockets),
-                )
-            except papermill.PapermillExecutionError as error:
-                failure = f"failed in cell {error.exec_count}: {error.ename}: {error.evalue}"
-            except DeadKernelError:
-                failure = "failed: its kernel died"
-        notebook = nbformat.read(unfinished, as_version=4)
-        nbformat.write(_cleaned(notebook), unfinished)
-        os.replace(unfinished, source.with_suffix(".ipynb"))
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(prefix="bloodlib-") as folder:
+        unfinished = Path(folder, "chapter.ipynb")
+        try:
+            papermill.execute_notebook(
+                jupytext.read(source),
+                unfinished,
+                parameters=parameters,
+                cwd=source.parent,
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                # the interrupt that ends a kernel is no error to be told of
+                extra_arguments=["--log-level=CRITICAL"],
+                **_local_transport(folder),
+            )
+        except papermill.PapermillExecutionError as error:
+            failure = f"failed in cell {error.exec_count}: {error.ename}: {error.evalue}"
+        except DeadKernelError:
+            failure = "failed: its kernel died"
+        executed = nbformat.writes(_cleaned(nbformat.read(unfinished, as_version=4)))
+    records.replace(notebook or source.with_suffix(".ipynb"), f"{executed}\n".encode())
     if failure:
         raise ChapterError(failure)
 
@@ -162,6 +162,21 @@ class BuildTable(SphinxDirective):
         place = nodes.Element()
         self.state.nested_parse(StringList(text.splitlines()), self.content_offset, place)
         return place.children
+
+
+class Anchor(ReferenceRole):
+    """The role ``anchor``: text that :func:`bloodlib.tables.link` leads to.
+
+    A table's cell has no other way to be a target: ``{anchor}`text <address>```, or the address
+    alone.
+    """
+
+    def run(self) -> tuple[list, list]:
+        """Make the target, with the text in it."""
+        name = tables.anchor(self.target)
+        target = nodes.target("", "", nodes.literal("", self.title), ids=[name], names=[name])
+        self.inliner.document.note_explicit_target(target)
+        return [target], []
 
 
 def load_chapters(root: Path) -> pd.DataFrame:

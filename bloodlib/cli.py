@@ -1,8 +1,10 @@
-"""The command ``bloodlib``: data, study, audit, report."""
+"""The command ``bloodlib``: data, study, audit, report, weights, explain, bench."""
 
 import argparse
+import collections
 import json
 import sys
+from pathlib import Path
 
 from bloodlib import __version__
 
@@ -57,10 +59,20 @@ def _parser():
         help="compute the runs of study.yml that have no record yet",
         description="Compute the runs of study.yml that have no record yet, one after the other. "
         "A run that was stopped goes on from its last epoch; one that fails is recorded and "
-        "the others go on. Exit with 1 if a run failed.",
+        "the others go on. Started several times, it shares the runs out. Exit with 1 if a run "
+        "failed.",
     )
     study.add_argument("--list", action="store_true", help="only show the runs and their state")
-    study.add_argument("--verify", action="store_true", help="only check every record")
+    study.add_argument(
+        "--verify", action="store_true",
+        help="only check every record, and compute a cheap one again; with --only, one that holds "
+        "WORD, whatever it takes",
+    )  # fmt: skip
+    study.add_argument(
+        "--merge", metavar="FOLDER", type=Path, nargs="+",
+        help="only copy the records of other machines here; where both differ, ours stay. "
+        "Exit with 1 if one is refused",
+    )  # fmt: skip
     study.add_argument(
         "--only", metavar="WORD", action="append", default=[],
         help="only runs whose id or description holds WORD; several: all of them",
@@ -73,7 +85,26 @@ def _parser():
         "--images", choices=("published", "drawn"), default="published",
         help="drawn: on drawn cells, where the images can't be had; never frozen",
     )  # fmt: skip
+    study.add_argument(
+        "--jobs", metavar="N", type=int, default=1,
+        help="runs at once, each on its share of the processors; without a GPU that is faster "
+        "than one after the other, and takes N times the memory",
+    )  # fmt: skip
     study.set_defaults(run=_study)
+
+    measure = commands.add_parser(
+        "measure",
+        help="ask the trained networks again, and freeze what they answer",
+        description="Freeze in results/ what needs the images and the trained networks, but no "
+        "training: where a network looks, and how it stands disturbance. What was stopped goes on.",
+    )
+    measure.add_argument(
+        "what", choices=("boxes", "attention", "disturbance", "laboratory"),
+        help="boxes: where the white cells are, from BCCD's annotations; attention: maps of the "
+        "answers (some ten minutes); disturbance: answers for altered images (minutes); "
+        "laboratory: answers for the cells of another one (some ten minutes; needs PBC)",
+    )  # fmt: skip
+    measure.set_defaults(run=_measure)
 
     audit = commands.add_parser(
         "audit",
@@ -95,6 +126,52 @@ def _parser():
     )
     report.add_argument("--json", action="store_true", help="for programs")
     report.set_defaults(run=_report)
+
+    weights = commands.add_parser(
+        "weights",
+        help="say what the trained networks in results are and check them, or make them",
+        description="Print which run the weights in results are of; with the images at hand, "
+        "compare what they answer with that run's record, image by image.",
+    )
+    weights.add_argument(
+        "--freeze", action="store_true",
+        help="first write them anew, from the weights that training left in the cache",
+    )  # fmt: skip
+    weights.set_defaults(run=_weights)
+
+    explain = commands.add_parser(
+        "explain",
+        help="say where a number of the tables comes from",
+        description="Say where a number of Tables 1 and 2 comes from: what the paper prints and "
+        "where, our value, how it is computed, from which runs, and the command that repeats them.",
+    )
+    explain.add_argument(
+        "address", nargs="?", default="", metavar="ADDRESS",
+        help="such as tbl-paper-1/four/DCLNN/NEUTROPHIL/recall; its beginning lists what is below; "
+        "the id of a record or of a claim is one too",
+    )  # fmt: skip
+    explain.add_argument("--json", action="store_true", help="for programs")
+    explain.set_defaults(run=_explain)
+
+    bench = commands.add_parser(
+        "bench",
+        help="measure what everything costs, beside other ways to do it",
+        description="Measure the rows of benchmarks/rows.yml: ours and its peers in turns, round "
+        "after round, and print ratios of medians, then the times. A peer that is not installed "
+        "is named. Exit with 1 if answers that should agree differ.",
+    )
+    bench.add_argument(
+        "--only", metavar="NAME", action="append", default=[],
+        help="only this row; several: those",
+    )  # fmt: skip
+    bench.add_argument("--rounds", metavar="N", type=int, default=5, help="turns of each (5)")
+    bench.add_argument(
+        "--full", action="store_true", help="the long rows too: hours; stopped, they go on"
+    )
+    bench.add_argument("--list", action="store_true", help="only show the rows")
+    bench.add_argument("--freeze", action="store_true", help="keep it in results/bench.json")
+    bench.add_argument("--json", action="store_true", help="for programs")
+    bench.set_defaults(run=_bench)
     return parser
 
 
@@ -124,60 +201,119 @@ def _data(options):
 
 
 def _study(options):
-    from tqdm import tqdm
-
-    from bloodlib import records, study
+    from bloodlib import study
 
     if options.verify:
-        found = sorted(records.folder().glob("*.json"))
-        for path in tqdm(found, desc="records", unit=" records", disable=None):
-            record = records.read(path)
-            records.check(record)
-            try:
-                expected = study.identify(record.config)
-            except ValueError as error:
-                raise records.RecordError(f"{path}: {error}") from error
-            if record.id != expected:
-                raise records.RecordError(f"{path}: its settings belong to the id {expected}")
-        print(f"{len(found)} records verified in {records.folder()}")
-        return 0
-    configs = [
-        study.with_profile(config | {"images": options.images}, options.profile)
-        for config in study.runs()
-        if options.images == "published" or config["split_by"] == "published"
-    ]
-    chosen = [
-        config
-        for config in configs
-        if all(
-            word in f"{study.identify(config)} {study.describe(config)}" for word in options.only
-        )
-    ]
-    if not chosen:
-        raise ValueError(f"no run of study.yml holds {' and '.join(options.only)}: see --list")
+        return _verify(options.only)
+    if options.merge:
+        return _merge(options.merge)
+    chosen = study.grid(options.profile, options.images, options.only)
+    found = [study.recorded(config) for config in chosen]
     if options.list:
-        for config in chosen:
-            record = study.recorded(config)
+        for config, record in zip(chosen, found, strict=True):
             state = record.status if record else "missing"
             print(f"{state:10}  {study.identify(config):24}  {study.describe(config)}")
         return 0
     todo = [
         config
-        for config in chosen
-        if (record := study.recorded(config)) is None or record.status == "failed"
+        for config, record in zip(chosen, found, strict=True)
+        if record is None or record.status == "failed"
     ]
     print(f"{len(chosen) - len(todo)} of {len(chosen)} runs have a record.")
-    failed = 0
-    with tqdm(todo, desc="study", unit=" runs", disable=not todo) as bar:
-        for config in bar:
-            bar.set_postfix_str(study.describe(config))
-            try:
-                record = study.compute(config)
-                tqdm.write(f"{record.id}  {study.describe(config)}  {record.seconds:.0f} s")
-            except study.RunError as error:
-                failed += "infeasible" not in str(error)
-                tqdm.write(f"{study.identify(config)}  {error}")
+    return _compute(todo, [record for record in found if record], options) if todo else 0
+
+
+def _compute(todo, known, options):
+    from tqdm import tqdm
+
+    from bloodlib import jobs, study
+
+    waiting = {study.identify(config): study.expected_seconds(config, known) for config in todo}
+    ended, failed = [], 0
+    layout = "{desc} {n_fmt}/{total_fmt} runs [{elapsed}{postfix}]"
+    with tqdm(total=len(todo), desc="study", bar_format=layout) as bar:
+
+        def started(config):
+            left = jobs.time_left(waiting.values(), ended, options.jobs)
+            bar.set_postfix_str(f"{left}, {study.describe(config)}")
+
+        if options.jobs == 1:
+            outcomes = jobs.one_by_one(todo, started)
+        else:
+            outcomes = jobs.at_once(todo, started, options.jobs, options.profile)
+        for config, said, stands in outcomes:
+            expected, record = waiting.pop(study.identify(config)), study.recorded(config)
+            if expected and record:
+                ended.append((expected, record.seconds))
+            failed += not stands
+            tqdm.write(said)
+            bar.update()
     return 1 if failed else 0
+
+
+def _merge(folders):
+    from bloodlib import merging
+
+    counts = collections.Counter()
+    for folder in folders:
+        for name, outcome, why in merging.merge(folder):
+            counts[outcome] += 1
+            if outcome != "same":
+                print(f"{outcome:10}  {name:24}  {why}")
+    print(", ".join(f"{n} {outcome}" for outcome, n in counts.items()))
+    return 1 if counts["refused"] else 0
+
+
+def _verify(only):
+    import numpy as np
+    from tqdm import tqdm
+
+    from bloodlib import images, records, study
+
+    found = []
+    for path in tqdm(
+        sorted(records.folder().glob("*.json")), desc="records", unit=" records", disable=None
+    ):
+        found.append(records.read(path))
+        study.check(found[-1])
+    print(f"{len(found)} records verified in {records.folder()}")
+    again = [record for record in found if study.is_cheap(record)]
+    if only:
+        again = [
+            record
+            for record in found
+            if record.status == "complete"
+            and all(word in f"{record.id} {study.describe(record.config)}" for word in only)
+        ]
+        if not again:
+            raise ValueError(f"no complete record holds {' and '.join(only)}: see --list")
+    elif not again or not images.available():
+        why = "the images are not here (`bloodlib data --fetch`)" if again else "none is cheap"
+        print(f"None was computed again: {why}.")
+        return 0
+    record = again[np.random.default_rng().integers(len(again))]
+    words = f"{study.describe(record.config)}, {record.seconds:.0f} s in its record"
+    print(f"Computing one again: {words} (--only {record.id} chooses it too)", flush=True)
+    if different := records.differences(record, study.repeat(record)):
+        raise records.RecordError(
+            f"{record.path}: computed again, it differs ({'; '.join(different)}). Another "
+            f"processor or other packages may round otherwise: `bloodlib explain {record.id}` "
+            "names its own."
+        )
+    print(f"Its {len(record.arrays)} arrays of predictions are the same.")
+    return 0
+
+
+def _measure(options):
+    from bloodlib import attention, boxes, disturbance, laboratory
+
+    module = {
+        "boxes": boxes,
+        "attention": attention,
+        "disturbance": disturbance,
+        "laboratory": laboratory,
+    }[options.what]
+    module.remake()
 
 
 def _audit(options):
@@ -196,6 +332,48 @@ def _report(options):
 
     report = tables.report()
     print(json.dumps(report, indent=1) if options.json else tables.report_text(report))
+
+
+def _weights(options):
+    from bloodlib import images, weights
+
+    for task in images.TASKS:
+        if options.freeze:
+            weights.export(weights.frozen(task), weights.path(task))
+        made = weights.provenance(task)
+        megabytes = weights.path(task).stat().st_size / 1e6
+        print(f"{weights.path(task)}  {megabytes:.1f} MB, of {made['record']}", flush=True)
+        if images.available():
+            found = weights.check(task)
+            print(
+                f"  the record's class for each of {found['images']} images; "
+                f"probabilities within {found['furthest']:.4f} of the record's"
+            )
+
+
+def _explain(options):
+    from bloodlib import explain
+
+    found = explain.explain(options.address)
+    print(json.dumps(found, indent=1) if options.json else explain.text(found))
+
+
+def _bench(options):
+    from bloodlib import bench
+
+    names = bench.chosen(options.only, options.full or options.list)
+    if options.list:
+        for name in names:
+            listed = bench.rows()[name]
+            print(f"{name:16} {listed['work']}{' (long)' if listed.get('long') else ''}")
+        return 0
+    found = bench.run(names, options.rounds)
+    print(json.dumps(found, indent=1) if options.json else bench.text(found))
+    if options.freeze:
+        print(f"kept in {bench.freeze(found)}", file=sys.stderr)
+    return (
+        0 if all(row["correct"] is None or row["correct"]["agree"] for row in found["rows"]) else 1
+    )
 
 
 if __name__ == "__main__":

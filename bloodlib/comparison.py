@@ -10,7 +10,7 @@ from bloodlib.images import TASKS
 
 #: The epoch at which Tables 1 and 2 are read (:data:`bloodlib.paper.UNSTATED`).
 EPOCH = 25
-#: Which of our runs stands beside a row of the paper's tables; all seeds of it.
+#: Which of our runs stands beside a row of the paper's tables; all seeds of it, in any precision.
 COMPARED = {
     "NB": {"method": "NB"},
     "SVM": {"method": "SVM", "kind": "C", "kernel": "rbf"},
@@ -19,11 +19,15 @@ COMPARED = {
     "MaxPooling": {"method": "DCLNN", "pooling": "max"},
 }
 
+#: Settings in which runs of one row may differ: the rounding of numbers is chance, as a seed is.
+CHANCE = ("seed", "precision")
+
 
 def compared(method: str, task: str) -> list[records.Record]:
-    """The frozen runs that stand beside the paper's row of a method, one for each seed."""
+    """The frozen runs that stand beside the paper's row of a method: all that chance may vary."""
     wanted = study.resolve(COMPARED[method] | {"task": task})
-    del wanted["seed"]
+    for free in CHANCE:
+        wanted.pop(free, None)
     epochs = wanted.pop("epochs", 1)
     return [record for record in study.select(**wanted) if record.epochs >= epochs]
 
@@ -171,15 +175,18 @@ def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> li
     Returns
     -------
     list of dict
-        With ``table, task, method, class, measure, paper, ours, low, high, runs``.
-        ``ours`` is None where there is no run. ``low`` and ``high`` are
+        With ``address, table, task, method, class, measure, paper, ours, low, high, runs,
+        frozen``. ``ours`` is None where there is no run. ``low`` and ``high`` are
         :func:`bloodlib.intervals.bounds`, by cell; None where runs were tried on other
-        images than the published TEST.
+        images than the published TEST. ``frozen``: whether the runs are :func:`compared`'s,
+        of which :mod:`bloodlib.explain` tells.
     """
     if runs is None:
         runs = {(m, t): compared(m, t) for m in COMPARED for t in TASKS}
-    measured = {}
+    measured, frozen = {}, {}
     for (method, task), found in runs.items():
+        ids = {record.id for record in found}
+        frozen[method, task] = bool(ids) and ids == {r.id for r in compared(method, task)}
         for measure in paper.MEASURES if found else ():
             score = functools.partial(scores.printed_rows, measure=measure)
             measured[method, task, measure] = estimate(found, score)
@@ -189,6 +196,7 @@ def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> li
         position = [*TASKS[cell.task], "Average"].index(cell.class_)
         rows.append(
             {
+                "address": cell.address,
                 "table": cell.table,
                 "task": cell.task,
                 "method": cell.method,
@@ -198,6 +206,7 @@ def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> li
                 **dict.fromkeys(("ours", "low", "high")),
                 **_plain(numbers, position),
                 "runs": len(runs.get((cell.method, cell.task), [])),
+                "frozen": frozen.get((cell.method, cell.task), False),
             }
         )
     return rows

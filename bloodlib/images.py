@@ -21,7 +21,7 @@ import gzip
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -354,15 +354,23 @@ def _read(path: Path) -> bytes:
         raise DatasetError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _in_threads(function: Callable, items: Iterable, title: str, progress: bool) -> Iterable:
-    """Apply a function to all items, in order and on all cores."""
+def _in_threads(function: Callable, items: Sequence, title: str, progress: bool) -> Iterable:
+    """Apply a function to all items, in order and on all cores.
+
+    Items are handed out in lots: one by one, threads would mostly wait for each other.
+    """
     from tqdm import tqdm
 
-    with ThreadPoolExecutor() as pool:
-        results = pool.map(function, items)
-        # disable=None: a bar on a terminal, nothing in a log
-        hidden = None if progress else True
-        yield from tqdm(results, title, len(items), leave=False, disable=hidden)
+    lots = [items[start : start + 50] for start in range(0, len(items), 50)]
+    # one reads while another computes; disable=None: a bar on a terminal, nothing in a log
+    threads, hidden = 2 * (os.cpu_count() or 1), None if progress else True
+    with (
+        ThreadPoolExecutor(threads) as pool,
+        tqdm(desc=title, total=len(items), leave=False, disable=hidden) as bar,
+    ):
+        for results in pool.map(lambda lot: [function(item) for item in lot], lots):
+            bar.update(len(results))
+            yield from results
 
 
 # -------------------------------------------------------------------------------------- pixels
@@ -420,6 +428,20 @@ def load(
                 f"{path} cannot be written: {error.strerror}. Set BLOODLIB_CACHE to another folder."
             ) from error
     return Images(pixels, target, inside)
+
+
+def resize(picture: np.ndarray, size: tuple[int, int] = (60, 80)) -> np.ndarray:
+    """A picture as the methods see it, reduced with Pillow's bilinear filter.
+
+    Parameters
+    ----------
+    picture : uint8 array [height, width, 3]
+    size : (int, int)
+        Height and width that it gets.
+    """
+    from PIL import Image
+
+    return _reduced(Image.fromarray(picture), size)
 
 
 def picture(split: str, name: str) -> np.ndarray:
@@ -551,12 +573,15 @@ def _open(path: Path, content: bytes, size: tuple[int, int]):
     )
 
 
-def _decode_all(files: list[Path], size: tuple[int, int], progress: bool) -> np.ndarray:
+def _reduced(image, size: tuple[int, int]) -> np.ndarray:
     from PIL import Image
 
+    return np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR))
+
+
+def _decode_all(files: list[Path], size: tuple[int, int], progress: bool) -> np.ndarray:
     def decode(path):
-        image = _open(path, _read(path), SOURCE.image_size)
-        return np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR))
+        return _reduced(_open(path, _read(path), SOURCE.image_size), size)
 
     pixels = np.empty((len(files), *size, 3), dtype=np.uint8)
     for i, image in enumerate(_in_threads(decode, files, "decoding", progress)):

@@ -247,6 +247,45 @@ def bounds(
     return ends[0], ends[1]
 
 
+def mean_bounds(
+    values: np.ndarray,
+    resamples: Resamples,
+    limits: tuple[float, float] = (0.0, 1.0),
+    confidence: float = 0.95,
+) -> tuple[float, float]:
+    """Interval of a mean over images, as :func:`bounds`, for what is no score of labels.
+
+    Of shares of right answers it is :func:`bounds` of accuracy. The unseen cells have the least
+    possible value for the low end, and the greatest for the high end.
+
+    Parameters
+    ----------
+    values : float array [runs, n]
+        The mean is over runs too.
+    resamples : Resamples
+        Made with ``unseen=True``.
+    limits : tuple of float
+        Least and greatest possible value.
+    confidence : float
+    """
+    values, tail = np.asarray(values, dtype=float), _tail(confidence)
+    n = len(resamples.truth)
+    if values.ndim != 2 or values.shape[1] != n or not len(values):
+        raise ValueError(f"values are {values.shape}: give [runs, {n}]")
+    if resamples.unseen is None:
+        raise ValueError("there are no unseen cells: call resample with unseen=True")
+    if not limits[0] <= values.min() <= values.max() <= limits[1]:
+        raise ValueError(f"values reach from {values.min()} to {values.max()}, beyond {limits}")
+    sums = np.stack([np.bincount(resamples.clusters, row) for row in values])
+    seen = _over_runs(resamples.weights @ sums.T, resamples.seed, 1)
+    unseen = resamples.unseen.sum(axis=-1)
+    low, high = (
+        np.quantile((seen + limit * unseen) / n, quantile)
+        for limit, quantile in zip(limits, (tail, 1 - tail), strict=True)
+    )
+    return float(low), float(high)
+
+
 # ----------------------------------------------------------------------- one class, by its counts
 
 

@@ -38,11 +38,15 @@ class Data:
         Labels by task, then by split.
     hash : str
         Identity of these images.
+    photographs : callable, optional
+        Returns the number of the photograph behind each image of TRAIN, int array [n], where it is
+        known; it's looked up only if asked for. Those of TEST are no method's business.
     """
 
     pixels: dict[str, np.ndarray]
     labels: dict[str, dict[str, np.ndarray]]
     hash: str
+    photographs: Callable[[], np.ndarray] | None = None
 
     def head(self, n: int) -> "Data":
         """The first ``n`` training images of each class, and a quarter as many of TEST.
@@ -65,6 +69,7 @@ class Data:
                 for task, labels in self.labels.items()
             },
             f"{self.hash}-{n}",
+            self.photographs and (lambda: self.photographs()[chosen["TRAIN"]]),
         )
 
 

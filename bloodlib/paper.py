@@ -55,6 +55,11 @@ class Cell:
     printed: str
 
     @property
+    def address(self) -> str:
+        """What ``bloodlib explain`` finds it by; the chapter on provenance has it as an anchor."""
+        return f"tbl-paper-{self.table}/{self.task}/{self.method}/{self.class_}/{self.measure}"
+
+    @property
     def value(self) -> float:
         """The printed number."""
         return float(self.printed)

@@ -183,11 +183,36 @@ def write(where: Path, content: dict, arrays: dict[str, np.ndarray] | None) -> R
         if arrays is not None and not was_there:
             beside.unlink()
         raise
-    replace(path, (json.dumps(content, indent=1) + "\n").encode())
-    for old in where.glob(f"{content['id']}.*.npz"):
-        if not content["arrays"] or old.name != content["arrays"]["file"]:
-            old.unlink()
+    _finish(record)
     return record
+
+
+def copy(record: Record, where: Path) -> Record:
+    """Copy a record to another folder, its predictions byte for byte, in the place of one there.
+
+    Raises
+    ------
+    RecordError
+        If the record does not pass :func:`check`; nothing is copied then.
+    """
+    check(record)
+    where.mkdir(parents=True, exist_ok=True)
+    copied = Record(where / record.path.name, record.content)
+    if record.content["arrays"]:
+        raw = record.path.with_name(record.content["arrays"]["file"]).read_bytes()
+        if hashlib.sha256(raw).hexdigest() != record.content["arrays"]["sha256"]:
+            raise RecordError(f"{record.path}: its predictions changed while they were copied")
+        replace(where / record.content["arrays"]["file"], raw)
+    _finish(copied)
+    return copied
+
+
+def _finish(record):
+    """Write the JSON file of a record whose predictions are there, and remove older ones."""
+    replace(record.path, (json.dumps(record.content, indent=1) + "\n").encode())
+    for old in record.path.parent.glob(f"{record.id}.*.npz"):
+        if not record.content["arrays"] or old.name != record.content["arrays"]["file"]:
+            old.unlink()
 
 
 def read(path: Path) -> Record:
@@ -274,6 +299,30 @@ def check(record: Record) -> None:
         for split, name in (("TEST", "truth"), ("TEST_SIMPLE", "truth_simple")):
             truth = splits.labels(split, record.config["task"], by, fold)
             require(np.array_equal(arrays[name], truth), f"{name} is not that of {split}")
+
+
+def differences(record: Record, arrays: dict[str, np.ndarray]) -> list[str]:
+    """What differs between a record's predictions and others, in words; empty if nothing does.
+
+    Parameters
+    ----------
+    record : Record
+        Complete.
+    arrays : dict of array
+        By the names in :data:`ARRAYS`.
+    """
+    found = []
+    for name in sorted(record.arrays.keys() | arrays.keys()):
+        ours, theirs = record.arrays.get(name), arrays.get(name)
+        if ours is None or theirs is None:
+            found.append(f"{name}: in only one of the two")
+        elif (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
+            found.append(f"{name}: another shape or type")
+        elif n := int((ours != theirs).sum()):
+            most = np.abs(ours.astype(float) - theirs).max()
+            by = f" by up to {most:.2g}" if ours.dtype.kind == "f" else ""
+            found.append(f"{name}: {n:,} of {ours.size:,} entries differ{by}")
+    return found
 
 
 def environment(device: str, backend: str) -> dict:

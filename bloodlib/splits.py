@@ -1,7 +1,8 @@
-"""Other ways to hold images out: at random, by photograph, by cell.
+"""Other ways to hold images out: at random, by photograph, by cell; and within TRAIN.
 
 The published folders TRAIN and TEST are put together and divided anew into five folds with the
-classes in equal shares; a fold is held out in the place of TEST.
+classes in equal shares; a fold is held out in the place of TEST. To choose settings, TRAIN alone
+is divided so, by cell: TEST is in none of its folds.
 """
 
 import functools
@@ -14,8 +15,9 @@ from bloodlib import images
 from bloodlib.methods import Data
 
 #: What is kept together. ``published``: the folders as they are; ``image``: nothing, images are
-#: drawn at random, as many public notebooks do; ``photograph`` and ``cell``: all images of one.
-SPLIT_BY = ("published", "image", "photograph", "cell")
+#: drawn at random, as many public notebooks do; ``photograph`` and ``cell``: all images of one;
+#: ``train-cell``: all images of one cell, within TRAIN, and TEST is left out.
+SPLIT_BY = ("published", "image", "photograph", "cell", "train-cell")
 N_FOLDS = 5
 
 
@@ -37,8 +39,8 @@ def split(by: str, fold: int) -> Split:
 
     Parameters
     ----------
-    by : {"published", "image", "photograph", "cell"}
-        What is kept together.
+    by : {"published", "image", "photograph", "cell", "train-cell"}
+        What is kept together; ``train-cell`` divides TRAIN alone.
     fold : int
         Which fifth is held out; 5 begins another division of the same kind, and so on.
 
@@ -53,14 +55,17 @@ def split(by: str, fold: int) -> Split:
     """
     check(by, fold)
     labels = pooled(images.labels)
+    n_train = len(images.names("TRAIN"))
     if by == "published":
-        n_train = len(images.names("TRAIN"))
         return Split(np.arange(n_train), np.arange(n_train, len(labels)))
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     folds = StratifiedKFold if by == "image" else StratifiedGroupKFold
     division = folds(N_FOLDS, shuffle=True, random_state=fold // N_FOLDS)
-    chosen = list(division.split(labels, labels, groups(by)))[fold % N_FOLDS]
+    together = groups(by)
+    if by == "train-cell":
+        labels, together = labels[:n_train], together[:n_train]
+    chosen = list(division.split(labels, labels, together))[fold % N_FOLDS]
     return Split(*chosen)
 
 
@@ -68,7 +73,11 @@ def groups(by: str) -> np.ndarray | None:
     """Number of the photograph or the cell of each image of TRAIN and TEST; None for ``image``."""
     from bloodlib import photographs  # takes pandas, which a record of the folders doesn't need
 
-    functions = {"photograph": photographs.photographs, "cell": photographs.cells}
+    functions = {
+        "photograph": photographs.photographs,
+        "cell": photographs.cells,
+        "train-cell": photographs.cells,
+    }
     return pooled(functions[by]) if by in functions else None
 
 

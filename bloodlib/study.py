@@ -5,10 +5,14 @@ otherwise. Chapters under papermill, ``bloodlib study`` and a workflow on many
 machines are doors to it.
 """
 
+import contextlib
+import dataclasses
 import functools
 import itertools
+import tempfile
 import time
 import traceback
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +20,7 @@ import filelock
 import numpy as np
 
 from bloodlib import (
+    alternatives,  # noqa: F401  (registers its methods)
     baselines,  # noqa: F401  (registers its methods)
     dclnn,  # noqa: F401  (registers its methods)
     images,
@@ -37,10 +42,17 @@ COMMON = {
 }
 #: Those of them that say which images a run sees; the arguments of :func:`load`.
 DATA = ("images", "images_per_class", "split_by", "fold")
+#: Runs that take so little that checking the records may include one. An SVM's seconds are those
+#: of a machine that had its kernel matrix from the run before.
+CHEAP_METHODS, CHEAP_SECONDS = ("NB", "KNN"), 60
 
 
 class RunError(Exception):
     """A run that ended without predictions; its record says why."""
+
+
+class BusyError(Exception):
+    """A run that another process is computing."""
 
 
 def resolve(config: dict) -> dict:
@@ -113,6 +125,36 @@ def runs() -> list[dict]:
     return listed
 
 
+def grid(profile: str = "full", source: str = "published", only: Iterable[str] = ()) -> list[dict]:
+    """The runs of ``study.yml`` at the scale of a profile.
+
+    Parameters
+    ----------
+    profile : {"recorded", "quick", "full"}
+        See :func:`run`.
+    source : {"published", "drawn"}
+        Which images. Drawn cells can't be held out by photograph: such runs are left out.
+    only : iterable of str
+        Words, each of which a run's id or description must hold.
+
+    Raises
+    ------
+    ValueError
+        If no run holds them.
+    """
+    only = list(only)
+    found = [
+        config
+        for given in runs()
+        if source == "published" or given["split_by"] == "published"
+        for config in [with_profile(given | {"images": source}, profile)]
+        if all(word in f"{identify(config)} {describe(config)}" for word in only)
+    ]
+    if not found:
+        raise ValueError(f"no run of study.yml holds {' and '.join(only)}: see --list")
+    return found
+
+
 def run(config: dict, profile: str = "recorded") -> records.Record:
     """The record of a run, computed if there is none.
 
@@ -150,35 +192,76 @@ def run(config: dict, profile: str = "recorded") -> records.Record:
 
 def recorded(config: dict) -> records.Record | None:
     """The record of a run at hand, or None; one with too few epochs does not count."""
-    path = _folder(config) / f"{identify(config)}.json"
     try:
-        record = records.read(path)
+        record = records.read(path(config))
     except records.MissingRecordError:
         return None
     short = record.status == "complete" and record.epochs < resolve(config).get("epochs", 1)
     return None if short else record
 
 
-def compute(config: dict) -> records.Record:
+def is_open(config: dict) -> bool:
+    """Whether a run is still to be computed: no record, one with too few epochs, or a failure."""
+    record = recorded(config)
+    return record is None or record.status == "failed"
+
+
+def path(config: dict) -> Path:
+    """Where a run's record lies, or would lie.
+
+    Frozen records hold the published images, all of them; the rest stays in the cache.
+    """
+    config = resolve(config)
+    whole = config["images"] == "published" and config["images_per_class"] is None
+    folder = records.folder() if whole else paths.cache_folder() / "runs"
+    return folder / f"{identify(config)}.json"
+
+
+def compute(config: dict, wait: bool = True) -> records.Record:
     """Compute a run that has no complete record, and write its record.
 
-    A network goes on from its checkpoint. Another process at the same run is
-    waited for, and what it recorded is returned.
+    A network goes on from its checkpoint.
+
+    Parameters
+    ----------
+    config : dict
+        See :func:`resolve`.
+    wait : bool
+        Whether to wait for another process that is at the same run, and to return what it recorded.
 
     Raises
     ------
     RunError
         If there is no solution or the run failed; the record says so.
+    BusyError
+        If another process is at the run and isn't waited for.
     """
     config = resolve(config)
-    name = identify(config)
+    with lock(config, wait):
+        record = _compute(config) if is_open(config) else recorded(config)
+    return _complete(record, config)
+
+
+@contextlib.contextmanager
+def lock(config: dict, wait: bool = True) -> Iterator[None]:
+    """Hold a run and its record, so that no other process computes or replaces it.
+
+    Raises
+    ------
+    BusyError
+        If another process holds it and isn't waited for.
+    """
     locks = paths.cache_folder() / "locks"
     locks.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(locks / f"{name}.lock"):
-        record = recorded(config)
-        if record is None or record.status == "failed":
-            record = _compute(config, name)
-    return _complete(record, config)
+    held = filelock.FileLock(locks / f"{identify(config)}.lock", timeout=-1 if wait else 0)
+    try:
+        held.acquire()
+    except filelock.Timeout:
+        raise BusyError(f"another process is computing {describe(config)}") from None
+    try:
+        yield
+    finally:
+        held.release()
 
 
 def select(**where) -> list[records.Record]:
@@ -195,6 +278,53 @@ def select(**where) -> list[records.Record]:
         if record.status == "complete"
         and where.items() <= (record.config | resolve(record.config)).items()
     ]
+
+
+def check(record: records.Record) -> None:
+    """:func:`bloodlib.records.check`, and whether settings and images belong to the id.
+
+    Raises
+    ------
+    records.RecordError
+        Naming the file and the first thing that is wrong.
+    """
+    records.check(record)
+    try:
+        expected, data = identify(record.config), _data_hash(resolve(record.config))
+    except ValueError as error:
+        raise records.RecordError(f"{record.path}: {error}") from error
+    if record.id != expected:
+        raise records.RecordError(f"{record.path}: its settings belong to the id {expected}")
+    if record.data != data:
+        raise records.RecordError(f"{record.path}: it was not made on the images {data}")
+
+
+def expected_seconds(config: dict, known: Iterable[records.Record]) -> float | None:
+    """What a run may take: the median of those among the known records that are most like it.
+
+    Parameters
+    ----------
+    config : dict
+        See :func:`resolve`.
+    known : iterable of Record
+        Those of the same method on as many images count, epoch by epoch.
+
+    Returns
+    -------
+    float or None
+        None if there are none of them.
+    """
+    config = resolve(config)
+    found = {}
+    for record in known:
+        other = COMMON | record.config
+        if record.status == "complete" and all(
+            other[key] == config[key] for key in ("method", "images", "images_per_class")
+        ):
+            alike = sum(other.get(key) == value for key, value in config.items())
+            epoch = record.seconds / other.get("epochs", 1)
+            found.setdefault(alike, []).append(epoch * config.get("epochs", 1))
+    return float(np.median(found[max(found)])) if found else None
 
 
 def describe(config: dict) -> str:
@@ -238,7 +368,37 @@ def load(
     )
     if split_by != "published":
         data = splits.rearrange(data, split_by, fold)
+    if source == "published":
+
+        def numbers():
+            return splits.groups("photograph")[splits.split(split_by, fold).train]
+
+        data = dataclasses.replace(data, photographs=numbers)
     return data.head(n) if source == "published" and n else data
+
+
+def is_cheap(record: records.Record) -> bool:
+    """Whether a run takes so little that checking the records may include it."""
+    cheap = record.config["method"] in CHEAP_METHODS and record.seconds < CHEAP_SECONDS
+    return record.status == "complete" and cheap
+
+
+def repeat(record: records.Record) -> dict[str, np.ndarray]:
+    """The predictions of a recorded run, computed again from its settings; nothing is recorded.
+
+    Returns
+    -------
+    dict of array
+        For :func:`bloodlib.records.differences`.
+    """
+    config = resolve(record.config)
+    data = load(*(config[key] for key in DATA))
+    settings = {k: config[k] for k in methods.defaults(config["method"])}
+    with tempfile.TemporaryDirectory(prefix="bloodlib-") as folder:
+        predictions = methods.METHODS[config["method"]](
+            data, config["task"], config["seed"], Path(folder, "checkpoint.npz"), **settings
+        )
+    return _arrays(predictions, data, config["task"])
 
 
 def _complete(record, config):
@@ -247,7 +407,8 @@ def _complete(record, config):
     return record
 
 
-def _compute(config, name):
+def _compute(config):
+    name = identify(config)
     data = load(*(config[key] for key in DATA))
     started, clock = datetime.now(UTC), time.monotonic()
     settings = {k: config[k] for k in methods.defaults(config["method"])}
@@ -257,7 +418,7 @@ def _compute(config, name):
         history = predictions.history if predictions else {}
         device = (predictions.device, predictions.backend) if predictions else ("", "")
         return records.write(
-            _folder(config),
+            path(config).parent,
             {
                 "id": name,
                 "status": status,
@@ -293,7 +454,7 @@ def _compute(config, name):
 def _shorter(config):
     """Whether there is a complete record of the run, if with fewer epochs."""
     try:
-        return records.read(_folder(config) / f"{identify(config)}.json").status == "complete"
+        return records.read(path(config)).status == "complete"
     except records.RecordError:
         return False
 
@@ -323,13 +484,6 @@ def _data_hash(config):
         return synthetic.data_hash(_drawn(n))
     published = splits.data_hash(config["split_by"], config["fold"])
     return published if n is None else f"{published}-{n}"
-
-
-def _folder(config):
-    """Frozen records hold the published images, all of them; the rest stays in the cache."""
-    config = resolve(config)
-    whole = config["images"] == "published" and config["images_per_class"] is None
-    return records.folder() if whole else paths.cache_folder() / "runs"
 
 
 @functools.cache

@@ -5,14 +5,14 @@ import re
 import numpy as np
 import pandas as pd
 
-from bloodlib import __version__, paper, records, scores, study, verdicts
+from bloodlib import __version__, judging, paper, records, scores, study, verdicts
 from bloodlib.comparison import COMPARED, cells, estimate, with_interval
 from bloodlib.images import DATA_HASH, SOURCE, TASKS, available
 
 MEASURE_NAMES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 
 
-def load_cells(cells: list[dict], table: int, **where) -> pd.DataFrame:
+def load_cells(cells: list[dict], table: int, linked: bool = True, **where) -> pd.DataFrame:
     """A printed table with ours: a row for each method and class, paper and ours by measure.
 
     Ours is text, with its interval in brackets.
@@ -23,6 +23,8 @@ def load_cells(cells: list[dict], table: int, **where) -> pd.DataFrame:
         See :func:`bloodlib.comparison.cells`.
     table : {1, 2}
         Which table of the paper.
+    linked : bool
+        Make ours of frozen runs a link to where it comes from, for a page.
     **where
         Values that ``task``, ``method`` or ``class`` must have; a list means any of them.
     """
@@ -30,8 +32,11 @@ def load_cells(cells: list[dict], table: int, **where) -> pd.DataFrame:
     for cell in cells:
         if cell["table"] == table and all(cell[k] in np.atleast_1d(v) for k, v in where.items()):
             row = rows.setdefault((cell["task"], cell["method"], cell["class"].capitalize()), {})
-            name = MEASURE_NAMES[cell["measure"]]
-            row |= {f"{name}: paper": cell["paper"], f"{name}: ours": with_interval(**cell)}
+            name, ours = MEASURE_NAMES[cell["measure"]], with_interval(**cell)
+            if linked and cell["frozen"]:
+                number, *interval = ours.split(" ")
+                ours = " ".join([link(number, cell["address"]), *interval])
+            row |= {f"{name}: paper": cell["paper"], f"{name}: ours": ours}
     frame = pd.DataFrame.from_dict(rows, orient="index")
     frame.index.names = ["Classes", "Method", "Class"]
     return frame.reset_index()
@@ -46,7 +51,7 @@ def load_runs(runs: list[records.Record]) -> pd.DataFrame:
                 "Accuracy on TEST": str(estimate([record])),
                 "on TEST_SIMPLE": str(estimate([record], split="TEST_SIMPLE")),
                 "Minutes": record.seconds / 60,
-                "Record": f"`{record.id}`",
+                "Record": _linked(f"`{record.id}`", record),
             }
             for record in runs
         ]
@@ -124,7 +129,7 @@ def load_verdicts() -> pd.DataFrame:
     """How many claims have which verdict."""
     given = [verdicts.verdict(claim.id).verdict for claim in paper.CLAIMS]
     return pd.DataFrame(
-        [{"Verdict": v, "Claims": given.count(v)} for v in verdicts.VERDICTS if v in given]
+        [{"Verdict": v, "Claims": given.count(v)} for v in judging.VERDICTS if v in given]
     )
 
 
@@ -201,7 +206,10 @@ def load_records() -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Run": study.describe(record.config) if record.status == "complete" else record.id,
+                "Run": _linked(
+                    study.describe(record.config) if record.status == "complete" else record.id,
+                    record,
+                ),
                 "State": record.status,
                 "Started (UTC)": record.started[:16].replace("T", " "),
                 "On": record.environment["device"].replace(
@@ -213,6 +221,26 @@ def load_records() -> pd.DataFrame:
             for record in records.read_all()
         ]
     )
+
+
+def link(text: str, address: str) -> str:
+    """A link in MyST Markdown to what the chapter on provenance has of a number or a run.
+
+    Parameters
+    ----------
+    text : str
+        What is shown, MyST Markdown.
+    address : str
+        See :func:`bloodlib.explain.explain`.
+    """
+    return f"[{text}](#{anchor(address)})"
+
+
+def anchor(address: str) -> str:
+    """Label and HTML id of an address on that page, such as ``tbl-paper-1-four-nb-average-f1``."""
+    from docutils.nodes import make_id
+
+    return make_id(address)
 
 
 def show(frame: pd.DataFrame, name: str, caption: str, decimals: int = 2):
@@ -283,7 +311,7 @@ def report_text(report: dict) -> str:
     lines = []
     for table in (1, 2):
         lines.append(f"Table {table}: the paper's number, then ours")
-        frame = load_cells(report["cells"], table)
+        frame = load_cells(report["cells"], table, linked=False)
         lines.append(frame.to_string(index=False, float_format="{:.2f}".format, na_rep="–"))
         lines.append("")
     lines.append("Claims")
@@ -292,3 +320,8 @@ def report_text(report: dict) -> str:
         lines.append(f"      {claim['text']}")
         lines += [f"      {claim['evidence']}"] if claim["evidence"] else []
     return "\n".join(lines)
+
+
+def _linked(text, record):
+    """A link to a record's provenance, where it is frozen: other records stand on no page."""
+    return link(text, record.id) if record.path.parent == records.folder() else text

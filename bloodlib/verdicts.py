@@ -1,26 +1,19 @@
 """What becomes of each claim of the paper, and the numbers that decide it.
 
-A verdict is a function of records and facts, registered under the claim's id. A
-claim that nothing speaks to yet is "not tested yet".
+A verdict is a function of records and facts, registered under the claim's id; on
+scores it follows the rules of :mod:`bloodlib.judging`. A claim that nothing speaks
+to yet is "not tested yet".
 """
 
 import functools
 import json
 from collections.abc import Callable
-from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 
-from bloodlib import arithmetic, comparison, images, paper, paths, scores
-
-REPRODUCED = "reproduced"
-DIRECTION = "reproduced in direction only"
-NOT = "not reproduced"
-CONTRADICTS = "contradicts itself"
-UNDECIDABLE = "can't be told"
-UNTESTED = "not tested yet"
-VERDICTS = (REPRODUCED, DIRECTION, NOT, CONTRADICTS, UNDECIDABLE, UNTESTED)
+from bloodlib import arithmetic, comparison, images, judging, paper, paths, scores
+from bloodlib.judging import CONTRADICTS, DIRECTION, NOT, REPRODUCED, UNDECIDABLE, UNTESTED
 
 
 class Verdict(NamedTuple):
@@ -166,83 +159,76 @@ def _cells():
     return comparison.cells()
 
 
-def _ours(table, task, **where):
+def _ours(table, task, class_=None):
     """Our numbers by (method, class, measure), or None while a run is missing."""
-    cells = [
-        cell
+    found = {
+        (cell["method"], cell["class"], cell["measure"]): cell
         for cell in _cells()
-        if cell["table"] == table
-        and cell["task"] == task
-        and all(cell[key] in np.atleast_1d(value) for key, value in where.items())
-    ]
-    if any(cell["ours"] is None for cell in cells):
-        return None
-    return {(cell["method"], cell["class"], cell["measure"]): cell["ours"] for cell in cells}
+        if (cell["table"], cell["task"]) == (table, task) and class_ in (None, cell["class"])
+    }
+    return None if any(cell["ours"] is None for cell in found.values()) else found
 
 
-def _shown(table, task, method, class_, measure):
-    """Our number of a row with its interval by cell."""
-    wanted = {"table": table, "task": task, "method": method, "class": class_, "measure": measure}
-    (cell,) = [cell for cell in _cells() if wanted.items() <= cell.items()]
+def _shown(cell):
     return comparison.with_interval(**cell)
 
 
+def _ends(cell):
+    return cell["low"], cell["high"]
+
+
+@functools.cache
 def _differences(first, second, task):
-    """The interval by cell of our rows' difference, by (class, measure); {} without runs."""
+    """A row less another, by (class, measure): see :class:`bloodlib.judging.Difference`."""
+
+    def score(confusion):
+        """All rows of the printed table, measure after measure."""
+        rows = [scores.printed_rows(confusion, measure=measure) for measure in paper.MEASURES]
+        return np.concatenate(rows, axis=-1)
+
     runs = [comparison.compared(method, task) for method in (first, second)]
-    if not all(runs):
-        return {}
-    found = {}
-    for measure in paper.MEASURES:
-        score = functools.partial(scores.printed_rows, measure=measure)
-        _, *ends = comparison.difference(*runs, score)
-        for name, low, high in zip([*images.TASKS[task], "Average"], *ends, strict=True):
-            found[name, measure] = low, high
-    return found
+    networks = [len(found) for found in runs if found[0].epochs > 1]
+    each = [score(comparison.confusions(found)) for found in runs]
+    least, most = each[0].min(0) - each[1].max(0), each[0].max(0) - each[1].min(0)
+    names = [(c, m) for m in paper.MEASURES for c in (*images.TASKS[task], "Average")]
+    numbers = zip(*comparison.difference(*runs, score), least, most, strict=True)
+    fewest = min(networks, default=judging.RUNS)
+    return {
+        name: judging.Difference(*map(float, row), fewest)
+        for name, row in zip(names, numbers, strict=True)
+    }
 
 
-def _apart(pairs, tasks=("four",), averages=False):
-    """The sentence that says how many differences of rows are more than other cells could be."""
-    found = [
-        _told(ends)
-        for task in tasks
-        for pair in pairs
-        for (name, _), ends in _differences(*pair, task).items()
-        if (name == "Average") == averages
+def _counted(differences):
+    """The sentence that counts what the rules found, and names what does not hold."""
+    states = [d.state for d in differences.values()]
+    held, failed, still = (
+        states.count(state) for state in (judging.HOLDS, judging.FAILS, judging.OPEN)
+    )
+    words = f"Of {len(states)} comparisons {held} hold, {failed} fail and {still} are open"
+    named = [
+        f"{' '.join(key)} {comparison.signed(d.value, d.low, d.high)}"
+        for key, d in differences.items()
+        if d.value <= 0
     ]
-    some = sum(found) or "none"
-    return f" TEST's cells tell {some} of the {len(found)} differences from zero." if found else ""
+    return f"{words}." + (f" Ours is not higher in {'; '.join(named)}." if named else "")
 
 
-def _told(ends):
-    """Whether an interval of a difference leaves out zero."""
-    low, high = ends
-    return low > 0 or high < 0
-
-
-_BASELINES = (("DCLNN", "NB"), ("DCLNN", "SVM"))
-_POOLINGS = (("MaxPooling", "AveragePooling"),)
+def _against_baselines(task, averages):
+    """DCLNN less each baseline, in the averages or in the classes."""
+    return {
+        (task, "averages" if averages else name.lower(), measure, f"against {baseline}"): found
+        for baseline in ("NB", "SVM")
+        for (name, measure), found in _differences("DCLNN", baseline, task).items()
+        if (name == "Average") == averages
+    }
 
 
 def _beats(task):
-    """How often DCLNN scores higher than both baselines, over classes and measures."""
-    ours = _ours(1, task)
-    if ours is None:
+    if _ours(1, task) is None:
         return Verdict(UNTESTED, "")
-    rows = [(c, m) for method, c, m in ours if method == "DCLNN" and c != "Average"]
-    lost = [
-        f"{c.lower()} {m}, {b} {_shown(1, task, b, c, m)} and "
-        f"DCLNN {_shown(1, task, 'DCLNN', c, m)}"
-        for c, m in rows
-        for b in ("NB", "SVM")
-        if ours["DCLNN", c, m] <= ours[b, c, m]
-    ]
-    words = f"DCLNN scores higher in {2 * len(rows) - len(lost)} of {2 * len(rows)} comparisons"
-    return Verdict(
-        NOT if lost else REPRODUCED,
-        (f"{words}; not in {'; '.join(lost)}." if lost else f"{words}.")
-        + _apart(_BASELINES, (task,)),
-    )
+    found = {key[1:]: d for key, d in _against_baselines(task, averages=False).items()}
+    return Verdict(judging.higher(found.values()), _counted(found))
 
 
 @rule("dclnn-beats-baselines-four")
@@ -257,34 +243,40 @@ def _dclnn_beats_baselines_two():
 
 @rule("better-results")
 def _better_results():
-    ours = {task: _ours(1, task, **{"class": "Average"}) for task in images.TASKS}
-    if None in ours.values():
+    if None in [_ours(1, task) for task in images.TASKS]:
         return Verdict(UNTESTED, "")
-    higher = [
-        found["DCLNN", c, m] > value
-        for found in ours.values()
-        for (method, c, m), value in found.items()
-        if method != "DCLNN"
-    ]
-    return Verdict(
-        REPRODUCED if all(higher) else NOT,
-        f"DCLNN's average is higher in {sum(higher)} of {len(higher)} comparisons with NB and SVM."
-        + _apart(_BASELINES, images.TASKS, averages=True),
-    )
+    found = {
+        key: d
+        for task in images.TASKS
+        for key, d in _against_baselines(task, averages=True).items()
+    }
+    return Verdict(judging.higher(found.values()), _counted(found))
 
 
 def _times(measure, printed, least, words):
-    """A printed average of DCLNN, and how many times that of the better baseline ours is."""
-    ours = _ours(1, "four", **{"class": "Average", "measure": measure})
+    """A printed average of DCLNN, and how many times that of each baseline ours is."""
+    ours = _ours(1, "four", "Average")
     if ours is None:
         return Verdict(UNTESTED, "")
-    value = ours["DCLNN", "Average", measure]
-    ratio = value / max(ours["NB", "Average", measure], ours["SVM", "Average", measure])
-    near, many = abs(value - printed) < 0.005, ratio >= least
+    cell = ours["DCLNN", "Average", measure]
+    baselines = [ours[method, "Average", measure] for method in ("NB", "SVM")]
+    decided = judging.both(
+        judging.number(printed, *_ends(cell)),
+        judging.times(least, _ends(cell), map(_ends, baselines)),
+        judging.higher(
+            _differences("DCLNN", baseline, "four")["Average", measure]
+            for baseline in ("NB", "SVM")
+        ),
+    )
+    ratio = cell["ours"] / max(baseline["ours"] for baseline in baselines)
+    low, high = (
+        np.divide(_ends(cell), max(baselines, key=lambda b: b["ours"])[end])[i]
+        for i, end in enumerate(("high", "low"))
+    )
     return Verdict(
-        REPRODUCED if near and many else DIRECTION if ratio > 1 else NOT,
-        f"Ours is {_shown(1, 'four', 'DCLNN', 'Average', measure)}, {ratio:.1f} times the better "
-        f"baseline; {words} was claimed.",
+        decided,
+        f"Ours is {_shown(cell)}, {ratio:.1f} times the better baseline (between {low:.1f} and "
+        f"{high:.1f}); {words} was claimed.",
     )
 
 
@@ -300,96 +292,95 @@ def _recall_almost_triple():
 
 @rule("f1-083")
 def _f1():
-    ours = _ours(1, "four", **{"class": "Average", "measure": "f1"})
+    ours = _ours(1, "four", "Average")
     if ours is None:
         return Verdict(UNTESTED, "")
-    value = ours["DCLNN", "Average", "f1"]
-    return Verdict(
-        REPRODUCED if abs(value - 0.83) < 0.005 else NOT,
-        f"Ours is {_shown(1, 'four', 'DCLNN', 'Average', 'f1')}.",
-    )
+    cell = ours["DCLNN", "Average", "f1"]
+    return Verdict(judging.number(0.83, *_ends(cell)), f"Ours is {_shown(cell)}.")
 
 
 @rule("baselines-better-on-two")
 def _baselines_better_on_two():
-    four, two = (_ours(1, t, method=["NB", "SVM"], **{"class": "Average"}) for t in ("four", "two"))
+    four, two = (_ours(1, task, "Average") for task in ("four", "two"))
     if four is None or two is None:
         return Verdict(UNTESTED, "")
-    rows = list(four)
-    higher = sum(two[row] > four[row] for row in rows)
+    rows = [row for row in four if row[0] != "DCLNN"]
+    told = sum(two[row]["low"] > four[row]["high"] for row in rows)
+    lower = sum(two[row]["high"] < four[row]["low"] for row in rows)
+    higher = sum(two[row]["ours"] > four[row]["ours"] for row in rows)
     below = [
-        f"{method} {_shown(1, 'two', method, 'Average', 'recall')}"
+        f"{method} {_shown(two[method, 'Average', 'recall'])}"
         for method in ("NB", "SVM")
-        if two[method, "Average", "recall"] < 0.5
+        if two[method, "Average", "recall"]["ours"] < 0.5
     ]
     note = f" With two classes, average recall is below that: {', '.join(below)}." if below else ""
     return Verdict(
-        REPRODUCED if higher == len(rows) else NOT,
-        f"Higher with two classes in {higher} of {len(rows)} averages, where guessing scores 0.50 "
-        f"instead of 0.25.{note}",
+        NOT
+        if lower
+        else REPRODUCED
+        if told == len(rows)
+        else DIRECTION
+        if higher == len(rows)
+        else UNDECIDABLE,
+        f"Higher with two classes in {higher} of {len(rows)} averages, in {told} with intervals "
+        f"that do not overlap; guessing scores 0.50 instead of 0.25.{note}",
     )
 
 
 @rule("max-pooling-better-overall")
 def _max_pooling_better_overall():
-    ours = _ours(2, "four", **{"class": "Average"})
-    if ours is None:
+    if _ours(2, "four") is None:
         return Verdict(UNTESTED, "")
-    gains = {
-        m: ours["MaxPooling", "Average", m] - v
-        for (p, _, m), v in ours.items()
-        if p != "MaxPooling"
-    }
-    ends = _differences(*_POOLINGS[0], "four")
-    spans = {
-        m: " ({} to {})".format(*map(comparison.signed, ends["Average", m])) if ends else ""
-        for m in gains
-    }
+    found = _differences("MaxPooling", "AveragePooling", "four")
+    gains = {measure: found["Average", measure] for measure in paper.MEASURES}
     listed = ", ".join(
-        f"{gain:+.3f}".replace("-", "−") + f"{spans[m]} in {m}" for m, gain in gains.items()
+        f"{comparison.signed(d.value, d.low, d.high)} in {measure}" for measure, d in gains.items()
     )
-    undecided = ends and not any(_told(ends["Average", m]) for m in gains)
-    return Verdict(
-        UNDECIDABLE if undecided else REPRODUCED if min(gains.values()) > 0 else NOT,
-        f"Max minus average pooling: {listed}.{_apart(_POOLINGS, averages=True)}",
-    )
+    return Verdict(judging.higher(gains.values()), f"Max minus average pooling: {listed}.")
 
 
 @rule("average-pooling-better-somewhere")
 def _average_pooling_better_somewhere():
-    ours = _ours(2, "four")
-    if ours is None:
+    if _ours(2, "four") is None:
         return Verdict(UNTESTED, "")
-    better = [
-        f"{c.lower()} {m}"
-        for (method, c, m), value in ours.items()
-        if method == "AveragePooling" and c != "Average" and value > ours["MaxPooling", c, m]
-    ]
-    named = {"neutrophil precision", "eosinophil recall"} <= set(better)
-    words = f"Average pooling is better in {', '.join(better)}."
+    found = _differences("AveragePooling", "MaxPooling", "four")
+    named = {key: found[key] for key in (("NEUTROPHIL", "precision"), ("EOSINOPHIL", "recall"))}
+    listed = ", ".join(
+        f"{comparison.signed(d.value, d.low, d.high)} in {name.lower()} {measure}"
+        for (name, measure), d in named.items()
+    )
+    higher = sum(d.value > 0 for (name, _), d in found.items() if name != "Average")
     return Verdict(
-        REPRODUCED if named else DIRECTION if better else NOT,
-        words + _apart(_POOLINGS) if better else "It is better nowhere.",
+        judging.higher(named.values()),
+        f"Average minus max pooling: {listed}. Of all 12 rows it is higher in {higher}.",
     )
 
 
 @rule("pooling-same-on-two")
 def _pooling_same_on_two():
-    ours = _ours(2, "two")
-    if ours is None:
+    if _ours(2, "two") is None:
         return Verdict(UNTESTED, "")
-    gap = max(abs(v - ours["MaxPooling", c, m]) for (_, c, m), v in ours.items())
-    printed = {
-        (cell.method, cell.class_, cell.measure): cell.value
-        for cell in paper.cells(table=2, task="two")
-    }
-    theirs = max(abs(v - printed["MaxPooling", c, m]) for (_, c, m), v in printed.items())
-    ends = _differences(*_POOLINGS[0], "two")
-    undecided = ends and not any(map(_told, ends.values()))
+    found = _differences("MaxPooling", "AveragePooling", "two")
+    name, largest = max(found.items(), key=lambda item: abs(item[1].value))
     return Verdict(
-        REPRODUCED if gap <= theirs + 0.005 else UNDECIDABLE if undecided else NOT,
-        f"The largest difference of a row is {gap:.2f}; in the paper's table it is {theirs:.2f}."
-        + _apart(_POOLINGS, ("two",)),
+        judging.alike(found.values()),
+        f"The largest difference is {comparison.signed(*largest[:3])}, in {name[0].lower()} "
+        f"{name[1]}; virtually identical would be within ±{judging.ALIKE} for all cells.",
+    )
+
+
+@rule("competes-in-all-aspects")
+def _competes_in_all_aspects():
+    runs = {method: comparison.compared(method, "four") for method in ("NB", "SVM", "DCLNN")}
+    if not all(runs.values()):
+        return Verdict(UNTESTED, "")
+    minutes = {m: float(np.mean([run.seconds for run in found])) / 60 for m, found in runs.items()}
+    dearer = minutes["DCLNN"] > max(minutes["NB"], minutes["SVM"])
+    return Verdict(
+        NOT if dearer else UNDECIDABLE,
+        f"In scores it may ({_beats('four').verdict}). Not in cost: training and "
+        f"prediction took {minutes['DCLNN']:.0f} minutes, {minutes['SVM']:.1f} for the SVM and "
+        f"{minutes['NB']:.1f} for Naive Bayes.",
     )
 
 
@@ -410,9 +401,10 @@ def _accuracy(task):
     if not runs:
         return Verdict(UNTESTED if possible else CONTRADICTS, print_)
     ours = comparison.estimate(runs)
-    near = claimed.holds(Fraction(float(ours.value)))
+    printed = arithmetic.PERCENT[task] / 100
+    reached = judging.number(printed, float(ours.low), float(ours.high))
     return Verdict(
-        CONTRADICTS if not possible else REPRODUCED if near else NOT,
+        reached if possible else CONTRADICTS,
         f"{print_} Ours is {ours.value:.3f} ({ours.low:.2f}–{ours.high:.2f}) over {len(runs)} "
         f"run{'s' * (len(runs) > 1)}.",
     )
@@ -486,7 +478,7 @@ def _epochs_25():
     matrices = np.stack([[run.confusion(epoch=e) for e in epochs] for run in runs])
     found = scores.precision(matrices).mean(axis=(0, -1))
     jump = np.abs(np.diff(found[-10:])).mean()
-    ours = _shown(1, "four", "DCLNN", "Average", "precision")
+    ours = str(comparison.estimate(runs, lambda m: scores.precision(m).mean(axis=-1)))
     return Verdict(
         UNDECIDABLE if jump > 0.01 else REPRODUCED,
         f"Average precision on TEST is {ours} at epoch {epochs[-1]}, but moves by {jump:.2f} from "

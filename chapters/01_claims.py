@@ -19,12 +19,15 @@
 # %% tags=["remove-input"]
 from myst_nb import glue
 
-from bloodlib import chapter, paper, tables
+from bloodlib import chapter, judging, paper, tables
 
 chapter.begin()
 glue("n_claims", len(paper.CLAIMS), display=False)
 glue("n_unstated", len(paper.UNSTATED), display=False)
 glue("n_cells", len(paper.CELLS), display=False)
+glue("least_runs", judging.RUNS, display=False)
+glue("width", judging.WIDTH, display=False)
+glue("alike", judging.ALIKE, display=False)
 
 # %% [markdown]
 # ## The claims
@@ -36,6 +39,25 @@ glue("n_cells", len(paper.CELLS), display=False)
 tables.show(tables.load_claims(), "tbl-claims", "The paper's claims and what became of them.")
 
 # %% [markdown]
+# ## How a verdict is reached
+#
+# The rules were written down before the runs, in `bloodlib.judging`, and are tested on invented numbers. A
+# score of ours has an interval over other cells like TEST's ({doc}`13_intervals`) and one value for each run. A difference
+# of two scores *holds* if its interval lies above zero and even the lowest run of the one is above the highest of the
+# other; it *fails* if both lie the other way; it is *open* otherwise, and wherever a network has fewer than
+# {glue:text}`least_runs` runs.
+#
+# - **Higher in all of these:** reproduced if all hold, not reproduced if one fails. If none fails and more than half
+#   hold, the direction is reproduced. The rest can't be told.
+# - **A printed number:** not reproduced outside of our interval. Inside, it is reproduced if the interval is no wider
+#   than {glue:text}`width`; a wider one holds many numbers and confirms none.
+# - **So many times higher:** as a number; the ratio's interval is taken from the ends of both.
+# - **Virtually identical:** reproduced if no interval of a difference goes beyond ±{glue:text}`alike`, not reproduced if a
+#   difference is larger than that and holds or fails.
+# - **What the paper's own numbers or sentences exclude** contradicts itself, whatever we find.
+#
+# "Can't be told" means from these photographs, by anyone: the cells of TEST are too few, whatever the network.
+#
 # ## What is stated
 #
 # Section 4.2 lists the settings in {numref}`tbl-stated`; they are fixed in `bloodlib.dclnn`.

@@ -14,12 +14,13 @@
 # # How are the scores computed?
 #
 # Section 4.4 defines four measures. Here they are applied to one confusion matrix that can be
-# followed by hand: the predictions of the recorded Naive Bayes run on TEST.
+# followed by hand: what one run, {glue:text}`run`, answered on TEST.
 
 # %% tags=["parameters"]
 profile = "recorded"  # recorded | quick: few images, not for quoting | full
 task = "four"  # four | two
-positive = "MONOCYTE"  # the class to count for, one of the task's
+positive = None  # the class to count for; the first of the task's if None
+settings = {}  # of another run, as in study.yml: {"method": "SVM", "kernel": "linear"}
 
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
@@ -30,7 +31,8 @@ from bloodlib import chapter, figures, images, scores, study, tables
 chapter.begin()
 
 # %%
-run = study.run({"method": "NB", "task": task}, profile)
+run = study.run({"method": "NB", "task": task} | settings, profile)
+task = run.config["task"]
 confusion = run.confusion("TEST")
 confusion
 
@@ -41,7 +43,7 @@ confusion
 # for the class; and true negatives (TN), the rest.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-counting", "caption": "A confusion matrix and the four counts for one class."}, "image": {"alt": "A square of numbers with the true classes in rows and the predicted classes in columns. The cell where row and column of one class meet is marked TP, the rest of its row FN, the rest of its column FP, and everything else TN."}}
-figures.plot_counting(confusion, task, positive)
+figures.plot_counting(confusion, task, positive or images.TASKS[task][0])
 plt.show()
 
 # %% [markdown]
@@ -90,6 +92,7 @@ by_class.round(2), round(float(scores.accuracy(confusion)), 2)
 
 # %% tags=["remove-input"]
 k = len(images.TASKS[task])
+glue("run", study.describe(run.config), display=False)
 glue("eq14", float(by_class.mean()), display=False)
 glue("accuracy", float(scores.accuracy(confusion)), display=False)
 glue("chance", 1 / k, display=False)

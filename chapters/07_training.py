@@ -23,6 +23,7 @@ task = "four"  # four | two
 pooling = "max"  # max | average
 seed = 0  # weights, order, augmentation and dropout
 source = "published"  # published: the paper's images | drawn: drawn cells
+settings = {}  # any other of the run's, as in study.yml: {"split_by": "cell", "hidden": 64}
 
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
@@ -35,8 +36,9 @@ chapter.begin()
 
 # %% tags=["remove-stderr"]
 config = {"method": "DCLNN", "task": task, "pooling": pooling}
-config |= {"seed": seed, "images": source}
+config |= {"seed": seed, "images": source} | settings
 run = study.run(config, profile)
+task = run.config["task"]
 run.id, study.describe(run.config)
 
 # %% [markdown]

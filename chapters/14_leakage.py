@@ -42,13 +42,13 @@ plt.show()
 
 # %% tags=["remove-input"]
 by = found.set_index(["method", "split_by"])["accuracy"].unstack()
-by = by.reindex(index=list(leakage.METHODS), columns=list(splits.SPLIT_BY))
+by = by.reindex(index=list(leakage.METHODS), columns=list(leakage.SHOWN))
 for method, row in by.iterrows():
     for split_by, value in row.items():
         shown = "(not run yet)" if np.isnan(value) else f"{value:.2f}"
         glue(f"{method}_{split_by}", shown, display=False)
     glue(f"{method}_gain", float(row["image"] - row["cell"]), display=False)
-sides = {name: leakage.overlap(name) for name in splits.SPLIT_BY}
+sides = {name: leakage.overlap(name) for name in leakage.SHOWN}
 glue("random_cells", sides["image"]["cells"], display=False)
 glue("random_share", sides["image"]["images"] / len(splits.split("image", 0).test), display=False)
 late = found[found["method"] == "DCLNN"].set_index("split_by")["late"]

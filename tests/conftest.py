@@ -7,7 +7,7 @@ import made_up
 import numpy as np
 import pytest
 
-from bloodlib import images, methods, paths, photographs, study
+from bloodlib import images, methods, paths, photographs, study, training
 from bloodlib.images import SPLITS, TASKS
 
 # some tests move to a folder of their own: the checkout is that of the start
@@ -86,6 +86,15 @@ def fake(monkeypatch):
 
     monkeypatch.setitem(methods.METHODS, "fake", method)
     return state
+
+
+@pytest.fixture(scope="session")
+def keras():
+    """Keras, where its backend is installed."""
+    try:
+        return training.load_keras()
+    except ImportError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture

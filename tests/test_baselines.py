@@ -5,10 +5,10 @@ import functools
 import numpy as np
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.naive_bayes import GaussianNB
+from sklearn.naive_bayes import BernoulliNB, GaussianNB, MultinomialNB
 from sklearn.svm import SVC, NuSVC
 
-from bloodlib import baselines, methods, synthetic
+from bloodlib import baselines, features, methods, study, synthetic
 from bloodlib.images import CLASSES, NUCLEI, SPLITS, TASKS
 
 
@@ -106,6 +106,50 @@ def test_naive_bayes_with_a_pixel_that_never_changes(small_blocks):
     checks_out(found, data, "four")
 
 
+def seen(data, split, kind):
+    """What a method sees, from 0 to 1."""
+    found = features.compute(data.pixels[split], kind)
+    return found / 255 if kind in ("pixels", "grey") else found
+
+
+PLAIN = {
+    "Gaussian": lambda kind: GaussianNB(),
+    "multinomial": lambda kind: MultinomialNB(),
+    "Bernoulli": lambda kind: BernoulliNB(binarize=0 if kind == "histogram" else 0.5),
+}
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+@pytest.mark.parametrize("what", ["pixels", "grey", "histogram"])
+def test_kinds_of_naive_bayes_are_scikit_learns(small_blocks, kind, what):
+    data = drawn()
+    found = baselines.naive_bayes(data, "four", 0, None, kind=kind, features=what)
+    times = 12 * 16 if (kind, what) == ("multinomial", "histogram") else 1  # counts of pixels
+    model = PLAIN[kind](what).fit(times * seen(data, "TRAIN", what), data.labels["four"]["TRAIN"])
+    chances = model.predict_proba(times * seen(data, "TEST", what))
+    assert np.ptp(chances) > 0.1
+    np.testing.assert_allclose(found.probabilities, chances, atol=1e-3)
+    assert np.array_equal(found.labels[0], chances.argmax(axis=1))
+    checks_out(found, data, "four")
+
+
+def test_kinds_and_features_of_naive_bayes_differ():
+    answers = {
+        baselines.naive_bayes(
+            drawn(), "four", 0, None, kind=kind, features=what
+        ).probabilities.tobytes()
+        for kind in PLAIN
+        for what in ("pixels", "grey", "histogram")
+    }
+    assert len(answers) == 9
+
+
+def test_settings_added_later_rename_no_record():
+    """Records would be lost if these changed."""
+    assert study.identify({"method": "NB", "task": "four"}) == "NB-four-3531c940b9"
+    assert study.identify({"method": "SVM", "task": "two", "kind": "nu"}) == "SVM-two-bff219283c"
+
+
 # ------------------------------------------------------------------- support vector machines
 
 
@@ -134,6 +178,27 @@ def test_support_vector_machines_are_plain_ones_on_pixels(task, kernel, settings
     checks_out(found, data, task)
 
 
+@pytest.mark.parametrize("what", ["grey", "histogram"])
+@pytest.mark.parametrize("kernel", ["rbf", "linear", "poly"])
+def test_support_vector_machines_on_other_features(what, kernel):
+    data = drawn()
+    found = baselines.support_vector_machine(data, "four", 0, None, kernel=kernel, features=what)
+    plain = SVC(kernel=kernel).fit(seen(data, "TRAIN", what), data.labels["four"]["TRAIN"])
+    expected = plain.predict(seen(data, "TEST", what))
+    assert len(np.unique(expected)) > 1
+    # both stop when they are near enough: an image on the border may fall to either side
+    assert (found.labels[0] != expected).sum() <= 1
+    assert (found.labels_simple != plain.predict(seen(data, "TEST_SIMPLE", what))).sum() <= 1
+    checks_out(found, data, "four")
+
+
+def test_the_third_power_of_the_inner_product():
+    data = drawn()
+    found = baselines.support_vector_machine(data, "four", 0, None, kernel="poly")
+    plain = SVC(kernel="poly").fit(flat(data, "TRAIN"), data.labels["four"]["TRAIN"])
+    assert np.array_equal(found.labels[0], plain.predict(flat(data, "TEST")))
+
+
 def test_the_cases_above_differ():
     """Settings that changed nothing would be tested by nothing."""
     data, answers = drawn(), []
@@ -143,6 +208,9 @@ def test_the_cases_above_differ():
         {"kind": "nu"},
         {"kind": "nu", "nu": 0.2},
         {"kernel": "linear"},
+        {"kernel": "poly"},
+        {"features": "grey"},
+        {"features": "histogram"},
     ):
         found = baselines.support_vector_machine(data, "four", 0, None, **settings)
         answers.append(found.labels.tobytes() + found.probabilities.tobytes())

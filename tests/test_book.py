@@ -128,6 +128,14 @@ def test_chapters_are_those_of_the_contents_in_their_order(tiny):
     assert [p.name for p in book.chapters(tiny)] == ["two.py", "one.py"]
 
 
+def test_the_log_of_a_job_beside_a_record_makes_nothing_stale(tiny, update):
+    update()
+    (tiny / "results" / "runs" / "run.ipynb").write_text("{}")
+    assert update() == []
+    (tiny / "results" / "runs" / "run.json").write_text("{1}\n")
+    assert update() == ["one", "two"]
+
+
 def test_what_did_not_change_does_not_run(update):
     assert update() == ["one", "two"]
     assert update() == []
@@ -321,6 +329,13 @@ def test_same_notebook_twice_without_paths_and_times(tiny):
         "one.ipynb",
         "one.py",
     ]
+
+
+def test_a_notebook_may_be_written_elsewhere(tiny, tmp_path):
+    source, log = tiny / "chapters" / "one.py", tmp_path / "log.ipynb"
+    book.run(source, {"seed": 5}, log)
+    assert nbformat.read(log, as_version=4).cells[-1].outputs[0].data["text/plain"] == "5"
+    assert not source.with_suffix(".ipynb").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The command ``bloodlib``, as a user meets it."""
 
 import ast
+import functools
 import json
 import os
 import re
@@ -48,6 +49,11 @@ def small(checkout):
     return checkout(STUDY)
 
 
+@pytest.fixture
+def no_images(monkeypatch, tmp_path):
+    monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path))
+
+
 def subcommands():
     return next(a.choices for a in cli._parser()._actions if hasattr(a.choices, "items"))
 
@@ -91,7 +97,7 @@ def test_nothing_heavy_is_loaded_without_need(code):
 
 
 @pytest.mark.parametrize("option", ["--list", "--verify"])
-def test_to_look_at_the_study_no_network_is_loaded(option):
+def test_to_look_at_the_study_no_network_is_loaded(no_images, option):
     """The splits of some runs are scikit-learn's; their tables take pandas."""
     loaded = ast.literal_eval(
         loaded_by(f"from bloodlib import cli; cli.main(['study', {option!r}])", cwd=CHECKOUT)
@@ -227,7 +233,7 @@ def test_what_has_no_solution_is_no_failure(small, folders, fake, capsys):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("runs:\n  - {method: NV, task: two}\n", "method is 'NV'. There are: NB, SVM"),
+        ("runs:\n  - {method: NV, task: two}\n", "method is 'NV'. There are: "),
         ("runs:\n  - {method: NB, task: two, smoothing: 1}\n", "NB has no setting 'smoothing'"),
         ("runs:\n  - {method: SVM, task: two, C: big}\n", "SVM: C is 'big'"),
     ],
@@ -324,7 +330,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_verify_finds_a_damaged_record_and_names_it(folders, capsys, damage):
+def test_verify_finds_a_damaged_record_and_names_it(folders, no_images, capsys, damage):
     path = frozen({"method": "NB", "task": "two"}).path
     frozen({"method": "SVM", "task": "two"})
     assert cli.main(["study", "--verify"]) == 0
@@ -336,9 +342,89 @@ def test_verify_finds_a_damaged_record_and_names_it(folders, capsys, damage):
     assert str(path.parent / "NB-two-") in said
 
 
-def test_frozen_records_of_this_book_verify(capsys):
+def test_frozen_records_of_this_book_verify(no_images, capsys):
     assert cli.main(["study", "--verify"]) == 0
-    assert "records verified" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "records verified" in said
+    assert "None was computed again: the images are not here (`bloodlib data --fetch`)." in said
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not images.available(), reason="no real images here")
+def test_a_frozen_record_of_this_book_is_computed_again(capsys):
+    (record,) = study.select(method="NB", task="four", split_by="cell", fold=2)
+    assert cli.main(["study", "--verify", "--only", record.id]) == 0
+    said = capsys.readouterr().out
+    assert f"Computing one again: {study.describe(record.config)}" in said
+    assert "Its 6 arrays of predictions are the same." in said
+
+
+@pytest.fixture
+def tiny_images(folders, monkeypatch):
+    """As many images as there are, each of four pixels."""
+    rng = np.random.default_rng(0)
+    labels = {
+        task: {split: images.labels(split, task) for split in images.SPLITS}
+        for task in images.TASKS
+    }
+    pixels = {
+        split: rng.integers(0, 256, (len(found), 2, 2, 3), dtype=np.uint8)
+        for split, found in labels["four"].items()
+    }
+    data = methods.Data(pixels, labels, images.DATA_HASH)
+    monkeypatch.setattr(study, "load", functools.cache(lambda *_: data))
+    monkeypatch.setattr(images, "available", lambda: True)
+    return data
+
+
+def test_verify_computes_a_cheap_one_again_and_says_which(tiny_images, folders, capsys):
+    cheap = [study.compute({"method": "NB", "task": task}) for task in images.TASKS]
+    slow = frozen({"method": "SVM", "task": "two"})
+    before = {p: p.read_bytes() for p in slow.path.parent.iterdir()}
+    chosen = set()
+    for _ in range(20):
+        assert cli.main(["study", "--verify"]) == 0
+        said = capsys.readouterr().out
+        assert "3 records verified" in said
+        assert "Its 6 arrays of predictions are the same." in said
+        chosen.add(re.search(r"--only (\S+) chooses", said)[1])
+    assert chosen == {record.id for record in cheap}
+    assert cli.main(["study", "--verify", "--only", cheap[0].id]) == 0
+    assert f"--only {cheap[0].id} chooses" in capsys.readouterr().out
+    assert {p: p.read_bytes() for p in slow.path.parent.iterdir()} == before
+
+
+@pytest.mark.parametrize("only", [[], ["--only", "NB"]])
+def test_verify_finds_a_record_that_computing_does_not_give(tiny_images, capsys, only):
+    record = frozen({"method": "NB", "task": "two"})
+    said = sentence(capsys, cli.main(["study", "--verify", *only]))
+    again = study.repeat(record)
+    n = (again["labels"] != record.arrays["labels"]).sum()
+    assert n
+    assert (
+        f"{record.path}: computed again, it differs (labels: {n:,} of 2,487 entries differ;" in said
+    )
+    assert re.search(r"probabilities: [\d,]+ of 4,974 entries differ by up to [01]", said)
+    assert "truth" not in said
+    assert f"`bloodlib explain {record.id}`" in said
+
+
+def test_verify_of_one_that_is_not_cheap(tiny_images, fake, capsys):
+    record = study.compute({"method": "fake", "task": "two"})
+    assert cli.main(["study", "--verify"]) == 0
+    assert "None was computed again: none is cheap." in capsys.readouterr().out
+    assert len(fake.calls) == 1
+    said = sentence(capsys, cli.main(["study", "--verify", "--only", record.id]))
+    assert len(fake.calls) == 2
+    assert "computed again, it differs (labels: " in said  # it answers anew each time
+    said = sentence(capsys, cli.main(["study", "--verify", "--only", "SVM"]))
+    assert "no complete record holds SVM: see --list" in said
+
+
+def test_to_compute_one_again_takes_images(folders, no_images, capsys):
+    record = frozen({"method": "NB", "task": "two"})
+    said = sentence(capsys, cli.main(["study", "--verify", "--only", record.id]))
+    assert "bloodlib data --fetch" in said
 
 
 # ------------------------------------------------------------------------------------- killed
@@ -426,12 +512,12 @@ def reported(*arguments):
 def test_report_without_runs(facts):
     report = json.loads(reported("--json"))
     assert set(report) == {"cells", "claims"}
-    keys = ("table", "task", "method", "class", "measure", "paper")
+    keys = ("address", "table", "task", "method", "class", "measure", "paper")
     assert [tuple(cell[key] for key in keys) for cell in report["cells"]] == [
-        (c.table, c.task, c.method, c.class_, c.measure, c.value) for c in paper.CELLS
+        (c.address, c.table, c.task, c.method, c.class_, c.measure, c.value) for c in paper.CELLS
     ]
     for cell in report["cells"]:
-        assert set(cell) == {*keys, "ours", "low", "high", "runs"}
+        assert set(cell) == {*keys, "ours", "low", "high", "runs", "frozen"}
         assert (cell["ours"], cell["low"], cell["high"], cell["runs"]) == (None, None, None, 0)
     assert [(c["id"], c["place"], c["text"]) for c in report["claims"]] == [
         (c.id, c.place, c.text) for c in paper.CLAIMS

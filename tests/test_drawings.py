@@ -98,9 +98,9 @@ def test_parameter_counts_equal_keras(hidden, classes, size):
 
 def test_alternatives_equal_keras():
     pytest.importorskip("tensorflow")
-    from bloodlib import dclnn
+    from bloodlib import training
 
-    keras = dclnn.load_keras()
+    keras = training.load_keras()
     layers, size = keras.layers, (8, 9)
 
     def count(*found):

@@ -5,10 +5,10 @@ import os
 import numpy as np
 import pytest
 
-from bloodlib import dclnn
+from bloodlib import dclnn, training
 
 try:
-    keras = dclnn.load_keras()
+    keras = training.load_keras()
 except ImportError as error:
     pytest.skip(str(error), allow_module_level=True)
 if keras.backend.backend() != "tensorflow":
@@ -76,7 +76,7 @@ def test_of_equal_maxima_the_first_gets_the_gradient_and_of_negative_ones_none()
 def test_the_twin_has_the_same_layers_and_weights():
     model = dclnn.build(2, hidden=8, size=SIZE, seed=4)
     twin = fused.twin(model)
-    assert dclnn.weights_hash(twin) == dclnn.weights_hash(model)
+    assert training.weights_hash(twin) == training.weights_hash(model)
     assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
     assert [layer.output.shape for layer in twin.layers] == [
         layer.output.shape for layer in model.layers
@@ -112,7 +112,7 @@ def test_steps_of_training_stay_together():
     ):
         model = wrap(dclnn.build(4, hidden=16, size=SIZE, seed=2))
         model.compile(optimizer, "sparse_categorical_crossentropy")
-        dclnn._seed_dropout(model, 0, 0)
+        training._seed_dropout(model, 0, 0)
         losses.append([float(model.train_on_batch(pixels, labels)) for _ in range(10)])
     assert abs(losses[0][0] - losses[0][-1]) > 0.01
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-3)

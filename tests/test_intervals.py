@@ -479,6 +479,28 @@ def test_bounds_of_a_recall_are_gaffkes():
 # --------------------------------------------------------------------------------------- coverage
 
 
+def test_bounds_of_a_mean_are_those_of_accuracy_and_move_with_the_limits():
+    truth, groups, labels = invented(5, (4, 6, 3), runs=3)
+    drawn = intervals.resample(truth, groups, 3, unseen=True)
+    right = labels == truth
+    expected = intervals.bounds(scores.accuracy, labels, drawn)
+    assert intervals.mean_bounds(right, drawn) == pytest.approx(expected)
+    twice = intervals.mean_bounds(2 * right - 1.0, drawn, (-1, 1))
+    assert twice == pytest.approx([2 * end - 1 for end in expected])
+    shares = np.where(right, 0.6, 0.4)
+    low, high = intervals.mean_bounds(shares, drawn)
+    assert low < shares.mean() < high
+    assert high - low > intervals.mean_bounds(shares, drawn, (0.4, 0.6))[1] - low > 0
+    flat = intervals.resample(truth, groups, 3)
+    for values, resamples, limits, said in (
+        (shares[0], drawn, (0, 1), "give .runs"),
+        (shares, flat, (0, 1), "unseen=True"),
+        (shares, drawn, (0, 0.5), "beyond"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            intervals.mean_bounds(values, resamples, limits)
+
+
 def test_with_few_cells_only_gaffkes_bounds_cover():
     found = intervals.coverage([155] * 4, 0.8, 0.5, simulations=1000, resamples=400)
     assert found["gaffke"].share > 0.97

@@ -143,6 +143,21 @@ def test_no_record_is_missing_and_not_damaged(tmp_path):
     assert records.read_all(tmp_path / "nowhere") == []
 
 
+def test_differences_are_counted_array_by_array(good):
+    assert records.differences(good, good.arrays) == []
+    other = {name: array.copy() for name, array in good.arrays.items()}
+    other["labels"][0, :2] ^= 1
+    other["probabilities"][3, 0] += np.float16(0.25)
+    other["truth"] = other["truth"].astype(np.int64)
+    del other["confusion_train"]
+    assert records.differences(good, other) == [
+        "confusion_train: in only one of the two",
+        "labels: 2 of 18 entries differ",
+        "probabilities: 1 of 36 entries differ by up to 0.25",
+        "truth: another shape or type",
+    ]
+
+
 # ---------------------------------------------------------------------------------- damage
 
 

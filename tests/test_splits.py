@@ -1,5 +1,7 @@
 """Other ways to hold images out: whole, disjoint, in equal shares, nothing kept on both sides."""
 
+import types
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,8 @@ from bloodlib import images, methods, photographs, splits, study
 
 N_TRAIN, N_TEST = len(images.names("TRAIN")), len(images.names("TEST"))
 RANDOM = [by for by in splits.SPLIT_BY if by != "published"]
+#: Those that divide TRAIN and TEST together.
+POOLED = [by for by in RANDOM if by != "train-cell"]
 #: Rows of TRAIN and TEST by the number in an image's name: as uneven as the real photographs.
 NUMBER = {s: np.array([int(n.split("_")[1]) for n in images.names(s)]) for s in ("TRAIN", "TEST")}
 
@@ -33,7 +37,7 @@ def planted(monkeypatch):
     splits.split.cache_clear()
 
 
-GROUPS = {"photograph": photographs_of, "cell": cells_of}
+GROUPS = {"photograph": photographs_of, "cell": cells_of, "train-cell": cells_of}
 
 
 def numbers(by):
@@ -49,20 +53,25 @@ LABELS = np.concatenate([images.labels(split) for split in ("TRAIN", "TEST")])
 @pytest.mark.parametrize("by", RANDOM)
 @pytest.mark.parametrize("first", [0, 5])
 def test_five_folds_hold_out_each_image_once(by, first):
+    """In folds of TRAIN alone no image of TEST is trained on or held out."""
+    every = np.arange(N_TRAIN + N_TEST if by in POOLED else N_TRAIN)
     folds = [splits.split(by, first + k) for k in range(5)]
     held_out = np.concatenate([fold.test for fold in folds])
-    np.testing.assert_array_equal(np.sort(held_out), np.arange(N_TRAIN + N_TEST))
+    np.testing.assert_array_equal(np.sort(held_out), every)
     for fold in folds:
         both = np.concatenate([fold.train, fold.test])
-        np.testing.assert_array_equal(np.sort(both), np.arange(N_TRAIN + N_TEST))
+        np.testing.assert_array_equal(np.sort(both), every)
 
 
-@pytest.mark.parametrize(("by", "off"), [("image", 0.0002), ("photograph", 0.02), ("cell", 0.02)])
+@pytest.mark.parametrize(
+    ("by", "off"), [("image", 0.0002), ("photograph", 0.02), ("cell", 0.02), ("train-cell", 0.06)]
+)
 def test_a_fold_is_a_fifth_with_the_classes_in_equal_shares(by, off):
-    shares = np.bincount(LABELS) / len(LABELS)
+    all_labels = LABELS if by in POOLED else LABELS[:N_TRAIN]
+    shares = np.bincount(all_labels) / len(all_labels)
     for fold in range(5):
         test = splits.split(by, fold).test
-        assert len(test) / len(LABELS) == pytest.approx(0.2, abs=off)
+        assert len(test) / len(all_labels) == pytest.approx(0.2, abs=off)
         np.testing.assert_allclose(np.bincount(LABELS[test]) / len(test), shares, atol=2 * off)
 
 
@@ -124,7 +133,11 @@ def test_each_kind_of_group_is_its_own():
 @pytest.mark.parametrize(
     ("by", "fold", "words"),
     [
-        ("patient", 0, "split_by is 'patient'. There are: published, image, photograph, cell."),
+        (
+            "patient",
+            0,
+            "split_by is 'patient'. There are: published, image, photograph, cell, train-cell.",
+        ),
         (None, 0, "split_by is None"),
         ("image", -1, "fold is -1"),
         ("image", 1.0, "fold is 1.0"),
@@ -166,7 +179,9 @@ def data():
     )
 
 
-@pytest.mark.parametrize(("by", "fold"), [("image", 0), ("photograph", 1), ("cell", 6)])
+@pytest.mark.parametrize(
+    ("by", "fold"), [("image", 0), ("photograph", 1), ("cell", 6), ("train-cell", 2)]
+)
 def test_pixels_keep_their_labels(data, by, fold):
     found, rows = splits.rearrange(data, by, fold), splits.split(by, fold)
     np.testing.assert_array_equal(decoded(found.pixels["TRAIN"]), rows.train)
@@ -201,6 +216,32 @@ def test_the_simple_test_set_stays(data, by):
         )
 
 
+@pytest.mark.parametrize(("by", "fold"), [("published", 0), ("cell", 1), ("train-cell", 0)])
+@pytest.mark.parametrize("n", [None, 9])
+def test_a_method_may_ask_for_the_photographs_of_its_training_images(monkeypatch, by, fold, n):
+    first = {"TRAIN": 0, "TEST": N_TRAIN, "TEST_SIMPLE": N_TRAIN + N_TEST}
+
+    def load(split):
+        pixels = coded(split, first[split])
+        return types.SimpleNamespace(pixels=pixels, labels=images.labels(split))
+
+    monkeypatch.setattr(images, "load", load)
+    study.load.cache_clear()
+    try:
+        found = study.load("published", n, by, fold)
+    finally:
+        study.load.cache_clear()
+    seen = decoded(found.pixels["TRAIN"])
+    assert len(seen) == (4 * n if n else len(splits.split(by, fold).train))
+    np.testing.assert_array_equal(found.photographs(), numbers("photograph")[seen])
+
+
+def test_drawn_cells_have_no_photographs():
+    study.load.cache_clear()
+    assert study.load("drawn", 5).photographs is None
+    study.load.cache_clear()
+
+
 # ----------------------------------------------------------------------------------- identity
 
 
@@ -214,7 +255,7 @@ def test_images_at_random_have_the_identity_of_the_frozen_records():
 
 def test_each_division_has_an_identity_of_its_own():
     found = {splits.data_hash(by, fold) for by in RANDOM for fold in (0, 1, 5)}
-    assert len(found | {splits.data_hash()}) == 10
+    assert len(found | {splits.data_hash()}) == 13
 
 
 def test_other_photographs_give_another_identity(monkeypatch):
@@ -242,6 +283,7 @@ class TestFrozen:
             rows = splits.split(by, fold)
             assert set(number[rows.train]).isdisjoint(number[rows.test])
             counts = pd.Series(LABELS[rows.test]).value_counts(normalize=True)
-            assert len(rows.test) / len(LABELS) == pytest.approx(0.2, abs=0.03)
+            n = N_TRAIN + N_TEST if by in POOLED else N_TRAIN
+            assert len(rows.test) / n == pytest.approx(0.2, abs=0.03)
             assert counts.min() > 0.2
             assert counts.max() < 0.3

@@ -355,7 +355,7 @@ def test_what_is_not_the_whole_published_dataset_is_never_frozen(fake, folders, 
 
 def test_drawn_images_are_never_frozen(fake, folders):
     for n in (5, None):
-        assert study._folder({**FAKE, "images_per_class": n}) == folders.cache / "runs"
+        assert study.path({**FAKE, "images_per_class": n}).parent == folders.cache / "runs"
     study.compute(FAKE)
     assert not (folders.results / "runs").exists()
 

@@ -3,6 +3,7 @@
 import json
 import re
 import types
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from docutils.core import publish_doctree
 from myst_parser.parsers.docutils_ import Parser
 from sklearn.metrics import confusion_matrix
 
-from bloodlib import comparison, images, paper, records, study, tables, verdicts
+from bloodlib import comparison, images, judging, paper, records, study, tables, verdicts
 
 ENVIRONMENT = {
     "commit": "0123456789abcdef",
@@ -123,7 +124,7 @@ def test_load_cells_of_a_whole_table(table, rows):
 def test_claims_settings_and_verdicts_are_all_there():
     claims = tables.load_claims()
     assert len(claims) == len(paper.CLAIMS)
-    assert claims["Verdict"].isin(verdicts.VERDICTS).all()
+    assert claims["Verdict"].isin(judging.VERDICTS).all()
     some = tables.load_claims("section 6.2")
     assert 0 < len(some) < len(claims)
     assert some["Where"].str.startswith("section 6.2").all()
@@ -174,6 +175,7 @@ def record(config, labels, **more):
         seconds=90.0,
         started="2025-06-07T08:09:10+00:00",
         environment=ENVIRONMENT,
+        path=Path("elsewhere", "a record.json"),
         confusion=lambda split="TEST", epoch=None: np.diag([labels] * n) + 1,
     )
     vars(found).update(more)
@@ -289,12 +291,13 @@ def test_report_has_every_number_and_every_claim():
     assert len(report["cells"]) == 120
     for cell in report["cells"]:
         assert set(cell) == {
-            "table", "task", "method", "class", "measure", "paper", "ours", "low", "high", "runs",
+            "address", "table", "task", "method", "class", "measure",
+            "paper", "ours", "low", "high", "runs", "frozen",
         }  # fmt: skip
     assert [claim["id"] for claim in report["claims"]] == [claim.id for claim in paper.CLAIMS]
     for claim in report["claims"]:
         assert set(claim) == {"id", "place", "text", "verdict", "evidence"}
-        assert claim["verdict"] in verdicts.VERDICTS
+        assert claim["verdict"] in judging.VERDICTS
 
 
 def test_report_in_words():

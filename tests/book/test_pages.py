@@ -13,7 +13,7 @@ import yaml
 from bs4 import BeautifulSoup
 from sklearn.metrics import precision_recall_fscore_support
 
-from bloodlib import __version__, book, paths
+from bloodlib import __version__, book, paths, tables
 
 CLASSES = {
     "four": ["NEUTROPHIL", "EOSINOPHIL", "MONOCYTE", "LYMPHOCYTE"],
@@ -290,6 +290,39 @@ def test_every_number_of_ours_in_the_papers_tables_has_an_interval(pages, page, 
     for cell in shown:
         value, low, high = map(float, re.findall(r"[01]\.\d\d", cell))
         assert low <= value <= high, cell
+
+
+@pytest.mark.parametrize(
+    ("page", "name", "n"),
+    [
+        ("chapters/10_averages", "tbl-paper-1", 72),
+        ("chapters/08_pooling", "tbl-paper-2", 48),
+        ("index", "tbl-averages", 18),
+    ],
+)
+def test_each_number_of_ours_leads_to_where_it_comes_from(pages, page, name, n):
+    provenance = pages["chapters/provenance"]
+    links = [a for cell in pages[page].find(id=name)("td") for a in cell("a")]
+    assert len(links) == n
+    for link in links:
+        where = urlsplit(link["href"])
+        assert where.path.endswith("provenance.html")
+        origin = provenance.find(id=where.fragment).find_parent("tr")("td")
+        _, _, ours, *runs = (cell.get_text(" ", strip=True) for cell in origin)
+        value = link.get_text()
+        assert ours.split()[0] == value
+        assert np.mean([float(run) for run in runs]) == pytest.approx(float(value), abs=0.0051)
+        if name.startswith("tbl-paper"):
+            row = link.find_parent("tr")("td")
+            task, method, class_ = (cell.get_text().lower() for cell in row[:3])
+            assert where.fragment.startswith(f"{name}-{task}-{method}-{class_}-")
+
+
+def test_the_page_of_origins_has_every_record_and_stays_light(html, pages, root):
+    page = article(pages["chapters/provenance"])
+    frozen = [path.stem for path in (root / "results" / "runs").glob("*.json")]
+    assert all(page.find(id=tables.anchor(ident)).get_text() == ident for ident in frozen)
+    assert (html / "chapters" / "provenance.html").stat().st_size < 2_000_000
 
 
 def test_leakage_has_all_splits_of_all_methods(pages):

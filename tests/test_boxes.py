@@ -1,0 +1,155 @@
+"""The white cells' boxes: read from annotations, and carried to where the cell is in an image."""
+
+import hashlib
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import CHECKOUT
+
+from bloodlib import boxes, images, matching, paths, photographs, records
+
+OBJECT = (
+    "<object><name>{}</name><bndbox><xmin>{}</xmin><ymin>{}</ymin>"
+    "<xmax>{}</xmax><ymax>{}</ymax></bndbox></object>"
+)
+MAPS = [
+    {"flip": "", "rotation": 0.0, "shear": 0.0, "shift_x": 0.0, "shift_y": 0.0},
+    {"flip": "h", "rotation": 12.0, "shear": -6.0, "shift_x": 20.0, "shift_y": -8.0},
+    {"flip": "hv", "rotation": -18.0, "shear": 9.0, "shift_x": -25.0, "shift_y": 15.0},
+]
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    boxes.table.cache_clear()
+    yield
+    boxes.table.cache_clear()
+
+
+@pytest.fixture
+def annotations(tmp_path, monkeypatch):
+    """Annotations of three photographs: with one white cell, with none, with two."""
+    monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path))
+    folder, digest = tmp_path / boxes.FOLDER, hashlib.sha256()
+    folder.mkdir(parents=True)
+    red = OBJECT.format("RBC", 1, 2, 3, 4)
+    for number, cells in ((3, [(10, 20, 110, 95)]), (7, []), (8, [(1, 1, 9, 9), (5, 5, 40, 60)])):
+        found = red + "".join(OBJECT.format("WBC", *cell) for cell in cells) + red
+        raw = f"<annotation>{found}</annotation>".encode()
+        name = f"BloodImage_{number:05d}.xml"
+        (folder / name).write_bytes(raw)
+        digest.update(f"{name} {len(raw)}\0".encode() + raw)
+    monkeypatch.setattr(boxes, "SHA256", digest.hexdigest())
+    return folder
+
+
+def test_only_white_cells_are_taken_from_the_annotations(folders, annotations):
+    boxes.remake()
+    found = boxes.table()
+    assert found.to_numpy().tolist() == [
+        [3, 10, 20, 110, 95],
+        [8, 1, 1, 9, 9],
+        [8, 5, 5, 40, 60],
+    ]
+    assert list(found) == ["photograph", "left", "top", "right", "bottom"]
+
+
+def test_other_annotations_are_refused_and_missing_ones_say_where_they_are_from(
+    folders, annotations
+):
+    path = annotations / "BloodImage_00003.xml"
+    path.write_bytes(path.read_bytes().replace(b"110", b"111"))
+    with pytest.raises(images.DatasetError, match="does not hold the annotations"):
+        boxes.remake()
+    for path in annotations.iterdir():
+        path.unlink()
+    with pytest.raises(images.DatasetNotFoundError, match="Shenggan/BCCD_Dataset"):
+        boxes.remake()
+    assert not (folders.results / boxes.NAME).exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "photograph,left,top,right,bottom\n3,9,2,9,4\n", "a,b\n1,2\n", "\0"]
+)
+def test_a_table_that_is_none_is_refused(folders, text):
+    with pytest.raises(records.RecordError, match="bloodlib measure boxes"):
+        boxes.table()
+    (folders.results / boxes.NAME).write_text(text)
+    with pytest.raises(records.RecordError, match="git checkout results"):
+        boxes.table()
+
+
+def placed(monkeypatch, box, maps):
+    """Images of one photograph with such maps, and a box in it."""
+    rows = [
+        {"split": "TEST", "photograph": 5, "scale_x": 1.0, "scale_y": 1.0} | parts for parts in maps
+    ]
+    monkeypatch.setattr(photographs, "table", lambda: pd.DataFrame(rows))
+    frame = pd.DataFrame([(5, *box)], columns=boxes.COLUMNS)
+    monkeypatch.setattr(boxes, "table", lambda: frame)
+    return boxes.coordinates("TEST")
+
+
+def test_a_box_is_where_a_painted_one_comes_to_lie(monkeypatch):
+    left, top, right, bottom = box = (240, 160, 400, 300)
+    photograph = np.zeros((480, 640), np.uint8)
+    photograph[top:bottom, left:right] = 255
+    small = cv2.resize(photograph, (320, 240), interpolation=cv2.INTER_AREA)
+    found = boxes.inside(placed(monkeypatch, box, MAPS))
+    for parts, mask in zip(MAPS, found, strict=True):
+        back = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        image = cv2.warpAffine(small, matching.compose(**parts), (320, 240), flags=back)
+        painted = images.resize(np.stack([image] * 3, axis=-1))[..., 0] > 127
+        assert (painted & mask).sum() > 0.97 * (painted | mask).sum()
+
+
+def test_across_and_down_are_those_of_the_photograph(monkeypatch):
+    found = placed(monkeypatch, (240, 160, 400, 300), MAPS)
+    centre, mirrored = found[0], found[2]
+    np.testing.assert_allclose(centre[29:31, 39:41].mean(axis=(0, 1)), [0.5, 80 / 140], atol=0.01)
+    assert (np.diff(centre[..., 0], axis=1) > 0).all()
+    assert (np.diff(mirrored[..., 0], axis=1) < 0).all()
+    assert (np.diff(mirrored[..., 1], axis=0) < 0).all()
+
+
+@pytest.mark.parametrize(
+    ("box", "shift", "share"),
+    [
+        ((240, 160, 400, 300), 25.0, 1.0),
+        ((0, 200, 100, 300), 25.0, 0.5),  # the image begins in the middle of the box
+        ((560, 8, 640, 88), -45.0, 0.0),  # it ends before the box begins
+    ],
+)
+def test_so_much_of_a_box_is_in_the_image(monkeypatch, box, shift, share):
+    away = {"flip": "", "rotation": 0.0, "shear": 0.0, "shift_x": shift, "shift_y": 0.0}
+    found = placed(monkeypatch, box, [away])
+    assert boxes.visible(found)[0] == pytest.approx(share, abs=0.04)
+
+
+def test_without_just_one_box_there_are_no_coordinates(monkeypatch):
+    monkeypatch.setattr(photographs, "photographs", lambda split: np.array([5, 5, 6, 9]))
+    placed(monkeypatch, (0, 0, 9, 9), MAPS[:1])
+    assert boxes.uncovered("TEST") == [6, 9]
+    twice = pd.DataFrame([(5, 0, 0, 9, 9), (5, 4, 4, 9, 9)], columns=boxes.COLUMNS)
+    monkeypatch.setattr(boxes, "table", lambda: twice)
+    found = boxes.coordinates("TEST")
+    assert np.isnan(found).all()
+    assert not boxes.inside(found).any()
+    assert boxes.uncovered("TEST") == [5, 6, 9]
+
+
+def test_every_photograph_of_test_has_a_box():
+    assert boxes.uncovered("TEST") == []
+    published = set(images.photograph_numbers())
+    assert set(boxes.table()["photograph"]) <= published
+
+
+@pytest.mark.data
+def test_the_frozen_table_is_that_of_the_annotations(folders):
+    if not (paths.data_folder() / boxes.FOLDER).is_dir():
+        pytest.skip("needs BCCD's annotations")
+    boxes.remake()
+    written = (folders.results / boxes.NAME).read_bytes()
+    assert written == (CHECKOUT / "results" / boxes.NAME).read_bytes()

@@ -1,0 +1,218 @@
+"""Confidence beside right answers: against counts made here, with runs that are made up."""
+
+import types
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from bloodlib import comparison, confidence, images, intervals, photographs, study
+from bloodlib.images import CLASSES, TASKS
+
+mpl.use("agg")
+CELLS, NUMBERS = photographs.cells("TEST"), photographs.photographs("TEST")
+
+
+@pytest.fixture(autouse=True)
+def style():
+    """The book's style, and no figure left open."""
+    with plt.style.context("bloodlib.book"):
+        yield
+    plt.close("all")
+
+
+def a_run(labels, sure, task="four", method="DCLNN"):
+    """A run that gives its labels on TEST [n] such a probability [n], and the rest to the next."""
+    n = len(TASKS[task])
+    probabilities = np.zeros((len(labels), n))
+    rows = np.arange(len(labels))
+    probabilities[rows, labels] = sure
+    probabilities[rows, (labels + 1) % n] += 1 - np.asarray(sure)
+    return types.SimpleNamespace(
+        config=study.resolve({"method": method, "task": task}),
+        epochs=1,
+        arrays={"labels": labels[None], "probabilities": probabilities.astype(np.float16)},
+    )
+
+
+def wrong_where(marked, task="four"):
+    truth = images.labels("TEST", task).astype(int)
+    return np.where(marked, (truth + 1) % len(TASKS[task]), truth)
+
+
+@pytest.fixture
+def rows(monkeypatch):
+    """Runs of every row, to be replaced by a test: sure of 0.75 and right."""
+    found = {
+        (method, task): [a_run(wrong_where(False, task), np.full(len(CELLS), 0.75), task, method)]
+        for method in confidence.METHODS
+        for task in TASKS
+    }
+    monkeypatch.setattr(comparison, "compared", lambda method, task: found[method, task])
+    return found
+
+
+# ------------------------------------------------------------------------------ the measure itself
+
+
+def test_the_calibration_error_is_that_of_a_slow_loop():
+    rng = np.random.default_rng(0)
+    sure = np.append(rng.random(300), [0.0, 1.0, 0.1])
+    right = rng.random(303) < sure**2
+    expected = 0.0
+    for low in range(10):
+        own = (sure >= low / 10) & ((sure < (low + 1) / 10) | (low == 9))
+        expected += own.sum() / 303 * abs(right[own].mean() - sure[own].mean())
+    assert confidence.calibration_error(sure, right) == pytest.approx(expected)
+
+
+def test_who_is_as_sure_as_right_has_no_error():
+    sure = np.repeat([0.25, 0.75], 400)
+    right = np.tile([True, False, False, False], 100).tolist() + [True, True, True, False] * 100
+    assert confidence.calibration_error(sure, np.array(right)) == pytest.approx(0)
+    assert confidence.calibration_error(np.full(10, 0.95), np.zeros(10, bool)) == 0.95
+
+
+def test_by_chance_the_error_of_a_calibrated_method_grows_with_fewer_cells():
+    sure = np.full(600, 0.75)
+    found = [confidence.error_by_chance(sure, np.arange(600) // size) for size in (1, 10, 100)]
+    assert found == sorted(found)
+    assert found[0] < 0.05
+    # of 6 cells that are all right or all wrong, fewer than 3 are right in 3.8 % of cases
+    assert found[2] == pytest.approx(0.25)
+
+
+def test_chance_is_right_about_how_often_it_is_exceeded():
+    rng = np.random.default_rng(1)
+    sure, cells = rng.uniform(0.5, 1, 400), np.arange(400) // 8
+    limit = confidence.error_by_chance(sure, cells, draws=2000)
+    drawn = [rng.random(50)[cells] < sure for _ in range(2000)]
+    above = np.mean([confidence.calibration_error(sure, right) > limit for right in drawn])
+    assert 0.03 < above < 0.07
+
+
+# ----------------------------------------------------------------------------------- the answers
+
+
+def test_an_svms_confidence_is_in_its_answer_not_in_its_most_probable_class():
+    run = a_run(wrong_where(False), np.full(len(CELLS), 0.4))  # the next class has 0.6
+    found = confidence.answers([run])
+    assert found.right.all()
+    np.testing.assert_allclose(found.confidence, 0.4, atol=1e-3)
+
+
+@pytest.mark.parametrize("unit", ["photograph", "cell"])
+def test_many_images_answer_by_their_mean_probability(unit):
+    numbers = NUMBERS if unit == "photograph" else CELLS
+    first = np.zeros(len(numbers), bool)
+    first[np.unique(numbers, return_index=True)[1]] = True
+    # one image of each is wrong and very sure, the others right and less so
+    run = a_run(wrong_where(first), np.where(first, 1.0, 0.75))
+    found = confidence.answers([run], unit)
+    assert found.numbers.tolist() == np.unique(numbers).tolist()
+    sizes = np.unique(numbers, return_counts=True)[1]
+    right = 0.75 * (sizes - 1) / sizes
+    assert found.right[0].tolist() == (right > 0.5).tolist()
+    np.testing.assert_allclose(found.confidence[0], np.maximum(right, 1 - right), atol=1e-3)
+
+
+def test_there_is_no_other_unit():
+    with pytest.raises(ValueError, match="There are: image, photograph, cell"):
+        confidence.answers([a_run(wrong_where(False), np.ones(len(CELLS)))], "slide")
+
+
+def test_too_sure_is_told_with_an_interval(rows):
+    wrong = np.random.default_rng(2).random(len(CELLS)) < 0.5
+    rows["DCLNN", "four"] = [a_run(wrong_where(wrong), np.full(len(CELLS), 0.95))] * 2
+    found = confidence.load_calibration().set_index(["task", "method", "unit"])
+    ours = found.loc[("four", "DCLNN", "image")]
+    assert ours["accuracy"] == pytest.approx((~wrong).mean())
+    assert ours["gap"] == pytest.approx(0.95 - (~wrong).mean(), abs=1e-3)
+    assert ours["low"] < ours["gap"] < ours["high"]
+    assert ours["error"] == pytest.approx(ours["gap"], abs=1e-3)
+    assert ours["error"] > ours["chance"]
+    fine = found.loc[("two", "DCLNN", "image")]
+    assert fine["gap"] == pytest.approx(-0.25, abs=1e-3)
+    assert list(found.index.get_level_values("unit")) == 2 * [
+        "image", "image", "image", "photograph", "cell",
+    ]  # fmt: skip
+    shown = confidence.show_calibration(found.reset_index())
+    assert shown["Confidence − right"][2].startswith("+0.4")
+
+
+def test_rows_without_a_run_are_left_out(rows):
+    rows["SVM", "four"] = []
+    assert ("four", "SVM") not in set(
+        confidence.load_calibration()[["task", "method"]].itertuples(index=False, name=None)
+    )
+    for load in (confidence.load_reliability, confidence.load_sure, confidence.load_averaging):
+        found = load()
+        assert "SVM" not in set(found.loc[found["task"] == "four", "method"])
+        assert "SVM" in set(found.loc[found["task"] == "two", "method"])
+
+
+def test_reliability_has_a_bin_for_each_confidence_and_its_interval(rows):
+    half = CELLS % 2 == 0
+    sure = np.where(half, 0.95, 0.55)
+    wrong = ~half & (np.random.default_rng(3).random(len(CELLS)) < 0.5)
+    rows["DCLNN", "four"] = [a_run(wrong_where(wrong), sure)]
+    found = confidence.load_reliability()
+    ours = found[(found["task"] == "four") & (found["method"] == "DCLNN")]
+    np.testing.assert_allclose(ours["confidence"], [0.55, 0.95], atol=1e-3)
+    np.testing.assert_allclose(ours["share"], [(~wrong[~half]).mean(), 1.0])
+    np.testing.assert_allclose(ours["weight"], [(~half).mean(), half.mean()])
+    assert ours["cells"].tolist() == [len(np.unique(CELLS[~half])), len(np.unique(CELLS[half]))]
+    low, high = intervals.gaffke(*intervals.tally(~wrong[~half], CELLS[~half]))
+    assert ours["low"].iloc[0] == pytest.approx(low, abs=0.02)
+    assert ours["high"].iloc[0] == pytest.approx(high, abs=0.02)
+    figure = confidence.plot_reliability(found)
+    titles = [axis.get_title(loc="left") for axis in figure.axes]
+    assert titles == [f"{m}, {t} classes" for t in TASKS for m in confidence.METHODS]
+
+
+# --------------------------------------------------------------------------- sure, and together
+
+
+def test_sure_and_wrong_are_counted_with_their_photographs(rows):
+    worst, other = NUMBERS == 110, NUMBERS == 104
+    wrong = worst | other | (NUMBERS == 139)
+    sure = np.where(wrong & ~other, 0.99, 0.6)
+    rows["DCLNN", "two"] = [a_run(wrong_where(wrong, "two"), sure, "two")]
+    found = confidence.load_sure().set_index(["task", "method"]).loc[("two", "DCLNN")]
+    surely = (wrong & ~other).sum()
+    assert (found["wrong"], found["of"], found["photographs"]) == (surely, wrong.sum(), 2)
+    assert found["sure"] == pytest.approx(surely / len(CELLS))
+    assert (found["most"], found["share"]) == (110, pytest.approx(worst.sum() / surely))
+    shown = confidence.show_sure(confidence.load_sure())
+    assert shown["Most of one"].tolist().count("–") == 5
+
+
+def test_together_a_photograph_is_right_if_most_of_it_is(rows):
+    place = pd.Series(NUMBERS).groupby(NUMBERS).cumcount().to_numpy()
+    size = pd.Series(NUMBERS).groupby(NUMBERS).transform("size").to_numpy()
+    rows["DCLNN", "four"] = [a_run(wrong_where(place < 0.3 * size), np.full(len(CELLS), 0.9))]
+    found = confidence.load_averaging().set_index(["task", "method"]).loc[("four", "DCLNN")]
+    share = 1 - (place < 0.3 * size).astype(float)
+    assert found["photographs"] == len(np.unique(NUMBERS))
+    assert found["single"] == pytest.approx(pd.Series(share).groupby(NUMBERS).mean().mean())
+    assert (found["vote"], found["mean"]) == (1, 1)
+    assert found["gain"] == pytest.approx(1 - found["single"])
+    assert found["low"] < found["gain"] < found["high"]
+
+
+def test_what_stays_wrong_is_listed_the_most_sure_first(rows):
+    wrong = np.isin(NUMBERS, (110, 104))
+    sure = np.where(NUMBERS == 110, 0.95, 0.65)
+    rows["DCLNN", "four"] = [a_run(wrong_where(wrong), sure)]
+    each = confidence.load_photographs()
+    assert len(each) == 2 * len(np.unique(NUMBERS))
+    shown = confidence.show_wrong(each)
+    assert shown["Photograph"].tolist() == ["110", "104"]
+    label = CLASSES.index("MONOCYTE")
+    assert shown["Class"][0] == "Monocyte"
+    assert shown["Taken for"][0] == CLASSES[(label + 1) % 4].capitalize()
+    assert shown["Confidence"][0] == pytest.approx(0.95, abs=1e-3)
+    assert shown["Images"].tolist() == [(NUMBERS == 110).sum(), (NUMBERS == 104).sum()]
+    assert shown["of them right"].tolist() == ["0%", "0%"]

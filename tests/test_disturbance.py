@@ -1,0 +1,221 @@
+"""Disturbed images: what each kind does to a picture, and what is told of the answers."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from bloodlib import (
+    comparison,
+    disturbance,
+    images,
+    intervals,
+    measured,
+    records,
+    scores,
+    synthetic,
+    weights,
+)
+from bloodlib.disturbance import CONDITIONS, KINDS, disturb
+from bloodlib.images import TASKS
+
+mpl.use("agg")
+PICTURE = synthetic.draw("EOSINOPHIL", np.random.default_rng(1), (240, 320))
+
+
+@pytest.fixture(autouse=True)
+def style():
+    """The book's style, no figure left open, and nothing remembered."""
+    measured.read.cache_clear()
+    with plt.style.context("bloodlib.book"):
+        yield
+    plt.close("all")
+    measured.read.cache_clear()
+
+
+def distance(a, b):
+    return np.abs(a.astype(float) - b).mean()
+
+
+# --------------------------------------------------------------------------------- the pictures
+
+
+@pytest.mark.parametrize("how", CONDITIONS)
+def test_a_disturbed_picture_is_a_picture(how):
+    before = PICTURE.copy()
+    found = disturb(PICTURE, *how)
+    assert (found.shape, found.dtype) == (PICTURE.shape, np.uint8)
+    np.testing.assert_array_equal(PICTURE, before)
+    assert (distance(found, PICTURE) == 0) == (how[0] == "none")
+
+
+@pytest.mark.parametrize(
+    ("kind", "weaker", "stronger"),
+    [
+        *(("blur", *pair) for pair in zip(KINDS["blur"], KINDS["blur"][1:], strict=False)),
+        *(("JPEG", *pair) for pair in zip(KINDS["JPEG"], KINDS["JPEG"][1:], strict=False)),
+        ("brightness", 0.85, 0.5),
+        ("brightness", 1.15, 1.3),
+        ("stain", 0.9, 0.6),
+        ("stain", 1.15, 1.4),
+    ],
+)
+def test_the_stronger_the_further_from_the_picture(kind, weaker, stronger):
+    first, second = (distance(disturb(PICTURE, kind, s), PICTURE) for s in (weaker, stronger))
+    assert 0 < first < second
+
+
+def test_there_is_no_other_kind():
+    with pytest.raises(ValueError, match="There are: none, blur, brightness, stain, JPEG"):
+        disturb(PICTURE, "rain", 1.0)
+
+
+def test_blur_has_the_width_it_says():
+    dot = np.zeros((81, 81, 3), np.uint8)
+    dot[38:43, 38:43] = 255
+    found = disturb(dot, "blur", 4.0)[40, :, 0].astype(float)
+    x = np.arange(81) - 40
+    width = np.sqrt((found * x**2).sum() / found.sum())
+    assert width == pytest.approx(np.sqrt(4.0**2 + (5**2 - 1) / 12), rel=0.05)
+
+
+def test_brightness_ends_at_white():
+    grey = np.full((4, 4, 3), 200, np.uint8)
+    assert (disturb(grey, "brightness", 0.5) == 100).all()
+    assert (disturb(grey, "brightness", 1.3) == 255).all()
+
+
+def dyed(blue, eosin, ground=(230, 228, 225)):
+    """The colour of glass with so much of each dye."""
+    dyes = disturbance.DYES / np.linalg.norm(disturbance.DYES, axis=1, keepdims=True)
+    return (np.array(ground) + 1) * np.exp(-np.array([blue, eosin]) @ dyes) - 1
+
+
+def test_stain_multiplies_one_dye_divides_the_other_and_leaves_glass():
+    picture = np.full((20, 20, 3), dyed(0, 0))
+    picture[:4, :10], picture[:4, 10:] = dyed(0.8, 0.1), dyed(0.1, 0.7)
+    picture = np.rint(picture).astype(np.uint8)
+    found = disturb(picture, "stain", 1.4)
+    np.testing.assert_array_equal(found[10:], picture[10:])
+    np.testing.assert_allclose(found[0, 0], dyed(0.8 * 1.4, 0.1 / 1.4), atol=2)
+    np.testing.assert_allclose(found[0, 19], dyed(0.1 * 1.4, 0.7 / 1.4), atol=2)
+    assert distance(disturbance.restain(PICTURE, 1.0), PICTURE) < 0.51
+
+
+# ---------------------------------------------------------------------------------- the answers
+
+
+@pytest.fixture
+def network(monkeypatch):
+    """A network in the place of the frozen ones: brighter images get a higher label."""
+    calls = []
+
+    def predict(task, pixels):
+        calls.append((task, len(pixels)))
+        n = len(TASKS[task])
+        labels = (pixels.mean(axis=(1, 2, 3)) * n / 256).astype(int)
+        return np.eye(n, dtype=np.float32)[labels]
+
+    monkeypatch.setattr(weights, "predict", predict)
+    monkeypatch.setattr(weights, "provenance", lambda task: {"weights": task})
+    return calls
+
+
+def test_every_image_is_answered_under_every_disturbance(folder, folders, network, monkeypatch):
+    monkeypatch.setattr(images, "verify", lambda folder: None)
+    disturbance.remake(progress=False)
+    found, made = disturbance.read(), measured.read("disturbance").made
+    names = images.names("TEST")
+    assert network == [(task, len(names) * len(CONDITIONS)) for task in TASKS]
+    assert made["settings"]["weights"] == {task: task for task in TASKS}
+    for task in TASKS:
+        for row, name in enumerate(names):
+            for column, how in enumerate(CONDITIONS):
+                seen = images.resize(disturb(images.picture("TEST", name), *how))
+                label = int(seen.mean() * len(TASKS[task]) / 256)
+                assert found[task][row, column] == label
+    disturbance.remake(progress=False)
+    assert len(network) == len(TASKS)
+    assert measured.read("disturbance").made["images_from_cache"] == len(names)
+
+
+def freeze(**arrays):
+    measured.save("disturbance", arrays, {}, measured.Clock())
+
+
+@pytest.fixture
+def frozen(folders):
+    """Answers that are right undisturbed and under brightness, and all the first class else."""
+    found = {}
+    for task in TASKS:
+        truth = images.labels("TEST", task)
+        kept = [kind in ("none", "brightness") for kind, _ in CONDITIONS]
+        found[task] = np.where(kept, truth[:, None], 0).astype(np.uint8)
+    freeze(**found)
+    return found
+
+
+def test_scores_are_those_of_the_labels_with_intervals_by_cell(frozen):
+    found = disturbance.load_scores().set_index(["task", "kind", "strength"])
+    assert len(found) == len(TASKS) * len(CONDITIONS)
+    none = found.xs("none", level="kind")
+    assert (none["accuracy"] == 1).all()
+    assert (none["change"] == 0).all()
+    for task in TASKS:
+        truth = images.labels("TEST", task)
+        blurred = found.loc[(task, "blur", 2.0)]
+        assert blurred["accuracy"] == pytest.approx((truth == 0).mean())
+        assert blurred["change"] == pytest.approx((truth == 0).mean() - 1)
+        assert blurred["most"] < 0
+        labels = np.zeros((1, len(truth)), int)
+        ends = intervals.bounds(scores.accuracy, labels, comparison.resamples(task))
+        assert (blurred["low"], blurred["high"]) == pytest.approx(ends)
+        assert (blurred["favourite"], blurred["given"]) == (TASKS[task][0], 1)
+
+
+def test_the_page_has_the_ends_of_each_kind(frozen):
+    found = disturbance.load_scores()
+    shown = disturbance.show_scores(found)
+    assert len(shown) == len(TASKS) * len(KINDS) * 2
+    assert shown["Disturbance"].tolist()[:3] == ["blur 1", "blur 6", "brightness 0.5"]
+    assert shown["Change"][0].startswith("−0.7")
+    assert shown["Answered most"][0] == "Neutrophil (100%)"
+    figure = disturbance.plot_scores(found)
+    for axis, (kind, strengths) in zip(figure.axes, KINDS.items(), strict=True):
+        assert axis.get_title(loc="left") == kind
+        (line,) = [line for line in axis.lines if line.get_label() == "two classes"]
+        own = found[(found["task"] == "two") & (found["kind"] == kind)]
+        place, _ = disturbance.AT_REST[kind]
+        assert np.delete(line.get_ydata(), place).tolist() == own["accuracy"].tolist()
+        assert line.get_ydata()[place] == 1
+        ticks = [tick.get_text() for tick in axis.get_xticklabels()]
+        assert np.delete(ticks, place).tolist() == [f"{strength:g}" for strength in strengths]
+
+
+def test_what_is_not_about_test_is_refused(folders):
+    with pytest.raises(records.MissingRecordError, match="bloodlib measure disturbance"):
+        disturbance.read()
+    good = np.zeros((len(images.names("TEST")), len(CONDITIONS)), np.uint8)
+    for two in (good[:-1], good[:, :-1], good + 2):
+        freeze(four=good, two=two)
+        with pytest.raises(records.RecordError, match="bloodlib measure disturbance"):
+            disturbance.read()
+    freeze(four=good)
+    with pytest.raises(records.RecordError, match="for two classes"):
+        disturbance.read()
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_pictures_are_shown_under_each_disturbance_and_drawn_ones_say_so(published):
+    figure = disturbance.plot_pictures(PICTURE, published)
+    shown = [axis.images[0].get_array() for axis in figure.axes]
+    assert len(shown) == sum(map(len, KINDS.values()))
+    stamped = synthetic.stamp(disturb(PICTURE, *CONDITIONS[1]))
+    expected = disturb(PICTURE, *CONDITIONS[1]) if published else stamped
+    np.testing.assert_array_equal(shown[0], expected)
+
+
+def test_without_images_a_cell_is_drawn(tmp_path, monkeypatch):
+    monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path))
+    picture, published = disturbance.load_pictures("TEST", images.names("TEST")[0])
+    assert (picture.shape, published) == ((240, 320, 3), False)

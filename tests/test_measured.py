@@ -1,0 +1,127 @@
+"""What is measured is frozen whole, verified when read, and goes on where it was stopped."""
+
+import json
+
+import numpy as np
+import pytest
+
+from bloodlib import cli, images, measured, records
+
+ARRAYS = {"labels": np.arange(6, dtype=np.uint8).reshape(3, 2), "shares": np.float16([0.5, 0.25])}
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    measured.read.cache_clear()
+    yield
+    measured.read.cache_clear()
+
+
+def files(folders):
+    return folders.results / "attention.npz", folders.results / "attention.json"
+
+
+def test_what_is_saved_is_read_with_how_it_was_made(folders):
+    clock = measured.Clock()
+    measured.save("attention", ARRAYS, {"steps": 8}, clock, "tensorflow")
+    found, made = measured.read("attention")
+    assert set(found) == set(ARRAYS)
+    for name, array in ARRAYS.items():
+        np.testing.assert_array_equal(found[name], array, strict=True)
+    assert made["command"] == "bloodlib measure attention"
+    assert (made["images"], made["settings"]) == (images.DATA_HASH, {"steps": 8})
+    assert made["environment"]["backend"] == "tensorflow"
+    assert made["started"] == clock.started
+    assert 0 <= made["seconds"] < 60
+    assert sorted(path.name for path in folders.results.glob("attention*")) == [
+        "attention.json",
+        "attention.npz",
+    ]
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_what_was_not_measured_names_the_command(folders, lost):
+    measured.save("attention", ARRAYS, {}, measured.Clock())
+    files(folders)[lost].unlink()
+    with pytest.raises(records.MissingRecordError, match="`bloodlib measure attention` makes it"):
+        measured.read("attention")
+
+
+def other_images(path):
+    made = json.loads(path.read_text())
+    path.write_text(json.dumps(made | {"images": "0" * 40}))
+
+
+@pytest.mark.parametrize(
+    ("which", "harm", "said"),
+    [
+        (0, lambda path: path.write_bytes(path.read_bytes()[:-1]), "does not vouch"),
+        (1, lambda path: path.write_text("{"), "can't be read"),
+        (1, lambda path: path.write_text("[]"), "does not vouch"),
+        (1, other_images, "not about the published images"),
+    ],
+)
+def test_what_was_harmed_is_not_read(folders, which, harm, said):
+    measured.save("attention", ARRAYS, {}, measured.Clock())
+    harm(files(folders)[which])
+    with pytest.raises(records.RecordError, match=said) as caught:
+        measured.read("attention")
+    assert "git checkout results" in str(caught.value)
+
+
+class Doubled:
+    """Twice the number of each row, until it fails at one."""
+
+    def __init__(self, fail_at=-1):
+        self.fail_at, self.asked = fail_at, []
+
+    def __call__(self, rows):
+        if rows.start == self.fail_at:
+            raise KeyboardInterrupt
+        self.asked.append(rows.start)
+        numbers = np.arange(rows.start, rows.stop)
+        return {"doubled": 2 * numbers, "sums": numbers.sum(keepdims=True)}
+
+
+def chunks(function, settings=0, clock=None):
+    return measured.in_chunks(
+        "attention", {"settings": settings}, function, 10, clock or measured.Clock(), 4, False
+    )
+
+
+def test_what_was_stopped_goes_on(folders):
+    stopped, again, clock = Doubled(fail_at=4), Doubled(), measured.Clock()
+    with pytest.raises(KeyboardInterrupt):
+        chunks(stopped)
+    found = chunks(again, clock=clock)
+    assert (stopped.asked, again.asked, clock.from_cache) == ([0], [4, 8], 4)
+    np.testing.assert_array_equal(found["doubled"], 2 * np.arange(10))
+    np.testing.assert_array_equal(found["sums"], [6, 22, 17])
+
+
+def test_other_settings_and_damaged_chunks_are_computed_anew(folders):
+    chunks(Doubled())
+    once, other = Doubled(), Doubled()
+    next((folders.cache / "measured").rglob("00004.npz")).write_bytes(b"PK")
+    found = chunks(once)
+    assert once.asked == [4]
+    np.testing.assert_array_equal(found["doubled"], 2 * np.arange(10))
+    chunks(other, settings=1)
+    assert other.asked == [0, 4, 8]
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("boxes", "Clone https://github.com/Shenggan/BCCD_Dataset"),
+        ("attention", "bloodlib data --fetch"),
+        ("disturbance", "bloodlib data --fetch"),
+    ],
+)
+def test_the_command_says_what_is_missing(folders, tmp_path, monkeypatch, capsys, what, said):
+    monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path))
+    assert cli.main(["measure", what]) == 1
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert "Traceback" not in printed
+    assert not list(folders.results.glob(f"{what}*"))

@@ -1,0 +1,299 @@
+"""Files of weights: what is written answers as the network that was trained."""
+
+import functools
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from bloodlib import cli, dclnn, images, paths, records, synthetic, training, weights
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+
+def trained(task, pooling="max", hidden=16):
+    """A small network that answers decidedly, and its record; its checkpoint is in the cache."""
+    model = dclnn.build(len(images.TASKS[task]), pooling, hidden, seed=5)
+    rng = np.random.default_rng(5)
+    kept = [w if w.ndim > 1 else rng.normal(0, 0.05, w.shape) for w in model.get_weights()]
+    kept[6] = kept[6] * 40
+    model.set_weights(kept)
+    kept[7] = kept[7] - np.log(answers(model, drawn()) + 1e-6).mean(axis=0)  # no favourite class
+    model.set_weights(kept)
+    content = {
+        "id": f"DCLNN-{task}-0123456789",
+        "config": {"task": task, "pooling": pooling, "hidden": hidden, "hidden_dropout": 0.5},
+        "data": "d" * 40,
+        "weights": training.weights_hash(model),
+        "environment": {"commit": "c" * 40},
+    }
+    put(content["id"], model.get_weights())
+    return model, records.Record(records.folder() / f"{content['id']}.json", content)
+
+
+def checkpoint(name):
+    return paths.cache_folder() / "checkpoints" / f"{name}.npz"
+
+
+def put(name, arrays):
+    checkpoint(name).parent.mkdir(parents=True, exist_ok=True)
+    np.savez(checkpoint(name), **{f"weight_{i}": array for i, array in enumerate(arrays)})
+
+
+@functools.cache
+def drawn():
+    return synthetic.load("TEST", n=40).pixels
+
+
+@pytest.fixture
+def pixels():
+    return drawn()
+
+
+@pytest.fixture
+def written(folders, keras):
+    """The file of a small network for four classes."""
+    model, record = trained("four")
+    weights.export(record, weights.path("four"))
+    return model, record
+
+
+def answers(model, pixels):
+    return np.asarray(model.predict(pixels.astype(np.float32), verbose=0))
+
+
+# --------------------------------------------------------------------------------- there and back
+
+
+@pytest.mark.parametrize("pooling", ["max", "average"])
+@pytest.mark.parametrize("task", images.TASKS)
+def test_a_file_answers_as_its_network(folders, keras, pixels, task, pooling):
+    model, record = trained(task, pooling)
+    weights.export(record, weights.path(task))
+    found, expected = weights.predict(task, pixels, batch_size=7), answers(model, pixels)
+    assert len(set(expected.argmax(axis=1))) > 1
+    assert expected.max() - expected.min() > 0.5
+    second, first = np.sort(expected, axis=1)[:, -2:].T
+    clear = first - second > 2 * weights.TOLERANCE
+    assert clear.sum() > 20
+    np.testing.assert_array_equal(found[clear].argmax(axis=1), expected[clear].argmax(axis=1))
+    np.testing.assert_allclose(found, expected, atol=weights.TOLERANCE)
+    np.testing.assert_allclose(answers(weights.load(task), pixels), found, atol=1e-4)
+
+
+def test_only_the_hidden_layer_is_rounded(written):
+    model, _ = written
+    for layer, again in zip(model.layers, weights.load("four").layers, strict=True):
+        for old, new in zip(layer.get_weights(), again.get_weights(), strict=True):
+            if layer.name == "hidden" and old.ndim == 2:
+                blocks = old.reshape(-1, weights.BLOCK, old.shape[1])
+                step = np.repeat(np.abs(blocks).max(axis=1), weights.BLOCK, axis=0) / 127
+                assert (np.abs(new - old) <= step * 0.5001).all()
+                assert (new != old).any()
+            else:
+                np.testing.assert_array_equal(new, old)
+
+
+def test_images_of_any_type(written, pixels):
+    expected = weights.predict("four", pixels)
+    np.testing.assert_array_equal(weights.predict("four", pixels.astype(np.float64)), expected)
+    half = weights.predict("four", pixels / 2)  # numbers between whole ones count
+    assert (half != weights.predict("four", pixels // 2)).any()
+
+
+@pytest.mark.parametrize("shape", [(60, 80, 3), (2, 80, 60, 3), (2, 60, 80), (2, 240, 320, 3)])
+def test_images_of_another_shape_are_refused(written, shape):
+    with pytest.raises(ValueError, match=r"give \[n, 60, 80, 3\]"):
+        weights.predict("four", np.zeros(shape, np.uint8))
+
+
+def test_a_file_says_what_it_is(written):
+    _, record = written
+    made = weights.provenance("four")
+    for entry in ("config", "data", "weights", "environment"):
+        assert made[entry] == record.content[entry]
+    assert made["record"] == record.id
+    assert made["classes"] == list(images.CLASSES)
+    assert made["commit"] == records.commit()
+
+
+def test_the_same_weights_are_the_same_bytes(written):
+    file = weights.path("four")
+    before = file.read_bytes()
+    weights.export(written[1], file)
+    assert file.read_bytes() == before
+
+
+def test_a_file_is_sound_onnx(written):
+    model = onnx.load(weights.path("four"))
+    onnx.checker.check_model(model, full_check=True)
+    assert [entry.name for entry in model.graph.input] == ["images"]
+    assert [entry.name for entry in model.graph.output] == ["probabilities"]
+
+
+# ---------------------------------------------------------------------------------------- refused
+
+
+def refused(record):
+    with pytest.raises(weights.WeightsError) as caught:
+        weights.export(record, weights.path("four"))
+    assert not weights.path("four").exists()
+    assert f"`bloodlib study --only {record.id}`" in str(caught.value)
+    return str(caught.value)
+
+
+def test_weights_that_are_not_there(folders, keras):
+    _, record = trained("four")
+    checkpoint(record.id).unlink()
+    assert f"there is no {checkpoint(record.id)}" in refused(record)
+
+
+def test_weights_of_another_training(folders, keras):
+    model, record = trained("four")
+    other = model.get_weights()
+    other[1][3] += np.float32(1e-6)
+    put(record.id, other)
+    assert "does not hold the weights of DCLNN-four-0123456789" in refused(record)
+
+
+@pytest.mark.parametrize("kept", [0, 100, 1_000_000])
+def test_a_checkpoint_that_was_cut(folders, keras, kept):
+    _, record = trained("four")
+    raw = checkpoint(record.id).read_bytes()
+    assert len(raw) > kept
+    checkpoint(record.id).write_bytes(raw[:kept])
+    assert "is damaged" in refused(record)
+
+
+def test_a_checkpoint_without_a_layer(folders, keras):
+    model, record = trained("four")
+    put(record.id, model.get_weights()[:-1])
+    assert "is damaged" in refused(record)
+
+
+def flipped(raw, place):
+    place = int(place * len(raw))
+    return raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :]
+
+
+def forged(raw):
+    """A file whose checksum was changed."""
+    digest = {p.key: p.value for p in onnx.load_model_from_string(raw).metadata_props}["sha256"]
+    return raw.replace(digest.encode(), digest[::-1].encode())
+
+
+DAMAGE = {
+    "empty": lambda raw: b"",
+    "cut": lambda raw: raw[:-1000],
+    "half": lambda raw: raw[: len(raw) // 2],
+    "one bit of a weight": lambda raw: flipped(raw, 0.5),
+    "one bit at the start": lambda raw: flipped(raw, 0),
+    "a class name": lambda raw: raw.replace(b"MONOCYTE", b"MONOCYTD"),
+    "the checksum": forged,
+    "no checksum": lambda raw: raw.replace(b"sha256", b"sha257"),
+    "a page": lambda raw: b"<html>not found</html>",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("use", [weights.provenance, weights.load, "predict"])
+def test_a_damaged_file_is_refused(written, pixels, damage, use):
+    file = weights.path("four")
+    raw = file.read_bytes()
+    file.write_bytes(DAMAGE[damage](raw))
+    assert file.read_bytes() != raw
+    with pytest.raises(weights.WeightsError, match="damaged") as caught:
+        weights.predict("four", pixels) if use == "predict" else use("four")
+    assert str(file) in str(caught.value)
+    assert "`bloodlib weights --freeze`" in str(caught.value)
+
+
+def test_a_file_that_is_not_there(folders, capsys):
+    assert cli.main(["weights"]) == 1
+    said = capsys.readouterr().err
+    assert str(weights.path("four")) in said
+    assert "'git checkout results'" in said
+
+
+# ---------------------------------------------------------------------------- against the record
+
+
+@pytest.fixture
+def compared(written, pixels, monkeypatch):
+    """The small network's record, with what its file answers, and the images it is asked about."""
+    _, record = written
+    chances = weights.predict("four", pixels)
+    record.__dict__["arrays"] = {
+        "labels": chances.argmax(axis=1).astype(np.uint8)[None],
+        "labels_simple": chances.argmax(axis=1).astype(np.uint8),
+        "probabilities": chances.astype(np.float16),
+        "probabilities_simple": (chances + 0.01).astype(np.float16),
+    }
+    monkeypatch.setattr(weights, "frozen", lambda task: record)
+    shown = images.Images(pixels, None, None)
+    monkeypatch.setattr(images, "load", lambda split: shown)
+    monkeypatch.setattr(images, "names", lambda split: [f"{i}.jpeg" for i in range(40)])
+    return record
+
+
+def test_a_file_is_compared_with_its_record(compared):
+    found = weights.check("four")
+    assert found["images"] == 80
+    assert found["furthest"] == pytest.approx(0.01, abs=1e-3)
+
+
+@pytest.mark.parametrize("labels", ["labels", "labels_simple"])
+def test_another_class_for_one_image_is_found(compared, labels):
+    kept = compared.arrays[labels]
+    kept[..., 17] = (kept[..., 17] + 1) % 4
+    with pytest.raises(weights.WeightsError, match=r"1 images of TEST.* another class .* 17\.jpeg"):
+        weights.check("four")
+
+
+@pytest.mark.parametrize("chances", ["probabilities", "probabilities_simple"])
+def test_another_probability_is_found(compared, chances):
+    compared.arrays[chances][3] += np.float16([0.03, 0, 0, 0])
+    with pytest.raises(weights.WeightsError, match=r"off by up to 0\.0[34]"):
+        weights.check("four")
+
+
+def test_a_file_of_another_record_is_found(compared):
+    compared.content["weights"] = "0" * 64
+    with pytest.raises(weights.WeightsError, match="is not of DCLNN-four-0123456789"):
+        weights.check("four")
+
+
+# -------------------------------------------------------------------------------- the frozen files
+
+
+@pytest.mark.parametrize("task", images.TASKS)
+def test_the_frozen_file_is_that_of_the_record(task):
+    record, made = weights.frozen(task), weights.provenance(task)
+    assert weights.path(task).stat().st_size < 10_000_000
+    assert (made["record"], made["weights"]) == (record.id, record.weights)
+    assert (made["config"], made["data"]) == (record.config, record.data)
+    assert made["environment"] == record.environment
+
+
+def test_predicting_needs_no_keras():
+    code = """
+import sys
+import numpy as np
+from bloodlib import weights
+found = weights.predict("two", np.zeros((3, 60, 80, 3), np.uint8))
+assert found.shape == (3, 2) and abs(found.sum(axis=1) - 1).max() < 1e-5
+print(sorted({"keras", "tensorflow", "jax", "torch"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not images.available(), reason="no real images here")
+@pytest.mark.parametrize("task", images.TASKS)
+def test_the_frozen_file_answers_as_the_record_on_all_images(task):
+    found = weights.check(task)
+    assert found["images"] == 2487 + 71
+    assert found["furthest"] < weights.TOLERANCE
