@@ -9,6 +9,7 @@ medians of the rounds are compared. ``results/bench.json`` keeps a frozen measur
 import contextlib
 import functools
 import hashlib
+import importlib.util
 import json
 import os
 import shlex
@@ -60,7 +61,12 @@ def chosen(only: list[str], full: bool = False) -> list[str]:
             raise ValueError(f"there is no row {name!r}. {methods.suggest(name, known)}")
     if only:
         return [name for name in known if name in only]
-    return [name for name, listed in known.items() if full or not listed.get("long")]
+    told = importlib.util.find_spec("resource") is not None  # Windows doesn't tell memory
+    return [
+        name
+        for name, listed in known.items()
+        if (full or not listed.get("long")) and (told or listed.get("field") != "peak_gb")
+    ]
 
 
 def operations(size: tuple[int, int] = (60, 80), hidden: int = 128, classes: int = 4) -> int:
@@ -86,7 +92,7 @@ def operations(size: tuple[int, int] = (60, 80), hidden: int = 128, classes: int
 # ------------------------------------------------------------------------------------ measuring
 
 
-def run(names: list[str], rounds: int = 5) -> dict:
+def run(names: list[str], rounds: int = 5, keep: bool = False) -> dict:
     """Measure rows, one after the other; a line on standard error for each.
 
     Parameters
@@ -95,6 +101,8 @@ def run(names: list[str], rounds: int = 5) -> dict:
         See :func:`chosen`.
     rounds : int
         How often each script of a row has its turn, unless the row wants fewer.
+    keep : bool
+        Whether to :func:`freeze` each row when it is measured.
 
     Returns
     -------
@@ -106,11 +114,13 @@ def run(names: list[str], rounds: int = 5) -> dict:
     BenchmarkError
         If a script of ours fails.
     ValueError
-        If there are no rounds.
+        If there are no rounds, or the frozen rows are from another machine.
     """
     if rounds < 1:
         raise ValueError(f"{rounds} rounds are too few: one is the least")
     machine, found = _machine(), []
+    if keep and (paths.results_folder() / FILE).exists():
+        _same_machine(read()["machine"], machine)
     if (_load() or 0) > 0.25 * (os.cpu_count() or 1):
         _tell(f"The machine has other work (load {_load()}): the numbers will be about that too.\n")
     for number, name in enumerate(names, 1):
@@ -119,6 +129,8 @@ def run(names: list[str], rounds: int = 5) -> dict:
         machine["packages"] |= versions
         found.append(row)
         _tell(f"{line(row)}, in {row['made']['seconds']:.0f} s\n")
+        if keep:
+            freeze({"machine": machine, "rows": [row]})
     return {"machine": machine, "rows": found}
 
 
@@ -306,23 +318,26 @@ def freeze(found: dict) -> Path:
         If those of before are from another machine.
     """
     path = paths.results_folder() / FILE
-    kept = {}
+    machine, kept = found["machine"], {}
     if path.exists():
         before = read()
-        for what in ("processor", "platform"):
-            if before["machine"][what] != found["machine"][what]:
-                raise ValueError(
-                    f"{path} is from another machine ({before['machine'][what]}), and times of "
-                    "two machines can't be compared. Remove it, and freeze all rows again."
-                )
+        _same_machine(before["machine"], machine)
+        packages = before["machine"]["packages"] | machine["packages"]
+        machine = machine | {"packages": packages}
         kept = {one["row"]: one for one in before["rows"]}
-        packages = before["machine"]["packages"] | found["machine"]["packages"]
-        found = found | {"machine": found["machine"] | {"packages": packages}}
     kept |= {one["row"]: one for one in found["rows"]}
-    ordered = [kept[name] for name in rows() if name in kept]
-    content = {"machine": found["machine"], "rows": ordered}
+    content = {"machine": machine, "rows": [kept[name] for name in rows() if name in kept]}
     records.replace(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
     return path
+
+
+def _same_machine(before, machine):
+    for what in ("processor", "platform"):
+        if before[what] != machine[what]:
+            raise ValueError(
+                f"{paths.results_folder() / FILE} is from another machine ({before[what]}), and "
+                "times of two machines can't be compared. Remove it, and freeze all rows again."
+            )
 
 
 # ------------------------------------------------------------------------------------- processes

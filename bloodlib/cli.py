@@ -169,7 +169,7 @@ def _parser():
         "--full", action="store_true", help="the long rows too: hours; stopped, they go on"
     )
     bench.add_argument("--list", action="store_true", help="only show the rows")
-    bench.add_argument("--freeze", action="store_true", help="keep it in results/bench.json")
+    bench.add_argument("--freeze", action="store_true", help="keep each row in results/bench.json")
     bench.add_argument("--json", action="store_true", help="for programs")
     bench.set_defaults(run=_bench)
     return parser
@@ -367,10 +367,8 @@ def _bench(options):
             listed = bench.rows()[name]
             print(f"{name:16} {listed['work']}{' (long)' if listed.get('long') else ''}")
         return 0
-    found = bench.run(names, options.rounds)
+    found = bench.run(names, options.rounds, options.freeze)
     print(json.dumps(found, indent=1) if options.json else bench.text(found))
-    if options.freeze:
-        print(f"kept in {bench.freeze(found)}", file=sys.stderr)
     return (
         0 if all(row["correct"] is None or row["correct"]["agree"] for row in found["rows"]) else 1
     )

@@ -61,15 +61,15 @@ def show_shares(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def load_classes() -> pd.DataFrame:
-    """The same by class, for all weights, and apart for right and wrong answers.
+    """The same by class, for all weight, and apart for right and wrong answers.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each task and each of the four classes: ``task, class``; ``images``; ``visible``
-        and ``area``, see :data:`bloodlib.attention.PLACES`; for each map its ``share``, and that
-        for ``right`` and for ``wrong`` answers, nan where there are none: columns such as
-        ``pixels_wrong``; ``wrong``, how many.
+        A row for each task, each of the four classes and each kind of answer that there is:
+        ``task, class, answer`` ("right", "wrong"); ``images``; means over these of ``visible`` and
+        ``area``, see :data:`bloodlib.attention.PLACES`, and of the box's share of each map, by
+        the map's name.
     """
     found, rows = read(), []
     strata = images.labels("TEST")
@@ -77,36 +77,31 @@ def load_classes() -> pd.DataFrame:
         right = found[f"labels_{task}"] == images.labels("TEST", task)
         shares = found[f"shares_{task}"][:, 0, :, 0].astype(float)
         for label, name in enumerate(CLASSES):
-            own = strata == label
-            row = {"task": task, "class": name, "images": int(own.sum())}
-            row |= {key: float(found[key][own].mean()) for key in ("visible", "area")}
-            for kind, values in zip(MAPS, shares.T, strict=True):
-                row |= {
-                    f"{kind}_{which}": float(values[rows_].mean()) if rows_.any() else np.nan
-                    for which, rows_ in (
-                        ("share", own), ("right", own & right), ("wrong", own & ~right),
-                    )
-                }  # fmt: skip
-            rows.append(row | {"wrong": int((own & ~right).sum())})
+            for answer, given in (("right", right), ("wrong", ~right)):
+                own = (strata == label) & given
+                if own.any():
+                    row = {"task": task, "class": name, "answer": answer, "images": int(own.sum())}
+                    row |= {key: float(found[key][own].mean()) for key in ("visible", "area")}
+                    rows.append(row | dict(zip(MAPS, shares[own].mean(axis=0), strict=True)))
     return pd.DataFrame(rows)
 
 
 def show_classes(found: pd.DataFrame) -> pd.DataFrame:
     """The rows of :func:`load_classes` for a page."""
-    rows = []
-    for row in found.to_dict("records"):
-        shown = {
-            "Classes": row["task"],
-            "Class": row["class"].capitalize(),
-            "Box in the image": f"{row['visible']:.0%}",
-            "Even": row["area"],
-        }
-        for kind, title in MAPS.items():
-            shown[title] = row[f"{kind}_share"]
-            shown[f"{title}, right"] = row[f"{kind}_right"]
-            shown[f"{title}, wrong"] = row[f"{kind}_wrong"]
-        rows.append(shown | {"Wrong": row["wrong"]})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        [
+            {
+                "Classes": row["task"],
+                "Class": row["class"].capitalize(),
+                "Answer": row["answer"],
+                "Images": row["images"],
+                "Box in the image": f"{row['visible']:.0%}",
+                "Even": row["area"],
+            }
+            | {title: row[kind] for kind, title in MAPS.items()}
+            for row in found.to_dict("records")
+        ]
+    )
 
 
 def load_hidden() -> pd.DataFrame:

@@ -28,15 +28,21 @@ rows = {row["row"]: row for row in bench.read()["rows"]}
 glue("processor", machine["processor"], display=False)
 glue("memory", machine["memory_gb"], display=False)
 glue("rounds", len(rows["training"]["rounds"]["float32"]), display=False)
+seconds = {name: row["made"]["seconds"] for name, row in rows.items()}
+longest = sum(seconds.pop(name) for name in ("svm-full", "loss-curves"))
+glue("minutes", sum(seconds.values()) / 60, display=False)
+glue("long_minutes", longest / 60, display=False)
 
 # %% [markdown]
 # All of it was measured on one machine ({glue:text}`processor`, {glue:text}`memory` GB of memory, no graphics card)
 # with one command, and can be measured on another:
 #
 # ```bash
-# bloodlib bench           # a quarter of an hour
-# bloodlib bench --full    # hours: with the SVM on all images, and the loss curves
+# bloodlib bench           # all but the two longest rows
+# bloodlib bench --full    # with them: the SVM on all images, and the loss curves
 # ```
+#
+# That took {glue:text}`minutes:.0f` minutes, and {glue:text}`long_minutes:.0f` more for the longest two.
 #
 # Seconds tell of a machine as much as of a program, so ratios come first. Ours and every other way are started as
 # programs of their own, get ready, and are then given turns on the whole machine, {glue:text}`rounds` rounds of
@@ -93,7 +99,7 @@ tables.show(
 # the limit, so in 32 bits little is to be gained. Half the bits double the limit. And what can be saved is between the
 # multiplications.
 #
-# That is what happened ({numref}`tbl-training-speed`). In 32 bits ours is {glue:text}`against_float32:.2f` times as fast as Keras, and at
+# {numref}`tbl-training-speed` has what came of it. In 32 bits ours is {glue:text}`against_float32:.2f` times as fast as Keras, and at
 # {glue:text}`share_float32:.0%` of the limit; in 16 bits {glue:text}`against_mixed_bfloat16:.2f` times as fast as Keras in 16
 # bits, at {glue:text}`share_mixed_bfloat16:.0%` of the limit. Against Keras as one finds it, in 32 bits, the fastest of
 # ours ({glue:text}`fastest`) is {glue:text}`against_stock:.2f` times as fast; against the best of all others,
@@ -102,7 +108,7 @@ tables.show(
 # %%
 parts = cost.load_parts()
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-step", "caption": "Where the time of a training step of 32 images goes: its parts, each measured alone. Convolutions are blue: forward; backward, for what came in (maps) and for their weights. Black line: the step as it runs, with everything else that a framework does."}, "image": {"alt": "Four stacked bars: Keras and ours, in 32 and in 16 bits. The three parts of the second convolution fill most of each bar. Those of 16 bits are about half as long. Pooling and Adadelta are visibly shorter in ours than in Keras."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-step", "caption": "Where the time of a training step of 32 images goes: its parts, each measured alone. Convolutions are blue: forward; backward, for what came in (maps) and for their weights. Black line: the step as it runs, with everything else that a framework does."}, "image": {"alt": "Four stacked bars: Keras and ours, in 32 and in 16 bits. The three parts of the second convolution fill most of each bar. Those of 16 bits are shorter than those of 32. Pooling and Adadelta are visibly shorter in ours than in Keras."}}
 cost.plot_parts(parts)
 plt.show()
 

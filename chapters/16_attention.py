@@ -97,7 +97,7 @@ tables.show(
     "The share of a map's weight that lies in the white cell's box, mean over TEST: all weight, or what speaks for the class. For the network's answer, with its interval by cell; for another class, drawn at random; for the network before training; for a blob in the middle; for an even map.",
 )
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-attention", "caption": "A dot for each photograph of TEST: the share of the map's weight in the box (mean over its images) over the area of the box. Filled: most of its images are right. Grey: the network before training. On the dotted line lie maps that know nothing of the cell."}, "image": {"alt": "Two panels, one for each map. Small grey dots lie along the dotted diagonal. The coloured dots lie far above it: boxes of a twentieth to a fifth of the image hold between a fourth and nine tenths of the weight. Hollow dots tend to lie lower than filled ones."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-attention", "caption": "A dot for each photograph of TEST: the share of the map's weight in the box (mean over its images) over the area of the box. Filled: most of its images are right. Grey: the network before training. On the dotted line lie maps that know nothing of the cell."}, "image": {"alt": "Two panels, one for each map. Small grey dots lie along the dotted diagonal. The coloured dots lie far above it: boxes that take up a fiftieth to a fifth of the image hold between a seventh and nine tenths of the weight. Hollow dots tend to lie lower than filled ones."}}
 gaze.plot_photographs(gaze.load_photographs(task))
 plt.show()
 
@@ -106,23 +106,18 @@ for row in found.itertuples():
     sign = "all" if row.sign == attention.SIGNS[0] else "for"
     name = f"{row.task}_{row.map}_{sign}"
     glue(name, comparison.with_interval(row.share, row.low, row.high), display=False)
-    glue(f"{name}_side", comparison.beside(row.low, row.high, row.area), display=False)
     glue(f"{name}_other", row.other, display=False)
     glue(f"{name}_untrained", row.untrained, display=False)
     glue(f"{name}_blob", row.blob, display=False)
     glue(f"{name}_value", row.share, display=False)
-for kind in images.TASKS:
-    right = measured[f"labels_{kind}"] == images.labels("TEST", kind)
-    for place, name in enumerate(attention.MAPS):
-        shares = measured[f"shares_{kind}"][:, 0, place, 0].astype(float)
-        glue(f"{kind}_{name}_right", float(shares[right].mean()), display=False)
-        glue(f"{kind}_{name}_wrong", float(shares[~right].mean()), display=False)
+sides = [comparison.beside(row.low, row.high, row.area) for row in found.itertuples()]
+glue("sides", " or ".join(dict.fromkeys(sides)), display=False)
 
 # %% [markdown]
 # It does. With four classes {glue:text}`four_pixels_all` of the weight of integrated gradients, and
 # {glue:text}`four_features_all` of HiResCAM's, lie in a box that takes up {glue:text}`area:.2f` of the image. With two classes
-# it is {glue:text}`two_pixels_all` and {glue:text}`two_features_all`. The intervals are for other cells of the same kind, and
-# all four are {glue:text}`four_pixels_all_side` what an even map would have.
+# it is {glue:text}`two_pixels_all` and {glue:text}`two_features_all`. The intervals in brackets are for other cells of the
+# same kind; they are {glue:text}`sides` what an even map would have.
 #
 # The measure can fail: before training the same network has {glue:text}`four_pixels_all_untrained:.2f` and
 # {glue:text}`four_features_all_untrained:.2f` there ({numref}`fig-attention`). A blob in the middle would have
@@ -134,19 +129,36 @@ for kind in images.TASKS:
 #
 # ## Right and wrong
 #
-# {numref}`tbl-attention-classes` has the same by class. Where the answer is wrong, less of the weight is on the cell: with four
-# classes {glue:text}`four_pixels_wrong:.2f` against {glue:text}`four_pixels_right:.2f` for right answers. Whether it errs
-# because it looks elsewhere, or finds nothing to hold on to and therefore does, a map can't say.
+# {numref}`tbl-attention-classes` has the same by class and answer.
+
+# %% tags=["remove-input"]
+classes = gaze.load_classes()
+by = classes.set_index(["class", "answer"])
+four = by[by["task"] == "four"].drop(columns="task")
+pairs = four.unstack("answer").dropna()
+for answer in ("right", "wrong"):
+    for name in ("area", "pixels"):
+        value = float(four.loc[("NEUTROPHIL", answer), name])
+        glue(f"{answer}_{name}", value, display=False)
+glue("n_pairs", len(pairs), display=False)
+glue("n_less", int((pairs["pixels"]["wrong"] < pairs["pixels"]["right"]).sum()), display=False)
+glue("n_smaller", int((pairs["area"]["wrong"] < pairs["area"]["right"]).sum()), display=False)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-classes = gaze.load_classes()
 tables.show(
     gaze.show_classes(classes),
     "tbl-attention-classes",
-    "By class: how much of the box is in the image; the box's share of the image, which an even map would have; the share of all weight that is in the box, for all images and for right and wrong answers; how many are wrong.",
+    "By class and answer: images; how much of the box is in the image; the box's share of the image, which an even map would have; the share of all weight that is in the box.",
 )
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-attention-profile", "caption": "Maps of a class's images put on top of each other, with the white cell's box (dashed) in the same place, and one width and height round it: how many times the weight of an even map."}, "image": {"alt": "Two rows of four square heat maps, one column for each class. In all of them the bright part is inside the dashed box, brightest in its middle, and falls off to nearly black within half a box outside of it."}}
+# %% [markdown]
+# With four classes, wrong answers have less of the weight on the cell than right ones in {glue:text}`n_less` of
+# {glue:text}`n_pairs` classes. But in {glue:text}`n_smaller` of them their boxes are smaller, too. Wrongly answered neutrophils
+# have {glue:text}`wrong_pixels:.2f` of the weight in {glue:text}`wrong_area:.2f` of the image, the others
+# {glue:text}`right_pixels:.2f` in {glue:text}`right_area:.2f`. Whether the network errs because it looks elsewhere, or because
+# the cell shows it too little, a map can't say.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-attention-profile", "caption": "Maps of a class's images put on top of each other, with the white cell's box (dashed) in the same place, and one width and height round it: how many times the weight of an even map."}, "image": {"alt": "Two rows of four square heat maps, one column for each class. In all of them the bright part is a disc inside the dashed box; its corners and all that is around it are black."}}
 gaze.plot_profile(gaze.load_profile(task))
 plt.show()
 
@@ -168,7 +180,8 @@ for row in hidden.itertuples():
     glue(f"{name}_same", row.same, display=False)
     glue(f"{name}_given", row.given, display=False)
     glue(f"{name}_favourite", row.favourite.lower(), display=False)
-    glue(f"{row.task}_guess", 1 / len(images.TASKS[row.task]), display=False)
+for kind, its in images.TASKS.items():
+    glue(f"{kind}_guess", 1 / len(its), display=False)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
@@ -180,11 +193,11 @@ tables.show(
 # %% [markdown]
 # Without the cell, accuracy falls from {glue:text}`four_hidden_0:.2f` to {glue:text}`four_hidden_1:.2f` with four classes and from
 # {glue:text}`two_hidden_0:.2f` to {glue:text}`two_hidden_1:.2f` with two, where guessing is {glue:text}`four_guess:.2f` and
-# {glue:text}`two_guess:.2f`. As much painted elsewhere leaves {glue:text}`four_hidden_2_same:.0%` and
-# {glue:text}`two_hidden_2_same:.0%` of the answers as they were. And with nothing but the cell, accuracy is
+# {glue:text}`two_guess:.2f`. As much painted elsewhere leaves {glue:text}`four_hidden_2_same:.1%` and
+# {glue:text}`two_hidden_2_same:.1%` of the answers as they were. And with nothing but the cell, accuracy is
 # {glue:text}`four_hidden_3:.2f` and {glue:text}`two_hidden_3:.2f`: a change of {glue:text}`four_hidden_3_change` and
-# {glue:text}`two_hidden_3_change`, {glue:text}`four_hidden_3_side` and {glue:text}`two_hidden_3_side` zero. What is around the
-# cell is of no visible use to it.
+# {glue:text}`two_hidden_3_change`, {glue:text}`four_hidden_3_side` and {glue:text}`two_hidden_3_side` zero. Nearly all that it
+# knows, then, it has from inside the box.
 #
-# In one sentence: DCLNN looks at the white cell; what it sees there is another question, and {doc}`18_disturbance` suggests
+# In one sentence: DCLNN looks at the white cell. What it sees there is another question, and {doc}`18_disturbance` suggests
 # that much of it is colour.

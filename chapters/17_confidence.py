@@ -174,9 +174,9 @@ mixed = wrong[(wrong["class"] == "NEUTROPHIL") & (wrong["taken"] == "EOSINOPHIL"
 for name, value in {
     "wrong": len(wrong),
     "mixed": len(mixed),
-    "wrong_sure": wrong["confidence"].mean(),
-    "right_sure": four.loc[four["right"], "confidence"].mean(),
-    "wrong_most": wrong["confidence"].max(),
+    "wrong_sure": float(wrong["confidence"].mean()),
+    "right_sure": float(four.loc[four["right"], "confidence"].mean()),
+    "wrong_most": float(wrong["confidence"].max()),
     "all_wrong": int((wrong["share"] == 0).sum()),
     "wrong_two": int((~binary["right"]).sum()) or "none",
 }.items():

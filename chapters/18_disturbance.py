@@ -53,11 +53,13 @@ plt.show()
 # %% tags=["remove-input"]
 for (task, kind), rows in found.groupby(["task", "kind"], sort=False):
     for place, row in enumerate(rows.itertuples()):  # by strength, from 0
-        glue(f"{kind}_{place}", row.strength, display=False)
         name = f"{task}_{kind}_{place}"
         glue(name, row.accuracy, display=False)
         glue(f"{name}_favourite", row.favourite.lower(), display=False)
         glue(f"{name}_given", row.given, display=False)
+for kind, strengths in disturbance.KINDS.items():
+    for place, strength in enumerate(strengths):
+        glue(f"{kind}_{place}", strength, display=False)
 rates = found.set_index(["task", "kind"])
 for task in images.TASKS:
     for kind in disturbance.KINDS:

@@ -42,13 +42,13 @@ row = spread[(spread["task"] == task) & (spread["pooling"] == pooling)].iloc[0]
 chosen = runs[(runs["task"] == task) & (runs["pooling"] == pooling)]
 glue("task", task, display=False)
 glue("n", int(row["runs"]), display=False)
-glue("lowest", chosen["accuracy"].min(), display=False)
-glue("highest", chosen["accuracy"].max(), display=False)
-glue("mean", row["mean"], display=False)
-glue("by_seed", row["by_seed"], display=False)
-glue("by_epoch", row["by_epoch"], display=False)
-glue("half", (row["high"] - row["low"]) / 2, display=False)
-glue("seed_ratio", spread["by_seed"].div(spread["by_epoch"]).mean(), display=False)
+glue("lowest", float(chosen["accuracy"].min()), display=False)
+glue("highest", float(chosen["accuracy"].max()), display=False)
+glue("mean", float(row["mean"]), display=False)
+glue("by_seed", float(row["by_seed"]), display=False)
+glue("by_epoch", float(row["by_epoch"]), display=False)
+glue("half", float((row["high"] - row["low"]) / 2), display=False)
+glue("seed_ratio", float(spread["by_seed"].div(spread["by_epoch"]).mean()), display=False)
 short = runs[runs["precision"] != "float32"]
 glue("n_short", len(short), display=False)
 glue("n_all", len(runs), display=False)
@@ -56,8 +56,8 @@ glue("n_all", len(runs), display=False)
 # %% [markdown]
 # With {glue:text}`task` classes, {glue:text}`n` runs end between {glue:text}`lowest:.2f` and {glue:text}`highest:.2f` at
 # epoch 25, with a mean of {glue:text}`mean:.2f`. Their standard deviation is {glue:text}`by_seed:.3f`; that of the last
-# ten epochs within a run is {glue:text}`by_epoch:.3f`. Over all four networks, the first is {glue:text}`seed_ratio:.1f`
-# times the second: where one stops is a draw from the same urn as the seed.
+# ten epochs within a run is {glue:text}`by_epoch:.3f`. On average over the networks with several
+# runs, the first is {glue:text}`seed_ratio:.1f` times the second.
 #
 # The interval by cell reaches {glue:text}`half:.2f` to either side. It is about other cells, not other seeds: more runs
 # make the mean steadier, and leave that interval as wide as it is. More runs cannot replace more cells.
@@ -68,13 +68,13 @@ tables.show(seeds.load_spread(spread), "tbl-spread", "What moves the accuracy on
 # %% [markdown]
 # ## Every run
 #
-# {glue:text}`n_short` of the {glue:text}`n_all` runs of {numref}`tbl-seeds` were multiplied in 16-bit numbers (mixed
-# bfloat16, weights kept in 32), which nearly halves their time ({doc}`15_cost`). That rounds every product, and so
+# {glue:text}`n_short` of the {glue:text}`n_all` runs of {numref}`tbl-seed-runs` were multiplied in 16-bit numbers (mixed
+# bfloat16, weights kept in 32), which takes about half the time. That rounds every product, and so
 # changes a run as another seed would; in {numref}`fig-seeds` their points are hollow.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
     seeds.load_runs(runs),
-    "tbl-seeds",
+    "tbl-seed-runs",
     "Every run of the network with the lineage's settings: accuracy after epoch 25, over the last ten epochs, and on TEST_SIMPLE.",
 )

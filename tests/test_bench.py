@@ -434,7 +434,7 @@ def frozen(lab, folders):
         b={"ours": {"x": "fake.py 2 3"}},
         c={"ours": {"x": "fake.py 5"}},
     )
-    bench.freeze(bench.run(["c", "b"], 1))
+    bench.run(["c", "b"], 1, keep=True)
     return folders.results / bench.FILE
 
 
@@ -448,12 +448,17 @@ def test_freezing_keeps_what_was_not_measured_again(frozen):
     assert [path.name for path in frozen.parent.glob("*bench*")] == [bench.FILE]
 
 
-def test_frozen_numbers_of_another_machine_are_not_mixed_in(frozen):
-    content = frozen.read_bytes()
-    found = bench.run(["a"], 1)
-    found["machine"]["processor"] = "another processor"
+def test_frozen_numbers_of_another_machine_are_not_mixed_in(frozen, monkeypatch, capsys):
+    content, found = frozen.read_bytes(), bench.run(["a"], 1)
+    monkeypatch.setattr(records, "processor", lambda: "another processor")
+    found["machine"] |= {"processor": "another processor"}
     with pytest.raises(ValueError, match="is from another machine"):
         bench.freeze(found)
+    capsys.readouterr()
+    assert cli.main(["bench", "--freeze"]) == 1
+    said = capsys.readouterr().err
+    assert "is from another machine" in said
+    assert "[1/" not in said  # nothing was measured in vain
     assert frozen.read_bytes() == content
 
 
@@ -469,6 +474,12 @@ def test_a_disk_that_fails_leaves_what_was_there(frozen, monkeypatch):
     assert frozen.read_bytes() == content
     assert [path.name for path in frozen.parent.glob("*bench*")] == [bench.FILE]
     assert not list(frozen.parent.glob(".*"))
+
+
+def test_what_was_measured_before_a_failure_is_kept(frozen, lab, folders):
+    lab(a={"ours": {"x": "fake.py 8"}}, b={"ours": {"x": "fake.py 1 --dies now"}})
+    assert cli.main(["bench", "--freeze", "--rounds", "1"]) == 1
+    assert {row["row"]: row["ours"] for row in bench.read()["rows"]} == {"a": 8, "b": 2}
 
 
 def test_a_row_that_was_not_frozen_says_how_to_measure_it(frozen):

@@ -83,20 +83,23 @@ def test_shares_are_means_with_intervals_by_cell(frozen):
 
 
 def test_right_and_wrong_answers_are_told_apart_by_class(frozen):
-    found = gaze.load_classes().set_index(["task", "class"])
-    monocytes = found.loc[("four", "MONOCYTE")]
-    assert monocytes["pixels_right"] == pytest.approx(0.6, abs=1e-3)
-    assert monocytes["pixels_wrong"] == pytest.approx(0.3, abs=1e-3)
-    assert monocytes["wrong"] == (photographs.photographs("TEST") == 110).sum()
-    own = images.labels("TEST") == CLASSES.index("MONOCYTE")
-    expected = frozen["shares_four"][own, 0, 0, 0].astype(float).mean()
-    assert monocytes["pixels_share"] == pytest.approx(expected)
-    assert monocytes["visible"] == pytest.approx(0.9)
-    others = found.loc["two"].drop("MONOCYTE")
-    assert others["pixels_wrong"].isna().all()
-    assert (others["wrong"] == 0).all()
+    found = gaze.load_classes().set_index(["task", "class", "answer"])
+    right, wrong = (found.loc[("four", "MONOCYTE", answer)] for answer in ("right", "wrong"))
+    assert right["pixels"] == pytest.approx(0.6, abs=1e-3)
+    assert wrong["pixels"] == pytest.approx(0.3, abs=1e-3)
+    assert wrong["features"] == pytest.approx(0.4, abs=1e-3)
+    worst = photographs.photographs("TEST") == 110
+    assert wrong["images"] == worst.sum()
+    assert wrong["area"] == pytest.approx(frozen["area"][worst].mean())
+    assert wrong["visible"] == pytest.approx(0.9)
+    assert found["images"].groupby("task").sum().tolist() == [N] * len(TASKS)
+    # nothing else is wrong
+    assert found.xs("wrong", level="answer").index.tolist() == [
+        (task, "MONOCYTE") for task in TASKS
+    ]
     shown = gaze.show_classes(found.reset_index())
     assert (shown["Box in the image"] == "90%").all()
+    assert shown["HiResCAM"][0] == pytest.approx(0.7, abs=1e-3)
 
 
 def test_answers_with_something_hidden_are_compared_with_those_without(frozen):
