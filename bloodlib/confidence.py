@@ -150,8 +150,8 @@ def error_by_chance(
     return float(np.quantile(found, quantile))
 
 
-def calibration(runs: list[records.Record], unit: str = "image") -> dict:
-    """Confidence and right answers of runs, means over them.
+def calibration(run: records.Record, unit: str = "image") -> dict:
+    """Confidence and right answers of a run.
 
     Returns
     -------
@@ -160,39 +160,35 @@ def calibration(runs: list[records.Record], unit: str = "image") -> dict:
         ``low, high``; ``error``, see :func:`calibration_error`; ``chance``, see
         :func:`error_by_chance`.
     """
-    found = answers(runs, unit)
+    found = answers([run], unit)
     gap = found.confidence - found.right
     low, high = intervals.mean_bounds(gap, found.resamples(), (-1.0, 1.0))
-    each = list(zip(found.confidence, found.right, strict=True))
     return {
         "accuracy": float(found.right.mean()),
         "confidence": float(found.confidence.mean()),
         "gap": float(gap.mean()),
         "low": low,
         "high": high,
-        "error": float(np.mean([calibration_error(*one) for one in each])),
-        "chance": float(np.mean([error_by_chance(one, found.cells) for one, _ in each])),
+        "error": calibration_error(found.confidence[0], found.right[0]),
+        "chance": error_by_chance(found.confidence[0], found.cells),
     }
 
 
 def load_calibration() -> pd.DataFrame:
-    """:func:`calibration` of each method by image, and of the network by photograph and cell.
+    """:func:`calibration` of each run by image, and of networks by photograph too.
 
     Returns
     -------
     pandas.DataFrame
-        ``task, method, unit``, and the entries of :func:`calibration`. Without rows where there
-        is no run.
+        ``task, method, seed, unit``, and the entries of :func:`calibration`.
     """
-    rows = []
-    for task in TASKS:
-        for method in METHODS:
-            runs = comparison.compared(method, task)
-            for unit in UNITS if method == "DCLNN" else UNITS[:1]:
-                if runs:
-                    key = {"task": task, "method": method, "unit": unit}
-                    rows.append(key | calibration(runs, unit))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        [
+            key | {"unit": unit} | calibration(run, unit)
+            for key, run in _runs()
+            for unit in (UNITS[:2] if key["method"] == "DCLNN" else UNITS[:1])
+        ]
+    )
 
 
 def show_calibration(found: pd.DataFrame) -> pd.DataFrame:
@@ -201,7 +197,7 @@ def show_calibration(found: pd.DataFrame) -> pd.DataFrame:
         [
             {
                 "Classes": row.task,
-                "Method": row.method,
+                "Run": _title(row.method, row.seed),
                 "By": row.unit,
                 "Right": row.accuracy,
                 "Confidence": row.confidence,
@@ -215,36 +211,32 @@ def show_calibration(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def load_reliability(bins: int = BINS) -> pd.DataFrame:
-    """Share of right answers by confidence, runs of a row together.
+    """Share of right answers by confidence, for each run.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each bin that has answers: ``task, method, confidence``, the mean; ``share``
-        that is right, and ``low, high``, Gaffke's bounds by cell; ``weight``, the share of all
-        answers that is in the bin; ``cells``, how many are.
+        A row for each bin that has answers: ``task, method, seed``; ``confidence``, the mean;
+        ``share`` that is right, and ``low, high``, Gaffke's bounds by cell; ``weight``, the share
+        of all answers that is in the bin; ``cells``, how many are.
     """
     rows = []
-    for task in TASKS:
-        for method in METHODS:
-            if runs := comparison.compared(method, task):
-                found = answers(runs)
-                cells = np.broadcast_to(found.cells, found.labels.shape).ravel()
-                confidence, right = found.confidence.ravel(), found.right.ravel()
-                place = _bin(confidence, bins)
-                for number in np.unique(place):
-                    own = place == number
-                    successes, sizes = intervals.tally(right[own], cells[own])
-                    low, high = intervals.gaffke(successes, sizes, draws=4000)
-                    share = right[own].mean()
-                    row = (confidence[own].mean(), share, low, high, own.mean(), len(sizes))
-                    rows.append((task, method, *row))
-    names = ["task", "method", "confidence", "share", "low", "high", "weight", "cells"]
-    return pd.DataFrame(rows, columns=names)
+    for key, run in _runs():
+        found = answers([run])
+        confidence, right = found.confidence[0], found.right[0]
+        place = _bin(confidence, bins)
+        for number in np.unique(place):
+            own = place == number
+            successes, sizes = intervals.tally(right[own], found.cells[own])
+            low, high = intervals.gaffke(successes, sizes, draws=4000)
+            row = {"confidence": confidence[own].mean(), "share": right[own].mean()}
+            row |= {"low": low, "high": high, "weight": own.mean(), "cells": len(sizes)}
+            rows.append(key | row)
+    return pd.DataFrame(rows)
 
 
 def plot_reliability(found: pd.DataFrame) -> plt.Figure:
-    """Reliability diagrams: a row of panels for each task, a panel for each method.
+    """Reliability diagrams: a row of panels for each task, a panel for each run.
 
     Parameters
     ----------
@@ -252,24 +244,29 @@ def plot_reliability(found: pd.DataFrame) -> plt.Figure:
         See :func:`load_reliability`. A dot's area is the share of answers; wide lines are
         intervals by cell; on the dotted line one would be as sure as one is right.
     """
-    tasks, methods = (list(dict.fromkeys(found[name])) for name in ("task", "method"))
+    tasks = list(dict.fromkeys(found["task"]))
+    runs = sorted(
+        set(zip(found["method"], found["seed"], strict=True)),
+        key=lambda run: (METHODS.index(run[0]), run[1]),
+    )
     figure, axes = plt.subplots(
-        len(tasks), len(methods), figsize=(7.2, 2.5 * len(tasks)), sharex=True, sharey=True,
-        squeeze=False,
+        len(tasks), len(runs), figsize=(7.2, 0.6 + 6.6 * len(tasks) / len(runs)), sharex=True,
+        sharey=True, squeeze=False,
     )  # fmt: skip
     for row, task in zip(axes, tasks, strict=True):
-        for axis, method in zip(row, methods, strict=True):
+        for axis, (method, seed) in zip(row, runs, strict=True):
             own = found[(found["task"] == task) & (found["method"] == method)]
-            colour = COLOURS[method]
+            own, colour = own[own["seed"] == seed], COLOURS[method]
             axis.plot([0, 1], [0, 1], color="#888888", lw=1, ls=":")
-            axis.vlines(own["confidence"], own["low"], own["high"], colour, lw=5, alpha=0.3)
-            axis.scatter(own["confidence"], own["share"], 6 + 150 * own["weight"], colour, zorder=3)
-            axis.set_title(f"{method}, {task} classes", fontsize=9)
-            axis.set(xlim=(-0.02, 1.04), ylim=(-0.03, 1.03), aspect="equal")
+            axis.vlines(own["confidence"], own["low"], own["high"], colour, lw=4, alpha=0.3)
+            axis.scatter(own["confidence"], own["share"], 5 + 90 * own["weight"], colour, zorder=3)
+            axis.set_title(f"{_title(method, seed)}\n{task} classes", fontsize=8)
+            axis.set(xlim=(-0.02, 1.06), ylim=(-0.03, 1.05), aspect="equal")
+            axis.tick_params(labelsize=8)
     for axis in axes[-1]:
-        axis.set_xlabel("confidence")
+        axis.set_xlabel("confidence", fontsize=8)
     for axis in axes[:, 0]:
-        axis.set_ylabel("share right")
+        axis.set_ylabel("share right", fontsize=8)
     return figure
 
 
@@ -287,41 +284,37 @@ def load_sure(level: float = SURE) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each task and method, means over runs: ``task, method``; ``sure``, the share of
-        images with a sure answer; ``wrong``, how many of them are wrong, and ``of``, how many are
-        in all; ``photographs``, how many these wrong ones show; ``most``, the number of the
-        photograph with most of them over all runs, -1 if there is none, and ``share``, its share.
+        A row for each run: ``task, method, seed``; ``sure``, how many images have a sure answer;
+        ``wrong``, how many of them are wrong, and ``of``, how many are in all; ``photographs``,
+        how many these wrong ones show; ``most``, the number of the photograph with most of them,
+        -1 if there is none, and ``share``, its share of them.
     """
     rows = []
     numbers = photographs.photographs("TEST")
-    for task in TASKS:
-        for method in METHODS:
-            if runs := comparison.compared(method, task):
-                found = answers(runs)
-                sure = found.confidence >= level
-                wrong = sure & ~found.right
-                behind = [len(np.unique(numbers[one])) for one in wrong]
-                most, share = -1, np.nan
-                if wrong.any():
-                    counts = pd.Series(np.broadcast_to(numbers, wrong.shape)[wrong]).value_counts()
-                    most, share = int(counts.index[0]), float(counts.iloc[0] / counts.sum())
-                counted = [of.sum(axis=1).mean() for of in (wrong, ~found.right)]
-                rows.append((task, method, sure.mean(), *counted, np.mean(behind), most, share))
-    names = ["task", "method", "sure", "wrong", "of", "photographs", "most", "share"]
-    return pd.DataFrame(rows, columns=names)
+    for key, run in _runs():
+        found = answers([run])
+        sure, right = found.confidence[0] >= level, found.right[0]
+        counts = pd.Series(numbers[sure & ~right]).value_counts()
+        row = {"sure": int(sure.sum()), "wrong": int(counts.sum()), "of": int((~right).sum())}
+        row |= {"photographs": len(counts), "most": -1, "share": np.nan}
+        if len(counts):
+            row |= {"most": int(counts.index[0]), "share": float(counts.iloc[0] / counts.sum())}
+        rows.append(key | row)
+    return pd.DataFrame(rows)
 
 
 def show_sure(found: pd.DataFrame) -> pd.DataFrame:
     """The rows of :func:`load_sure` for a page."""
+    n = len(images.names("TEST"))
     return pd.DataFrame(
         [
             {
                 "Classes": row.task,
-                "Method": row.method,
-                "Sure": f"{row.sure:.0%}",
-                "Wrong though sure": round(row.wrong),
-                "Wrong in all": round(row.of),
-                "of photographs": round(row.photographs),
+                "Run": _title(row.method, row.seed),
+                "Sure": f"{row.sure / n:.0%}",
+                "Wrong though sure": row.wrong,
+                "Wrong in all": row.of,
+                "of photographs": row.photographs,
                 "Most of one": f"{row.most} ({row.share:.0%})" if row.most >= 0 else "–",
             }
             for row in found.itertuples()
@@ -431,6 +424,20 @@ def show_wrong(found: pd.DataFrame) -> pd.DataFrame:
 
 
 # ------------------------------------------------------------------------------- what they share
+
+
+def _runs():
+    """The runs of Table 1, by task, method and seed, and what they are."""
+    for task in TASKS:
+        for method in METHODS:
+            runs = comparison.compared(method, task)
+            for run in sorted(runs, key=lambda run: run.config["seed"]):
+                yield {"task": task, "method": method, "seed": run.config["seed"]}, run
+
+
+def _title(method, seed):
+    """A run in words; the baselines have no seeds."""
+    return f"{method}, seed {seed}" if method == "DCLNN" else method
 
 
 def _bin(confidence, bins):

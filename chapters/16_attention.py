@@ -199,5 +199,7 @@ tables.show(
 # {glue:text}`two_hidden_3_change`, {glue:text}`four_hidden_3_side` and {glue:text}`two_hidden_3_side` zero. Nearly all that it
 # knows, then, it has from inside the box.
 #
+# All of this is one network for each task, the run of seed 0 with its weights in 8 bits.
+#
 # In one sentence: DCLNN looks at the white cell. What it sees there is another question, and {doc}`18_disturbance` suggests
 # that much of it is colour.

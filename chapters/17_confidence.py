@@ -34,28 +34,34 @@ glue("level", level, display=False)
 
 # %% [markdown]
 # Confidence here is the probability that a method gives to its own answer, for the frozen runs of Table 1 after
-# their last epoch. {numref}`fig-reliability` puts the answers into bins by confidence, and asks of each bin how many are
-# right {cite}`guo2017calibration`.
+# their last epoch. {numref}`fig-reliability` puts the answers of each run into bins by confidence, and asks of each bin how
+# many are right {cite}`guo2017calibration`.
 
 # %%
 reliability = confidence.load_reliability()
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-reliability", "caption": "Reliability diagrams on TEST: the share of answers that is right over their confidence, in ten bins; runs of a row together. A dot's area is the share of all answers. Wide lines: intervals by cell. On the dotted line a method would be as sure as it is right; below it, it is too sure."}, "image": {"alt": "Six panels, three methods with four and with two classes. Naive Bayes has nearly all answers in one large dot at confidence 1, far below the dotted line. The SVM has its dots between 0.3 and 0.7, near the line. DCLNN has its largest dot at confidence 1, near the line, and smaller ones between 0.5 and 0.9, below it with four classes. The wide lines of all smaller dots are long."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-reliability", "caption": "Reliability diagrams on TEST: the share of answers that is right over their confidence, in ten bins, for each run. A dot's area is the share of the run's answers. Wide lines: intervals by cell. On the dotted line a run would be as sure as it is right; below it, it is too sure."}, "image": {"alt": "Two rows of panels, four and two classes; a panel for each run. Naive Bayes has nearly all answers in one large dot at confidence 1, far below the dotted line. The SVM has its dots between 0.3 and 0.7, near the line. Of DCLNN's runs, some have their largest dot at confidence 1 and smaller ones below the line; one with four classes has its dots between 0.4 and 0.9, above the line. The wide lines of all smaller dots are long."}}
 confidence.plot_reliability(reliability)
 plt.show()
 
 # %% tags=["remove-input"]
 found = confidence.load_calibration()
-for row in found.itertuples():
-    name = f"{row.task}_{row.method}_{row.unit}"
-    glue(f"{name}_right", row.accuracy, display=False)
-    glue(f"{name}_sure", row.confidence, display=False)
-    glue(f"{name}_gap", comparison.signed(row.gap, row.low, row.high), display=False)
-    glue(f"{name}_side", comparison.beside(row.low, row.high), display=False)
-    glue(f"{name}_error", row.error, display=False)
-    glue(f"{name}_chance", row.chance, display=False)
-    side = "more" if row.error > row.chance else "no more"
-    glue(f"{name}_beyond", side, display=False)
+by_image = found[found["unit"] == "image"]
+for row in by_image[by_image["method"] != "DCLNN"].itertuples():
+    glue(f"{row.task}_{row.method}_right", row.accuracy, display=False)
+    glue(f"{row.task}_{row.method}_sure", row.confidence, display=False)
+for (task, unit), runs in found[found["method"] == "DCLNN"].groupby(["task", "unit"]):
+    listed = ", ".join(map(comparison.signed, runs["gap"]))
+    glue(f"{task}_{unit}_gaps", listed, display=False)
+    for name in ("accuracy", "confidence", "error", "chance"):
+        listed = ", ".join(f"{value:.2f}" for value in runs[name])
+        glue(f"{task}_{unit}_{name}", listed, display=False)
+ours = by_image[by_image["method"] == "DCLNN"]
+apart = int(((ours["low"] > 0) | (ours["high"] < 0)).sum())
+glue("runs", len(ours), display=False)
+glue("too_sure", int((ours["gap"] > 0).sum()), display=False)
+glue("beyond", int((ours["error"] > ours["chance"]).sum()), display=False)
+glue("apart", apart or "none", display=False)
 pixels = int(np.prod(images.load.__defaults__[1])) * 3
 glue("pixels", pixels, display=False)
 
@@ -63,46 +69,49 @@ glue("pixels", pixels, display=False)
 tables.show(
     confidence.show_calibration(found),
     "tbl-calibration",
-    "Right answers and mean confidence on TEST; their difference, with its interval by cell; the expected calibration error in ten bins; and what this error would be at most, in 95 of 100 cases, for a method that is calibrated and has its right answers on so few cells.",
+    "Right answers and mean confidence on TEST; their difference, with its interval by cell; the expected calibration error in ten bins; and what this error would be at most, in 95 of 100 cases, for a run that is calibrated and has its right answers on so few cells.",
 )
 
 # %% [markdown]
-# **Naive Bayes** is sure of everything: its mean confidence is {glue:text}`four_NB_image_sure:.3f` with four classes, and
-# {glue:text}`four_NB_image_right:.2f` of its answers are right. It multiplies the evidence of
-# {glue:text}`pixels:,` numbers as if each were news. **The SVM** promises little,
-# {glue:text}`four_SVM_image_sure:.2f`, and keeps about that, {glue:text}`four_SVM_image_right:.2f`.
+# **Naive Bayes** is sure of everything: its mean confidence is {glue:text}`four_NB_sure:.3f` with four classes, and
+# {glue:text}`four_NB_right:.2f` of its answers are right. It multiplies the evidence of {glue:text}`pixels:,` numbers as if each
+# were news. **The SVM** promises little, {glue:text}`four_SVM_sure:.2f`, and keeps about that,
+# {glue:text}`four_SVM_right:.2f`.
 #
-# **DCLNN** is too sure on TEST. With four classes its confidence is {glue:text}`four_DCLNN_image_sure:.2f` in the mean, and
-# {glue:text}`four_DCLNN_image_right:.2f` of its answers are right; with two {glue:text}`two_DCLNN_image_sure:.2f` and
-# {glue:text}`two_DCLNN_image_right:.2f`. For other cells the differences are {glue:text}`four_DCLNN_image_gap` and
-# {glue:text}`two_DCLNN_image_gap`, {glue:text}`four_DCLNN_image_side` and {glue:text}`two_DCLNN_image_side` zero.
+# **DCLNN** promises something else in each run. The runs with four classes differ in their seed, and in how numbers were
+# rounded ({doc}`22_seeds`). They have {glue:text}`four_image_accuracy` of the images right, and a mean confidence of
+# {glue:text}`four_image_confidence`: confidence less right is {glue:text}`four_image_gaps`. With two classes it is
+# {glue:text}`two_image_gaps`. In all, {glue:text}`too_sure` of {glue:text}`runs` runs are surer than they are right. For other
+# cells than TEST's, {glue:text}`apart` of these differences is told apart from zero.
 #
-# The calibration error is the mean distance from the dotted line {cite}`guo2017calibration`. It is never zero, not for a calibrated
-# method either, and with few cells it can be large by chance alone: the last column of {numref}`tbl-calibration` draws
-# right answers that agree with the confidences, all images of a cell alike {cite}`broecker2007reliability`. With four
-# classes DCLNN's error is {glue:text}`four_DCLNN_image_error:.3f`, {glue:text}`four_DCLNN_image_beyond` than the
-# {glue:text}`four_DCLNN_image_chance:.3f` that chance explains; with two it is {glue:text}`two_DCLNN_image_error:.3f`,
-# {glue:text}`two_DCLNN_image_beyond` than {glue:text}`two_DCLNN_image_chance:.3f`. Counted by photograph, so that no photograph
-# weighs more than another, the errors are {glue:text}`four_DCLNN_photograph_error:.3f` and
-# {glue:text}`two_DCLNN_photograph_error:.3f`, {glue:text}`four_DCLNN_photograph_beyond` and
-# {glue:text}`two_DCLNN_photograph_beyond` than chance explains.
+# The calibration error is the mean distance from the dotted line {cite}`guo2017calibration`. It is never zero, not for a
+# calibrated run either, and with few cells it can be large by chance alone: the last column of {numref}`tbl-calibration`
+# draws right answers that agree with the confidences, all images of a cell alike {cite}`broecker2007reliability`. With
+# four classes DCLNN's errors are {glue:text}`four_image_error`, and chance explains {glue:text}`four_image_chance`; with two they
+# are {glue:text}`two_image_error` and {glue:text}`two_image_chance`. {glue:text}`beyond` of the {glue:text}`runs` runs have more than
+# chance explains. Counted by photograph, so that no photograph weighs more than another, confidence less right is
+# {glue:text}`four_photograph_gaps` and {glue:text}`two_photograph_gaps`.
 #
 # ## Sure, and wrong
 
 # %% tags=["remove-input"]
 sure = confidence.load_sure(level)
-for row in sure.itertuples():
-    given = row.sure * n
-    name = f"{row.task}_{row.method}"
-    glue(f"{name}_share", row.sure, display=False)
-    glue(f"{name}_wrong", round(row.wrong), display=False)
-    glue(f"{name}_of", round(row.of), display=False)
-    glue(f"{name}_kept", row.wrong / given if given else 0.0, display=False)
-    glue(f"{name}_left", (row.of - row.wrong) / (n - given), display=False)
-    glue(f"{name}_most", row.most, display=False)
-    glue(f"{name}_most_share", row.share, display=False)
-two = sure[(sure["task"] == "two") & (sure["method"] == "DCLNN")].iloc[0]
-label = photographs.cell_table().set_index("photograph")["labels"].get(two["most"], "none")
+networks = sure[sure["method"] == "DCLNN"]
+for task, runs in networks.groupby("task"):
+    listed = {
+        "share": [f"{row.sure / n:.0%}" for row in runs.itertuples()],
+        "kept": [f"{row.wrong / row.sure:.0%}" if row.sure else "–" for row in runs.itertuples()],
+        "left": [f"{(row.of - row.wrong) / (n - row.sure):.0%}" for row in runs.itertuples()],
+        "wrong": [f"{row.wrong} of {row.of}" for row in runs.itertuples()],
+    }
+    for name, values in listed.items():
+        glue(f"{task}_{name}", ", ".join(values), display=False)
+two = networks[networks["task"] == "two"]
+most = int(two.loc[two["wrong"].idxmax(), "most"])
+its = two[two["most"] == most]
+glue("most", most, display=False)
+glue("most_share", float((its["share"] * its["wrong"]).sum() / two["wrong"].sum()), display=False)
+label = photographs.cell_table().set_index("photograph")["labels"].get(most, "none")
 glue("most_class", label.lower(), display=False)
 
 # %% [markdown]
@@ -112,18 +121,17 @@ glue("most_class", label.lower(), display=False)
 tables.show(
     confidence.show_sure(sure),
     "tbl-sure",
-    f"Answers with a probability of {level} or more: their share of TEST, how many are wrong, how many answers are wrong in all, how many photographs the first show, and the photograph with most of them. Means over runs.",
+    f"Answers with a probability of {level} or more: their share of TEST, how many are wrong, how many answers are wrong in all, how many photographs the first show, and the photograph with most of them.",
 )
 
 # %% [markdown]
-# With four classes confidence is of use: DCLNN is sure for {glue:text}`four_DCLNN_share:.0%` of the images, and
-# {glue:text}`four_DCLNN_kept:.1%` of these answers are wrong, against {glue:text}`four_DCLNN_left:.0%` of the others. To pass on
-# the unsure ones would catch most mistakes.
+# Within a run confidence is of use. Of DCLNN's sure answers with four classes {glue:text}`four_kept` are wrong, of the others
+# {glue:text}`four_left`. But the same {glue:text}`level` lets {glue:text}`four_share` of the images pass: what one trained network
+# calls sure tells little of the next.
 #
-# With two classes it is of little. Of {glue:text}`two_DCLNN_of` wrong answers {glue:text}`two_DCLNN_wrong` are sure, and
-# {glue:text}`two_DCLNN_most_share:.0%` of these are images of photograph {glue:text}`two_DCLNN_most`, a
-# {glue:text}`most_class`. {doc}`12_photographs` shows how that one photograph decides the score; its
-# mistakes come without a warning.
+# With two classes {glue:text}`two_wrong` wrong answers are sure, and {glue:text}`most_share:.0%` of these, all runs together, are
+# images of photograph {glue:text}`most`, a {glue:text}`most_class`. {doc}`12_photographs` shows how that one photograph decides the
+# score; most of its mistakes come without a warning.
 #
 # ## Does it help to ask twice?
 #
@@ -149,13 +157,12 @@ glue("svm_other", float(other), display=False)
 tables.show(
     confidence.show_averaging(averaging),
     "tbl-averaging",
-    "The share of TEST's photographs that is right, each counted once: by one image (the mean over its images), by the majority of its images, by their mean probability; and the last less the first, with its interval by cell.",
+    "The share of TEST's photographs that is right, each counted once, means over runs: by one image (the mean over its images), by the majority of its images, by their mean probability; and the last less the first, with its interval by cell.",
 )
 
 # %% [markdown]
-# Here every photograph counts once, and {glue:text}`neutrophils` of the {glue:text}`photographs` are neutrophils; the accuracy
-# of Table 1 counts images, as many of each class. That is why DCLNN's {glue:text}`four_DCLNN_image_right:.2f` with four
-# classes is {glue:text}`four_DCLNN_single:.2f` here.
+# Here every photograph counts once, and {glue:text}`neutrophils` of the {glue:text}`photographs` are neutrophils. The accuracy
+# of Table 1 counts images, as many of each class, so that the two are not to be compared.
 #
 # Averaging hardly helps. With the mean probability DCLNN gets {glue:text}`four_DCLNN_mean:.2f` of the photographs right with four
 # classes, a gain of {glue:text}`four_DCLNN_gain`, which is {glue:text}`four_DCLNN_helps` zero. The images of a photograph are
@@ -190,11 +197,11 @@ tables.show(
 )
 
 # %% [markdown]
-# {numref}`tbl-wrong` lists the photographs that DCLNN gets wrong even so: {glue:text}`wrong` with four classes,
+# {numref}`tbl-wrong` lists the photographs that DCLNN gets wrong even with all images and all runs together: {glue:text}`wrong` with four classes,
 # {glue:text}`wrong_two` with two. {glue:text}`mixed` of the {glue:text}`wrong` are neutrophils taken for eosinophils; which
 # neutrophils these are is a question of {doc}`12_photographs`. On average the network is less sure of a wrong photograph,
 # {glue:text}`wrong_sure:.2f`, than of a right one, {glue:text}`right_sure:.2f`; but it gives its worst
 # answer {glue:text}`wrong_most:.2f`, and of {glue:text}`all_wrong` of them no image is right.
 #
-# In one sentence: on TEST, DCLNN is surer than it is right; with four classes its doubt still points to most of its
-# mistakes, and with two nearly all of them are one photograph, of which it is sure.
+# In one sentence: how sure DCLNN says it is depends on its seed, and what to make of it has to be found anew for each
+# trained network.

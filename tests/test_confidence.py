@@ -23,7 +23,7 @@ def style():
     plt.close("all")
 
 
-def a_run(labels, sure, task="four", method="DCLNN"):
+def a_run(labels, sure, task="four", method="DCLNN", seed=0):
     """A run that gives its labels on TEST [n] such a probability [n], and the rest to the next."""
     n = len(TASKS[task])
     probabilities = np.zeros((len(labels), n))
@@ -31,7 +31,7 @@ def a_run(labels, sure, task="four", method="DCLNN"):
     probabilities[rows, labels] = sure
     probabilities[rows, (labels + 1) % n] += 1 - np.asarray(sure)
     return types.SimpleNamespace(
-        config=study.resolve({"method": method, "task": task}),
+        config=study.resolve({"method": method, "task": task, "seed": seed}),
         epochs=1,
         arrays={"labels": labels[None], "probabilities": probabilities.astype(np.float16)},
     )
@@ -123,31 +123,39 @@ def test_there_is_no_other_unit():
         confidence.answers([a_run(wrong_where(False), np.ones(len(CELLS)))], "slide")
 
 
-def test_too_sure_is_told_with_an_interval(rows):
+def test_each_run_tells_how_sure_it_is_with_an_interval(rows):
     wrong = np.random.default_rng(2).random(len(CELLS)) < 0.5
-    rows["DCLNN", "four"] = [a_run(wrong_where(wrong), np.full(len(CELLS), 0.95))] * 2
-    found = confidence.load_calibration().set_index(["task", "method", "unit"])
-    ours = found.loc[("four", "DCLNN", "image")]
-    assert ours["accuracy"] == pytest.approx((~wrong).mean())
-    assert ours["gap"] == pytest.approx(0.95 - (~wrong).mean(), abs=1e-3)
-    assert ours["low"] < ours["gap"] < ours["high"]
-    assert ours["error"] == pytest.approx(ours["gap"], abs=1e-3)
-    assert ours["error"] > ours["chance"]
-    fine = found.loc[("two", "DCLNN", "image")]
-    assert fine["gap"] == pytest.approx(-0.25, abs=1e-3)
-    assert list(found.index.get_level_values("unit")) == 2 * [
-        "image", "image", "image", "photograph", "cell",
+    rows["DCLNN", "four"] = [
+        a_run(wrong_where(wrong), np.full(len(CELLS), sure), seed=seed)
+        for seed, sure in ((2, 0.3), (0, 0.95))
+    ]
+    found = confidence.load_calibration()
+    ours = found[(found["task"] == "four") & (found["method"] == "DCLNN")]
+    assert list(zip(ours["seed"], ours["unit"], strict=True)) == [
+        (0, "image"), (0, "photograph"), (2, "image"), (2, "photograph"),
     ]  # fmt: skip
-    shown = confidence.show_calibration(found.reset_index())
+    ours = ours[ours["unit"] == "image"].set_index("seed")
+    np.testing.assert_allclose(ours["accuracy"], (~wrong).mean())
+    np.testing.assert_allclose(ours["gap"], np.array([0.95, 0.3]) - (~wrong).mean(), atol=1e-3)
+    assert ((ours["low"] < ours["gap"]) & (ours["gap"] < ours["high"])).all()
+    np.testing.assert_allclose(ours["error"], ours["gap"].abs(), atol=1e-3)
+    assert (ours["error"] > ours["chance"]).tolist() == [True, True]
+    fine = found[(found["task"] == "two") & (found["unit"] == "image")]
+    np.testing.assert_allclose(fine["gap"], -0.25, atol=1e-3)
+    shown = confidence.show_calibration(found)
+    assert shown["Run"].tolist()[:4] == ["NB", "SVM", "DCLNN, seed 0", "DCLNN, seed 0"]
     assert shown["Confidence − right"][2].startswith("+0.4")
+    assert shown["Confidence − right"][4].startswith("−0.2")
 
 
 def test_rows_without_a_run_are_left_out(rows):
     rows["SVM", "four"] = []
-    assert ("four", "SVM") not in set(
-        confidence.load_calibration()[["task", "method"]].itertuples(index=False, name=None)
-    )
-    for load in (confidence.load_reliability, confidence.load_sure, confidence.load_averaging):
+    for load in (
+        confidence.load_calibration,
+        confidence.load_reliability,
+        confidence.load_sure,
+        confidence.load_averaging,
+    ):
         found = load()
         assert "SVM" not in set(found.loc[found["task"] == "four", "method"])
         assert "SVM" in set(found.loc[found["task"] == "two", "method"])
@@ -167,9 +175,18 @@ def test_reliability_has_a_bin_for_each_confidence_and_its_interval(rows):
     low, high = intervals.gaffke(*intervals.tally(~wrong[~half], CELLS[~half]))
     assert ours["low"].iloc[0] == pytest.approx(low, abs=0.02)
     assert ours["high"].iloc[0] == pytest.approx(high, abs=0.02)
-    figure = confidence.plot_reliability(found)
+
+
+def test_there_is_a_reliability_diagram_for_each_run(rows):
+    more = [a_run(wrong_where(False), np.full(len(CELLS), 0.95), seed=seed) for seed in (1, 2)]
+    rows["DCLNN", "four"] = [*more, *rows["DCLNN", "four"]]
+    figure = confidence.plot_reliability(confidence.load_reliability())
+    names = ["NB", "SVM", *(f"DCLNN, seed {seed}" for seed in range(3))]
     titles = [axis.get_title(loc="left") for axis in figure.axes]
-    assert titles == [f"{m}, {t} classes" for t in TASKS for m in confidence.METHODS]
+    assert titles == [f"{name}\n{task} classes" for task in TASKS for name in names]
+    dots = [drawn.get_offsets() for axis in figure.axes for drawn in axis.collections[1:]]
+    np.testing.assert_allclose(dots[3], [[0.95, 1]], atol=1e-3)
+    assert not len(dots[8])  # with two classes there is no seed 1
 
 
 # --------------------------------------------------------------------------- sure, and together
@@ -180,12 +197,14 @@ def test_sure_and_wrong_are_counted_with_their_photographs(rows):
     wrong = worst | other | (NUMBERS == 139)
     sure = np.where(wrong & ~other, 0.99, 0.6)
     rows["DCLNN", "two"] = [a_run(wrong_where(wrong, "two"), sure, "two")]
-    found = confidence.load_sure().set_index(["task", "method"]).loc[("two", "DCLNN")]
+    found = confidence.load_sure()
+    ours = found.set_index(["task", "method"]).loc[("two", "DCLNN")]
     surely = (wrong & ~other).sum()
-    assert (found["wrong"], found["of"], found["photographs"]) == (surely, wrong.sum(), 2)
-    assert found["sure"] == pytest.approx(surely / len(CELLS))
-    assert (found["most"], found["share"]) == (110, pytest.approx(worst.sum() / surely))
-    shown = confidence.show_sure(confidence.load_sure())
+    assert (ours["sure"], ours["wrong"], ours["of"]) == (surely, surely, wrong.sum())
+    assert (ours["photographs"], ours["most"]) == (2, 110)
+    assert ours["share"] == pytest.approx(worst.sum() / surely)
+    shown = confidence.show_sure(found)
+    assert shown["Sure"].iloc[-1] == f"{surely / len(CELLS):.0%}"
     assert shown["Most of one"].tolist().count("–") == 5
 
 
