@@ -121,7 +121,7 @@ glue("inside", ("none", "one", "both")[int(inside)], display=False)
 # {glue:text}`two_guessing:.2f`. And the networks are sure of it: their mean confidence is {glue:text}`four_sure:.2f` and
 # {glue:text}`two_sure:.2f`. Whoever relied on that would not notice.
 #
-# **Channels** don't help, {glue:text}`four_channels` and {glue:text}`two_channels`. {numref}`fig-swatches` shows what happens:
+# ({numref}`tbl-laboratory` has every way.) **Channels** don't help, {glue:text}`four_channels` and {glue:text}`two_channels`. {numref}`fig-swatches` shows what happens:
 # the ground fits, but nuclei, which are violet in TRAIN and purple in PBC, turn grey.
 #
 # **Another ground** alone brings most of what there is to gain, {glue:text}`four_ground` and {glue:text}`two_ground`. Nuclei
