@@ -216,8 +216,9 @@ def mapper(model, steps: int = STEPS) -> Callable[[np.ndarray, np.ndarray], np.n
 
 def answers(model, pixels: np.ndarray) -> np.ndarray:
     """Labels that a network gives to images: uint8 [n]."""
-    found = model.predict(np.asarray(pixels, np.float32), batch_size=128, verbose=0)
-    return found.argmax(axis=1).astype(np.uint8)
+    batches = (pixels[start : start + 128] for start in range(0, len(pixels), 128))
+    found = [np.asarray(model(np.asarray(one, np.float32), training=False)) for one in batches]
+    return np.concatenate(found).argmax(axis=1).astype(np.uint8)
 
 
 def empty(pixels: np.ndarray) -> np.ndarray:

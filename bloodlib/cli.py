@@ -1,4 +1,4 @@
-"""The command ``bloodlib``: data, study, audit, report, weights, explain, bench."""
+"""The command ``bloodlib``: data, study, measure, audit, report, weights, explain, bench."""
 
 import argparse
 import collections
