@@ -57,6 +57,20 @@ def pooling():
     return both
 
 
+def dropping():
+    """The first dropout, there and back."""
+    pooled = some(n, (height - 4) // 2, (width - 4) // 2, 64)
+    layer = (keras.layers if options.stock else fused).Dropout(0.25, seed=0, dtype=dtype.name)
+
+    def both():
+        with tf.GradientTape() as tape:
+            tape.watch(pooled)
+            dropped = layer(pooled, training=True)
+        return tape.gradient(dropped, pooled, output_gradients=tf.ones_like(dropped))
+
+    return both
+
+
 def parts():
     """The parts of a step, as functions."""
     of_kernel, of_maps = tf.raw_ops.Conv2DBackpropFilter, tf.raw_ops.Conv2DBackpropInput
@@ -79,6 +93,7 @@ def parts():
             input=first, filter_sizes=kernels[1].shape, out_backprop=second, **flow
         ),
         "pooling and ReLU": pooling(),
+        "dropout": dropping(),
         "hidden layer": lambda: (
             flat @ dense,
             tf.matmul(flat, hidden, transpose_a=True),

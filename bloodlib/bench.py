@@ -481,7 +481,7 @@ def _compare(listed, told, ours):
         for label, of in told.items()
         if "answer" in of["turns"][-1] and label not in listed.get("differs", ())
     }
-    if len(answers) < 2:
+    if len(answers) < 2 or "check" not in listed:
         return None
     if listed.get("spread"):
         return {"what": listed["check"]} | _spread(answers, ours)

@@ -18,6 +18,7 @@ PARTS = {
     "convolution 2, maps": "#3B93C7",
     "convolution 2, weights": "#77B7DC",
     "pooling and ReLU": "#E69F00",
+    "dropout": "#CC79A7",
     "hidden layer": "#009E73",
     "Adadelta": "#D55E00",
 }

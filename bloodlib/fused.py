@@ -1,9 +1,11 @@
 """The same training step in fewer passes over memory, on a processor with TensorFlow.
 
 Stock Keras spends a third of a step outside of the multiplications: the gradient of the pooling
-layer searches every block again for its maximum, and Adadelta goes through the weights once for
-each operation of its formula. Here each of these is one pass. What is computed stays the same:
-only the rounding of sums may differ. ``bloodlib bench --only training`` measures what it brings.
+layer searches every block again for its maximum, dropout draws a random number of 32 bits for each
+of its numbers, and Adadelta goes through the weights once for each operation of its formula. Here
+each of these is one pass, and dropout takes eight bits. What is computed stays the same: only the
+rounding of sums may differ, and which numbers are dropped. ``bloodlib bench --only training``
+measures what it brings.
 """
 
 import keras
@@ -33,6 +35,8 @@ def twin(model: keras.Sequential) -> keras.Sequential:
             layers.append(type(layer).from_config(config | {"activation": None}))
         elif isinstance(layer, keras.layers.MaxPooling2D):
             layers.append(MaxPoolReLU(name=layer.name, dtype=config["dtype"]))
+        elif isinstance(layer, keras.layers.Dropout) and (256 * layer.rate).is_integer():
+            layers.append(Dropout.from_config(config))
         else:
             layers.append(type(layer).from_config(config))
     result = keras.Sequential([keras.Input(model.input_shape[1:]), *layers], name=model.name)
@@ -53,6 +57,23 @@ class MaxPoolReLU(keras.layers.Layer):
         return n, height // 2, width // 2, filters
 
 
+class Dropout(keras.layers.Dropout):
+    """Keras' dropout from fewer random bits: eight decide on a number, not thirty-two.
+
+    Its rate has to be a whole number of 256ths, as a half and a quarter are.
+    """
+
+    def call(self, inputs, training=False):
+        """Set some numbers to zero and make the others larger, while training."""
+        if not training or not self.rate:
+            return inputs
+        bits = tf.random.stateless_uniform(
+            [(tf.size(inputs) + 3) // 4], self.seed_generator.next(), None, None, tf.uint32
+        )
+        drawn = tf.reshape(tf.bitcast(bits, tf.uint8), [-1])[: tf.size(inputs)]
+        return _drop(inputs, tf.reshape(drawn, tf.shape(inputs)), self.rate)
+
+
 class Adadelta(keras.optimizers.Adadelta):
     """Keras' Adadelta, each weight updated in one pass by TensorFlow's own operation."""
 
@@ -68,6 +89,21 @@ class Adadelta(keras.optimizers.Adadelta):
             epsilon=self.epsilon,
             grad=tf.cast(gradient, variable.dtype),
         )
+
+
+def _drop(inputs, drawn, rate):
+    @tf.custom_gradient
+    def dropped(inputs):
+        return _kept(inputs, drawn, rate), lambda gradient: _kept(gradient, drawn, rate)
+
+    return dropped(inputs)
+
+
+@tf.function(jit_compile=True)
+def _kept(numbers, drawn, rate):
+    """Numbers of which as many as the rate says are zero, and whose sum is expected to stay."""
+    larger = numbers * tf.cast(1 / (1 - rate), numbers.dtype)
+    return tf.where(tf.cast(drawn, tf.int32) < int(256 * rate), tf.zeros_like(numbers), larger)
 
 
 @tf.custom_gradient

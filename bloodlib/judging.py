@@ -113,3 +113,26 @@ def alike(differences: Iterable[Difference]) -> str:
     if any(d.state != OPEN and abs(d.value) > ALIKE for d in found):
         return NOT
     return REPRODUCED if all(-ALIKE <= d.low <= d.high <= ALIKE for d in found) else UNDECIDABLE
+
+
+def of_one(ends: Iterable[tuple[float, float]]) -> str:
+    """Verdict on "above zero, all of these", found with one network of each task.
+
+    Not reproduced if an interval lies below zero. If all lie above, the direction is: how much of
+    it the seed does, one network can't say.
+    """
+    found = list(ends)
+    if any(high < 0 for _, high in found):
+        return NOT
+    return DIRECTION if all(low > 0 for low, _ in found) else UNDECIDABLE
+
+
+def at_least(scores: Iterable[tuple[float, float, float]]) -> str:
+    """Verdict on "so high, wherever it is tried": the least that is claimed, and our interval.
+
+    One that lies below is enough against it; for it, all must lie above.
+    """
+    found = list(scores)
+    if any(high < least for least, _, high in found):
+        return NOT
+    return REPRODUCED if all(low >= least for least, low, _ in found) else UNDECIDABLE

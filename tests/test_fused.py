@@ -103,7 +103,7 @@ def test_adadelta_updates_as_keras_does():
 
 
 def test_steps_of_training_stay_together():
-    """Ten steps with dropout: the same losses as stock Keras, up to rounding."""
+    """Ten steps without dropout: the same losses as stock Keras, up to rounding."""
     pixels, labels = flat_and_busy(16), np.arange(16) % 4
     losses = []
     for wrap, optimizer in (
@@ -111,8 +111,9 @@ def test_steps_of_training_stay_together():
         (fused.twin, fused.Adadelta(0.2)),
     ):
         model = wrap(dclnn.build(4, hidden=16, size=SIZE, seed=2))
+        for name in ("dropout_1", "dropout_2"):
+            model.get_layer(name).rate = 0
         model.compile(optimizer, "sparse_categorical_crossentropy")
-        training._seed_dropout(model, 0, 0)
         losses.append([float(model.train_on_batch(pixels, labels)) for _ in range(10)])
     assert abs(losses[0][0] - losses[0][-1]) > 0.01
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-3)
@@ -129,3 +130,52 @@ def test_half_the_bits_answer_nearly_alike():
     one, other = (m.predict(pixels, verbose=0) for m in (model, short))
     assert other.dtype == np.float32
     assert 0 < np.abs(one - other).max() < 0.02
+
+
+@pytest.mark.parametrize("rate", [0.25, 0.5, 1 / 256])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_dropout_drops_as_many_and_keeps_the_sum(rate, dtype):
+    layer = fused.Dropout(rate, seed=3, dtype=dtype)
+    ones = tf.ones((50, 40, 103), dtype)  # not a multiple of four
+    dropped = layer(ones, training=True).numpy().astype("float64")
+    kept = float(tf.cast(tf.constant(1 / (1 - rate)), dtype))
+    assert set(np.unique(dropped)) == {0, kept}
+    n = dropped.size
+    assert abs((dropped == 0).mean() - rate) < 4 * np.sqrt(rate * (1 - rate) / n)
+    for axis in range(3):  # no place is preferred
+        shares = (dropped == 0).mean(axis=tuple({0, 1, 2} - {axis}))
+        assert np.abs(shares - rate).max() < 5 * np.sqrt(rate * (1 - rate) * len(shares) / n)
+    other = layer(ones, training=True).numpy() == 0
+    both = ((dropped == 0) & other).mean()
+    assert abs(both - rate**2) < 4 * np.sqrt(rate**2 * (1 - rate**2) / n)
+    assert layer(ones, training=False) is ones
+
+
+def test_dropout_lets_the_gradient_through_where_it_keeps():
+    layer, numbers = fused.Dropout(0.25, seed=3), tf.random.stateless_normal((7, 11), [0, 1])
+    with tf.GradientTape() as tape:
+        tape.watch(numbers)
+        found = layer(numbers, training=True)
+    gradient = tape.gradient(found, numbers, output_gradients=3 * tf.ones_like(found)).numpy()
+    kept = found.numpy() != 0
+    assert 0 < kept.sum() < kept.size
+    np.testing.assert_allclose(gradient, np.where(kept, 4, 0))
+    np.testing.assert_allclose(found.numpy(), np.where(kept, numbers.numpy() / 0.75, 0), rtol=1e-6)
+
+
+def test_dropout_depends_on_the_seed_alone():
+    ones, found = tf.ones((4, 100)), []
+    for seed in (0, 0, 1):
+        twin = fused.twin(dclnn.build(4, hidden=16, size=SIZE))
+        training._seed_dropout(twin, seed, 3)
+        layer = twin.get_layer("dropout_2")
+        assert isinstance(layer, fused.Dropout)
+        found.append(layer(ones, training=True).numpy())
+    np.testing.assert_array_equal(found[0], found[1])
+    assert (found[0] != found[2]).any()
+
+
+def test_a_rate_that_eight_bits_do_not_have_is_left_to_keras():
+    twin = fused.twin(dclnn.build(4, hidden=16, hidden_dropout=0.3, size=SIZE))
+    assert type(twin.get_layer("dropout_2")) is keras.layers.Dropout
+    assert type(twin.get_layer("dropout_1")) is fused.Dropout

@@ -101,3 +101,28 @@ def test_a_number_and_how_many_times_the_others(number, times, higher, verdict):
 )
 def test_alike(differences, verdict):
     assert judging.alike(differences) == verdict
+
+
+@pytest.mark.parametrize(
+    ("ends", "verdict"),
+    [
+        ([(0.1, 0.3), (0.2, 0.4)], DIRECTION),  # never more: it is one network
+        ([(0.1, 0.3), (-0.1, 0.4)], UNDECIDABLE),
+        ([(0.1, 0.3), (0.0, 0.4)], UNDECIDABLE),
+        ([(0.1, 0.3), (-0.4, -0.1)], NOT),
+    ],
+)
+def test_a_finding_of_one_network(ends, verdict):
+    assert judging.of_one(ends) == verdict
+
+
+@pytest.mark.parametrize(
+    ("scores", "verdict"),
+    [
+        ([(0.78, 0.80, 0.86), (0.94, 0.94, 0.96)], REPRODUCED),
+        ([(0.78, 0.80, 0.86), (0.94, 0.93, 0.96)], UNDECIDABLE),
+        ([(0.78, 0.80, 0.86), (0.94, 0.90, 0.93)], NOT),
+    ],
+)
+def test_so_high_wherever_it_is_tried(scores, verdict):
+    assert judging.at_least(scores) == verdict

@@ -4,10 +4,22 @@ import copy
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import CHECKOUT
 
-from bloodlib import comparison, images, judging, paper, verdicts
+from bloodlib import (
+    attention,
+    comparison,
+    contenders,
+    gaze,
+    images,
+    judging,
+    laboratory,
+    paper,
+    records,
+    verdicts,
+)
 from bloodlib.judging import (
     CONTRADICTS,
     DIRECTION,
@@ -92,11 +104,13 @@ def test_verdicts_are_named_once():
     assert UNTESTED == "not tested yet"
 
 
-def test_a_claim_without_a_rule_is_not_tested_yet():
-    without = [claim.id for claim in paper.CLAIMS if claim.id not in RULES]
-    assert without
-    for claim in without:
-        assert verdicts.verdict(claim) == (UNTESTED, "")
+def test_every_claim_has_a_rule():
+    assert {claim.id for claim in paper.CLAIMS} == set(RULES)
+
+
+def test_a_claim_without_a_rule_is_not_tested_yet(monkeypatch):
+    monkeypatch.delitem(RULES, "epochs-25")
+    assert verdicts.verdict("epochs-25") == (UNTESTED, "")
 
 
 def test_verdict_asks_the_rule(monkeypatch):
@@ -467,3 +481,95 @@ def test_epochs_25(cells, monkeypatch, jump, verdict):
     assert "is 0.88 (0.70–0.90) at epoch 25" in found.evidence
     monkeypatch.setattr(comparison, "compared", lambda method, task: [])
     assert decide("epochs-25") == (UNTESTED, "")
+
+
+# ------------------------------------------------------------------- what was measured besides
+
+
+def missing(*_):
+    raise records.MissingRecordError("nothing was measured")
+
+
+@pytest.mark.parametrize(
+    ("claim", "module", "asked"),
+    [
+        ("raw-pixels", gaze, "load_shares"),
+        ("high-accuracy", laboratory, "load_scores"),
+        ("better-than-state-of-art", contenders, "runs"),
+    ],
+)
+def test_what_was_not_measured_is_not_tested_yet(monkeypatch, claim, module, asked):
+    monkeypatch.setattr(module, asked, missing)
+    assert decide(claim) == (UNTESTED, "")
+
+
+@pytest.mark.parametrize(
+    ("share", "change", "verdict"),
+    [
+        ((0.5, 0.6), (-0.5, -0.3), DIRECTION),  # of one network, never more
+        ((0.5, 0.6), (-0.2, 0.1), UNDECIDABLE),  # as right without the cell, for all we know
+        ((0.05, 0.6), (-0.5, -0.3), UNDECIDABLE),  # the maps may be even
+        ((0.01, 0.02), (-0.5, -0.3), NOT),  # it looks elsewhere
+        ((0.5, 0.6), (0.1, 0.2), NOT),  # it is better off without the cell
+    ],
+)
+def test_whether_it_decides_by_the_cell(monkeypatch, share, change, verdict):
+    shares = pd.DataFrame(
+        [("four", "pixels", "all", 0.5, *share, 0.1), ("four", "pixels", "for", 0.5, 0, 0, 0.1)],
+        columns=["task", "map", "sign", "share", "low", "high", "area"],
+    )
+    hidden = pd.DataFrame(
+        [
+            ("four", "nothing", 0.8, 0.7, 0.9, 0, 0, 0),
+            ("four", attention.HIDDEN[0], 0.3, 0.2, 0.4, -0.5, *change),
+        ],
+        columns=["task", "hidden", "accuracy", "low", "high", "change", "least", "most"],
+    )
+    monkeypatch.setattr(gaze, "load_shares", lambda: shares)
+    monkeypatch.setattr(gaze, "load_hidden", lambda: hidden)
+    found = decide("raw-pixels")
+    assert found.verdict == verdict
+    assert "50% to 50%" in found.evidence
+    assert "from 0.80 to 0.30 (0.20–0.40)" in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("there", "home", "verdict"),
+    [
+        ((0.94, 0.97), (0.95, 0.98), REPRODUCED),
+        ((0.94, 0.97), (0.90, 0.98), UNDECIDABLE),
+        ((0.60, 0.70), (0.95, 0.98), NOT),
+    ],
+)
+def test_whether_it_is_right_in_another_laboratory(monkeypatch, there, home, verdict):
+    rows = [
+        ("DCLNN", *way, task, 0.5, *there)
+        for way in (laboratory.WAYS[0], laboratory.MAIN)
+        for task in images.TASKS
+    ]
+    names = ["method", "scale", "tint", "task", "accuracy", "low", "high"]
+    monkeypatch.setattr(laboratory, "load_scores", lambda: pd.DataFrame(rows, columns=names))
+    monkeypatch.setattr(laboratory, "home", lambda task: comparison.Estimate(0.9, *home))
+    assert decide("high-accuracy").verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("difference", "verdict"),
+    [
+        (judging.Difference(0.2, 0.1, 0.3, 0.1, 0.3), REPRODUCED),
+        (judging.Difference(0.2, -0.1, 0.3, 0.1, 0.3), UNDECIDABLE),
+        (judging.Difference(-0.2, -0.3, -0.1, -0.3, -0.1), NOT),
+    ],
+)
+def test_whether_it_beats_a_small_network_of_its_time(monkeypatch, difference, verdict):
+    monkeypatch.setattr(contenders, "runs", lambda method, task: [])
+    monkeypatch.setattr(verdicts, "_each", lambda runs, other, score: [difference])
+    assert decide("better-than-state-of-art").verdict == verdict
+
+
+def test_nothing_here_speaks_to_diagnosis(facts):
+    facts["photographs"] = 7
+    for claim in ("diagnosis-problems-gone", "beneficial-for-diagnosis"):
+        found = decide(claim)
+        assert found.verdict == UNDECIDABLE
+        assert "7 photographs" in found.evidence
