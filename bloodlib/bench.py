@@ -155,7 +155,8 @@ def measure(name: str, rounds: int = 5) -> tuple[dict, dict[str, str]]:
         ``share``, how near ours comes to it; ``correct``, what was compared, how far the answers
         are apart, and whether they agree; ``images``, published or drawn; ``rounds``, each value
         by name; ``peak_gb``; ``details``, what else the last round of a script told; ``notes``;
-        ``made``: when, by which commit, in how many seconds, and the load of the machine before.
+        ``made``: when, by which commit, in how many seconds, the load of the machine before, and
+        the share of its processors that other programs took meanwhile.
     versions : dict of str to str
         Of the packages that were used.
 
@@ -165,7 +166,7 @@ def measure(name: str, rounds: int = 5) -> tuple[dict, dict[str, str]]:
         If a script of ours fails.
     """
     listed = rows()[name]
-    started, clock, load = datetime.now(UTC), time.monotonic(), _load()
+    started, clock, load, busy = datetime.now(UTC), time.monotonic(), _load(), _others()
     roles = {
         role: {
             label: script if isinstance(script, dict) else {"run": script}
@@ -184,6 +185,7 @@ def measure(name: str, rounds: int = 5) -> tuple[dict, dict[str, str]]:
             for label in roles[role]
         }
 
+    seconds = time.monotonic() - clock
     better = max if listed["unit"].endswith("/s") else min
     ours, peers, limits = map(medians, roles)
     first = listed.get("ours_is") or better(ours, key=ours.get)
@@ -228,8 +230,9 @@ def measure(name: str, rounds: int = 5) -> tuple[dict, dict[str, str]]:
         "made": {
             "started": started.isoformat(timespec="seconds"),
             "commit": records.commit(),
-            "seconds": round(time.monotonic() - clock, 1),
+            "seconds": round(seconds, 1),
             "load": load,
+            "others": round(max(0, (_others() - busy) / (seconds * os.cpu_count())), 3),
         },
     }
     if limit:
@@ -547,6 +550,16 @@ def _memory():
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9)
     except (AttributeError, ValueError, OSError):  # Windows
         return None
+
+
+def _others():
+    """Seconds of processors that were used, or withheld, but not by this program or its scripts."""
+    import psutil
+
+    spent, own = psutil.cpu_times(), psutil.Process().cpu_times()
+    busy = ("user", "nice", "system", "irq", "softirq", "steal")
+    mine = own.user + own.system + own.children_user + own.children_system  # Windows: no children
+    return sum(getattr(spent, name, 0) for name in busy) - mine
 
 
 def _load():

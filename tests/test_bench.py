@@ -8,6 +8,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import time
 import types
 
 import made_up
@@ -339,7 +340,8 @@ def test_json_is_all_that_is_on_standard_output(lab, capsys):
     assert [row["row"] for row in found["rows"]] == ["first", "second"]
     for row in found["rows"]:
         assert {"work", "unit", "ours", "peers", "ratio", "limit", "correct"} <= set(row)
-        assert set(row["made"]) == {"started", "commit", "seconds", "load"}
+        assert set(row["made"]) == {"started", "commit", "seconds", "load", "others"}
+        assert 0 <= row["made"]["others"] <= 1
     lines = [line for line in said.err.splitlines() if line.startswith("[")]
     assert [line.split()[:2] for line in lines] == [["[1/2]", "first"], ["[2/2]", "second"]]
 
@@ -599,3 +601,18 @@ def test_the_parts_of_a_step(script):
         assert set(found.parts) == set(cost.PARTS)
         assert all(value > 0 for value in found.parts.values())
         assert found.value > 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows tells nothing of ended children")
+def test_what_other_programs_take_is_counted_and_what_scripts_take_is_not():
+    burn = [sys.executable, "-c", "import time\nwhile time.process_time() < 1: pass"]
+    before = bench._others()
+    subprocess.run(burn, check=True)
+    own = bench._others() - before
+    # another program's child, which is not ours to wait for
+    shell = f"import subprocess, sys; subprocess.Popen({burn!r})"
+    subprocess.run([sys.executable, "-c", shell], check=True)
+    time.sleep(3)
+    other = bench._others() - before - own
+    assert other > 0.5
+    assert own < other
