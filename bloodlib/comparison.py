@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bloodlib import images, intervals, paper, photographs, records, scores, study
+from bloodlib import images, intervals, paper, photographs, records, scores, splits, study
 from bloodlib.images import TASKS
 
 #: The epoch at which Tables 1 and 2 are read (:data:`bloodlib.paper.UNSTATED`).
@@ -25,9 +25,17 @@ CHANCE = ("seed", "precision")
 
 def compared(method: str, task: str) -> list[records.Record]:
     """The frozen runs that stand beside the paper's row of a method: all that chance may vary."""
-    wanted = study.resolve(COMPARED[method] | {"task": task})
-    for free in CHANCE:
-        wanted.pop(free, None)
+    return frozen(COMPARED[method] | {"task": task})
+
+
+def frozen(settings: dict, free: tuple[str, ...] = CHANCE) -> list[records.Record]:
+    """The frozen runs with these settings and otherwise the defaults, whatever ``free`` ones are.
+
+    Networks may have gone through more epochs.
+    """
+    wanted = study.resolve(settings)
+    for name in free:
+        wanted.pop(name, None)
     epochs = wanted.pop("epochs", 1)
     return [record for record in study.select(**wanted) if record.epochs >= epochs]
 
@@ -66,9 +74,12 @@ def resamples(task: str, unseen: bool = True, split: str = "TEST") -> intervals.
 
 
 def on_test(runs: list[records.Record]) -> bool:
-    """Whether runs were tried on the published TEST, so that its cells are known."""
+    """Whether runs were tried on the published TEST, all of it, so that its cells are known."""
+    whole = ("images", "images_per_class")
+    configs = [study.resolve(run.config) for run in runs]
     return all(
-        study.resolve(run.config)[key] == study.COMMON[key] for run in runs for key in study.DATA
+        config["split_by"] in splits.ON_TEST and all(config[k] == study.COMMON[k] for k in whole)
+        for config in configs
     )
 
 

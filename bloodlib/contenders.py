@@ -13,7 +13,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from bloodlib import comparison, drawings, images, photographs, records, scores, study
+from bloodlib import (
+    comparison,
+    drawings,
+    images,
+    intervals,
+    photographs,
+    records,
+    scores,
+    splits,
+    study,
+)
 from bloodlib.comparison import CHANCE
 from bloodlib.figures import COLOURS
 from bloodlib.images import TASKS
@@ -95,33 +105,110 @@ def candidates(method: str) -> pd.DataFrame:
     return found.sort_values(["accuracy", "words"], ascending=[False, True], ignore_index=True)
 
 
+def settings(method: str) -> dict:
+    """What stands for a method: ``method`` and the settings that were chosen, or the book's.
+
+    Raises
+    ------
+    records.MissingRecordError
+        If settings are to be chosen and none were tried.
+    """
+    if method not in CHOSEN:
+        return comparison.COMPARED.get(method, {"method": method})
+    tried = candidates(method)
+    if tried.empty:
+        raise records.MissingRecordError(
+            f"no settings of {method} were tried on folds of TRAIN's cells: run some with "
+            "split_by: train-cell"
+        )
+    return {"method": method} | tried["settings"][0]
+
+
 def runs(method: str, task: str) -> list[records.Record]:
     """The frozen runs of a method on TEST, with the settings that stand for it.
 
     Raises
     ------
     records.MissingRecordError
-        If there is none; the message has the line that ``study.yml`` needs.
+        If there is none; the message has what ``study.yml`` needs.
     """
-    if method in comparison.COMPARED:
-        return comparison.compared(method, task)
-    wanted = {"method": method, "task": task}
-    if method in CHOSEN:
-        tried = candidates(method)
-        if tried.empty:
-            raise records.MissingRecordError(
-                f"no settings of {method} were tried on folds of TRAIN's cells: run some with "
-                "split_by: train-cell"
-            )
-        wanted |= tried["settings"][0]
-    config = study.resolve(wanted)
-    found = study.select(**{key: value for key, value in config.items() if key not in CHANCE})
+    wanted = settings(method) | {"task": task}
+    found = comparison.frozen(wanted)
     if not found:
         raise records.MissingRecordError(
-            f"there is no record of {study.describe(config)}. Add it to study.yml and run "
-            "`bloodlib study`."
+            f"there is no record of {study.describe(study.resolve(wanted))}. Add it to study.yml "
+            "and run `bloodlib study`."
         )
     return found
+
+
+def held_out(method: str) -> np.ndarray | None:
+    """What a method answered for TRAIN, each image when its cell was held out, with four classes.
+
+    Returns
+    -------
+    uint8 array [images of TRAIN] or None
+        Of the run with the lowest seed in each fold; None where a fold has no run.
+    """
+    wanted = settings(method) | {"task": "four", "split_by": "train-cell"}
+    answers, folds = np.zeros(len(images.names("TRAIN")), np.uint8), set()
+    found = comparison.frozen(wanted, (*CHANCE, "fold"))
+    for run in sorted(found, key=lambda run: -run.config["seed"]):
+        fold = run.config["fold"]
+        if fold < splits.N_FOLDS:
+            folds.add(fold)
+            answers[splits.split("train-cell", fold).test] = comparison.predicted([run])[0]
+    return answers if len(folds) == splits.N_FOLDS else None
+
+
+def inside(of: str = "small") -> pd.DataFrame:
+    """Every method on TRAIN's cells, each when it was held out: more cells than TEST has.
+
+    Parameters
+    ----------
+    of : str
+        The method that the others are held against.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each method that has runs on all folds: ``method``; ``accuracy, low, high`` with
+        four classes, the interval by cell; ``gap, gap_low, gap_high``: the accuracy of ``of`` less
+        its own, on the same cells.
+    """
+    answers = {method: held_out(method) for method in METHODS}
+    answers = {method: found[None] for method, found in answers.items() if found is not None}
+    truth = images.labels("TRAIN")
+    drawn = intervals.resample(truth, photographs.cells("TRAIN"), len(TASKS["four"]), unseen=True)
+    right = {method: float((found == truth).mean()) for method, found in answers.items()}
+    rows = []
+    for method, found in answers.items():
+        low, high = intervals.bounds(scores.accuracy, found, drawn)
+        rows.append([method, right[method], float(low), float(high), *[np.nan] * 3])
+        if of in answers and method != of:
+            gap = intervals.bounds(scores.accuracy, answers[of], drawn, found)
+            rows[-1][4:] = right[of] - right[method], *map(float, gap)
+    names = ["method", "accuracy", "low", "high", "gap", "gap_low", "gap_high"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def load_inside(found: pd.DataFrame, of: str = "small") -> pd.DataFrame:
+    """The rows of :func:`inside` for a page."""
+    rows = []
+    for row in found.itertuples():
+        told = row.gap_low > 0 or row.gap_high < 0
+        missing = np.isnan(row.gap)
+        rows.append(
+            {
+                "Method": SHOWN[row.method],
+                "Accuracy held out": comparison.with_interval(row.accuracy, row.low, row.high),
+                f"{SHOWN[of].capitalize()} less this": "–"
+                if missing
+                else comparison.signed(row.gap, row.gap_low, row.gap_high),
+                "Told apart": "–" if missing else "yes" if told else "no",
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def size(config: dict) -> Size:

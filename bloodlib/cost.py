@@ -1,13 +1,14 @@
 """What everything costs: what chapter 15 shows. ``load_*`` gathers, ``plot_*`` draws.
 
-All numbers are those of the frozen measurement, ``results/bench.json``: see :mod:`bloodlib.bench`.
+What is measured side by side comes from ``results/bench.json`` (:mod:`bloodlib.bench`), what the
+study took from its records.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from bloodlib import bench
+from bloodlib import bench, records
 
 OURS, PEER, TARGET = "#0072B2", "#999999", "#D55E00"
 #: The parts of a training step, in the order in which they are drawn.
@@ -249,6 +250,38 @@ def plot_growth(size: pd.DataFrame, hidden: pd.DataFrame, svm: pd.DataFrame) -> 
             "{x:g}" if np.ptp(np.log10(growth["seconds"])) < 1 else ""
         )
     return figure
+
+
+# ------------------------------------------------------------------------------------ the study
+
+
+def load_study() -> pd.DataFrame:
+    """What the frozen runs took.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each method and device, the dearest first, and one for all together: ``Method``,
+        ``On``, ``Runs``, ``Hours`` on that device, ``Longest``, minutes.
+    """
+    found: dict[tuple[str, str], list[float]] = {}
+    for run in records.read_all():
+        device = run.environment["device"].replace("processor", run.environment["processor"])
+        found.setdefault((run.config["method"], device), []).append(run.seconds)
+    found = dict(sorted(found.items(), key=lambda item: -sum(item[1])))
+    every = [seconds for each in found.values() for seconds in each]
+    return pd.DataFrame(
+        [
+            {
+                "Method": method,
+                "On": device,
+                "Runs": len(seconds),
+                "Hours": f"{sum(seconds) / 3600:.2f}",
+                "Longest (minutes)": f"{max(seconds) / 60:.1f}",
+            }
+            for (method, device), seconds in {**found, ("all", ""): every}.items()
+        ]
+    )
 
 
 # ---------------------------------------------------------------------------------- loss curves

@@ -32,8 +32,8 @@ def build(
     ----------
     classes : int
         Number of output nodes.
-    pooling : {"max", "average"}
-        Kind of the one pooling layer.
+    pooling : {"max", "average", "none"}
+        Kind of the one pooling layer; without it the hidden layer gets four times as many numbers.
     hidden : int
         Nodes of the hidden layer, left blank in the paper.
     hidden_dropout : float
@@ -67,14 +67,14 @@ def build(
             nodes, activation=activation, kernel_initializer=glorot(), name=name, dtype=dtype
         )
 
-    pool = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}[pooling]
+    pools = {"max": [layers.MaxPooling2D], "average": [layers.AveragePooling2D], "none": []}
     return keras.Sequential(
         [
             keras.Input((*size, 3)),
             layers.Rescaling(1 / 255, name="scale", dtype="float32"),
             convolution(32, "conv_1"),
             convolution(64, "conv_2"),
-            pool(2, name="pool", dtype=precision),
+            *(pool(2, name="pool", dtype=precision) for pool in pools[pooling]),
             layers.Dropout(0.25, seed=0, name="dropout_1", dtype=precision),
             layers.Flatten(name="flatten", dtype=precision),
             dense(hidden, "relu", "hidden", precision),
@@ -93,7 +93,7 @@ def dclnn(
     checkpoint: Path,
     *,
     epochs: int = 25,
-    pooling: Literal["max", "average"] = "max",
+    pooling: Literal["max", "average", "none"] = "max",
     hidden: int = 128,
     hidden_dropout: float = 0.5,
     optimizer: Literal["Adadelta", "Adam", "SGD", "RMSprop"] = "Adadelta",

@@ -68,6 +68,18 @@ def higher(differences: Iterable[Difference]) -> str:
     return DIRECTION if 2 * states.count(HOLDS) > len(states) else UNDECIDABLE
 
 
+def no_less(difference: Difference) -> str:
+    """Verdict on "no less than the other".
+
+    Not reproduced if it fails. Reproduced if, with enough runs, neither the interval nor a pair of
+    runs goes below zero by more than :data:`ALIKE`. The rest can't be told.
+    """
+    if difference.state == FAILS:
+        return NOT
+    close = min(difference.low, difference.least) >= -ALIKE and difference.runs >= RUNS
+    return REPRODUCED if close else UNDECIDABLE
+
+
 def number(printed: float, low: float, high: float, rounding: float = 0.005) -> str:
     """Verdict on a printed score.
 

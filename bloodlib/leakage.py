@@ -188,8 +188,9 @@ def findings() -> list[Finding]:
         Finding(
             "L2 features that are not legitimate",
             UNDECIDABLE,
-            "All methods see the whole picture, red cells and stain included. What they decide by "
-            "is not measured here, and nothing published tells one film or person from another.",
+            "All methods see the whole picture, red cells and stain included. DCLNN looks at the "
+            "white cell (chapter 16), but its answers change with the stain (chapter 18); and "
+            "nothing published tells one film or person from another.",
         ),
         Finding(
             "L3.1 temporal leakage",

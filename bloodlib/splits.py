@@ -1,8 +1,9 @@
-"""Other ways to hold images out: at random, by photograph, by cell; and within TRAIN.
+"""Other ways to hold images out: at random, by photograph, by cell; within TRAIN; fewer cells.
 
 The published folders TRAIN and TEST are put together and divided anew into five folds with the
 classes in equal shares; a fold is held out in the place of TEST. To choose settings, TRAIN alone
-is divided so, by cell: TEST is in none of its folds.
+is divided so, by cell: TEST is in none of its folds. To see what more cells would bring, a half or
+a quarter of TRAIN's is trained on, and TEST stays as it is.
 """
 
 import functools
@@ -16,9 +17,14 @@ from bloodlib.methods import Data
 
 #: What is kept together. ``published``: the folders as they are; ``image``: nothing, images are
 #: drawn at random, as many public notebooks do; ``photograph`` and ``cell``: all images of one;
-#: ``train-cell``: all images of one cell, within TRAIN, and TEST is left out.
-SPLIT_BY = ("published", "image", "photograph", "cell", "train-cell")
+#: ``train-cell``: all images of one cell, within TRAIN, and TEST is left out; ``half`` and
+#: ``quarter``: that share of TRAIN's cells is trained on.
+SPLIT_BY = ("published", "image", "photograph", "cell", "train-cell", "half", "quarter")
 N_FOLDS = 5
+#: Into how many parts TRAIN's cells are divided where only one part is trained on.
+PARTS = {"half": 2, "quarter": 4}
+#: The divisions that hold out the published TEST.
+ON_TEST = ("published", *PARTS)
 
 
 class Split(NamedTuple):
@@ -39,10 +45,11 @@ def split(by: str, fold: int) -> Split:
 
     Parameters
     ----------
-    by : {"published", "image", "photograph", "cell", "train-cell"}
-        What is kept together; ``train-cell`` divides TRAIN alone.
+    by : {"published", "image", "photograph", "cell", "train-cell", "half", "quarter"}
+        See :data:`SPLIT_BY`.
     fold : int
-        Which fifth is held out; 5 begins another division of the same kind, and so on.
+        Which fifth is held out; 5 begins another division of the same kind, and so on. Of ``half``
+        and ``quarter``: which part is trained on, in the same way.
 
     Returns
     -------
@@ -60,25 +67,22 @@ def split(by: str, fold: int) -> Split:
         return Split(np.arange(n_train), np.arange(n_train, len(labels)))
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    folds = StratifiedKFold if by == "image" else StratifiedGroupKFold
-    division = folds(N_FOLDS, shuffle=True, random_state=fold // N_FOLDS)
-    together = groups(by)
-    if by == "train-cell":
+    folds, n = StratifiedKFold if by == "image" else StratifiedGroupKFold, PARTS.get(by, N_FOLDS)
+    division = folds(n, shuffle=True, random_state=fold // n)
+    every, together = np.arange(len(labels)), groups(by)
+    if by in ("train-cell", *PARTS):
         labels, together = labels[:n_train], together[:n_train]
-    chosen = list(division.split(labels, labels, together))[fold % N_FOLDS]
-    return Split(*chosen)
+    chosen = Split(*list(division.split(labels, labels, together))[fold % n])
+    return Split(chosen.test, every[n_train:]) if by in PARTS else chosen
 
 
 def groups(by: str) -> np.ndarray | None:
     """Number of the photograph or the cell of each image of TRAIN and TEST; None for ``image``."""
     from bloodlib import photographs  # takes pandas, which a record of the folders doesn't need
 
-    functions = {
-        "photograph": photographs.photographs,
-        "cell": photographs.cells,
-        "train-cell": photographs.cells,
-    }
-    return pooled(functions[by]) if by in functions else None
+    if by in ("published", "image"):
+        return None
+    return pooled(photographs.photographs if by == "photograph" else photographs.cells)
 
 
 def pooled(function) -> np.ndarray:
@@ -131,9 +135,11 @@ def labels(split_name: str, task: str, by: str = "published", fold: int = 0) -> 
 def data_hash(by: str = "published", fold: int = 0) -> str:
     """Identity of the images and of their division.
 
-    The first digits of the SHA-256 of the rows held out are put behind the hash of the images.
+    The first digits of the SHA-256 of the rows held out, or of those trained on where TEST is held
+    out, are put behind the hash of the images.
     """
     if by == "published":
         return images.DATA_HASH
-    rows = split(by, fold).test.astype("<i4").tobytes()
+    chosen = split(by, fold)
+    rows = (chosen.train if by in ON_TEST else chosen.test).astype("<i4").tobytes()
     return f"{images.DATA_HASH}-{hashlib.sha256(rows).hexdigest()[:10]}"

@@ -6,13 +6,23 @@ to yet is "not tested yet".
 """
 
 import functools
+import itertools
 import json
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from bloodlib import arithmetic, comparison, images, judging, paper, paths, records, scores
+from bloodlib import (
+    arithmetic,
+    comparison,
+    images,
+    judging,
+    paper,
+    paths,
+    records,
+    scores,
+)
 from bloodlib.comparison import with_interval
 from bloodlib.judging import CONTRADICTS, DIRECTION, NOT, REPRODUCED, UNDECIDABLE, UNTESTED
 
@@ -200,6 +210,14 @@ def _each(runs, other, score):
     numbers = zip(*comparison.difference(runs, other, score), least, most, strict=True)
     fewest = min(networks, default=judging.RUNS)
     return [judging.Difference(*map(float, row), fewest) for row in numbers]
+
+
+def _accuracy_of(confusion):
+    return scores.accuracy(confusion)[..., None]
+
+
+def _number_of(runs):
+    return f"{len(runs)} run{'s' * (len(runs) > 1)}"
 
 
 def _counted(differences):
@@ -408,8 +426,8 @@ def _accuracy(task):
     reached = judging.number(printed, float(ours.low), float(ours.high))
     return Verdict(
         reached if possible else CONTRADICTS,
-        f"{print_} Ours is {ours.value:.3f} ({ours.low:.2f}–{ours.high:.2f}) over {len(runs)} "
-        f"run{'s' * (len(runs) > 1)}.",
+        f"{print_} Ours is {ours.value:.3f} ({ours.low:.2f}–{ours.high:.2f}) over "
+        f"{_number_of(runs)}.",
     )
 
 
@@ -442,6 +460,23 @@ def _fewer_parameters():
         NOT if total >= plain else REPRODUCED,
         f"The network has {total:,} parameters, {here['hidden'] / total:.1%} of them in the hidden "
         f"layer; its fully-connected layers put directly on the pixels would have {plain:,}.",
+    )
+
+
+@rule("pooling-keeps-information")
+def _pooling_keeps_information():
+    from bloodlib import drawings
+
+    runs = comparison.compared("MaxPooling", "four")
+    without = comparison.frozen({"method": "DCLNN", "task": "four", "pooling": "none"})
+    if not runs or not without:
+        return Verdict(UNTESTED, "")
+    [found] = _each(runs, without, _accuracy_of)
+    sizes = [sum(drawings.parameter_counts(pooling=pooling).values()) for pooling in (True, False)]
+    return Verdict(
+        judging.no_less(found) if sizes[0] < sizes[1] else NOT,
+        f"{sizes[0]:,} parameters with pooling, {sizes[1]:,} without. Accuracy with it less that "
+        f"without is {comparison.signed(*found[:3])}; {_number_of(without)} without pooling.",
     )
 
 
@@ -515,6 +550,30 @@ def _raw_pixels():
     )
 
 
+@rule("larger-dataset")
+def _larger_dataset():
+    words = {"published": "all of TRAIN's cells", "half": "a half", "quarter": "a quarter"}
+    network = {"method": "DCLNN", "task": "four"}
+    runs = {
+        by: comparison.frozen(network | {"split_by": by}, (*comparison.CHANCE, "fold"))
+        for by in words
+    }
+    if not all(runs.values()):
+        return Verdict(UNTESTED, "")
+    pairs = list(itertools.pairwise(runs))
+    found = [_each(runs[more], runs[fewer], _accuracy_of)[0] for more, fewer in pairs]
+    shown = [f"{comparison.estimate(of)} with {words[by]}" for by, of in runs.items()]
+    gains = [
+        f"{words[more]} less {words[fewer]} {comparison.signed(*difference[:3])}"
+        for (more, fewer), difference in zip(pairs, found, strict=True)
+    ]
+    return Verdict(
+        judging.higher(found),
+        f"Trained on fewer cells for as many epochs, accuracy on TEST is {', '.join(shown)}; "
+        f"{', '.join(gains)}.",
+    )
+
+
 @rule("high-accuracy")
 def _high_accuracy():
     from bloodlib import laboratory
@@ -565,7 +624,7 @@ def _better_than_state_of_art():
             runs = [contenders.runs(method, task) for method in ("DCLNN", "small")]
         except records.MissingRecordError:
             return Verdict(UNTESTED, "")
-        [found[task]] = _each(*runs, lambda m: scores.accuracy(m)[..., None])
+        [found[task]] = _each(*runs, _accuracy_of)
     listed = " and ".join(f"{comparison.signed(*d[:3])} with {task}" for task, d in found.items())
     return Verdict(
         judging.higher(found.values()),

@@ -1,12 +1,13 @@
 """What chapter 15 shows, from a measurement that was made up."""
 
 import json
+import types
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from bloodlib import bench, cost
+from bloodlib import bench, cost, records
 
 
 def row(name, unit, ours, peers=None, **more):
@@ -172,3 +173,21 @@ def test_loss_curves(made):
     (axis,) = cost.plot_losses(found).axes
     assert len(axis.lines) == 4
     assert len(axis.get_legend().get_texts()) == 3
+
+
+def test_the_study_adds_up_by_method_and_device(monkeypatch):
+    def run(method, seconds, device="processor"):
+        environment = {"device": device, "processor": "a chip, 2 cores"}
+        return types.SimpleNamespace(
+            config={"method": method}, environment=environment, seconds=seconds
+        )
+
+    runs = [run("NB", 36), run("DCLNN", 3600), run("DCLNN", 1800), run("DCLNN", 900, "a GPU")]
+    monkeypatch.setattr(records, "read_all", lambda: runs)
+    found = cost.load_study()
+    assert found.values.tolist() == [
+        ["DCLNN", "a chip, 2 cores", 2, "1.50", "60.0"],
+        ["DCLNN", "a GPU", 1, "0.25", "15.0"],
+        ["NB", "a chip, 2 cores", 1, "0.01", "0.6"],
+        ["all", "", 4, "1.76", "60.0"],
+    ]

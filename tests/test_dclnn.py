@@ -99,6 +99,14 @@ def test_pooling(keras, pooling, reduce):
     np.testing.assert_allclose(after, reduce(blocks, axis=(2, 4)), atol=1e-6)
 
 
+def test_without_pooling_the_hidden_layer_gets_all_maps():
+    model = dclnn.build(4, "none", size=SIZE, hidden=8)
+    names = [layer.name for layer in model.layers]
+    assert "pool" not in names
+    height, width = SIZE
+    assert model.get_layer("hidden").weights[0].shape == ((height - 4) * (width - 4) * 64, 8)
+
+
 def test_a_pooling_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match=r"'maximum'.*Did you mean"):
         methods.check("DCLNN", {"pooling": "maximum"})

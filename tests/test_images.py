@@ -8,6 +8,7 @@ import dataclasses
 import errno
 import gzip
 import hashlib
+import io
 import os
 import shutil
 import subprocess
@@ -357,7 +358,7 @@ def test_a_whole_cache_is_never_replaced(folder):
 
 def test_another_decoder_gets_another_file(folder, monkeypatch):
     images.load("TEST")
-    monkeypatch.setattr("PIL.features.version", lambda name: "0.0")
+    monkeypatch.setattr("cv2.__version__", "0.0")
     images.load("TEST")
     assert len(list(paths.cache_folder().glob("pixels/*.npy"))) == 2
 
@@ -407,6 +408,29 @@ def test_a_wrong_image_is_named_even_if_it_was_published_so(place, monkeypatch, 
     assert not list(paths.cache_folder().glob("pixels/*.npy"))
     assert not list(paths.cache_folder().glob("pixels/*.part"))
     assert len(images.load("TEST").pixels) == 8
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"subsampling": 0},
+        {"subsampling": 1},
+        {"subsampling": 2},
+        {"progressive": True},
+        {"quality": 20},
+        {"exif": (exif := Image.Exif())},
+    ],
+    ids=["4:4:4", "4:2:2", "4:2:0", "progressive", "coarse", "turned"],
+)
+def test_pixels_are_those_of_pillow(how):
+    exif[0x0112] = 6  # to be turned by a right angle, which Pillow leaves to who asks for it
+    noise = np.random.default_rng(3).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).resize((320, 240)).save(file, "JPEG", **how)
+    with Image.open(file) as image:
+        want = np.asarray(image)
+    found = images._open("a file", file.getvalue(), (320, 240))
+    np.testing.assert_array_equal(found, want)
 
 
 @posix

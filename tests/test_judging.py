@@ -44,6 +44,22 @@ def test_higher(differences, verdict):
 
 
 @pytest.mark.parametrize(
+    ("difference", "verdict"),
+    [
+        (CLEAR, REPRODUCED),
+        (Difference(0.0, -0.04, 0.04, -0.04, 0.04), REPRODUCED),  # no more, but no less
+        (Difference(0.0, -0.06, 0.06, -0.04, 0.04), UNDECIDABLE),
+        (Difference(0.0, -0.04, 0.04, -0.06, 0.06), UNDECIDABLE),
+        (CLEAR._replace(runs=2), UNDECIDABLE),
+        (AGAINST, NOT),
+        (AGAINST._replace(runs=2), UNDECIDABLE),
+    ],
+)
+def test_no_less(difference, verdict):
+    assert judging.no_less(difference) == verdict
+
+
+@pytest.mark.parametrize(
     ("low", "high", "verdict"),
     [
         (0.80, 0.86, REPRODUCED),

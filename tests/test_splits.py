@@ -9,7 +9,7 @@ import pytest
 from bloodlib import images, methods, photographs, splits, study
 
 N_TRAIN, N_TEST = len(images.names("TRAIN")), len(images.names("TEST"))
-RANDOM = [by for by in splits.SPLIT_BY if by != "published"]
+RANDOM = [by for by in splits.SPLIT_BY if by not in splits.ON_TEST]
 #: Those that divide TRAIN and TEST together.
 POOLED = [by for by in RANDOM if by != "train-cell"]
 #: Rows of TRAIN and TEST by the number in an image's name: as uneven as the real photographs.
@@ -38,6 +38,7 @@ def planted(monkeypatch):
 
 
 GROUPS = {"photograph": photographs_of, "cell": cells_of, "train-cell": cells_of}
+PARTS = {"half": 2, "quarter": 4}
 
 
 def numbers(by):
@@ -100,6 +101,29 @@ def test_the_published_division_is_that_of_the_folders():
     np.testing.assert_array_equal(rows.test, N_TRAIN + np.arange(N_TEST))
 
 
+@pytest.mark.parametrize(("by", "n"), PARTS.items())
+@pytest.mark.parametrize("first", [0, 1])
+def test_parts_of_train_hold_each_image_once_and_test_stays(by, n, first):
+    parts = [splits.split(by, first * n + k) for k in range(n)]
+    trained = np.concatenate([part.train for part in parts])
+    np.testing.assert_array_equal(np.sort(trained), np.arange(N_TRAIN))
+    shares = np.bincount(LABELS[:N_TRAIN]) / N_TRAIN
+    for part in parts:
+        np.testing.assert_array_equal(part.test, N_TRAIN + np.arange(N_TEST))
+        assert len(part.train) / N_TRAIN == pytest.approx(1 / n, abs=0.05)
+        found = np.bincount(LABELS[part.train]) / len(part.train)
+        np.testing.assert_allclose(found, shares, atol=0.1)
+
+
+@pytest.mark.parametrize(("by", "n"), PARTS.items())
+def test_parts_of_train_share_no_cell_and_the_next_ones_are_others(by, n):
+    cells = [set(numbers("cell")[splits.split(by, fold).train]) for fold in range(2 * n)]
+    for one in range(n):
+        assert all(cells[one].isdisjoint(cells[other]) for other in range(n) if other != one)
+        assert all(cells[one] != cells[other] for other in range(n, 2 * n))
+    assert len({splits.data_hash(by, fold) for fold in range(2 * n)}) == 2 * n
+
+
 @pytest.mark.parametrize("by", RANDOM)
 def test_a_division_is_the_same_each_time(by):
     first = [splits.split(by, fold) for fold in (2, 5)]
@@ -136,7 +160,7 @@ def test_each_kind_of_group_is_its_own():
         (
             "patient",
             0,
-            "split_by is 'patient'. There are: published, image, photograph, cell, train-cell.",
+            "split_by is 'patient'. There are: published, image, photograph, cell, train-cell, ",
         ),
         (None, 0, "split_by is None"),
         ("image", -1, "fold is -1"),
@@ -180,7 +204,8 @@ def data():
 
 
 @pytest.mark.parametrize(
-    ("by", "fold"), [("image", 0), ("photograph", 1), ("cell", 6), ("train-cell", 2)]
+    ("by", "fold"),
+    [("image", 0), ("photograph", 1), ("cell", 6), ("train-cell", 2), ("quarter", 3)],
 )
 def test_pixels_keep_their_labels(data, by, fold):
     found, rows = splits.rearrange(data, by, fold), splits.split(by, fold)
@@ -216,7 +241,9 @@ def test_the_simple_test_set_stays(data, by):
         )
 
 
-@pytest.mark.parametrize(("by", "fold"), [("published", 0), ("cell", 1), ("train-cell", 0)])
+@pytest.mark.parametrize(
+    ("by", "fold"), [("published", 0), ("cell", 1), ("train-cell", 0), ("half", 1)]
+)
 @pytest.mark.parametrize("n", [None, 9])
 def test_a_method_may_ask_for_the_photographs_of_its_training_images(monkeypatch, by, fold, n):
     first = {"TRAIN": 0, "TEST": N_TRAIN, "TEST_SIMPLE": N_TRAIN + N_TEST}

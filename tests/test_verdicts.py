@@ -573,3 +573,49 @@ def test_nothing_here_speaks_to_diagnosis(facts):
         found = decide(claim)
         assert found.verdict == UNDECIDABLE
         assert "7 photographs" in found.evidence
+
+
+@pytest.mark.parametrize("claim", ["pooling-keeps-information", "larger-dataset"])
+def test_without_runs_to_compare_with_they_are_not_tested_yet(monkeypatch, claim):
+    def frozen(settings, free=()):
+        other = settings.get("pooling") == "none" or settings.get("split_by") == "quarter"
+        return [] if other else comparison.compared("DCLNN", "four")
+
+    monkeypatch.setattr(comparison, "frozen", frozen)
+    monkeypatch.setattr(comparison, "compared", lambda method, task: ["a run"])
+    assert decide(claim) == (UNTESTED, "")
+
+
+@pytest.fixture
+def differences(monkeypatch):
+    """Runs that exist, and what they differ by, for a test to say."""
+    given = []
+    monkeypatch.setattr(comparison, "frozen", lambda settings, free=(): ["a run"])
+    monkeypatch.setattr(comparison, "estimate", lambda runs: comparison.Estimate(0.8, 0.7, 0.9))
+    monkeypatch.setattr(verdicts, "_each", lambda runs, other, score: [given.pop(0)])
+    return given
+
+
+UP = judging.Difference(0.2, 0.1, 0.3, 0.1, 0.3)
+OPEN = UP._replace(low=-0.1)
+DOWN = judging.Difference(-0.2, -0.3, -0.1, -0.3, -0.1)
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [((UP, UP), REPRODUCED), ((UP, OPEN), UNDECIDABLE), ((UP, DOWN), NOT)],
+)
+def test_whether_more_cells_help(differences, found, verdict):
+    differences += found
+    told = decide("larger-dataset")
+    assert told.verdict == verdict
+    assert "0.80 (0.70–0.90) with a quarter" in told.evidence
+    assert "all of TRAIN's cells less a half +0.20" in told.evidence
+
+
+@pytest.mark.parametrize(("found", "verdict"), [(UP, REPRODUCED), (OPEN, UNDECIDABLE), (DOWN, NOT)])
+def test_whether_pooling_keeps_what_matters(differences, found, verdict):
+    differences.append(found)
+    told = decide("pooling-keeps-information")
+    assert told.verdict == verdict
+    assert "1 run without pooling" in told.evidence
