@@ -450,6 +450,9 @@ def _script(run: str, needs: str = "") -> Iterator[Iterator[dict]]:
 
         try:
             yield turns()
+            with contextlib.suppress(BrokenPipeError, subprocess.TimeoutExpired):
+                process.stdin.close()  # its last line: it ends, and waits for its own children
+                process.wait(timeout=30)
         finally:
             process.kill()
             process.wait()

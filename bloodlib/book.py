@@ -12,6 +12,7 @@ chapter leaves no stamp, so that it runs again.
 """
 
 import ast
+import functools
 import hashlib
 import json
 import os
@@ -29,6 +30,8 @@ from sphinx.util.docutils import ReferenceRole, SphinxDirective
 from bloodlib import chapter, images, paths, records, tables
 
 PACKAGE = Path(__file__).parent
+#: How many chapters run at the same time, where there are as many processors: each may hold a GB.
+AT_ONCE = 2
 
 
 class KernelError(Exception):
@@ -57,28 +60,35 @@ def chapters(root: Path) -> list[Path]:
     return [source for source in sources if source.is_file()]
 
 
-def key(source: Path, parameters: dict, root: Path) -> str:
-    """Everything that a chapter's outcome depends on, as one hash."""
+def surroundings(root: Path) -> str:
+    """What the outcome of every chapter depends on, as one hash."""
     digest = hashlib.sha256()
-
-    def add(name, content):
-        digest.update(f"{name} {len(content)}\0".encode())
-        digest.update(content)
-
-    add("source", source.read_bytes())
-    add("parameters", json.dumps(parameters, sort_keys=True).encode())
-    for path in sorted(_modules(source)):
-        add(path.name, path.read_bytes())
     package = [PACKAGE / name for name in ("book.py", "book.mplstyle")]
     for path in [*package, root / "study.yml", root / "requirements.lock"]:
-        add(path.name, path.read_bytes() if path.is_file() else b"")
+        _add(digest, path.name, path.read_bytes() if path.is_file() else b"")
     results = paths.results_folder()
     found = (p for p in results.rglob("*") if p.is_file() and not p.name.startswith("."))
     for path in sorted(p for p in found if p.suffix != ".ipynb"):  # a notebook is a job's log
-        add(path.relative_to(results).as_posix(), path.read_bytes())
-    add("images", images.DATA_HASH.encode() if images.available() else b"none")
-    add("python", sys.version.encode())
+        _add(digest, path.relative_to(results).as_posix(), path.read_bytes())
+    _add(digest, "images", images.DATA_HASH.encode() if images.available() else b"none")
+    _add(digest, "python", sys.version.encode())
     return digest.hexdigest()
+
+
+def key(source: Path, parameters: dict, around: str) -> str:
+    """Everything that a chapter's outcome depends on, as one hash; for the rest, ``around``."""
+    digest = hashlib.sha256()
+    _add(digest, "source", source.read_bytes())
+    _add(digest, "parameters", json.dumps(parameters, sort_keys=True).encode())
+    for path in sorted(_modules(source)):
+        _add(digest, path.name, path.read_bytes())
+    _add(digest, "surroundings", around.encode())
+    return digest.hexdigest()
+
+
+def _add(digest, name, content):
+    digest.update(f"{name} {len(content)}\0".encode())
+    digest.update(content)
 
 
 def run(source: Path, parameters: dict, notebook: Path | None = None) -> None:
@@ -194,6 +204,7 @@ def load_chapters(root: Path) -> pd.DataFrame:
 
 
 def _run_stale(app):
+    import joblib
     from sphinx.errors import ExtensionError
     from sphinx.util import logging
 
@@ -201,35 +212,46 @@ def _run_stale(app):
     root = Path(app.srcdir)
     sources = chapters(root)
     parameters = _parameters(sources, app.config.papermill_parameters)
-    ran = []
+    around, keys, stale = surroundings(root), {}, []
     for source in sources:
         stamp = _stamp(root, source)
-        now = key(source, parameters[source], root)
+        keys[source] = key(source, parameters[source], around)
         last = json.loads(stamp.read_text()) if stamp.is_file() else {}
-        if last.get("key") == now and source.with_suffix(".ipynb").is_file():
-            continue
-        logger.info("running %s ...", source.relative_to(root), nonl=True)
-        stamp.unlink(missing_ok=True)
-        clock = time.monotonic()
-        ran.append(source)
+        if last.get("key") != keys[source] or not source.with_suffix(".ipynb").is_file():
+            stamp.unlink(missing_ok=True)
+            stale.append(source)
+    if stale:
         try:
-            run(source, parameters[source])
+            _check_kernel()
         except KernelError as error:
             raise ExtensionError(str(error)) from error
-        except ChapterError as error:
-            logger.info(" failed")
-            logger.warning(
-                "%s %s", source.relative_to(root), error,
-                location=f"{source}:1", type="bloodlib", subtype="chapter",
-            )  # fmt: skip
-        else:
-            seconds = round(time.monotonic() - clock, 1)
-            logger.info(" %s s", seconds)
+        n = min(AT_ONCE, len(stale), joblib.cpu_count())
+        logger.info("chapters: running %d, %d at once", len(stale), n)
+        jobs = [joblib.delayed(_attempt)(source, parameters[source]) for source in stale]
+        for source, seconds, failure in joblib.Parallel(n, return_as="generator_unordered")(jobs):
+            name = source.relative_to(root)
+            if failure:
+                logger.warning(
+                    "%s %s", name, failure,
+                    location=f"{source}:1", type="bloodlib", subtype="chapter",
+                )  # fmt: skip
+                continue
+            logger.info("ran %s in %s s", name, seconds)
+            stamp = _stamp(root, source)
             stamp.parent.mkdir(parents=True, exist_ok=True)
-            records.replace(
-                stamp, json.dumps({"key": now, "seconds": seconds, "at": time.time()}).encode()
-            )
-    logger.info("chapters: %d run, %d unchanged", len(ran), len(sources) - len(ran))
+            content = {"key": keys[source], "seconds": seconds, "at": time.time()}
+            records.replace(stamp, json.dumps(content).encode())
+    logger.info("chapters: %d run, %d unchanged", len(stale), len(sources) - len(stale))
+
+
+def _attempt(source, parameters):
+    """Run a chapter: which one, how many seconds it took, and why it failed."""
+    clock = time.monotonic()
+    try:
+        run(source, parameters)
+    except ChapterError as error:
+        return source, 0.0, str(error)
+    return source, round(time.monotonic() - clock, 1), ""
 
 
 def _parameters(sources, wanted):
@@ -261,23 +283,28 @@ def _modules(source):
     """The package's modules that a script imports, and those that these import."""
     found, todo = set(), [source]
     while todo:
-        try:
-            tree = ast.parse(todo.pop().read_text(encoding="utf-8"))
-        except SyntaxError:  # it will fail, and say where, when it is run
-            continue
-        for node in ast.walk(tree):
-            names = []
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "bloodlib":
-                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            elif isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            for name in names:
-                if name.split(".")[0] == "bloodlib":
-                    module = PACKAGE.joinpath(*name.split(".")[1:]).with_suffix(".py")
-                    if module.is_file() and module not in found:
-                        found.add(module)
-                        todo.append(module)
+        for name in _imports(todo.pop().read_text(encoding="utf-8")):
+            module = PACKAGE.joinpath(*name.split(".")[1:]).with_suffix(".py")
+            if module.is_file() and module not in found:
+                found.add(module)
+                todo.append(module)
     return found
+
+
+@functools.cache
+def _imports(text):
+    """Names below ``bloodlib`` that a script imports: modules, and what may be one."""
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:  # it will fail, and say where, when it is run
+        return frozenset()
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            names |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return frozenset(name for name in names if name.split(".")[0] == "bloodlib")
 
 
 def _stamp(root, source):
