@@ -1,4 +1,4 @@
-"""The command ``bloodlib``: data, study, measure, audit, report, weights, explain, bench."""
+"""The command ``bloodlib``, whose ``--help`` lists what it does."""
 
 import argparse
 import collections
@@ -99,10 +99,11 @@ def _parser():
         "training: where a network looks, and how it stands disturbance. What was stopped goes on.",
     )
     measure.add_argument(
-        "what", choices=("boxes", "attention", "disturbance", "laboratory"),
+        "what", choices=("boxes", "attention", "disturbance", "laboratory", "likeness"),
         help="boxes: where the white cells are, from BCCD's annotations; attention: maps of the "
         "answers (some ten minutes); disturbance: answers for altered images (minutes); "
-        "laboratory: answers for the cells of another one (some ten minutes; needs PBC)",
+        "laboratory: answers for the cells of another one (some ten minutes; needs PBC); likeness: "
+        "how unlike the training images others are (needs PBC)",
     )  # fmt: skip
     measure.set_defaults(run=_measure)
 
@@ -138,6 +139,17 @@ def _parser():
         help="first write them anew, from the weights that training left in the cache",
     )  # fmt: skip
     weights.set_defaults(run=_weights)
+
+    predict = commands.add_parser(
+        "predict",
+        help="ask the trained networks about pictures of cells",
+        description="Print what the trained networks answer for pictures: the probability of each "
+        "class, and how unlike the training images a picture is by its light and colours. Of "
+        "pictures that are not 4:3 the middle is taken. Exit with 1 if a file has no answer.",
+    )
+    predict.add_argument("files", metavar="IMAGE", type=Path, nargs="+", help="JPEG, PNG, ...")
+    predict.add_argument("--json", action="store_true", help="for programs: a line for each file")
+    predict.set_defaults(run=_predict)
 
     explain = commands.add_parser(
         "explain",
@@ -305,13 +317,14 @@ def _verify(only):
 
 
 def _measure(options):
-    from bloodlib import attention, boxes, disturbance, laboratory
+    from bloodlib import attention, boxes, disturbance, laboratory, likeness
 
     module = {
         "boxes": boxes,
         "attention": attention,
         "disturbance": disturbance,
         "laboratory": laboratory,
+        "likeness": likeness,
     }[options.what]
     module.remake()
 
@@ -349,6 +362,22 @@ def _weights(options):
                 f"  the record's class for each of {found['images']} images; "
                 f"probabilities within {found['furthest']:.4f} of the record's"
             )
+
+
+def _predict(options):
+    from bloodlib import prediction
+
+    failed = 0
+    for path, answer in prediction.predict(options.files):
+        if options.json:
+            print(json.dumps(prediction.as_json(path, answer)), flush=True)
+        elif isinstance(answer, prediction.PictureError):
+            print(f"bloodlib: {answer}", file=sys.stderr)
+        else:
+            print(prediction.text(path, answer), flush=True)
+        failed += isinstance(answer, prediction.PictureError)
+    print(prediction.WARNING, file=sys.stderr)
+    return 1 if failed else 0
 
 
 def _explain(options):

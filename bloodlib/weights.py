@@ -7,6 +7,7 @@ record, in ONNX (https://onnx.ai), which runs in ONNX Runtime, in browsers too. 
 its record, image by image.
 """
 
+import functools
 import hashlib
 import json
 import zipfile
@@ -183,21 +184,27 @@ def predict(task: str, pixels: np.ndarray, batch_size: int = 128) -> np.ndarray:
     ImportError
         If ONNX Runtime is not installed.
     """
+    if pixels.ndim != 4 or pixels.shape[1:] != (*SIZE, 3):
+        raise ValueError(f"the images are {pixels.shape}: give [n, {SIZE[0]}, {SIZE[1]}, 3]")
+    file = path(task)
+    session = _session(task, file, file.stat().st_mtime_ns if file.exists() else 0)
+    found = np.empty((len(pixels), len(TASKS[task])), np.float32)
+    for start in range(0, len(pixels), batch_size):
+        rows = slice(start, start + batch_size)
+        found[rows] = session.run(None, {"images": np.asarray(pixels[rows], np.float32)})[0]
+    return found
+
+
+@functools.lru_cache(maxsize=len(TASKS))
+def _session(task, file, written):
+    """ONNX Runtime with a task's network, kept for as long as the file is not written anew."""
     try:
         import onnxruntime
     except ImportError as error:
         raise ImportError(
             "ONNX Runtime is not installed here: pip install onnxruntime, where it has wheels."
         ) from error
-    if pixels.ndim != 4 or pixels.shape[1:] != (*SIZE, 3):
-        raise ValueError(f"the images are {pixels.shape}: give [n, {SIZE[0]}, {SIZE[1]}, 3]")
-    raw, _, made = _read(task)
-    session = onnxruntime.InferenceSession(raw, providers=["CPUExecutionProvider"])
-    found = np.empty((len(pixels), len(made["classes"])), np.float32)
-    for start in range(0, len(pixels), batch_size):
-        rows = slice(start, start + batch_size)
-        found[rows] = session.run(None, {"images": np.asarray(pixels[rows], np.float32)})[0]
-    return found
+    return onnxruntime.InferenceSession(_read(task)[0], providers=["CPUExecutionProvider"])
 
 
 def check(task: str) -> dict[str, float]:
