@@ -27,7 +27,7 @@ from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util.docutils import ReferenceRole, SphinxDirective
 
-from bloodlib import chapter, images, paths, records, tables
+from bloodlib import chapter, images, paths, records, tables, tryit
 
 PACKAGE = Path(__file__).parent
 #: How many chapters run at the same time, where there are as many processors: each may hold a GB.
@@ -48,6 +48,8 @@ def setup(app) -> dict:
     app.add_directive("build-table", BuildTable)
     app.add_role("anchor", Anchor())
     app.connect("builder-inited", _run_stale)
+    app.connect("html-page-context", _without_thebe, priority=900)
+    app.connect("build-finished", _give_networks)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -242,6 +244,21 @@ def _run_stale(app):
             content = {"key": keys[source], "seconds": seconds, "at": time.time()}
             records.replace(stamp, json.dumps(content).encode())
     logger.info("chapters: %d run, %d unchanged", len(stale), len(sources) - len(stale))
+
+
+def _without_thebe(app, pagename, templatename, context, doctree):
+    """Leave out what Jupyter Book adds for live code: its server is another host."""
+    context["script_files"] = [
+        script
+        for script in context.get("script_files", [])
+        if "thebe" not in f"{script.filename}{script.attributes.get('body', '')}".lower()
+    ]
+
+
+def _give_networks(app, exception):
+    """Write what the page "Try it" loads, where there is such a page."""
+    if exception is None and app.builder.format == "html" and "chapters/try_it" in app.env.all_docs:
+        tryit.write(Path(app.outdir) / tryit.FOLDER)
 
 
 def _attempt(source, parameters):

@@ -379,11 +379,11 @@ def plot_standing(found: pd.DataFrame) -> plt.Figure:
     figure, axes = plt.subplots(1, len(tasks), figsize=(7.2, 3.0), sharey=True, squeeze=False)
     for axis, task in zip(axes[0], tasks, strict=True):
         for row in found[found["task"] == task].itertuples():
-            y, colour = METHODS.index(row.method), _colour(row.method)
-            axis.plot([row.low, row.high], [y, y], color=colour, lw=6, alpha=0.3)
+            y, shade = METHODS.index(row.method), colour(row.method)
+            axis.plot([row.low, row.high], [y, y], color=shade, lw=6, alpha=0.3)
             if len(row.each) > 1:
-                axis.plot(row.each, [y] * len(row.each), "o", ms=4, mfc="white", mec=colour)
-            axis.plot(row.accuracy, y, "o", ms=5, color=colour)
+                axis.plot(row.each, [y] * len(row.each), "o", ms=4, mfc="white", mec=shade)
+            axis.plot(row.accuracy, y, "o", ms=5, color=shade)
         axis.axvline(1 / len(TASKS[task]), color="#888888", lw=1, ls=":")
         axis.set(xlim=(0, 1.02), title=f"{task} classes", xlabel="accuracy on TEST")
         axis.grid(True, axis="x")
@@ -415,7 +415,8 @@ def _settings(config):
     return {key: value for key, value in config.items() if key not in common}
 
 
-def _colour(method):
+def colour(method: str) -> str:
+    """The colour of a method, the same in every figure."""
     more = {
         "majority": "#222222",
         "nearest photograph": "#56B4E9",

@@ -127,6 +127,17 @@ def provenance(task: str) -> dict:
     return _read(task)[2]
 
 
+def arrays(task: str) -> dict[str, np.ndarray]:
+    """The arrays of a file by name: kernels with the filters first, the hidden layer in 8 bits.
+
+    Raises
+    ------
+    WeightsError
+        If there is no file, or it is damaged.
+    """
+    return _read(task)[1]
+
+
 def load(task: str):
     """The network in Keras, with the weights of the file, for what needs more than answers.
 

@@ -1,0 +1,178 @@
+// The page "Try it": takes a picture, shows what the networks answer. Nothing leaves the browser.
+"use strict";
+
+(() => {
+  const here = document.currentScript.src.replace(/[^/]*$/, "");
+  const box = document.getElementById("dclnn");
+  const given = {};
+  bloodlib.give = (name, value) => { given[name] = value; };
+
+  const make = (tag, about = {}, ...children) => {
+    const element = Object.assign(document.createElement(tag), about);
+    element.append(...children);
+    return element;
+  };
+
+  const load = (file) => new Promise((done, failed) => {
+    const script = make("script", { src: here + file, onload: done });
+    script.onerror = () => failed(new Error(`${file} is not beside this page: build the book again`));
+    document.head.append(script);
+  });
+
+  const status = make("p", { className: "try-it-status" });
+  status.setAttribute("role", "status");
+  const said = make("section", { className: "try-it-answer", hidden: true });
+  said.setAttribute("aria-label", "Answer");
+  const shown = make("div", { className: "try-it-drawn" });
+
+  let networks; // read when the first picture comes: they are 26 MB
+  async function ready() {
+    await load("../tfjs/tf-core.min.js");
+    await load("../tfjs/tf-backend-cpu.min.js");
+    await tf.setBackend("cpu");
+    await Promise.all(["four", "two"].map((task) => load(`weights-${task}.js`)));
+    return ["four", "two"].map((task) => new bloodlib.Network(given[`weights-${task}`]));
+  }
+
+  const percent = (share) => `${(100 * share).toFixed(share > 0.995 || share < 0.005 ? 1 : 0)}%`;
+  const small = (name) => name.charAt(0) + name.slice(1).toLowerCase();
+
+  function table(caption, classes, chances) {
+    const order = classes.map((_, i) => i).sort((a, b) => chances[b] - chances[a]);
+    return make("table", { className: "table" }, make("caption", {}, caption), make("tbody", {},
+      ...order.map((i) => make("tr", {},
+        Object.assign(make("th", {}, small(classes[i])), { scope: "row" }),
+        make("td", {}, percent(chances[i])),
+        make("td", { className: "try-it-bar" }, Object.assign(make("span"), {
+          style: `width: ${100 * chances[i]}%`,
+        }))))));
+  }
+
+  // A map as a picture: its largest number is white, zero is black.
+  function drawn(values, height, width, step, offset, colour) {
+    const canvas = make("canvas", { width, height });
+    const pen = canvas.getContext("2d"), picture = pen.createImageData(width, height);
+    let top = 0;
+    for (let n = 0; n < width * height; n++) top = Math.max(top, values[n * step + offset]);
+    for (let n = 0; n < width * height; n++) {
+      const share = top ? Math.max(0, values[n * step + offset]) / top : 0;
+      picture.data.set(colour(share), 4 * n);
+    }
+    pen.putImageData(picture, 0, 0);
+    return canvas;
+  }
+  const grey = (share) => [255 * share, 255 * share, 255 * share, 255];
+  const glow = (share) => [255, 180 * share, 0, 230 * Math.sqrt(share)];
+
+  function seen(pixels) {
+    const { WIDTH: width, HEIGHT: height } = bloodlib;
+    const canvas = make("canvas", { width, height });
+    const pen = canvas.getContext("2d"), picture = pen.createImageData(width, height);
+    for (let n = 0; n < width * height; n++) {
+      picture.data.set([pixels[3 * n], pixels[3 * n + 1], pixels[3 * n + 2], 255], 4 * n);
+    }
+    pen.putImageData(picture, 0, 0);
+    return canvas;
+  }
+
+  function picture(caption, label, ...layers) {
+    const stack = make("div", { className: "try-it-stack" }, ...layers);
+    stack.setAttribute("role", "img");
+    stack.setAttribute("aria-label", label);
+    return make("figure", {}, stack, make("figcaption", {}, caption));
+  }
+
+  function maps({ values, height, width, filters }, which) {
+    const grid = make("div", { className: "try-it-maps" });
+    grid.setAttribute("role", "img");
+    grid.setAttribute("aria-label", `The ${filters} maps of the ${which} convolution`);
+    for (let f = 0; f < filters; f++) grid.append(drawn(values, height, width, filters, f, grey));
+    return make("details", {}, make("summary", {}, `What the ${which} convolution sees: ${filters} maps`), grid);
+  }
+
+  function show(pixels, [four, two], { distance, nearer }, of) {
+    const unlike = nearer >= given.facts.limit;
+    const light = make("p", { className: unlike ? "try-it-unlike" : "" },
+      unlike
+        ? "This picture is unlike the training images in its light or colours: all but "
+          + `${percent(1 - nearer)} of them are nearer to their middle. Its answer is a guess. `
+        : `In light and colours it is like the training images: ${percent(nearer)} of them are nearer `
+          + "to their middle. ",
+      `(Distance ${distance.toFixed(1)}.)`);
+    const answer = small(four.answer);
+    said.replaceChildren(
+      make("h2", {}, `${answer}, ${two.answer.toLowerCase()}`),
+      make("p", {}, `The networks' answer for ${of}.`), light,
+      make("div", { className: "try-it-tables" },
+        table("Four classes", given["weights-four"].classes, four.chances),
+        table("Two classes", given["weights-two"].classes, two.chances)),
+      make("div", { className: "try-it-pictures" },
+        picture("What they see: 60 × 80 pixels.", "The picture, reduced", seen(pixels)),
+        picture(`Where “${answer.toLowerCase()}” comes from (HiResCAM).`,
+          "The places of the picture that speak for the answer, brighter where they say more",
+          seen(pixels), drawn(four.where.values, four.where.height, four.where.width, 1, 0, glow))),
+      maps(four.maps[0], "first"), maps(four.maps[1], "second"),
+      make("p", { className: "try-it-warning" }, given.facts.warning));
+    said.hidden = false;
+    said.dataset.four = JSON.stringify(four.chances);
+    said.dataset.two = JSON.stringify(two.chances);
+  }
+
+  let turn = 0;
+  async function take(source, of) {
+    const mine = ++turn;
+    status.textContent = networks ? "Thinking …" : "Loading the networks …";
+    said.hidden = true;
+    try {
+      const image = make("img", { src: source });
+      await image.decode().catch(() => { throw new Error(`${of} is no picture that this browser can read.`); });
+      const { naturalWidth: width, naturalHeight: height } = image;
+      if (!width || width * height > 50e6) throw new Error(`${of} is too large: reduce it first.`);
+      networks ??= ready();
+      const ours = await networks.catch((error) => { networks = undefined; throw error; });
+      status.textContent = "Thinking …";
+      await new Promise((done) => setTimeout(done, 30)); // let the page say so
+      if (mine !== turn) return; // another picture came
+      const [left, top, wide, tall] = bloodlib.middle(width, height);
+      const pen = make("canvas", { width: wide, height: tall }).getContext("2d", { willReadFrequently: true });
+      pen.fillStyle = "white";
+      pen.fillRect(0, 0, wide, tall);
+      pen.drawImage(image, -left, -top);
+      const pixels = bloodlib.resize(pen.getImageData(0, 0, wide, tall).data, wide, tall);
+      show(pixels, ours.map((network) => network.answer(pixels)),
+        bloodlib.likeness(pixels, given.facts.likeness), of);
+      status.textContent = "";
+    } catch (error) {
+      if (mine === turn) status.textContent = error.message;
+    }
+  }
+
+  function takeFile(file) {
+    if (!file) return;
+    const source = URL.createObjectURL(file);
+    take(source, file.name).finally(() => URL.revokeObjectURL(source));
+  }
+
+  const chooser = make("input", { type: "file", accept: "image/*", id: "try-it-file" });
+  chooser.onchange = () => takeFile(chooser.files[0]);
+  const label = make("label", { htmlFor: "try-it-file" }, "Choose a picture of a cell, or drop one here: ");
+  const place = make("div", { className: "try-it-place" }, label, chooser);
+  place.ondragover = (event) => { event.preventDefault(); place.classList.add("over"); };
+  place.ondragleave = () => place.classList.remove("over");
+  place.ondrop = (event) => {
+    event.preventDefault();
+    place.classList.remove("over");
+    takeFile(event.dataTransfer.files[0]);
+  };
+
+  load("facts.js").then(() => {
+    for (const { name, picture: source } of given.facts.drawn) {
+      const button = make("button", { type: "button" },
+        make("img", { src: source, alt: "", width: 120, height: 90 }), `drawn ${name.toLowerCase()}`);
+      button.onclick = () => take(source, `the drawn ${name.toLowerCase()}`);
+      shown.append(button);
+    }
+  }).catch((error) => { status.textContent = error.message; });
+
+  box.replaceChildren(place, make("p", {}, "Or take one of these, which are drawn by a program:"), shown, status, said);
+})();
