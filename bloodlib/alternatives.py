@@ -84,7 +84,7 @@ def colour_histogram(
     )
 
 
-@method("nearest photograph")
+@method("nearest-photograph")
 def nearest_photograph(
     data: Data,
     task: str,

@@ -29,13 +29,13 @@ from bloodlib.figures import COLOURS
 from bloodlib.images import TASKS
 
 #: Methods whose settings are chosen, with four classes, and used for both tasks.
-CHOSEN = ("nearest photograph", "histogram", "small")
+CHOSEN = ("nearest-photograph", "histogram", "small")
 METHODS = ("majority", "NB", "SVM", *CHOSEN, "DCLNN")
 SHOWN = {
     "majority": "most frequent class",
     "NB": "Naive Bayes",
     "SVM": "SVM",
-    "nearest photograph": "nearest photograph",
+    "nearest-photograph": "nearest photograph",
     "histogram": "colour histogram",
     "small": "small network",
     "DCLNN": "DCLNN",
@@ -419,7 +419,7 @@ def colour(method: str) -> str:
     """The colour of a method, the same in every figure."""
     more = {
         "majority": "#222222",
-        "nearest photograph": "#56B4E9",
+        "nearest-photograph": "#56B4E9",
         "histogram": "#CC79A7",
         "small": "#009E73",
     }

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from bloodlib import alternatives, dclnn, features, methods, study, training
 from bloodlib.images import SPLITS, TASKS
 
-METHODS = ("majority", "histogram", "nearest photograph", "small")
+METHODS = ("majority", "histogram", "nearest-photograph", "small")
 
 
 def coloured(n=40, seed=0, noise=45):
@@ -93,7 +93,7 @@ def test_where_a_colour_is_does_not_matter():
         flat = pixels.reshape(len(pixels), -1, 3)
         mixed[split] = flat[:, rng.permutation(flat.shape[1])].reshape(pixels.shape)
     other = dataclasses.replace(data, pixels=mixed)
-    for name in ("histogram", "nearest photograph"):
+    for name in ("histogram", "nearest-photograph"):
         one, two = run(name, data), run(name, other)
         np.testing.assert_array_equal(one.probabilities, two.probabilities)
 
@@ -112,7 +112,7 @@ def photographed(noise=45):
 @pytest.mark.parametrize("settings", [{}, {"bins": 3, "colours": "HSV"}])
 def test_the_nearest_photograph_by_its_mean_colours(task, settings):
     data = photographed()
-    found = run("nearest photograph", data, task, **settings)
+    found = run("nearest-photograph", data, task, **settings)
     checks_out(found, data, task)
     numbers, labels = data.photographs(), data.labels[task]["TRAIN"]
     seen = {s: features.histogram(data.pixels[s], *settings.values()) for s in SPLITS}
@@ -127,14 +127,14 @@ def test_the_nearest_photograph_by_its_mean_colours(task, settings):
 
 def test_photographs_matter():
     data = photographed(noise=150)
-    answers = [run("nearest photograph", d, bins=8).labels for d in (data, coloured(noise=150))]
+    answers = [run("nearest-photograph", d, bins=8).labels for d in (data, coloured(noise=150))]
     assert (answers[0] != answers[1]).any()
 
 
 def test_a_photograph_with_two_classes_is_two():
     data = photographed()
     one = dataclasses.replace(data, photographs=lambda: np.zeros(40, int))
-    found = run("nearest photograph", one)
+    found = run("nearest-photograph", one)
     assert (found.labels[0] == data.labels["four"]["TEST"]).mean() > 0.8
 
 
@@ -142,7 +142,7 @@ def test_without_photographs_each_image_is_its_own():
     data = coloured()
     alone = dataclasses.replace(data, photographs=lambda: np.arange(40))
     np.testing.assert_array_equal(
-        run("nearest photograph", data).labels, run("nearest photograph", alone).labels
+        run("nearest-photograph", data).labels, run("nearest-photograph", alone).labels
     )
 
 

@@ -142,7 +142,7 @@ def test_sizes_of_what_is_no_network():
     assert size("SVM") == (n * (14_400 + 3) + 6, n * 14_400, True)
     assert size("histogram", bins=4) == (64 * 4 + 4 + 2 * 64, 64 * 5, False)
     kept = len(set(photographs.photographs("TRAIN")))
-    assert size("nearest photograph").parameters == kept * 512
+    assert size("nearest-photograph").parameters == kept * 512
 
 
 # --------------------------------------------------------------------------- side by side
