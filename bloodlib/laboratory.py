@@ -127,7 +127,8 @@ def _manifest():
         if not entries or {name.partition("/")[0].upper() for name in entries} - set(CLASSES):
             raise ValueError("it names no pictures of the four classes")
     except (OSError, ValueError) as error:
-        raise records.RecordError(
+        missing = isinstance(error, FileNotFoundError)
+        raise (records.MissingRecordError if missing else records.RecordError)(
             f"{path} can't be read ({error}). Restore it with 'git checkout results'."
         ) from error
     return entries

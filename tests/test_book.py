@@ -16,6 +16,7 @@ import time
 import types
 from pathlib import Path
 
+import joblib
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
@@ -487,6 +488,20 @@ def test_a_failing_chapter_is_named_and_heals(tiny):
     assert (healed.code, healed.ran) == (0, ["two"]), healed.printed[-3000:]
     assert "ZeroDivisionError" not in page(tiny, "two")
     assert "two says 42" in page(tiny, "two")
+
+
+@pytest.mark.skipif(joblib.cpu_count() < 2, reason="one processor")
+def test_two_chapters_run_at_once(tiny):
+    """Each waits for the other, which it would do for ever if they ran one after the other."""
+    for mine, other in (("one", "two"), ("two", "one")):
+        waits = (
+            f"import pathlib, time\npathlib.Path('{mine}').touch()\n"
+            f"for _ in range(600):\n    if pathlib.Path('{other}').exists():\n        break\n"
+            "    time.sleep(0.1)\nelse:\n    raise TimeoutError('alone')"
+        )
+        (tiny / "chapters" / f"{mine}.py").write_text(chapter(mine, waits))
+    both = build(tiny, *STRICT)
+    assert (both.code, both.ran) == (0, ["one", "two"]), both.printed[-3000:]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills a process group")

@@ -35,11 +35,17 @@ def browser():
         found.close()
 
 
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """A server that doesn't tell of each request."""
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
 @pytest.fixture(scope="module")
 def addresses(html):
     """Where the book is: served, and on disk."""
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(html))
-    handler.log_message = lambda *_: None
+    handler = functools.partial(Quiet, directory=str(html))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield {

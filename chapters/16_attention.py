@@ -1,0 +1,206 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Where does it look?
+#
+# The class is in the white cell. But nothing in training says so: a network gets a whole image and one word. The red
+# cells, the stain, the ground of the slide would do as well, as long as photographs of one class share them. Does DCLNN
+# look at the cell?
+
+# %% tags=["parameters"]
+task = "four"  # the figures' number of classes: four | two
+
+# %% tags=["remove-input"]
+import matplotlib.pyplot as plt
+import numpy as np
+from myst_nb import glue
+
+from bloodlib import (
+    attention,
+    boxes,
+    chapter,
+    comparison,
+    galleries,
+    gaze,
+    images,
+    photographs,
+    tables,
+)
+
+chapter.begin()
+measured = attention.read()
+numbers = np.unique(photographs.photographs("TEST"))
+for name, value in {
+    "task": task,
+    "images": len(images.names("TEST")),
+    "photographs": len(numbers),
+    "uncovered": len(boxes.uncovered("TEST")) or "none",
+    "published": len(images.photograph_numbers()),
+    "annotated": boxes.table()["photograph"].nunique(),
+    "area": float(measured["area"].mean()),
+    "visible": float(measured["visible"].mean()),
+    "half": int((measured["visible"] < 0.5).sum()),
+    "nothing": int((measured["visible"] == 0).sum()) or "none",
+    "steps": attention.STEPS,
+}.items():
+    glue(name, value, display=False)
+
+# %% [markdown]
+# ## Two maps, one box
+#
+# A map gives every place of an image a weight: how much it did for the answer's score. We draw two, which start from
+# different ends.
+#
+# - **Integrated gradients** {cite}`sundararajan2017axiomatic` start at the pixels. On the way from an empty picture, all
+#   in the image's median colour, to the image itself, they add up what each pixel does to the score. All pixels together
+#   make up the whole change (here in {glue:text}`steps` steps, which is nearly so).
+# - **HiResCAM** {cite}`draelos2020hirescam` starts at the second convolution: what each of its outputs is, times what one more
+#   of it would do to the score. It is Grad-CAM {cite}`selvaraju2017gradcam` without the step that averages over
+#   places, which misleads for networks that, like this one, know what comes from where.
+#
+# Where the cell is we know from elsewhere. The photographs are those of the BCCD dataset, whose annotators drew a box
+# round each white cell; {glue:text}`annotated` of the {glue:text}`published` photographs have one or more. Of the
+# {glue:text}`photographs` photographs behind TEST, {glue:text}`uncovered` is without its one box. {doc}`12_photographs` found how each image lies in
+# its photograph; so the box can be carried into the image. In the mean {glue:text}`visible:.0%` of it lies inside.
+# {glue:text}`half` of {glue:text}`images:,` images show less than half of it, and {glue:text}`nothing` nothing at all:
+# the augmentation shifted the cell out of the picture, and left its name. {numref}`fig-attention-examples` shows images, boxes and maps.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-attention-examples", "caption": "The middle image of each class, in the order of names, and the two maps of its answer with four classes, at a quarter of the network's resolution. Dashed: the box that BCCD's annotators drew. Where the images can't be had, drawn cells take their place and say so; the maps are then theirs."}, "image": {"alt": "Four pictures of white cells among red cells, one a class, and below each two maps in which bright patches lie on the white cell, inside the dashed box, and little lies elsewhere."}}
+galleries.show(gaze.plot_examples(gaze.load_examples()))
+
+# %% [markdown]
+# ## How much is on the cell?
+#
+# A map that looks right need not be right: some look the same for a network that has learned nothing {cite}`adebayo2018sanity`.
+# So we count, for all images: the share of a map's weight that lies in the box, beside the box's share of the image,
+# which is what an even map would have there. And we do the same with maps that should fail: those of the network as it was
+# before training, those of another class than the one it answered, and a blob in the middle of the image, since the cell
+# is often there.
+
+# %%
+found = gaze.load_shares()
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+tables.show(
+    gaze.show_shares(found),
+    "tbl-attention",
+    "The share of a map's weight that lies in the white cell's box, mean over TEST: all weight, or what speaks for the class. For the network's answer, with its interval by cell; for another class, drawn at random; for the network before training; for a blob in the middle; for an even map.",
+)
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-attention", "caption": "A dot for each photograph of TEST: the share of the map's weight in the box (mean over its images) over the area of the box. Filled: most of its images are right. Grey: the network before training. On the dotted line lie maps that know nothing of the cell."}, "image": {"alt": "Two panels, one for each map. Small grey dots lie along the dotted diagonal. The coloured dots lie far above it: boxes that take up a fiftieth to a fifth of the image hold between a seventh and nine tenths of the weight. Hollow dots tend to lie lower than filled ones."}}
+gaze.plot_photographs(gaze.load_photographs(task))
+plt.show()
+
+# %% tags=["remove-input"]
+for row in found.itertuples():
+    sign = "all" if row.sign == attention.SIGNS[0] else "for"
+    name = f"{row.task}_{row.map}_{sign}"
+    glue(name, comparison.with_interval(row.share, row.low, row.high), display=False)
+    glue(f"{name}_other", row.other, display=False)
+    glue(f"{name}_untrained", row.untrained, display=False)
+    glue(f"{name}_blob", row.blob, display=False)
+    glue(f"{name}_value", row.share, display=False)
+sides = [comparison.beside(row.low, row.high, row.area) for row in found.itertuples()]
+glue("sides", " or ".join(dict.fromkeys(sides)), display=False)
+
+# %% [markdown]
+# It does ({numref}`tbl-attention`). With four classes {glue:text}`four_pixels_all` of the weight of integrated gradients, and
+# {glue:text}`four_features_all` of HiResCAM's, lie in a box that takes up {glue:text}`area:.2f` of the image. With two classes
+# it is {glue:text}`two_pixels_all` and {glue:text}`two_features_all`. The intervals in brackets are for other cells of the
+# same kind; they are {glue:text}`sides` what an even map would have.
+#
+# The measure can fail: before training the same network has {glue:text}`four_pixels_all_untrained:.2f` and
+# {glue:text}`four_features_all_untrained:.2f` there ({numref}`fig-attention`). A blob in the middle would have
+# {glue:text}`four_pixels_all_blob:.2f`. But it can't tell one class from another: the map of a class that the
+# network did not answer has as much weight on the cell, {glue:text}`four_pixels_all_other:.2f`. Only its sign differs. Of
+# what speaks for the class, {glue:text}`four_pixels_for_value:.2f` is on the cell if that class is the answer, and
+# {glue:text}`four_pixels_for_other:.2f` if it is not. So these maps say where the network looks, and little of why it answers
+# what it does.
+#
+# ## Right and wrong
+#
+# {numref}`tbl-attention-classes` has the same by class and answer.
+
+# %% tags=["remove-input"]
+classes = gaze.load_classes()
+by = classes.set_index(["class", "answer"])
+four = by[by["task"] == "four"].drop(columns="task")
+pairs = four.unstack("answer").dropna()
+for answer in ("right", "wrong"):
+    for name in ("area", "pixels"):
+        value = float(four.loc[("NEUTROPHIL", answer), name])
+        glue(f"{answer}_{name}", value, display=False)
+glue("n_pairs", len(pairs), display=False)
+glue("n_less", int((pairs["pixels"]["wrong"] < pairs["pixels"]["right"]).sum()), display=False)
+glue("n_smaller", int((pairs["area"]["wrong"] < pairs["area"]["right"]).sum()), display=False)
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+tables.show(
+    gaze.show_classes(classes),
+    "tbl-attention-classes",
+    "By class and answer: images; how much of the box is in the image; the box's share of the image, which an even map would have; the share of all weight that is in the box.",
+)
+
+# %% [markdown]
+# With four classes, wrong answers have less of the weight on the cell than right ones in {glue:text}`n_less` of
+# {glue:text}`n_pairs` classes. But in {glue:text}`n_smaller` of them their boxes are smaller, too. Wrongly answered neutrophils
+# have {glue:text}`wrong_pixels:.2f` of the weight in {glue:text}`wrong_area:.2f` of the image, the others
+# {glue:text}`right_pixels:.2f` in {glue:text}`right_area:.2f`. Whether the network errs because it looks elsewhere, or because
+# the cell shows it too little, a map can't say. {numref}`fig-attention-profile` puts the maps of each class on top of
+# each other, cell on cell.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-attention-profile", "caption": "Maps of a class's images put on top of each other, with the white cell's box (dashed) in the same place, and one width and height round it: how many times the weight of an even map."}, "image": {"alt": "Two rows of four square heat maps, one column for each class. In all of them the bright part is a disc inside the dashed box; its corners and all that is around it are black."}}
+gaze.plot_profile(gaze.load_profile(task))
+plt.show()
+
+# %% [markdown]
+# ## The direct question
+#
+# Instead of asking where the network looked, one can take the cell away. In {numref}`tbl-hidden` the box is painted over in the
+# image's median colour; then, to see what painting as such does, the same box half an image away; then all
+# but the box. Such images are strange to a network, and what it says of them has to be read with care.
+
+# %% tags=["remove-input"]
+hidden = gaze.load_hidden()
+for row in hidden.itertuples():
+    place = ["nothing", *attention.HIDDEN].index(row.hidden)
+    name = f"{row.task}_hidden_{place}"
+    glue(name, row.accuracy, display=False)
+    glue(f"{name}_change", comparison.signed(row.change, row.least, row.most), display=False)
+    glue(f"{name}_side", comparison.beside(row.least, row.most), display=False)
+    glue(f"{name}_same", row.same, display=False)
+    glue(f"{name}_given", row.given, display=False)
+    glue(f"{name}_favourite", row.favourite.lower(), display=False)
+for kind, its in images.TASKS.items():
+    glue(f"{kind}_guess", 1 / len(its), display=False)
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+tables.show(
+    gaze.show_hidden(hidden),
+    "tbl-hidden",
+    "Accuracy on TEST where something is painted over, with its interval by cell; its change, on the same cells; how many answers stay; and the class that is answered most.",
+)
+
+# %% [markdown]
+# Without the cell, accuracy falls from {glue:text}`four_hidden_0:.2f` to {glue:text}`four_hidden_1:.2f` with four classes and from
+# {glue:text}`two_hidden_0:.2f` to {glue:text}`two_hidden_1:.2f` with two, where guessing is {glue:text}`four_guess:.2f` and
+# {glue:text}`two_guess:.2f`. As much painted elsewhere leaves {glue:text}`four_hidden_2_same:.1%` and
+# {glue:text}`two_hidden_2_same:.1%` of the answers as they were. And with nothing but the cell, accuracy is
+# {glue:text}`four_hidden_3:.2f` and {glue:text}`two_hidden_3:.2f`: a change of {glue:text}`four_hidden_3_change` and
+# {glue:text}`two_hidden_3_change`, {glue:text}`four_hidden_3_side` and {glue:text}`two_hidden_3_side` zero. Nearly all that it
+# knows, then, it has from inside the box.
+#
+# All of this is one network for each task, the run of seed 0 with its weights in 8 bits.
+#
+# In one sentence: DCLNN looks at the white cell. What it sees there is another question, and {doc}`18_disturbance` suggests
+# that much of it is colour.
