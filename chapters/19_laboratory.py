@@ -121,7 +121,7 @@ glue("inside", ("none", "one", "both")[int(inside)], display=False)
 # {glue:text}`two_guessing:.2f`. And the networks are sure of it: their mean confidence is {glue:text}`four_sure:.2f` and
 # {glue:text}`two_sure:.2f`. Whoever relied on that would not notice.
 #
-# ({numref}`tbl-laboratory` has every way.) **Channels** don't help, {glue:text}`four_channels` and {glue:text}`two_channels`. {numref}`fig-swatches` shows what happens:
+# ({numref}`fig-laboratory` draws every way, {numref}`tbl-laboratory` has them in numbers.) **Channels** don't help, {glue:text}`four_channels` and {glue:text}`two_channels`. {numref}`fig-swatches` shows what happens:
 # the ground fits, but nuclei, which are violet in TRAIN and purple in PBC, turn grey.
 #
 # **Another ground** alone brings most of what there is to gain, {glue:text}`four_ground` and {glue:text}`two_ground`. Nuclei
@@ -171,6 +171,8 @@ glue("scales", len(laboratory.SCALES), display=False)
 # at {glue:text}`svm_better` of {glue:text}`scales` scales ({glue:text}`svm_channels:.2f` by {glue:text}`quoted_scale`).
 #
 # ## Which cells
+#
+# {numref}`fig-laboratory-confusion` counts what was answered for what.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-laboratory-confusion", "caption": "DCLNN's answers for cells of another laboratory, in the way that is quoted."}, "image": {"alt": "Two confusion matrices. With four classes nearly all eosinophils and most lymphocytes are right; of the neutrophils nearly as many are called eosinophils as neutrophils; of the monocytes most are right and many are called lymphocytes. With two classes nearly all are right."}}
 counts = {task: laboratory.confusion("DCLNN", task) for task in images.TASKS}

@@ -55,7 +55,7 @@ glue("n_all", len(runs), display=False)
 
 # %% [markdown]
 # With {glue:text}`task` classes, {glue:text}`n` runs end between {glue:text}`lowest:.2f` and {glue:text}`highest:.2f` at
-# epoch 25, with a mean of {glue:text}`mean:.2f`. Their standard deviation is {glue:text}`by_seed:.3f`; that of the last
+# epoch 25, with a mean of {glue:text}`mean:.2f` ({numref}`tbl-spread`). Their standard deviation is {glue:text}`by_seed:.3f`; that of the last
 # ten epochs within a run is {glue:text}`by_epoch:.3f`. On average over the networks with several
 # runs, the first is {glue:text}`seed_ratio:.1f` times the second.
 #
