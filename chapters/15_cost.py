@@ -283,7 +283,11 @@ glue("study_hours", float(study["Hours"].iloc[-1]), display=False)
 # their time; hours of use would be fewer.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-tables.show(study, "tbl-study-cost", "Time of the frozen runs, training and prediction, by method and device.")
+tables.show(
+    study,
+    "tbl-study-cost",
+    "Time of the frozen runs, training and prediction, by method and device.",
+)
 
 # %% [markdown]
 # ## What was aimed at
