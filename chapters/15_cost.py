@@ -185,8 +185,8 @@ glue("photographs_ratio", rows["photographs"]["ratio"], display=False)
 
 # %% [markdown]
 # On all images ({numref}`tbl-svm-speed`) that is {glue:text}`svm_ours:.0f` seconds in place of {glue:text}`svm_peer:.0f` minutes. scikit-learn was
-# given one thread for its inner products. Left to itself it divides each of them among the processors, and takes
-# {glue:text}`svm_threads:.1f` times as long on 500 images.
+# given one thread for its inner products. Left to itself it divides each of them among the processors; on 500
+# images that takes {glue:text}`svm_threads:.2f` times the time.
 #
 # ## Images
 #
