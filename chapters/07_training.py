@@ -29,7 +29,7 @@ settings = {}  # any other of the run's, as in study.yml: {"split_by": "cell", "
 import matplotlib.pyplot as plt
 from myst_nb import glue
 
-from bloodlib import chapter, figures, study, tables
+from bloodlib import chapter, figures, interactive, study, tables
 from bloodlib.comparison import estimate
 
 chapter.begin()
@@ -88,11 +88,16 @@ plt.show()
 #
 # ## What it takes for what
 #
-# {numref}`fig-confusion` counts the answers after the last epoch, {numref}`tbl-training` has the scores.
+# {numref}`fig-confusion` counts the answers after the last epoch, {numref}`tbl-training` has the scores. On the
+# screen, point at a cell of the matrix, or go there with the arrow keys: it names the photographs behind its images
+# ({doc}`12_photographs`).
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-confusion", "caption": "What DCLNN answers for TEST after the last epoch. Numbers are images; the shade is their share of the row."}, "image": {"alt": "A confusion matrix. Most images lie on the diagonal; the largest counts beside it are where one class is taken for another."}}
 figures.plot_confusion(run.confusion(), task)
 plt.show()
+
+# %% tags=["remove-input"]
+interactive.show("confusion", "fig-confusion", interactive.load_confusion(run))
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(

@@ -26,7 +26,7 @@ seed = 0
 import matplotlib.pyplot as plt
 from myst_nb import glue
 
-from bloodlib import chapter, comparison, figures, scores, study
+from bloodlib import chapter, comparison, figures, interactive, scores, study
 
 chapter.begin()
 
@@ -35,9 +35,17 @@ config = {"method": "DCLNN", "task": task, "pooling": pooling}
 run = study.run(config | {"seed": seed})
 curves = figures.load_curves(run)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-7", "caption": "Precision (as the paper's text says) and accuracy (as its caption says) over epochs: training red, validation blue, with its interval by cell as a band (chapter 13). The dotted line is epoch 25."}, "image": {"alt": "Two panels over epochs, for average precision and accuracy. The red training curves rise smoothly and flatten; the blue validation curves rise with jumps from one epoch to the next, inside a band that is wider than most of the jumps. A dotted vertical line marks epoch 25."}}
+# %% [markdown]
+# On the screen, {numref}`fig-paper-7` has all frozen runs: choose the number of classes, the pooling and the seed, and drag
+# the epoch, or move it with the arrow keys; the scores below it are what Table 1 or 2 would say had training ended there.
+# Its band is drawn for accuracy alone.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-7", "caption": "Precision (as the paper's text says) and accuracy (as its caption says) over epochs: training red, validation blue, with its interval by cell as a band (chapter 13). Dotted: epoch 25, or the one that you choose."}, "image": {"alt": "Two panels over epochs, for average precision and accuracy. The red training curves rise smoothly and flatten; the blue validation curves rise with jumps from one epoch to the next, inside a band that is wider than most of the jumps. A dotted vertical line marks epoch 25."}}
 figures.plot_curves(curves, ("precision", "accuracy"), mark=comparison.EPOCH)
 plt.show()
+
+# %% tags=["remove-input"]
+interactive.show("curves", "fig-paper-7", interactive.load_curves(run))
 
 # %% tags=["remove-input"]
 validation = curves[curves["images"] == "validation"].set_index("epoch")

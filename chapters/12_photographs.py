@@ -26,7 +26,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 from myst_nb import glue
 
-from bloodlib import chapter, comparison, galleries, images, intervals, photographs, tables
+from bloodlib import (
+    chapter,
+    comparison,
+    galleries,
+    images,
+    interactive,
+    intervals,
+    photographs,
+    tables,
+)
 
 chapter.begin()
 
@@ -275,14 +284,19 @@ tables.show(
 # ## The wall
 #
 # {numref}`fig-wall` is TEST as it is: not a heap of images, but {glue:text}`test_photographs` photographs, each
-# as large as the number of images made from it.
+# as large as the number of images made from it. On the screen, click on a photograph, or go there with the arrow
+# keys and press Enter, to see what every run makes of its images.
 
 # %%
 runs = comparison.compared("DCLNN", "four")
 wall = galleries.load_wall(runs)
+pictures = galleries.load_pictures(wall)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-wall", "caption": "TEST's photographs, each as large as the number of its images, in the shade of how often DCLNN (four classes, max pooling, epoch 25, mean over runs) gets them right. Written: the photograph's number and, in large tiles, the share that is right. A star: another photograph of the same cell is in TRAIN. Where the photographs can't be had, tiles show the numbers alone."}, "image": {"alt": "Four blocks of equal size. Neutrophils are 48 small tiles, eosinophils 13 larger ones, lymphocytes 6, monocytes 4 very large ones. Most tiles are dark blue, all right, and many of the others dark red, all wrong; one of the four monocytes is dark red, one in between."}}
-galleries.show(galleries.plot_wall(wall, galleries.load_pictures(wall)))
+galleries.show(galleries.plot_wall(wall, pictures))
+
+# %% tags=["remove-input"]
+interactive.show("wall", "fig-wall", interactive.load_wall(wall, pictures))
 
 # %% tags=["remove-input"]
 every = [
