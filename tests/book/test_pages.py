@@ -235,6 +235,23 @@ def test_rows_are_as_long_as_their_header(pages):
             assert len({len(row) for row in cells_of(table)}) == 1, (name, table.get("id"))
 
 
+def test_every_numbered_chapter_ends_with_questions_and_computed_answers(pages):
+    chapters = [name for name in pages if re.match(r"chapters/\d\d_", name)]
+    assert chapters
+    for name in chapters:
+        section = article(pages[name]).find_all("h2")[-1].find_parent("section")
+        assert section["id"] == "questions", name
+        answers = section("details")
+        assert len(answers) in (2, 3), name
+        asked = [p for p in section("p") if re.match(r"\d\. .*\?", p.get_text())]
+        assert [p.get_text()[0] for p in asked] == [str(k + 1) for k in range(len(answers))], name
+        for answer in answers:
+            assert answer.find("summary").get_text(strip=True) == "Answer", name
+            assert "open" not in answer.attrs, name
+            numbers = [n.get_text() for n in answer(class_="pasted-text")]
+            assert any(re.search(r"\d", number) for number in numbers), (name, answer.get_text())
+
+
 # --------------------------------------------------------------------------- what they say
 
 
