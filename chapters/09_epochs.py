@@ -78,3 +78,34 @@ glue("seconds", run.seconds / run.epochs, display=False)
 # less epoch 25 is {glue:text}`gain` in accuracy: {glue:text}`gain_side` zero, although the best was picked after the fact.
 # And the validation images are TEST, the images that the tables are computed on: a number of epochs chosen from this
 # figure is chosen on the test set.
+
+# %% tags=["remove-input"]
+for name, changed in {"average": {"pooling": "average"}, "two": {"task": "two"}}.items():
+    other = study.run({"method": "DCLNN", "task": "four", "pooling": "max"} | changed)
+    found = figures.load_curves(other)
+    found = found[found["images"] == "validation"].set_index("epoch")["accuracy"]
+    top = int(found.idxmax())
+    gain = comparison.difference([other], [other], epochs=(top, comparison.EPOCH))
+    glue(f"q_{name}_rank", int((found > found[comparison.EPOCH]).sum()) + 1, display=False)
+    glue(f"q_{name}_best", top, display=False)
+    glue(f"q_{name}_gain", comparison.signed(*gain), display=False)
+    glue(f"q_{name}_step", float(found.diff().abs().iloc[-10:].mean()), display=False)
+
+# %% [markdown]
+# ## Questions
+#
+# **1. Is 25 as good with the other pooling?** Run this chapter with `-p pooling average` ({doc}`run_it_yourself`). At
+# which place is epoch 25, which epoch is best, and what would you gain by stopping there?
+#
+# :::{dropdown} Answer
+# Epoch 25 is at place {glue:text}`q_average_rank`, the best is epoch {glue:text}`q_average_best`, and stopping there
+# would gain {glue:text}`q_average_gain` in accuracy. The bracket is the interval by cell: TEST can't tell that it is a gain. And
+# you know the best epoch only because you looked at TEST.
+# :::
+#
+# **2. Is it steadier with two classes?** Run it with `-p task two`. How far does accuracy move from one late epoch to the next?
+#
+# :::{dropdown} Answer
+# By {glue:text}`q_two_step:.3f` on average over the last ten, with four classes by {glue:text}`step:.3f`. Epoch 25 is at place
+# {glue:text}`q_two_rank` of its run, and the best one, {glue:text}`q_two_best`, would gain {glue:text}`q_two_gain`.
+# :::

@@ -413,3 +413,37 @@ tables.show(
 # many images are made from it. How many independent images TEST is worth, and which intervals that leaves round the
 # numbers of Tables 1 and 2, is the question of {doc}`13_intervals`; what happens when images of one
 # photograph stand on both sides, that of {doc}`14_leakage`.
+
+# %% tags=["remove-input"]
+other = table[(table["split"] == "TEST") & (table["name"] == "NEUTROPHIL/_16_6249.jpeg")].iloc[0]
+glue("q_photograph", int(other["photograph"]), display=False)
+glue("q_inliers", int(other["inliers"]), display=False)
+glue("q_rotation", abs(float(other["rotation"])), display=False)
+right, total = wall["share"] * wall["images"], wall["images"].sum()
+without = ((right.sum() - right) / (total - wall["images"])).set_axis(wall["photograph"])
+glue("q_all", float(right.sum() / total), display=False)
+glue("q_highest", float(without.max()), display=False)
+glue("q_highest_number", int(without.idxmax()), display=False)
+glue("q_lowest", float(without.min()), display=False)
+glue("q_lowest_number", int(without.idxmin()), display=False)
+
+# %% [markdown]
+# ## Questions
+#
+# **1. Which photograph is another image from?** Run this chapter with `-p example NEUTROPHIL/_16_6249.jpeg`
+# ({doc}`run_it_yourself`), or any other name in TEST.
+#
+# :::{dropdown} Answer
+# From number {glue:text}`q_photograph`, by {glue:text}`q_inliers` features that agree; the image was turned by
+# {glue:text}`q_rotation:.1f`°.
+# :::
+#
+# **2. How much can one photograph do?** In the cell that makes `wall`, leave a photograph out,
+# `wall = wall[wall["photograph"] != 110]`, and compute the accuracy that is left,
+# `np.average(wall["share"], weights=wall["images"])`. Which photograph moves it most, up and down?
+#
+# :::{dropdown} Answer
+# With all photographs accuracy is {glue:text}`q_all:.3f`. Without number {glue:text}`q_highest_number` it would be
+# {glue:text}`q_highest:.3f`, without number {glue:text}`q_lowest_number` {glue:text}`q_lowest:.3f`. One photograph more or less moves
+# the score of thousands of images further than most of the differences that are published about them.
+# :::
