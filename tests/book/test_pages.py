@@ -401,6 +401,20 @@ def test_the_build_page_tells_what_built_it(pages, contents):
     assert all(float(seconds) > 0 for *_, seconds in rows)
 
 
+def test_the_checklist_is_filled_in_for_the_book_and_for_the_paper(pages):
+    page = article(pages["chapters/reforms"])
+    items = [re.match(r"(\d)[a-g]\. ", dt.get_text()) for dt in page("dt")]
+    assert len(items) == 32
+    assert all(items)
+    assert [item[1] for item in items] == sorted(item[1] for item in items)
+    assert {item[1] for item in items} == set("12345678")
+    for item in page("dt"):
+        here = item.find_next_sibling("dd")
+        paper = here.find_next_sibling("dd")
+        assert here.get_text(strip=True).startswith("Here:"), item.get_text()
+        assert paper.get_text(strip=True).startswith("Paper:"), item.get_text()
+
+
 def test_every_claim_is_listed(pages):
     from bloodlib import paper
 
