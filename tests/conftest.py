@@ -1,17 +1,22 @@
 """Fixtures: folders of a test's own, and cheap methods to try the machinery with."""
 
+import http.server
 import shutil
+import threading
 import types
 
+import archives
 import made_up
 import numpy as np
 import pytest
+from tiny_book import CONFIG, TOC, chapter
 
-from bloodlib import images, methods, paths, photographs, study, training
+from bloodlib import book, images, methods, paths, photographs, study, training
 from bloodlib.images import SPLITS, TASKS
 
 # some tests move to a folder of their own: the checkout is that of the start
 CHECKOUT = paths.checkout()
+FAKE = {"method": "fake", "task": "four", "images": "drawn", "images_per_class": 5}
 
 
 @pytest.fixture
@@ -115,3 +120,81 @@ def folder(place):
     """The made-up dataset, where it's looked for."""
     made_up.write(place / images.FOLDER, made_up.published())
     return place / images.FOLDER
+
+
+@pytest.fixture
+def server(place):
+    """A server that answers with the archive of the made-up dataset, or as ``ways`` say."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), archives.Handler) as server:
+        server.content, server.asked, server.ways = archives.archive(), [], {}
+        server.daemon_threads = True
+        server.url = f"http://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def theirs(fake, folders, tmp_path, monkeypatch):
+    """A function that computes a run on another machine; records lie in ``theirs.folder``."""
+
+    def compute(**settings):
+        with monkeypatch.context() as there:
+            there.setenv("BLOODLIB_CACHE", str(tmp_path / "another machine"))
+            return study.compute(FAKE | settings)
+
+    compute.folder = tmp_path / "another machine" / "runs"
+    return compute
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """A book of two chapters, with scripts beside them that are none; no images anywhere."""
+    root = tmp_path / "a bóok"
+    (root / "chapters").mkdir(parents=True)
+    (root / "results" / "runs").mkdir(parents=True)
+    files = {
+        "_config.yml": CONFIG,
+        "_toc.yml": TOC,
+        "study.yml": "profiles: {}\nruns: []\n",
+        "requirements.lock": "numpy==2\n",
+        "index.md": "# Tiny\n",
+        "results/facts.json": "{}\n",
+        "chapters/one.py": chapter("One", "seed = 1", ' tags=["parameters"]') + "\n# %%\nseed\n",
+        "chapters/two.py": chapter("Two", "print('two says', 6 * 7)"),
+        "chapters/draft.py": chapter("Draft", "raise SystemExit('never run')"),
+        "stray.py": "raise SystemExit('never run')\n",
+    }
+    for name, text in files.items():
+        (root / name).write_text(text, encoding="utf-8")
+    monkeypatch.setenv("BLOODLIB_RESULTS", str(root / "results"))
+    monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path / "no images"))
+    monkeypatch.setenv("BLOODLIB_CACHE", str(tmp_path / "cache"))
+    return root
+
+
+@pytest.fixture
+def update(tiny, monkeypatch):
+    """A function that brings the book up to date and names what ran; nothing is executed.
+
+    ``update.failing`` names chapters that fail, ``update.given`` is what the last run was given.
+    """
+    ran = []
+
+    def run(source, parameters):
+        ran.append(source.stem)
+        update.given = parameters
+        source.with_suffix(".ipynb").write_text("{}")
+        if source.stem in update.failing:
+            raise book.ChapterError("failed in cell 1: ZeroDivisionError: by zero")
+
+    def update(**parameters):
+        ran.clear()
+        config = types.SimpleNamespace(papermill_parameters=parameters)
+        book._run_stale(types.SimpleNamespace(srcdir=str(tiny), config=config))
+        return list(ran)
+
+    monkeypatch.setattr(book, "run", run)
+    monkeypatch.setattr(book, "AT_ONCE", 1)  # in this process
+    update.failing = set()
+    return update
