@@ -38,7 +38,11 @@ glue("commit", found["environment"]["commit"][:10], display=False)
 glue("started", found["started"][:10], display=False)
 glue("minutes", round(found["seconds"] / 60), display=False)
 glue("processor", found["environment"]["processor"], display=False)
-glue("least", 100 * min(c["reached"] / c["branches"] for c in found["coverage"].values()), display=False)
+glue(
+    "least",
+    100 * min(c["reached"] / c["branches"] for c in found["coverage"].values()),
+    display=False,
+)
 
 # %% [markdown]
 # ## Faults
@@ -74,7 +78,11 @@ tables.show(checked.load_faults(found), "tbl-faults", "Faults that were tried.")
 # The tests reach at least {glue:text}`least:.1f` % of the branches of each module.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-tables.show(checked.load_modules(found), "tbl-mutants", "Mutants and branches of the modules that compute and keep the numbers.")
+tables.show(
+    checked.load_modules(found),
+    "tbl-mutants",
+    "Mutants and branches of the modules that compute and keep the numbers.",
+)
 
 # %% [markdown]
 # The {glue:text}`left` mutants that no test killed are in {numref}`tbl-survivors`, each with the reason.

@@ -37,4 +37,6 @@ chapter.begin()
 # stand at its end, as missing.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-tables.show(tables.load_records(), "tbl-records", "The frozen records, and runs that have none.", decimals=1)
+tables.show(
+    tables.load_records(), "tbl-records", "The frozen records, and runs that have none.", decimals=1
+)
