@@ -226,8 +226,8 @@ for row in ("NB", "SVM"):
     both["distance"] = np.sqrt((both["distance_x"] ** 2 + both["distance_y"] ** 2) / 2)
     best = both.sort_values("distance").iloc[0]
     glue(f"q_{row}_both", best["reading"], display=False)
-    glue(f"q_{row}_four", best["distance_x"], display=False)
-    glue(f"q_{row}_two", best["distance_y"], display=False)
+    glue(f"q_{row}_four", float(best["distance_x"]), display=False)
+    glue(f"q_{row}_two", float(best["distance_y"]), display=False)
 
 # %% [markdown]
 # **1. Does the nearest reading depend on the measure?** Let `columns` name one measure, and try both rows.
