@@ -174,11 +174,10 @@ def load_summary(found: pd.DataFrame) -> pd.DataFrame:
             "Readings": found["tried"],
             "Nearest": found["nearest"],
             "Distance": found["distance"],
-            "Numbers it has": [f"{r.hits} of {r.printed}" for r in found.itertuples()],
-            "Ours of Table 1 or 2": found["usual"],
+            "Numbers met": [f"{r.hits} of {r.printed}" for r in found.itertuples()],
+            "Ours": found["usual"],
             "Guessing": found["guess"],
-            "Nearest of the other method": found["control"],
-            "Between readings": found["among"],
+            "Other method": found["control"],
         }
     )
 

@@ -198,7 +198,7 @@ def test_tables_say_which_reading_is_the_books(several):
     assert every["Distance"].is_monotonic_increasing
     summary = readings.load_summary(readings.summarise(several))
     line = summary[(summary["Row"] == "NB") & (summary["Classes"] == "two")].iloc[0]
-    assert line["Numbers it has"].endswith(" of 6")
+    assert line["Numbers met"].endswith(" of 6")
 
 
 def test_the_figure_has_a_dot_for_each_reading(several):
