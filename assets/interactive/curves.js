@@ -19,7 +19,7 @@
   const epoch = make("input", { type: "range", id: "curves-epoch", min: 1, max: 25, value: start.epoch });
   const drawn = make("div", { className: "curves-drawn" });
   const said = make("p", { className: "interactive-said", attributes: { "aria-live": "polite" } });
-  const scores = make("div", { className: "interactive-wide" });
+  const scores = make("div");
 
   function plot(run, measure, title, n) {
     const rows = Object.keys(COLOURS).flatMap((images) =>
@@ -28,8 +28,6 @@
     const drawing = Plot.plot({
       width: 340, height: 230, marginLeft: 34, x: { label: "epoch" }, y: { label: title, domain: [0, 1], grid: true },
       color: { domain: Object.keys(COLOURS), range: Object.values(COLOURS) },
-      ariaLabel: `${title} over epochs. After epoch ${n}: training ${run.training[measure][n - 1].toFixed(2)}, `
-        + `validation ${run.validation[measure][n - 1].toFixed(2)}.`,
       marks: [
         Plot.areaY(band, { x: "epoch", y1: "low", y2: "high", fill: COLOURS.validation, fillOpacity: 0.15 }),
         Plot.ruleX([n], { stroke: "#555555", strokeDasharray: "2 3" }),
@@ -37,8 +35,10 @@
         Plot.dot(rows.filter((row) => row.epoch === n), { x: "epoch", y: "value", fill: "images", r: 4 }),
       ],
     });
-    drawing.setAttribute("role", "img");
-    return drawing;
+    drawing.setAttribute("aria-hidden", "true"); // its parts have names that say nothing here
+    const words = `${title} over epochs. After epoch ${n}: training ${run.training[measure][n - 1].toFixed(2)}, `
+      + `validation ${run.validation[measure][n - 1].toFixed(2)}.`;
+    return make("div", { className: "curves-plot", attributes: { role: "img", "aria-label": words } }, drawing);
   }
 
   function show() {

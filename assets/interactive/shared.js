@@ -19,16 +19,19 @@ var bloodlib = {
     picture.before(bloodlib.make("div", { className: "interactive" }, ...elements));
   },
 
-  // Above the header there may be a row of headings, each over so many columns: [words, columns].
+  // A table, which can be pushed aside where it is too wide. Above its header there may be a row of
+  // headings, each over so many columns: [words, columns].
   table(caption, header, rows, headings = []) {
     const { make } = bloodlib;
     const above = headings.map(([text, colSpan]) =>
       text ? make("th", { scope: "colgroup", colSpan }, text) : make("td", { colSpan }));
-    return make("table", { className: "table interactive-table" }, make("caption", {}, caption),
+    const about = { role: "region", "aria-label": caption, tabindex: 0 };
+    const found = make("table", { className: "table interactive-table" }, make("caption", {}, caption),
       make("thead", {}, ...(above.length ? [make("tr", {}, ...above)] : []),
         make("tr", {}, ...header.map((text) => make("th", { scope: "col" }, text)))),
       make("tbody", {}, ...rows.map(([first, ...others]) => make("tr", {},
         make("th", { scope: "row" }, first), ...others.map((text) => make("td", {}, text))))));
+    return make("div", { className: "interactive-wide", attributes: about }, found);
   },
 
   // One stop of the Tab key for many buttons: arrows lead to the nearest one that way, Home and End

@@ -14,7 +14,7 @@
       return [[method, task, settings, `${seed}`, `${right}`, answers[task][answer] ?? "a tie"]];
     });
     const header = ["Method", "Classes", "Settings", "Seed", `Right of ${tile.images}`, "Mostly taken for"];
-    return make("div", { className: "interactive-wide" }, bloodlib.table(caption, header, rows));
+    return bloodlib.table(caption, header, rows);
   }
 
   function show(tile, block) {
@@ -33,10 +33,10 @@
     const tiles = block.tiles.map((tile) => {
       const words = `Photograph ${tile.number}, ${tile.images} images, ${percent(tile.share)} right`
         + (tile.starred ? ", its cell also in TRAIN" : "");
+      const number = `${tile.number}${tile.starred ? "*" : ""}`, large = tile.box[2] > 20;
       const button = make("button", { type: "button", attributes: { "aria-label": words } },
-        make("span", {}, `${tile.number}${tile.starred ? "*" : ""}`));
-      if (tile.picture) button.append(make("img", { src: tile.picture, alt: "", className: "dark-light" }));
-      else button.append(make("span", {}, percent(tile.share)));
+        make("span", {}, tile.picture && large ? `${number}: ${percent(tile.share)}` : number),
+        tile.picture ? make("img", { src: tile.picture, alt: "" }) : make("span", {}, percent(tile.share)));
       button.dataset.number = tile.number;
       const [left, top, width, height] = tile.box.map((part) => `${part}%`);
       Object.assign(button.style, { left, top, width, height, backgroundColor: tile.colour, color: tile.ink });

@@ -7,14 +7,16 @@ import functools
 import http.server
 import json
 import os
+import re
 import shutil
 import threading
 import time
 
 import numpy as np
 import pytest
+from sklearn.metrics import precision_recall_fscore_support
 
-from bloodlib import images, prediction, synthetic, weights
+from bloodlib import comparison, images, paper, photographs, prediction, synthetic, weights
 from bloodlib.images import TASKS
 
 pytestmark = pytest.mark.browser
@@ -60,10 +62,12 @@ def opened(browser, addresses):
     """A function that opens a page and returns it; ``page.wrong`` is what went wrong since."""
     contexts = []
 
-    def open_(name, where="on disk", size="desktop", scheme="light"):
+    def open_(name, where="on disk", size="desktop", scheme="light", scripts=True):
         width, height = SIZES[size]
         context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            java_script_enabled=scripts,
         )
         contexts.append(context)
         page = context.new_page()
@@ -135,16 +139,18 @@ def test_a_page_is_whole(opened, name, size, scheme, where):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", every_page())
 def test_a_page_can_be_used_by_everyone(opened, name, scheme):
+    assert barriers(opened(name, scheme=scheme)) == []
+
+
+def barriers(page):
+    """What axe-core finds in the way of somebody."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe-core")
-    page = opened(name, scheme=scheme)
-    found = axe.Axe().run(page).response["violations"]
-    said = [
+    return [
         f"{rule['id']}: {node['target']}"
-        for rule in found
+        for rule in axe.Axe().run(page).response["violations"]
         if rule["impact"] in SERIOUS
         for node in rule["nodes"][:3]
     ]
-    assert said == []
 
 
 @pytest.mark.parametrize("where", ["served", "on disk"])
@@ -267,3 +273,161 @@ def test_a_hundred_answers_are_those_of_the_terminal(opened, cells):
             found += page.evaluate(ask, [task, some])
         np.testing.assert_array_equal(np.argmax(found, axis=1), want.argmax(axis=1))
         assert np.abs(found - want).max() < 0.02
+
+
+# --------------------------------------------------------------------- interactive figures
+
+#: Figures that scripts replace, their pages, and what is in them then.
+FIGURES = {
+    "fig-confusion": ("chapters/07_training", ".interactive-matrix button"),
+    "fig-paper-7": ("chapters/09_epochs", "#curves-epoch"),
+    "fig-wall": ("chapters/12_photographs", ".wall-tiles button"),
+}
+
+
+def seen(page, figure):
+    """Whether its picture is shown, and whether the interactive figure is."""
+    return (
+        page.is_visible(f"#{figure} img:not([alt=''])"),  # thumbnails have no words of their own
+        page.is_visible(f"#{figure} .interactive"),
+    )
+
+
+def frozen(task="four", pooling="max"):
+    found = comparison.frozen({"method": "DCLNN", "task": task, "pooling": pooling})
+    return {run.config["seed"]: run for run in found}
+
+
+def rows_of(page, table):
+    return [
+        [cell.inner_text() for cell in row.query_selector_all("th, td")]
+        for row in page.query_selector_all(f"{table} tbody tr")
+    ]
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_without_scripts_and_on_paper_the_picture_stands(opened, figure):
+    name, inside = FIGURES[figure]
+    page = opened(name, scripts=False)
+    assert seen(page, figure) == (True, False)
+    page = opened(name)
+    assert page.is_visible(f"#{figure} {inside}")
+    assert seen(page, figure) == (False, True)
+    page.emulate_media(media="print")
+    assert seen(page, figure) == (True, False)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("figure", FIGURES)
+def test_interactive_figures_fit_and_can_be_used_by_everyone(opened, figure, size, scheme):
+    name, inside = FIGURES[figure]
+    page = opened(name, "served", size, scheme)
+    page.focus(f"#{figure} {inside}")
+    for key in ("ArrowRight", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    for details in page.query_selector_all(f"#{figure} summary"):
+        details.click()
+    assert page.evaluate(LOOKS["wide"]) == []
+    assert page.wrong == []
+    assert barriers(page) == []
+
+
+def test_a_cell_names_the_photographs_behind_it(opened):
+    run, behind = frozen()[0], photographs.photographs("TEST")
+    truth, labels = run.arrays["truth"], run.arrays["labels"][-1]
+    page = opened(FIGURES["fig-confusion"][0])
+    page.focus("#fig-confusion button")
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+    for i in (3, 2, 1, 0):
+        for j in range(4):
+            cell = (truth == i) & (labels == j)
+            numbers, here = np.unique(behind[cell], return_counts=True)
+            focused = page.evaluate("document.activeElement.textContent")
+            assert int(focused) == cell.sum()
+            said = page.inner_text("#fig-confusion [aria-live]")
+            assert f": {cell.sum()} images, " in said
+            found = re.findall(r"(\d+)(?: \((\d+) of \d+\))?(?=,|$)", said, re.MULTILINE)
+            found = {int(number): int(n or (behind == int(number)).sum()) for number, n in found}
+            assert found == dict(zip(numbers.tolist(), here.tolist(), strict=True))
+            if j < 3:
+                page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowUp")
+        for _ in range(3):
+            page.keyboard.press("ArrowLeft")
+    page.hover("#fig-confusion tbody tr:nth-child(3) td:nth-child(2) button")
+    assert page.inner_text("#fig-confusion [aria-live] b").startswith(
+        "Monocyte taken for neutrophil"
+    )
+    page.keyboard.press("Tab")  # the matrix is one stop
+    assert page.evaluate("document.activeElement.closest('#fig-confusion table')") is None
+
+
+def test_scores_follow_the_epoch(opened):
+    page = opened(FIGURES["fig-paper-7"][0])
+    for task, pooling, seed, keys, epoch in (
+        ("four", "max", 0, [], 25),
+        ("four", "max", 2, ["ArrowLeft"] * 3, 22),
+        ("two", "average", 1, ["Home", "ArrowRight"], 2),
+        ("four", "average", 0, ["End"], 25),
+    ):
+        for name, value in (("task", task), ("pooling", pooling), ("seed", str(seed))):
+            page.select_option(f"#curves-{name}", value)
+        page.focus("#curves-epoch")
+        for key in keys:
+            page.keyboard.press(key)
+        run = frozen(task, pooling)[seed]
+        truth, labels = run.arrays["truth"], run.arrays["labels"][epoch - 1]
+        ours = np.stack(
+            precision_recall_fscore_support(truth, labels, zero_division=0)[:3], axis=-1
+        )
+        ours = np.vstack([ours, ours.mean(axis=0)])
+        method = {"max": "MaxPooling", "average": "AveragePooling"}[pooling]
+        printed = {
+            (cell.class_.capitalize(), cell.measure): cell.value
+            for cell in paper.CELLS
+            if (cell.table, cell.method, cell.task) == (2, method, task)
+        }
+        shown = rows_of(page, "#fig-paper-7 .interactive-table")
+        assert [name for name, *_ in shown] == [*map(str.capitalize, TASKS[task]), "Average"]
+        for (name, *cells), mine in zip(shown, ours, strict=True):
+            theirs = [printed[name, measure] for measure in paper.MEASURES]
+            assert [float(cell) for cell in cells[::2]] == theirs
+            assert [float(cell) for cell in cells[1::2]] == pytest.approx(mine, abs=0.0051)
+        said = page.inner_text("#fig-paper-7 [aria-live]")
+        assert f"After epoch {epoch}: accuracy {(truth == labels).mean():.2f} on TEST" in said
+        drawings = page.query_selector_all("#fig-paper-7 [role=img]")
+        assert len(drawings) == 2
+        assert all(f"After epoch {epoch}:" in one.get_attribute("aria-label") for one in drawings)
+    assert page.wrong == []
+
+
+@pytest.mark.parametrize("where", ["served", "on disk"])
+def test_a_photograph_tells_every_run_s_vote(opened, where):
+    number, tasks = 110, list(TASKS)
+    own = photographs.photographs("TEST") == number
+    page = opened(FIGURES["fig-wall"][0], where, "phone")
+    assert rows_of(page, "#fig-wall .interactive-table") == []
+    page.focus("#fig-wall .wall-monocyte button")
+    page.keyboard.press("End")
+    page.keyboard.press("Home")
+    page.focus(f"#fig-wall button[data-number='{number}']")
+    page.keyboard.press("Enter")
+    assert f"Photograph {number}, monocyte, {own.sum()} images" in page.inner_text(
+        "#fig-wall [aria-live]"
+    )
+    shown = rows_of(page, "#fig-wall .interactive-wide:first-child table")
+    assert len(shown) == 16
+    for task in tasks:
+        for pooling in ("max", "average"):
+            for seed, run in frozen(task, pooling).items():
+                labels = run.arrays["labels"][24][own]
+                right = int((labels == run.arrays["truth"][own]).sum())
+                answer = TASKS[task][np.bincount(labels).argmax()].capitalize()
+                row = ["DCLNN", task, f"{pooling} pooling", str(seed), str(right), answer]
+                assert row in shown
+    page.click("#fig-wall .wall-lymphocyte button")
+    assert "lymphocyte" in page.inner_text("#fig-wall [aria-live]")
+    assert len(page.query_selector_all("#fig-wall button[aria-pressed=true]")) == 1
+    assert page.wrong == []
