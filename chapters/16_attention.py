@@ -229,8 +229,10 @@ for kind in images.TASKS:
         shown = measured["visible"] >= limit
         glue(f"q_{kind}_{name}", float(right[shown].mean()), display=False)
         glue(f"q_{kind}_{name}_not", float(right[~shown].mean()), display=False)
-        glue(f"q_{name}_images", int((~shown).sum()), display=False)
-        glue(f"q_{name}_photographs", len(np.unique(behind[~shown])), display=False)
+hidden_images = {limit: measured["visible"] < limit for limit in (0.5, 0.9)}
+glue("q_half_images", int(hidden_images[0.5].sum()), display=False)
+glue("q_most_images", int(hidden_images[0.9].sum()), display=False)
+glue("q_half_photographs", len(np.unique(behind[hidden_images[0.5]])), display=False)
 
 # %% [markdown]
 # **1. Does it need the whole cell?** Put 0.9 for `least`.

@@ -98,7 +98,8 @@ def every_page():
 
     text = (CHECKOUT / "_toc.yml").read_text(encoding="utf-8")
     toc = yaml.safe_load(text)
-    files = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
+    files = [page["file"] for one in chapters for page in (one, *one.get("sections", []))]
     return [toc["root"], *files, "search", "genindex"]
 
 
@@ -145,6 +146,20 @@ def test_a_page_can_be_used_by_everyone(opened, name, scheme):
         for node in rule["nodes"][:3]
     ]
     assert said == []
+
+
+def test_an_answer_unfolds_by_keyboard_and_lies_open_on_paper(opened):
+    page = opened("chapters/05_measures")
+    answer = page.query_selector("section#questions details")
+    text = answer.query_selector(".sd-card-body p")
+    assert not text.is_visible()
+    answer.query_selector("summary").focus()
+    page.keyboard.press("Enter")
+    assert text.is_visible()
+    page.keyboard.press("Enter")
+    assert not text.is_visible()
+    page.emulate_media(media="print")
+    assert text.is_visible()
 
 
 @pytest.mark.parametrize("where", ["served", "on disk"])
