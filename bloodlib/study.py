@@ -93,7 +93,7 @@ def resolve(config: dict) -> dict:
 
 
 def identify(config: dict) -> str:
-    """Id of a run, from its settings and its images; see :func:`records.identify`."""
+    """Id of a run, from its settings and its images; see :func:`bloodlib.records.identify`."""
     config = resolve(config)
     defaults = COMMON | methods.defaults(config["method"])
     return records.identify(config, defaults, _data_hash(config))

@@ -1,15 +1,12 @@
 """Drawn blood smears of the four classes, to try everything without the dataset.
 
-Each picture shows one white cell among red cells, with the features by which its class is told:
+Each picture shows one white cell among red cells, with the features by which its class is told::
 
-===========  =====  =======================================  =================================
-class        cell   nucleus                                  cytoplasm
-===========  =====  =======================================  =================================
-NEUTROPHIL   mid    three to five lobes, linked in an arc    pale pink, fine granules
-EOSINOPHIL   mid    two lobes, linked                        pink, coarse orange-red granules
-MONOCYTE     large  kidney or horseshoe                      grey-blue, a few pale vacuoles
-LYMPHOCYTE   small  round, nearly filling the cell           a thin blue rim
-===========  =====  =======================================  =================================
+    class        cell   nucleus                                  cytoplasm
+    NEUTROPHIL   mid    three to five lobes, linked in an arc    pale pink, fine granules
+    EOSINOPHIL   mid    two lobes, linked                        pink, coarse orange-red granules
+    MONOCYTE     large  kidney or horseshoe                      grey-blue, a few pale vacuoles
+    LYMPHOCYTE   small  round, nearly filling the cell           a thin blue rim
 
 Place, rotation, scale, stain, light, focus and noise vary at random, drawn from one seeded
 generator whose use does not depend on the size asked for: the same seed gives the same smear,

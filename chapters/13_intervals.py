@@ -293,8 +293,9 @@ np.round(intervals.bounds(scores.accuracy, answers, drawn), 2)
 
 # %%
 wanted = 0.02
-pair = [comparison.compared(pooling, "four") for pooling in ("MaxPooling", "AveragePooling")]
-value, low, high = comparison.difference(*pair)
+largest = comparison.compared("MaxPooling", "four")
+mean = comparison.compared("AveragePooling", "four")
+value, low, high = comparison.difference(largest, mean)
 needed = sum(counts.values()) * ((high - low) / 2 / wanted) ** 2
 round(float(needed))
 
