@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 
 from bloodlib import images, paths
 
+#: An archive may unpack to so many times the bytes of the dataset.
+LARGEST = 4
+
 
 def fetch(url: str | None = None, timeout: float = 4) -> Path:
     """Download the images into the folder of the datasets, unless they are there.
@@ -121,6 +124,7 @@ def _extract(archive: Path, folder: Path) -> None:
     import tarfile
     import zlib
 
+    most = LARGEST * sum(entry.size for entry in images.manifest().values())
     with archive.open("rb") as file:
         if file.read(2) != b"\x1f\x8b":
             raise images.DatasetError(
@@ -129,7 +133,10 @@ def _extract(archive: Path, folder: Path) -> None:
             )
     folder.mkdir()
     try:
-        with tarfile.open(archive, "r|gz") as tar:
+        with (
+            gzip.open(archive) as unpacked,
+            tarfile.open(fileobj=_Limited(unpacked, most), mode="r|") as tar,
+        ):
             for member in tar:
                 if wanted := _wanted(member, folder):
                     tar.extract(wanted, folder, filter="data")
@@ -139,6 +146,24 @@ def _extract(archive: Path, folder: Path) -> None:
         raise images.DatasetError(
             f"the archive is cut short or damaged ({error}). Run 'bloodlib data --fetch' again."
         ) from error
+
+
+class _Limited:
+    """A file that gives so many bytes and no more: a few can unpack to any number."""
+
+    def __init__(self, file, most: int):
+        self.file, self.left = file, most
+
+    def read(self, size: int) -> bytes:
+        """Read on, or refuse."""
+        content = self.file.read(size)
+        self.left -= len(content)
+        if self.left < 0:
+            raise images.DatasetError(
+                f"the archive unpacks to more than {LARGEST} times the dataset: it is not the "
+                "published one."
+            )
+        return content
 
 
 def _wanted(member, folder: Path):

@@ -1,0 +1,45 @@
+"""How often chance is tried: ``BLOODLIB_SCALE`` times as often as in the ordinary tests."""
+
+import contextlib
+import os
+import random
+import signal
+import time
+
+SCALE = int(os.environ.get("BLOODLIB_SCALE", "1"))
+
+
+@contextlib.contextmanager
+def full_disk(most):
+    """No file can grow beyond so many bytes, as on a disk that is nearly full."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def kill_at_random(work, rng: random.Random, longest: float) -> bool:
+    """Do some work in a process of its own, and kill that at a random moment.
+
+    Returns
+    -------
+    bool
+        Whether the kill came before the work was done.
+    """
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    time.sleep(rng.uniform(0, longest))
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the work failed by itself"
+    return os.WIFSIGNALED(status)

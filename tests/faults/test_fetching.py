@@ -1,0 +1,311 @@
+"""Fetching: whatever the other side does, there is the whole dataset in the end or nothing of it.
+
+What must come of each fault: an error that says what to do, nothing left behind, and a fetch from a
+good server succeeds afterwards.
+"""
+
+import contextlib
+import gzip
+import io
+import random
+import tarfile
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from archives import TOP, archive, left_behind, member, send
+from chance import SCALE, full_disk, kill_at_random
+from made_up import VICTIM, in_processes, posix, published, write
+
+from bloodlib import fetching, images, paths
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+
+
+def fetch_again(server):
+    server.content = archive()
+    fetching.fetch(f"{server.url}/good")
+    assert images.verify(thorough=True) == images.SOURCE.hashes
+
+
+# ------------------------------------------------------------------------------------- the server
+
+
+def stall(after):
+    def way(handler, content):
+        if after:
+            send(handler, content[:after], len(content))
+            handler.wfile.flush()
+        time.sleep(2)
+
+    return way
+
+
+def hang_up(handler, content):
+    handler.connection.close()
+
+
+ANSWERS = {
+    "404": (lambda h, c: h.send_error(404), "answered 404.*again later"),
+    "403": (lambda h, c: h.send_error(403), "answered 403.*again later"),
+    "500": (lambda h, c: h.send_error(500), "answered 500.*again later"),
+    "503": (lambda h, c: h.send_error(503), "answered 503.*again later"),
+    "a page to sign in": (lambda h, c: send(h, b"<!doctype html>"), "something else.*again"),
+    "nothing": (lambda h, c: send(h, b""), "something else.*again"),
+    "one byte": (lambda h, c: send(h, c[:1]), "something else.*again"),
+    "another kind of archive": (lambda h, c: send(h, b"PK\3\4" + c), "something else.*again"),
+    "stalls before the answer": (stall(0), "broke off.*again later"),
+    "stalls in the answer": (stall(5000), "broke off.*again later"),
+    "hangs up": (hang_up, "broke off.*again later"),
+    "breaks off in the middle": (lambda h, c: send(h, c[:5000], len(c)), "broke off.*again later"),
+    "breaks off at the last byte": (lambda h, c: send(h, c[:-1], len(c)), "broke off.*again later"),
+    "sends half and says it is whole": (lambda h, c: send(h, c[:5000]), "cut short or dam.*again"),
+    "packs noise": (lambda h, c: send(h, gzip.compress(bytes(range(256)) * 9)), "damaged.*again"),
+    "packs nothing": (lambda h, c: send(h, gzip.compress(b"")), "damaged.*again"),
+}
+
+
+@pytest.mark.parametrize("fault", ANSWERS)
+def test_a_server_that(server, place, fault):
+    way, words = ANSWERS[fault]
+    server.ways["bad"] = way
+    with pytest.raises(images.DatasetError, match=words):
+        fetching.fetch(f"{server.url}/bad", timeout=0.1)
+    assert not left_behind(place)
+    assert not images.available()
+    fetch_again(server)
+
+
+# ------------------------------------------------------------------------------------ the archive
+
+
+def bomb(name=f"{TOP}/README.md", kind=tarfile.REGTYPE, size=200_000_000):
+    """An archive that begins with a member of so many zeros; 200 MB are packed in 1 MB."""
+    info = member(name, kind)
+    info.size = size
+    file = io.BytesIO()
+    with gzip.open(file, "wb", compresslevel=1) as packed:
+        packed.write(info.tobuf(tarfile.USTAR_FORMAT))
+        for _ in range(size // 1_000_000):
+            packed.write(bytes(1_000_000))
+    return file.getvalue()
+
+
+def without(path):
+    return {p: c for p, c in published().items() if p != path}
+
+
+def with_(info, content=b""):
+    return archive(extra=[(info, content)])
+
+
+def other(content):
+    return archive(published() | {VICTIM: content})
+
+
+EVIL, LINK = "not to be trusted", (tarfile.SYMTYPE, tarfile.LNKTYPE)
+ARCHIVES = {
+    "../": (lambda: with_(member(f"{TOP}/../../evil"), b"x"), EVIL),
+    "../ from the images": (lambda: with_(member(f"{TOP}/images/../../../evil"), b"x"), EVIL),
+    "../ in a folder": (lambda: with_(member(f"{TOP}/../evil", tarfile.DIRTYPE)), EVIL),
+    "an absolute name": (lambda: with_(member("/tmp/bloodlib-evil/images/evil"), b"x"), EVIL),
+    "backslashes": (lambda: with_(member(f"{TOP}\\..\\evil"), b"x"), EVIL),
+    "a link": (lambda: with_(member(f"{TOP}/images/evil", LINK[0], "/etc/passwd")), EVIL),
+    "a link to an image": (lambda: with_(member(f"{TOP}/{VICTIM}", LINK[0], "x.jpeg")), EVIL),
+    "a hard link": (lambda: with_(member(f"{TOP}/{VICTIM}", LINK[1], f"{TOP}/labels.csv")), EVIL),
+    "a link for a folder": (lambda: with_(member(f"{TOP}/images", LINK[0], "../..")), EVIL),
+    "a character device": (lambda: with_(member(f"{TOP}/evil", tarfile.CHRTYPE)), EVIL),
+    "a block device": (lambda: with_(member(f"{TOP}/evil", tarfile.BLKTYPE)), EVIL),
+    "a pipe": (lambda: with_(member(f"{TOP}/images/evil", tarfile.FIFOTYPE)), EVIL),
+    "a bomb": (bomb, "unpacks to more than"),
+    "a bomb in a header": (lambda: bomb(kind=tarfile.XHDTYPE), "unpacks to more than"),
+    "a bomb in a name": (lambda: bomb(kind=tarfile.GNUTYPE_LONGNAME), "unpacks to more than"),
+    "an image of 50 MB": (lambda: other(bytes(50_000_000)), f"{VICTIM} has 50,000,000 bytes"),
+    "an image of one byte": (lambda: other(b"x"), f"archive's {VICTIM} has 1 bytes"),
+    "an image altered": (lambda: other(published()[VICTIM][:-1] + b"x"), f"{VICTIM} is altered"),
+    "an image missing": (lambda: archive(without(VICTIM)), f"{VICTIM} is missing"),
+    "no image at all": (lambda: archive({"LICENSE": b"MIT"}), "is missing"),
+    "an image twice": (lambda: with_(member(f"{TOP}/{VICTIM}"), published()[VICTIM]), "twice"),
+    "labels missing": (lambda: archive(without("labels.csv")), "labels.csv is missing"),
+}
+
+
+@pytest.mark.parametrize("fault", ARCHIVES)
+def test_an_archive_with(server, place, tmp_path, fault):
+    make, words = ARCHIVES[fault]
+    server.content = make()
+    with pytest.raises(images.DatasetError, match=words):
+        fetching.fetch(f"{server.url}/good")
+    assert not left_behind(place)
+    assert not list(tmp_path.rglob("evil"))
+    assert not Path("/tmp/bloodlib-evil").exists()
+    fetch_again(server)
+
+
+def try_at_random(server, place, spoil, times, record_property):
+    """Each spoiled archive is refused, or was not spoiled where it counts."""
+    rng, whole, refused = random.Random(1), archive(), 0
+    for _ in range(times):
+        server.content = spoil(whole, rng)
+        try:
+            folder = fetching.fetch(f"{server.url}/good")
+        except images.DatasetError:
+            assert not left_behind(place)
+            refused += 1
+        else:
+            assert images.verify(thorough=True) == images.SOURCE.hashes
+            folder.rename(folder.with_name("whole"))
+            fetching.shutil.rmtree(folder.with_name("whole"))
+    assert refused > times / 2
+    record_property("times", times)
+
+
+def test_an_archive_cut_at_any_byte(server, place, record_property):
+    def cut(whole, rng):
+        return whole[: rng.randrange(len(whole))]
+
+    try_at_random(server, place, cut, 25 * SCALE, record_property)
+
+
+def test_an_archive_with_any_bit_altered(server, place, record_property):
+    def flip(whole, rng):
+        spoiled = bytearray(whole)
+        spoiled[rng.randrange(10, len(whole))] ^= 1 << rng.randrange(8)
+        return bytes(spoiled)
+
+    try_at_random(server, place, flip, 25 * SCALE, record_property)
+
+
+def test_a_connection_cut_at_any_byte(server, place, record_property):
+    rng, times = random.Random(2), 4 * SCALE
+    for _ in range(times):
+        at = rng.randrange(len(server.content))
+        server.ways["bad"] = lambda h, c, at=at: send(h, c[:at], len(c))
+        with pytest.raises(images.DatasetError, match="broke off"):
+            fetching.fetch(f"{server.url}/bad", timeout=0.3)
+        assert not left_behind(place)
+    fetch_again(server)
+    record_property("times", times)
+
+
+# -------------------------------------------------------------------------------- this side
+
+
+@contextlib.contextmanager
+def in_the_way(path):
+    """A file where a folder should be: nothing can be written there, not even by root."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("a file where the folder should be")
+    try:
+        yield
+    finally:
+        path.unlink()
+
+
+@contextlib.contextmanager
+def while_extracting(most):
+    """The disk is full when the archive has come."""
+    extract = fetching._extract
+
+    def limited(*given):
+        with full_disk(most):
+            extract(*given)
+
+    fetching._extract = limited
+    try:
+        yield
+    finally:
+        fetching._extract = extract
+
+
+DISKS = {
+    "full at once": lambda place: full_disk(0),
+    "full in the download": lambda place: full_disk(10_000),
+    "full while extracting": lambda place: while_extracting(0),
+    "full in the middle of an image": lambda place: while_extracting(1000),
+    "no folder for the data": lambda place: in_the_way(place),
+    "no folder for the download": lambda place: in_the_way(paths.cache_folder()),
+}
+
+
+@posix
+@pytest.mark.parametrize("fault", DISKS)
+def test_a_disk(server, place, fault):
+    with (
+        DISKS[fault](place),
+        pytest.raises(images.DatasetError, match="cannot be stored.*BLOODLIB_DATA and BLOODLIB_CA"),
+    ):
+        fetching.fetch(f"{server.url}/good")
+    assert not left_behind(place)
+    assert not images.available()
+    fetch_again(server)
+
+
+@posix
+def test_four_processes_at_once(server, place, record_property):
+    url = f"{server.url}/good"
+    assert in_processes(lambda: fetching.fetch(url) == place / images.FOLDER) == [0] * 4
+    assert server.asked == ["good"]
+    assert len(left_behind(place)) == len(published())
+    record_property("times", 4)
+
+
+def test_a_fetch_that_was_killed_while_it_extracted(server, place):
+    part = place / f".{images.FOLDER}.part"
+    write(part, {"images/TRAIN/MONOCYTE/half": b"x"})
+    fetch_again(server)
+    assert not part.exists()
+
+
+@posix
+def test_killed_at_any_moment(server, place, record_property):
+    """Whatever is there after a kill is whole, and the next fetch heals the rest."""
+    rng, times, killed, whole = random.Random(3), 15 * SCALE, 0, 0
+    fetch_again(server)  # everything is imported
+    start = time.monotonic()
+    fetching.shutil.rmtree(images.find())
+    fetch_again(server)
+    longest = time.monotonic() - start
+    for _ in range(times):
+        fetching.shutil.rmtree(place / images.FOLDER, ignore_errors=True)
+        killed += kill_at_random(lambda: fetching.fetch(f"{server.url}/good"), rng, longest)
+        if images.available():
+            whole += 1
+            assert images.verify(thorough=True) == images.SOURCE.hashes
+    fetch_again(server)
+    assert len(left_behind(place)) == len(published())
+    assert killed > times / 3
+    record_property("times", times)
+
+
+def test_interrupted_by_hand(server, place, monkeypatch):
+    """Ctrl-C while the dataset is verified, just before it is put in its place."""
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(images, "verify", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            fetching.fetch(f"{server.url}/good")
+    assert not left_behind(place)
+    assert not images.available()
+    fetch_again(server)
+
+
+def test_a_server_that_never_ends_is_left_when_the_disk_is_full(server, place):
+    stop = threading.Event()
+
+    def endless(handler, content):
+        handler.send_response(200)
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while not stop.is_set():
+                handler.wfile.write(bytes(100_000))
+
+    server.ways["endless"] = endless
+    with full_disk(1_000_000), pytest.raises(images.DatasetError, match="cannot be stored"):
+        fetching.fetch(f"{server.url}/endless")
+    stop.set()
+    assert not left_behind(place)
