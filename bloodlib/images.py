@@ -577,7 +577,7 @@ def _open(path: Path, content: bytes, size: tuple[int, int]) -> np.ndarray:
         pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
         if pixels is None or not content.endswith(b"\xff\xd9"):  # the marker of a JPEG's end
             raise ValueError("it ends too early")
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DatasetError(
             f"{path} is not a whole JPEG ({error}). Run 'bloodlib data' to check all files."
         ) from error

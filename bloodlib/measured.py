@@ -9,7 +9,6 @@ import hashlib
 import io
 import json
 import time
-import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -167,7 +166,6 @@ def _packed(arrays):
 
 def _unpacked(raw):
     try:
-        with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise records.RecordError(f"no plain arrays: {error}") from error
+        return records.unpack(raw)
+    except ValueError as error:
+        raise records.RecordError(str(error)) from error

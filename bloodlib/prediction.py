@@ -13,6 +13,8 @@ from bloodlib.images import TASKS
 MOST_PIXELS = 50_000_000
 #: How many pictures are held at once.
 AT_ONCE = 64
+#: Pillow knows more, and runs other programmes for some of them.
+FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP", "PPM")
 WARNING = (
     "Not for diagnosis: the networks know four kinds of cells from one laboratory's slides, and "
     "name one of them for every picture, whatever it shows."
@@ -60,7 +62,7 @@ def read(path: Path) -> np.ndarray:
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             width, height = image.size
             if width * height > MOST_PIXELS:
                 raise PictureError(f"{path} has {width} × {height} pixels: reduce it first.")

@@ -5,6 +5,7 @@ the JSON holds (``results/README.md`` describes both). The JSON is written last 
 replaced in one step: a record is there whole, or it is not there.
 """
 
+import contextlib
 import functools
 import hashlib
 import io
@@ -12,7 +13,7 @@ import json
 import os
 import platform
 import subprocess
-import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
@@ -86,10 +87,9 @@ class Record:
                 f"{path} is not the file that {self.path.name} was written with. {REMEDY}"
             )
         try:
-            with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
-                return {name: stored[name] for name in stored.files}
-        except (ValueError, TypeError, zipfile.BadZipFile) as error:
-            raise RecordError(f"{path} holds no plain arrays: {error}. {REMEDY}") from error
+            return unpack(raw)
+        except ValueError as error:
+            raise RecordError(f"{path} holds {error}. {REMEDY}") from error
 
     @property
     def epochs(self) -> int:
@@ -174,16 +174,19 @@ def write(where: Path, content: dict, arrays: dict[str, np.ndarray] | None) -> R
         digest = hashlib.sha256(raw).hexdigest()
         content["arrays"] = {"file": f"{content['id']}.{digest[:8]}.npz", "sha256": digest}
         beside = where / content["arrays"]["file"]
-        was_there = beside.exists()  # then an earlier record may need it
-        replace(beside, raw)
     record = Record(path, content)
-    try:
-        check(record)
-    except RecordError:
-        if arrays is not None and not was_there:
-            beside.unlink()
-        raise
-    _finish(record)
+    with _alone(where):
+        if arrays is not None:
+            was_there = beside.exists()  # then an earlier record may need it
+            replace(beside, raw)
+        try:
+            check(record)
+            replace(path, _text(record))
+        except (RecordError, OSError):
+            if arrays is not None and not was_there:
+                beside.unlink()
+            raise
+        _tidy(record)
     return record
 
 
@@ -198,18 +201,44 @@ def copy(record: Record, where: Path) -> Record:
     check(record)
     where.mkdir(parents=True, exist_ok=True)
     copied = Record(where / record.path.name, record.content)
-    if record.content["arrays"]:
-        raw = record.path.with_name(record.content["arrays"]["file"]).read_bytes()
-        if hashlib.sha256(raw).hexdigest() != record.content["arrays"]["sha256"]:
-            raise RecordError(f"{record.path}: its predictions changed while they were copied")
-        replace(where / record.content["arrays"]["file"], raw)
-    _finish(copied)
+    with _alone(where):
+        if record.content["arrays"]:
+            raw = record.path.with_name(record.content["arrays"]["file"]).read_bytes()
+            if hashlib.sha256(raw).hexdigest() != record.content["arrays"]["sha256"]:
+                raise RecordError(f"{record.path}: its predictions changed while they were copied")
+            replace(where / record.content["arrays"]["file"], raw)
+        replace(copied.path, _text(copied))
+        _tidy(copied)
     return copied
 
 
-def _finish(record):
-    """Write the JSON file of a record whose predictions are there, and remove older ones."""
-    replace(record.path, (json.dumps(record.content, indent=1) + "\n").encode())
+def _text(record):
+    return (json.dumps(record.content, indent=1) + "\n").encode()
+
+
+@contextlib.contextmanager
+def _alone(where: Path) -> Iterator[None]:
+    """Hold a folder of records: of two writers, one would remove the other's predictions.
+
+    Runs have a lock of their own in the cache, which another user or machine may not share. A
+    folder can be held on POSIX alone, and not on every network's disk; elsewhere this does nothing.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    held = os.open(where, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
+
+
+def _tidy(record):
+    """Remove predictions that a record has no longer."""
     for old in record.path.parent.glob(f"{record.id}.*.npz"):
         if not record.content["arrays"] or old.name != record.content["arrays"]["file"]:
             old.unlink()
@@ -299,6 +328,22 @@ def check(record: Record) -> None:
         for split, name in (("TEST", "truth"), ("TEST_SIMPLE", "truth_simple")):
             truth = splits.labels(split, record.config["task"], by, fold)
             require(np.array_equal(arrays[name], truth), f"{name} is not that of {split}")
+
+
+def unpack(raw: bytes) -> dict[str, np.ndarray]:
+    """The arrays of an ``.npz`` file, none of them pickled.
+
+    Raises
+    ------
+    ValueError
+        If it is none: "no plain arrays", and why. What NumPy and zipfile raise for a damaged file
+        is anything from KeyError to NotImplementedError.
+    """
+    try:
+        with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except Exception as error:
+        raise ValueError(f"no plain arrays: {error}") from error
 
 
 def differences(record: Record, arrays: dict[str, np.ndarray]) -> list[str]:

@@ -196,6 +196,7 @@ def recorded(config: dict) -> records.Record | None:
         record = records.read(path(config))
     except records.MissingRecordError:
         return None
+    _own(record)
     short = record.status == "complete" and record.epochs < resolve(config).get("epochs", 1)
     return None if short else record
 
@@ -271,13 +272,14 @@ def select(**where) -> list[records.Record]:
     ----------
     **where
         Settings and values, such as ``method="DCLNN", task="two"``.
+
+    Raises
+    ------
+    records.RecordError
+        If settings or images of a record do not belong to its id.
     """
-    return [
-        record
-        for record in records.read_all()
-        if record.status == "complete"
-        and where.items() <= (record.config | resolve(record.config)).items()
-    ]
+    found = [record for record in records.read_all() if record.status == "complete"]
+    return [record for record in found if where.items() <= (record.config | _own(record)).items()]
 
 
 def check(record: records.Record) -> None:
@@ -289,14 +291,7 @@ def check(record: records.Record) -> None:
         Naming the file and the first thing that is wrong.
     """
     records.check(record)
-    try:
-        expected, data = identify(record.config), _data_hash(resolve(record.config))
-    except ValueError as error:
-        raise records.RecordError(f"{record.path}: {error}") from error
-    if record.id != expected:
-        raise records.RecordError(f"{record.path}: its settings belong to the id {expected}")
-    if record.data != data:
-        raise records.RecordError(f"{record.path}: it was not made on the images {data}")
+    _own(record)
 
 
 def expected_seconds(config: dict, known: Iterable[records.Record]) -> float | None:
@@ -399,6 +394,24 @@ def repeat(record: records.Record) -> dict[str, np.ndarray]:
             data, config["task"], config["seed"], Path(folder, "checkpoint.npz"), **settings
         )
     return _arrays(predictions, data, config["task"])
+
+
+def _own(record):
+    """Every setting of a record, which is refused if they or its images are not those of its id."""
+    try:
+        config = resolve(record.config)
+        expected, data = identify(config), _data_hash(config)
+    except ValueError as error:
+        raise records.RecordError(f"{record.path}: {error}. {records.REMEDY}") from error
+    if record.path.stem != expected or record.id != expected:
+        raise records.RecordError(
+            f"{record.path}: its settings belong to the id {expected}. {records.REMEDY}"
+        )
+    if record.data != data:
+        raise records.RecordError(
+            f"{record.path}: it was not made on the images {data}. {records.REMEDY}"
+        )
+    return config
 
 
 def _complete(record, config):

@@ -14,7 +14,6 @@ import os
 import sys
 import time
 import warnings
-import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from bloodlib import records
 from bloodlib.images import TASKS
 from bloodlib.methods import Data, Predictions
 
@@ -310,9 +310,15 @@ def _save(model, checkpoint, state):
     arrays |= {name: np.asarray(value) for name, value in state.items()}
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     unfinished = checkpoint.with_suffix(".tmp")  # one name: what a kill leaves is overwritten
-    with unfinished.open("wb") as file:
-        np.savez(file, **arrays)
-    os.replace(unfinished, checkpoint)
+    try:
+        with unfinished.open("wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, checkpoint)
+    except OSError:  # a full disk
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def _restore(model, checkpoint):
@@ -321,12 +327,12 @@ def _restore(model, checkpoint):
         return {name: [] for name in names}
     variables = model.optimizer.variables
     try:  # read all of it before any of it is used
-        with np.load(checkpoint) as arrays:
-            weights = [arrays[f"weight_{i}"] for i in range(len(model.get_weights()))]
-            slots = [arrays[f"optimizer_{i}"] for i in range(len(variables))]
-            state = {name: list(arrays[name]) for name in names}
-            state |= {name: arrays[name] for name in ("TEST", "TEST_SIMPLE")}
-    except (zipfile.BadZipFile, EOFError, KeyError, ValueError) as error:
+        arrays = records.unpack(checkpoint.read_bytes())
+        weights = [arrays[f"weight_{i}"] for i in range(len(model.get_weights()))]
+        slots = [arrays[f"optimizer_{i}"] for i in range(len(variables))]
+        state = {name: list(arrays[name]) for name in names}
+        state |= {name: arrays[name] for name in ("TEST", "TEST_SIMPLE")}
+    except (KeyError, ValueError) as error:
         warnings.warn(
             f"{checkpoint} is damaged ({error}): training starts anew and replaces it",
             stacklevel=3,

@@ -10,7 +10,6 @@ its record, image by image.
 import functools
 import hashlib
 import json
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -262,13 +261,13 @@ def _trained(record):
         "which takes long without a GPU, and records it anew."
     )
     try:
-        with np.load(checkpoint, allow_pickle=False) as stored:
-            found = [stored[f"weight_{i}"] for i in range(2 * len(LAYERS))]
+        stored = records.unpack(checkpoint.read_bytes())
+        found = [stored[f"weight_{i}"] for i in range(2 * len(LAYERS))]
     except FileNotFoundError:
         raise WeightsError(
             f"the trained weights of {record.id} are not here: there is no {checkpoint}. {remedy}"
         ) from None
-    except (zipfile.BadZipFile, EOFError, KeyError, ValueError) as error:
+    except (KeyError, ValueError) as error:
         raise WeightsError(f"{checkpoint} is damaged ({error}). {remedy}") from error
     digest = hashlib.sha256(b"".join(np.ascontiguousarray(w, "<f4").tobytes() for w in found))
     if digest.hexdigest() != record.weights:

@@ -15,6 +15,7 @@ from bloodlib.images import SPLITS, TASKS
 
 # some tests move to a folder of their own: the checkout is that of the start
 CHECKOUT = paths.checkout()
+FAKE = {"method": "fake", "task": "four", "images": "drawn", "images_per_class": 5}
 
 
 @pytest.fixture
@@ -130,3 +131,16 @@ def server(place):
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
         yield server
         server.shutdown()
+
+
+@pytest.fixture
+def theirs(fake, folders, tmp_path, monkeypatch):
+    """A function that computes a run on another machine; records lie in ``theirs.folder``."""
+
+    def compute(**settings):
+        with monkeypatch.context() as there:
+            there.setenv("BLOODLIB_CACHE", str(tmp_path / "another machine"))
+            return study.compute(FAKE | settings)
+
+    compute.folder = tmp_path / "another machine" / "runs"
+    return compute

@@ -1,41 +1,14 @@
 """Records of other machines come in whole, and never at the cost of ours."""
 
-import hashlib
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from conftest import answer
+from conftest import FAKE, answer
+from made_records import files, merged
 
 from bloodlib import cli, merging, methods, records, study
-
-FAKE = {"method": "fake", "task": "four", "images": "drawn", "images_per_class": 5}
-
-
-@pytest.fixture
-def theirs(fake, folders, tmp_path, monkeypatch):
-    """A function that computes a run on another machine; records lie in ``theirs.folder``."""
-
-    def compute(**settings):
-        with monkeypatch.context() as there:
-            there.setenv("BLOODLIB_CACHE", str(tmp_path / "another machine"))
-            return study.compute(FAKE | settings)
-
-    compute.folder = tmp_path / "another machine" / "runs"
-    return compute
-
-
-def merged(folder):
-    return [outcome for _, outcome, _ in merging.merge(folder)]
-
-
-def files(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def same_answers(monkeypatch):
@@ -198,129 +171,6 @@ def test_a_run_without_a_solution_is_merged_too(theirs, fake, folders):
     assert merged(theirs.folder) == ["added"]
     assert merged(theirs.folder) == ["same"]
     assert study.recorded(FAKE).status == "infeasible"
-
-
-# -------------------------------------------------------------------------- what is not trusted
-
-
-def npz(folder):
-    return next(folder.glob("*.npz"))
-
-
-def edit(folder, **entries):
-    (path,) = folder.glob("*.json")
-    content = json.loads(path.read_text())
-    content["config"] |= entries.pop("config", {})
-    path.write_text(json.dumps(content | entries))
-
-
-def forge(folder):
-    """Other predictions, their checksum made to agree, that can't be: a class of no name."""
-    (path,) = folder.glob("*.json")
-    record = records.read(path)
-    arrays = record.arrays | {"labels": record.arrays["labels"] + 9}
-    np.savez(npz(folder), **arrays)
-    digest = hashlib.sha256(npz(folder).read_bytes()).hexdigest()
-    edit(folder, arrays={"file": npz(folder).name, "sha256": digest})
-
-
-DAMAGE = {
-    "a byte of the predictions": (
-        lambda f: npz(f).write_bytes(npz(f).read_bytes()[:-1] + b"!"),
-        "is not the file",
-    ),
-    "no predictions": (lambda f: npz(f).unlink(), "can't be read"),
-    "half of the JSON": (lambda f: next(f.glob("*.json")).write_text("{"), "is no record"),
-    "a setting": (lambda f: edit(f, config={"depth": 9}), "belong to the id"),
-    "a setting that is none": (lambda f: edit(f, config={"deep": 9}), "no setting 'deep'"),
-    "other images": (lambda f: edit(f, data="drawn-of-old"), "was not made on the images"),
-    "a class of no name": (forge, "unknown class"),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_record_is_refused_and_the_others_come_in(theirs, folders, capsys, damage):
-    spoil, words = DAMAGE[damage]
-    broken = theirs()
-    spoil(theirs.folder)
-    theirs(depth=2)
-    assert cli.main(["study", "--merge", str(theirs.folder)]) == 1
-    printed = capsys.readouterr().out
-    assert f"refused     {broken.path.stem}" in printed
-    assert words in printed
-    assert "1 added" in printed
-    assert study.recorded(FAKE) is None
-    assert study.run(FAKE | {"depth": 2}).status == "complete"
-    assert len(list((folders.cache / "runs").iterdir())) == 2  # nothing of the other
-
-
-def test_a_damaged_record_of_ours_is_named_and_left(theirs, folders):
-    ours = study.compute(FAKE)
-    theirs()
-    ours.path.write_text("{")
-    ((_, outcome, why),) = merging.merge(theirs.folder)
-    assert outcome == "refused"
-    assert str(ours.path) in why
-    assert ours.path.read_text() == "{"
-
-
-def test_a_run_that_is_being_computed_is_not_touched(theirs, folders):
-    theirs()
-    with study.lock(FAKE):
-        ((_, outcome, why),) = merging.merge(theirs.folder)
-    assert outcome == "refused"
-    assert "another process is computing fake four" in why
-    assert merged(theirs.folder) == ["added"]
-
-
-# ----------------------------------------------------------------------- killed in the middle
-
-KILLED = """
-import os, signal, sys
-sys.path.insert(0, sys.argv[1])
-from pathlib import Path
-from bloodlib import merging, methods, records
-from conftest import answer
-
-
-@methods.method("fake")
-def fake(data, task, seed, checkpoint, *, depth: int = 3, rate: float = 0.5, epochs: int = 1):
-    return answer(data, task)
-
-
-count = 0
-true_replace = os.replace
-
-
-def replace(*names):
-    global count
-    count += 1
-    if count == int(sys.argv[3]):
-        os.kill(os.getpid(), signal.SIGKILL)
-    true_replace(*names)
-
-
-os.replace = replace
-print(len(list(merging.merge(Path(sys.argv[2])))))
-"""
-
-
-@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
-@pytest.mark.parametrize("nth", [1, 2, 3, 4])
-def test_killed_in_the_middle_and_started_again(theirs, folders, nth):
-    """Two records are four files; killed before any of them is in its place, none is half there."""
-    for depth in (1, 2):
-        theirs(depth=depth)
-    command = [sys.executable, "-c", KILLED, os.path.dirname(__file__), str(theirs.folder)]
-    killed = subprocess.run([*command, str(nth)], capture_output=True, text=True)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    found = records.read_all(folders.cache / "runs")
-    assert len(found) == (nth - 1) // 2
-    for record in found:
-        study.check(record)
-    assert merged(theirs.folder) == ["same"] * len(found) + ["added"] * (2 - len(found))
-    here = {name: raw for name, raw in files(folders.cache / "runs").items() if name[0] != "."}
-    assert here == files(theirs.folder)
 
 
 # --------------------------------------------------------------------------------- the command

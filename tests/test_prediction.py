@@ -1,9 +1,6 @@
 """Pictures from anywhere: an answer or a clear refusal; the others are answered all the same."""
 
-import io
 import json
-import struct
-import zlib
 
 import numpy as np
 import pytest
@@ -76,78 +73,12 @@ def test_what_is_transparent_is_white(tmp_path, cell):
     np.testing.assert_array_equal(found[:, 42:], images.resize(cell)[:, 42:])
 
 
-def test_a_picture_is_turned_as_its_camera_says(tmp_path, cell):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by a right angle, clockwise
-    turned = np.rot90(cell)
-    Image.fromarray(turned).save(tmp_path / "turned.png", exif=exif)
-    np.testing.assert_array_equal(prediction.read(tmp_path / "turned.png"), images.resize(cell))
-
-
 @pytest.mark.parametrize("axis", [0, 1])
 def test_of_other_shapes_the_middle_is_taken(saved, cell, axis):
     border = [(0, 0)] * 3
     border[axis] = (40, 40)
     path = saved(np.pad(cell, border, constant_values=7))
     np.testing.assert_array_equal(prediction.read(path), images.resize(cell))
-
-
-def bomb():
-    """A PNG of a few bytes that claims to be 60,000 pixels wide and high."""
-
-    def chunk(kind, content):
-        return (
-            struct.pack(">I", len(content))
-            + kind
-            + content
-            + struct.pack(">I", zlib.crc32(kind + content))
-        )
-
-    head = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
-
-
-def sixteen():
-    file = io.BytesIO()
-    Image.fromarray(np.zeros((60, 80), np.uint16)).save(file, "PNG")
-    return file.getvalue()
-
-
-def jpeg():
-    file = io.BytesIO()
-    Image.fromarray(np.full((240, 320, 3), 200, np.uint8)).save(file, "JPEG")
-    return file.getvalue()
-
-
-REFUSED = {
-    "empty.jpg": (b"", "can't be read"),
-    "text.jpg": (b"not a picture at all", "can't be read"),
-    "cut.jpg": (jpeg()[:-300], "can't be read"),
-    "half.png": (sixteen()[:40], "can't be read"),
-    "deep.png": (sixteen(), "8 bits"),
-    "bomb.png": (bomb(), "60000 × 60000|can't be read"),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-def test_what_is_no_picture_is_refused_by_name_and_others_are_answered(saved, cell, tmp_path, name):
-    content, words = REFUSED[name]
-    bad, good = tmp_path / name, saved(cell)
-    bad.write_bytes(content)
-    found = asked(bad, good)
-    assert list(found) == [bad, good]
-    assert isinstance(found[bad], prediction.PictureError)
-    with pytest.raises(prediction.PictureError, match=words):
-        raise found[bad]
-    assert name in str(found[bad])
-    assert isinstance(found[good], prediction.Answer)
-
-
-def test_what_is_not_there_or_a_folder_is_refused(tmp_path):
-    for path in (tmp_path, tmp_path / "nowhere.png"):
-        with pytest.raises(prediction.PictureError, match="can't be read"):
-            prediction.read(path)
 
 
 def test_pictures_are_read_when_they_are_needed(saved, cell, monkeypatch):

@@ -234,7 +234,9 @@ DISKS = {
 def test_a_disk(server, place, fault):
     with (
         DISKS[fault](place),
-        pytest.raises(images.DatasetError, match="cannot be stored.*BLOODLIB_DATA and BLOODLIB_CA"),
+        pytest.raises(
+            images.DatasetError, match=r"cannot be stored.*BLOODLIB_DATA and BLOODLIB_CA"
+        ),
     ):
         fetching.fetch(f"{server.url}/good")
     assert not left_behind(place)

@@ -1,0 +1,384 @@
+"""Images that are not what they should be: the dataset is refused with the file's name, and
+``bloodlib predict`` answers or says clearly why not.
+"""
+
+import contextlib
+import io
+import os
+import random
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from chance import SCALE, full_disk
+from made_up import VICTIM, in_processes, jpeg, posix, publish, published, write
+from PIL import Image
+
+from bloodlib import cli, images, paths, prediction, synthetic
+
+FOLDER = VICTIM.rpartition("/")[0]
+
+# ------------------------------------------------------------------------- the published dataset
+
+
+def change(how):
+    """What changes the content of one image."""
+    return lambda folder: (folder / VICTIM).write_bytes(how((folder / VICTIM).read_bytes()))
+
+
+def swap(folder):
+    other, spare = folder / VICTIM.replace("_1_7", "_2_14"), folder / "spare"
+    (folder / VICTIM).rename(spare)
+    other.rename(folder / VICTIM)
+    spare.rename(other)
+
+
+def link(folder):
+    (folder / VICTIM).rename(folder / "elsewhere.jpeg")
+    (folder / VICTIM).symlink_to(folder / "elsewhere.jpeg")
+
+
+def unreadable(folder):
+    (folder / VICTIM).unlink()
+    (folder / VICTIM).mkdir()
+
+
+def upper(folder):
+    (folder / VICTIM).rename(folder / VICTIM.replace(".jpeg", ".JPEG"))
+
+
+def turned(raw):
+    """The same picture, said by its camera to lie on its side."""
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6
+    with Image.open(io.BytesIO(raw)) as image:
+        image.save(file, "JPEG", exif=exif)
+    return file.getvalue()
+
+
+def fill(name):
+    return lambda folder: (folder / name).write_bytes(b"x")
+
+
+DATASET = {
+    "an image truncated": (change(lambda raw: raw[:-9]), f"{VICTIM} has .* bytes instead of"),
+    "an image empty": (change(lambda raw: b""), f"{VICTIM} has 0 bytes instead of"),
+    "an image longer": (change(lambda raw: raw + b"x"), f"{VICTIM} has .* bytes instead of"),
+    "no JPEG": (change(lambda raw: bytes(len(raw))), f"{VICTIM} is altered"),
+    "a grey image": (change(lambda raw: jpeg(1, (320, 240), "L")), f"{VICTIM} has .* bytes"),
+    "an image turned by its camera": (change(turned), f"{VICTIM} has .* bytes instead of"),
+    "two images exchanged": (swap, VICTIM),
+    "an image missing": (lambda f: (f / VICTIM).unlink(), f"{VICTIM} is missing"),
+    "an image that can't be read": (unreadable, f"{VICTIM} is missing"),
+    "a suffix in capitals": (upper, f"{VICTIM} is missing.*_1_7.JPEG does not belong there"),
+    "a class missing": (lambda f: shutil.rmtree(f / FOLDER), f"{FOLDER}/ is missing"),
+    "a class renamed": (
+        lambda f: (f / FOLDER).rename((f / FOLDER).with_name("Mono")),
+        "is missing",
+    ),
+    "a split missing": (lambda f: shutil.rmtree(f / "images/TEST"), "images/TEST/ is missing"),
+    "the labels missing": (lambda f: (f / "labels.csv").unlink(), "labels.csv is missing"),
+    "the labels altered": (
+        lambda f: (f / "labels.csv").write_bytes(
+            (f / "labels.csv").read_bytes().replace(b"4", b"5")
+        ),
+        "labels.csv is altered",
+    ),
+    "a stray file": (fill(f"{FOLDER}/.DS_Store"), f"{FOLDER}/.DS_Store does not belong there"),
+    "a stray image": (fill(f"{FOLDER}/_9_9.jpeg"), f"{FOLDER}/_9_9.jpeg does not belong there"),
+    "a fifth class": (lambda f: (f / "images/TEST/BASOPHIL").mkdir(), "BASOPHIL/ does not belong"),
+}
+
+
+@pytest.mark.parametrize("earlier", [False, True], ids=["at once", "after a success"])
+@pytest.mark.parametrize("fault", [*DATASET, pytest.param("a link for an image", marks=posix)])
+def test_the_dataset_with(folder, fault, earlier):
+    spoil, words = DATASET.get(fault, (link, VICTIM))
+    if earlier:
+        images.verify()
+        images.load("TRAIN")
+    spoil(folder)
+    for ask in (images.verify, lambda: images.load("TRAIN")):
+        with pytest.raises(images.DatasetError, match=words) as caught:
+            ask()
+        assert str(folder) in str(caught.value)
+        assert "bloodlib data --fetch" in str(caught.value)
+        assert not isinstance(caught.value, images.DatasetNotFoundError)
+
+
+def test_one_bit_of_any_image_altered(folder, record_property):
+    rng, times = random.Random(4), 30 * SCALE
+    files = [path for path in published() if path != "labels.csv"]
+    for _ in range(times):
+        path = folder / rng.choice(files)
+        whole = path.read_bytes()
+        altered = bytearray(whole)
+        altered[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
+        path.write_bytes(altered)
+        name = path.relative_to(folder).as_posix()
+        with pytest.raises(images.DatasetError, match=f"{re.escape(name)} is altered"):
+            images.verify(thorough=True)
+        path.write_bytes(whole)
+    assert images.verify(thorough=True) == images.SOURCE.hashes
+    record_property("times", times)
+
+
+def bomb():
+    """A JPEG of 65,000 pixels a side, of as many bytes as the one that it stands for."""
+    raw = bytearray(jpeg(1, (320, 240)))
+    place = raw.index(b"\xff\xc0") + 5
+    raw[place : place + 4] = struct.pack(">HH", 65000, 65000)
+    return bytes(raw)
+
+
+#: Even if they had been published so.
+CONTENTS = {
+    "a truncated image": (jpeg(1, (320, 240))[:-400], "whole JPEG"),
+    "half an image": (jpeg(1, (320, 240))[:3000], "whole JPEG"),
+    "a wrong size": (jpeg(1, (240, 320)), "240 × 320"),
+    "a grey image": (jpeg(1, (320, 240), "L"), "mode L"),
+    "a CMYK image": (jpeg(1, (320, 240), "CMYK"), "mode CMYK"),
+    "a PNG": (jpeg(1, (320, 240), kind="PNG"), "whole JPEG"),
+    "a 16-bit image": (jpeg(1, (320, 240), "I;16", "PNG"), "whole JPEG"),
+    "a text": (b"not a picture", "whole JPEG"),
+    "a pixel bomb": (bomb(), "whole JPEG|65000"),
+    "nothing": (b"", "whole JPEG"),
+}
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("fault", CONTENTS)
+def test_published_as(place, monkeypatch, fault):
+    content, words = CONTENTS[fault]
+    files = published() | {VICTIM: content}
+    publish(monkeypatch, files)
+    write(place / images.FOLDER, files)
+    images.verify()
+    with pytest.raises(images.DatasetError, match=words) as caught:
+        images.load("TRAIN")
+    assert str(place / images.FOLDER / VICTIM) in str(caught.value)
+    assert not list(paths.cache_folder().glob("pixels/*.npy"))
+    assert not list(paths.cache_folder().glob("pixels/*.part"))
+    assert len(images.load("TEST").pixels) == 8
+
+
+# -------------------------------------------------------------------------- the cache of pixels
+
+CACHE = {
+    "empty": lambda path: path.write_bytes(b""),
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "too long": lambda path: path.write_bytes(path.read_bytes() + b"x"),
+    "a text": lambda path: path.write_bytes(b"not an array"),
+    "of another shape": lambda path: np.save(path, np.zeros((8, 60, 80), dtype=np.uint8)),
+    "of another type": lambda path: np.save(path, np.zeros((8, 60, 80, 3), dtype=np.int8)),
+    "of fewer images": lambda path: np.save(path, np.zeros((7, 60, 80, 3), dtype=np.uint8)),
+    "of pickled objects": lambda path: np.save(path, np.array([{}] * 8, object)),
+    "gone": lambda path: path.unlink(),
+}
+
+
+@pytest.mark.parametrize("fault", CACHE)
+def test_a_cache_that_is(folder, fault):
+    want = np.array(images.load("TEST").pixels)
+    (path,) = paths.cache_folder().glob("pixels/*.npy")
+    size = path.stat().st_size
+    CACHE[fault](path)
+    np.testing.assert_array_equal(images.load("TEST").pixels, want)
+    assert path.stat().st_size == size
+    assert not list(paths.cache_folder().glob("pixels/*.part"))
+
+
+@posix
+def test_a_full_disk(folder):
+    images.verify()
+    with full_disk(50_000), pytest.raises(images.DatasetError, match=r"cannot be written.*BLOOD"):
+        images.load("TEST")
+    assert {path.suffix for path in paths.cache_folder().glob("pixels/*")} <= {".lock"}
+    assert len(images.load("TEST").pixels) == 8
+
+
+def test_a_cache_that_can_not_be_written(folder, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("BLOODLIB_CACHE", str(tmp_path / "file"))
+    assert images.verify() == images.SOURCE.hashes
+    with pytest.raises(images.DatasetError, match="BLOODLIB_CACHE"):
+        images.load("TEST")
+
+
+@posix
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_four_processes_at_once(folder, record_property):
+    log, decode = folder.parent / "log", images._decode_all
+
+    def load():
+        def noted(*given):
+            with log.open("a") as file:
+                file.write("x")
+            return decode(*given)
+
+        images._decode_all = noted
+        files = [folder / "images/TEST" / name for name in images.names("TEST")]
+        return np.array_equal(images.load("TEST").pixels, decode(files, (60, 80), False))
+
+    assert in_processes(load) == [0] * 4
+    assert log.read_text() == "x"
+    record_property("times", 4)
+
+
+# ------------------------------------------------------------------------------------- predict
+
+CELL = synthetic.draw(2, np.random.default_rng(0), (240, 320))
+
+
+def saved(name, mode="RGB", pixels=CELL, **how):
+    """A picture's file, as (name, content)."""
+    file = io.BytesIO()
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    image.convert(mode).save(file, Path(name).suffix[1:].lower().replace("jpg", "jpeg"), **how)
+    return name, file.getvalue()
+
+
+def on_its_side():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a right angle, clockwise
+    return saved("side.png", pixels=np.rot90(CELL), exif=exif)
+
+
+def png(width, height, *chunks):
+    """A PNG that claims a size, whatever is in it."""
+
+    def chunk(kind, content):
+        whole = kind + content
+        return struct.pack(">I", len(content)) + whole + struct.pack(">I", zlib.crc32(whole))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = [(b"IHDR", head), *chunks, (b"IDAT", b""), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+def deep(kind="PNG"):
+    file = io.BytesIO()
+    Image.fromarray(np.full((60, 80), 40_000, np.uint16)).save(file, kind)
+    return file.getvalue()
+
+
+TEXT_BOMB = (b"zTXt", b"k\0\0" + zlib.compress(bytes(100_000_000), 9))
+JPEG = saved("a.jpg")[1]
+#: How far the reduced picture may be from the plain one's, on average; None: it is another.
+ANSWERED = {
+    "a suffix in capitals": (saved("CELL.JPG"), 12),
+    "a wrong suffix": (("cell.txt", JPEG), 12),
+    "an accent and a space": (saved("å b.webp"), 12),
+    "a palette": (saved("a.png", "P"), 12),
+    "CMYK": (saved("a.tiff", "CMYK"), 12),
+    "CMYK in JPEG": (saved("a.jpg", "CMYK"), 12),
+    "turned by its camera": (on_its_side(), 0),
+    "grey": (saved("a.png", "L"), None),
+    "black and white": (saved("a.png", "1"), None),
+    "grey and transparent": (saved("a.png", "LA"), None),
+    "a moving picture": (saved("a.gif", save_all=True, append_images=[Image.new("L", (9, 9))]), 12),
+    "one pixel": (saved("a.png", pixels=CELL[:1, :1]), None),
+    "one row": (saved("a.png", pixels=np.repeat(CELL[:1], 40, axis=1)), None),
+    "one column": (saved("a.png", pixels=np.repeat(CELL[:, :1], 40, axis=0)), None),
+    "bytes behind its end": (("a.jpg", JPEG + b"more"), 12),
+}  # fmt: skip
+REFUSED = {
+    "nothing": (b"", "can't be read"),
+    "a text": (b"not a picture at all", "can't be read"),
+    "a truncated JPEG": (JPEG[:-300], "can't be read"),
+    "a truncated PNG": (saved("a.png")[1][:4000], "can't be read"),
+    "the head of a PNG": (deep()[:40], "can't be read"),
+    "16 bits": (deep(), "8 bits"),
+    "16 bits in TIFF": (deep("TIFF"), "8 bits"),
+    "floating point": (saved("a.tiff", "F")[1], "8 bits"),
+    "a pixel bomb": (png(60_000, 60_000), "60000 × 60000|can't be read"),
+    "a pixel bomb below Pillow's limit": (png(8000, 8000), "8000 × 8000"),
+    "a pixel bomb in JPEG": (bomb(), "65000 × 65000|can't be read"),
+    "a bomb in a text": (png(60, 80, TEXT_BOMB), "can't be read"),
+    "PostScript, a programme": (
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 80 60\nshowpage\n%%EOF\n",
+        "can't be read",
+    ),
+    "an SVG": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "can't be read"),
+}
+
+
+@pytest.mark.parametrize("fault", ANSWERED)
+def test_predict_answers(tmp_path, fault):
+    pytest.importorskip("onnxruntime")
+    (name, content), most = ANSWERED[fault]
+    path = tmp_path / name
+    path.write_bytes(content)
+    found = prediction.read(path)
+    assert (found.shape, found.dtype) == ((60, 80, 3), np.uint8)
+    if most is not None:
+        assert np.abs(found.astype(int) - images.resize(CELL)).mean() <= most
+    [(_, answer)] = prediction.predict([path])
+    assert sum(answer.chances["four"].values()) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("fault", REFUSED)
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_predict_refuses_and_answers_the_next(tmp_path, capsys, fault):
+    pytest.importorskip("onnxruntime")
+    content, words = REFUSED[fault]
+    bad, good = tmp_path / "bad.jpg", tmp_path / "good.jpg"
+    bad.write_bytes(content)
+    good.write_bytes(JPEG)
+    assert cli.main(["predict", str(bad), str(good)]) == 1
+    said = capsys.readouterr()
+    assert re.search(f"^bloodlib: {re.escape(str(bad))} .*({words})", said.err, re.MULTILINE)
+    assert said.out.startswith(f"{good}\n")
+
+
+@pytest.mark.parametrize("fault", ["nothing there", "a folder", "a link to nothing"])
+def test_predict_refuses_for_a_file(tmp_path, fault):
+    path = tmp_path / "cell.jpg"
+    if fault == "a folder":
+        path.mkdir()
+    elif fault == "a link to nothing":
+        with contextlib.suppress(OSError):
+            path.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(prediction.PictureError, match="can't be read"):
+        prediction.read(path)
+
+
+STREAM = """
+import resource, sys
+from pathlib import Path
+import psutil
+from bloodlib import prediction
+
+files = sorted(Path(sys.argv[1]).iterdir())
+n, me, early = int(sys.argv[2]), psutil.Process(), None
+answered = 0
+for number, (_, answer) in enumerate(prediction.predict(files[i % len(files)] for i in range(n))):
+    answered += isinstance(answer, prediction.Answer)
+    if number == n // 10:
+        early = me.memory_info().rss
+print(answered, (me.memory_info().rss - early) // 2**20)
+"""
+
+
+@pytest.mark.long
+def test_ten_thousand_pictures_in_a_stream(tmp_path, record_property):
+    """After a tenth of them, memory grows by no more than a few batches of pictures take."""
+    pytest.importorskip("onnxruntime")
+    rng = np.random.default_rng(0)
+    for k in range(40):
+        pixels = synthetic.draw(k % 4, rng, (240, 320))
+        Image.fromarray(pixels).save(tmp_path / f"{k}.jpg")
+    done = subprocess.run(
+        [sys.executable, "-c", STREAM, str(tmp_path), "10000"],
+        capture_output=True, text=True, check=True, env=os.environ,
+    )  # fmt: skip
+    answered, grown = map(int, done.stdout.split())
+    assert answered == 10_000
+    assert grown < 40  # MB
+    record_property("times", 10_000)
