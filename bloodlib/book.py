@@ -2,9 +2,9 @@
 
 A chapter is a page of the table of contents with a ``.py`` beside it. It is stale
 when its source, its parameters, the modules it imports, the records, the lock or
-the images (their hash, or that there are none) are not those of its last run; the
-key of that run is its stamp, in ``_build/chapters``. The executed notebook lies
-beside the source, where Jupyter Book finds it.
+the images (their hash, or that there are none) are not those of its last run, or
+its notebook is another; what that run was is its stamp, in ``_build/chapters``.
+The executed notebook lies beside the source, where Jupyter Book finds it.
 
 A chapter that fails is a Sphinx warning, and its page shows the traceback: ``-W``
 makes the build fail, without it the other pages are still to be had. A failed
@@ -27,7 +27,7 @@ from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util.docutils import ReferenceRole, SphinxDirective
 
-from bloodlib import chapter, images, paths, records, tables, tryit
+from bloodlib import chapter, images, paths, policy, records, study, tables, tryit
 
 PACKAGE = Path(__file__).parent
 #: How many chapters run at the same time, where there are as many processors: each may hold a GB.
@@ -51,6 +51,7 @@ def setup(app) -> dict:
     app.connect("html-page-context", _without_thebe, priority=900)
     app.connect("html-page-context", _listed)
     app.connect("build-finished", _give_networks)
+    app.connect("build-finished", _protect)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -92,6 +93,17 @@ def key(source: Path, parameters: dict, around: str) -> str:
 def _add(digest, name, content):
     digest.update(f"{name} {len(content)}\0".encode())
     digest.update(content)
+
+
+def untrusted() -> list[str]:
+    """What is wrong with each frozen record that can't be trusted: the book must not be built."""
+    found = []
+    for path in sorted(records.folder().glob("*.json")):
+        try:
+            study.check(records.read(path))
+        except records.RecordError as error:
+            found.append(str(error))
+    return found
 
 
 def run(source: Path, parameters: dict, notebook: Path | None = None) -> None:
@@ -144,14 +156,17 @@ def run(source: Path, parameters: dict, notebook: Path | None = None) -> None:
 
 
 def stamps(root: Path) -> dict[str, dict]:
-    """What is known of each chapter's last run: when it was and how many seconds it took."""
+    """What is known of each chapter's last run: when it was and how many seconds it took.
+
+    By the chapter's name; without those that were not run, or whose stamp is damaged.
+    """
     found = {}
     for source in chapters(root):
-        path = _stamp(root, source)
-        if path.is_file():
-            found[source.relative_to(root).with_suffix("").as_posix()] = json.loads(
-                path.read_text()
-            )
+        try:
+            stamp = json.loads(_stamp(root, source).read_bytes())
+            found[_name(root, source)] = stamp | {"at": float(stamp["at"])}
+        except (OSError, ValueError, TypeError, KeyError):  # none, or damaged: the chapter runs
+            continue
     return found
 
 
@@ -215,13 +230,15 @@ def _run_stale(app):
     root = Path(app.srcdir)
     sources = chapters(root)
     parameters = _parameters(sources, app.config.papermill_parameters)
+    for problem in untrusted():
+        logger.warning("%s", problem, type="bloodlib", subtype="record")
     around, keys, stale = surroundings(root), {}, []
+    known = stamps(root)
     for source in sources:
-        stamp = _stamp(root, source)
         keys[source] = key(source, parameters[source], around)
-        last = json.loads(stamp.read_text()) if stamp.is_file() else {}
-        if last.get("key") != keys[source] or not source.with_suffix(".ipynb").is_file():
-            stamp.unlink(missing_ok=True)
+        last = known.get(_name(root, source), {})
+        if (last.get("key"), last.get("notebook")) != (keys[source], _digest(source)):
+            _stamp(root, source).unlink(missing_ok=True)
             stale.append(source)
     if stale:
         try:
@@ -242,7 +259,12 @@ def _run_stale(app):
             logger.info("ran %s in %s s", name, seconds)
             stamp = _stamp(root, source)
             stamp.parent.mkdir(parents=True, exist_ok=True)
-            content = {"key": keys[source], "seconds": seconds, "at": time.time()}
+            content = {
+                "key": keys[source],
+                "notebook": _digest(source),
+                "seconds": seconds,
+                "at": time.time(),
+            }
             records.replace(stamp, json.dumps(content).encode())
     logger.info("chapters: %d run, %d unchanged", len(stale), len(sources) - len(stale))
 
@@ -266,6 +288,15 @@ def _give_networks(app, exception):
     """Write what the page "Try it" loads, where there is such a page."""
     if exception is None and app.builder.format == "html" and "chapters/try_it" in app.env.all_docs:
         tryit.write(Path(app.outdir) / tryit.FOLDER)
+
+
+def _protect(app, exception):
+    """Write its content security policy into each page."""
+    if exception is None and app.builder.format == "html":
+        out = Path(app.outdir)
+        for page in sorted(out.rglob("*.html")):
+            if "_static" not in page.relative_to(out).parts:  # the theme's pieces of pages
+                policy.write(page)
 
 
 def _attempt(source, parameters):
@@ -320,7 +351,7 @@ def _imports(text):
     """Names below ``bloodlib`` that a script imports: modules, and what may be one."""
     try:
         tree = ast.parse(text)
-    except SyntaxError:  # it will fail, and say where, when it is run
+    except (SyntaxError, ValueError):  # it will fail, and say where, when it is run
         return frozenset()
     names = set()
     for node in ast.walk(tree):
@@ -331,9 +362,18 @@ def _imports(text):
     return frozenset(name for name in names if name.split(".")[0] == "bloodlib")
 
 
+def _name(root, source):
+    return source.relative_to(root).with_suffix("").as_posix()
+
+
 def _stamp(root, source):
-    name = source.relative_to(root).with_suffix("").as_posix().replace("/", "-")
-    return root / "_build" / "chapters" / f"{name}.json"
+    return root / "_build" / "chapters" / f"{_name(root, source).replace('/', '-')}.json"
+
+
+def _digest(source):
+    """SHA-256 of a chapter's notebook: another one than that of its last run is not shown."""
+    notebook = source.with_suffix(".ipynb")
+    return hashlib.sha256(notebook.read_bytes()).hexdigest() if notebook.is_file() else None
 
 
 def _check_kernel():

@@ -53,7 +53,7 @@ def assigned(cell: str) -> set[str]:
     """Names that a cell gives a value to, at its top level."""
     try:
         tree = ast.parse(cell)
-    except SyntaxError:  # a cell with a magic command assigns no parameter
+    except (SyntaxError, ValueError):  # a cell with a magic command assigns no parameter
         return set()
     targets = [t for node in tree.body if isinstance(node, ast.Assign) for t in node.targets]
     targets += [node.target for node in tree.body if isinstance(node, ast.AnnAssign)]

@@ -503,4 +503,15 @@ def _data_hash(config):
 def _study():
     import yaml
 
-    return yaml.safe_load((paths.checkout() / "study.yml").read_text(encoding="utf-8"))
+    path = paths.checkout() / "study.yml"
+    try:
+        found = yaml.safe_load(path.read_bytes())
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is no YAML: {error}") from error
+    whole = isinstance(found, dict) and all(
+        isinstance(found.get(name), kind) for name, kind in (("profiles", dict), ("runs", list))
+    )
+    for entry in [*found["profiles"].values(), *found["runs"]] if whole else [None]:
+        if not (isinstance(entry, dict) and all(isinstance(key, str) for key in entry)):
+            raise ValueError(f"{path} has no profiles and runs, each a set of names and values")
+    return found

@@ -231,25 +231,33 @@ def load_environment() -> pd.DataFrame:
 
 
 def load_records() -> pd.DataFrame:
-    """Every frozen record: what was run, when, on what, and for how long."""
-    return pd.DataFrame(
-        [
-            {
-                "Run": _linked(
-                    study.describe(record.config) if record.status == "complete" else record.id,
-                    record,
-                ),
-                "State": record.status,
-                "Started (UTC)": record.started[:16].replace("T", " "),
-                "On": record.environment["device"].replace(
-                    "processor", record.environment["processor"]
-                ),
-                "Minutes": record.seconds / 60,
-                "Commit": f"`{record.environment['commit'][:10]}`",
-            }
-            for record in records.read_all()
-        ]
-    )
+    """Every frozen record: what was run, when, on what, and for how long.
+
+    Runs of ``study.yml`` that have none come last, as missing.
+    """
+    found = records.read_all()
+    rows = [
+        {
+            "Run": _linked(
+                study.describe(record.config) if record.status == "complete" else record.id,
+                record,
+            ),
+            "State": record.status,
+            "Started (UTC)": record.started[:16].replace("T", " "),
+            "On": record.environment["device"].replace(
+                "processor", record.environment["processor"]
+            ),
+            "Minutes": record.seconds / 60,
+            "Commit": f"`{record.environment['commit'][:10]}`",
+        }
+        for record in found
+    ]
+    there = {record.id for record in found}
+    for config in study.runs():
+        if study.identify(config) not in there:
+            blank = dict.fromkeys(("Started (UTC)", "On", "Minutes", "Commit"))
+            rows.append({"Run": study.describe(config), "State": "missing"} | blank)
+    return pd.DataFrame(rows)
 
 
 def link(text: str, address: str) -> str:

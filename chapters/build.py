@@ -33,7 +33,8 @@ chapter.begin()
 
 # %% [markdown]
 # The results in this book were not computed by this build. {numref}`tbl-records` lists the records
-# they are read from, and where and when each was made.
+# they are read from, and where and when each was made. Runs of `study.yml` that this book does without
+# stand at its end, as missing.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-tables.show(tables.load_records(), "tbl-records", "The frozen records.", decimals=1)
+tables.show(tables.load_records(), "tbl-records", "The frozen records, and runs that have none.", decimals=1)

@@ -9,8 +9,9 @@ import archives
 import made_up
 import numpy as np
 import pytest
+from tiny_book import CONFIG, TOC, chapter
 
-from bloodlib import images, methods, paths, photographs, study, training
+from bloodlib import book, images, methods, paths, photographs, study, training
 from bloodlib.images import SPLITS, TASKS
 
 # some tests move to a folder of their own: the checkout is that of the start
@@ -144,3 +145,56 @@ def theirs(fake, folders, tmp_path, monkeypatch):
 
     compute.folder = tmp_path / "another machine" / "runs"
     return compute
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """A book of two chapters, with scripts beside them that are none; no images anywhere."""
+    root = tmp_path / "a bóok"
+    (root / "chapters").mkdir(parents=True)
+    (root / "results" / "runs").mkdir(parents=True)
+    files = {
+        "_config.yml": CONFIG,
+        "_toc.yml": TOC,
+        "study.yml": "profiles: {}\nruns: []\n",
+        "requirements.lock": "numpy==2\n",
+        "index.md": "# Tiny\n",
+        "results/facts.json": "{}\n",
+        "chapters/one.py": chapter("One", "seed = 1", ' tags=["parameters"]') + "\n# %%\nseed\n",
+        "chapters/two.py": chapter("Two", "print('two says', 6 * 7)"),
+        "chapters/draft.py": chapter("Draft", "raise SystemExit('never run')"),
+        "stray.py": "raise SystemExit('never run')\n",
+    }
+    for name, text in files.items():
+        (root / name).write_text(text, encoding="utf-8")
+    monkeypatch.setenv("BLOODLIB_RESULTS", str(root / "results"))
+    monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path / "no images"))
+    monkeypatch.setenv("BLOODLIB_CACHE", str(tmp_path / "cache"))
+    return root
+
+
+@pytest.fixture
+def update(tiny, monkeypatch):
+    """A function that brings the book up to date and names what ran; nothing is executed.
+
+    ``update.failing`` names chapters that fail, ``update.given`` is what the last run was given.
+    """
+    ran = []
+
+    def run(source, parameters):
+        ran.append(source.stem)
+        update.given = parameters
+        source.with_suffix(".ipynb").write_text("{}")
+        if source.stem in update.failing:
+            raise book.ChapterError("failed in cell 1: ZeroDivisionError: by zero")
+
+    def update(**parameters):
+        ran.clear()
+        config = types.SimpleNamespace(papermill_parameters=parameters)
+        book._run_stale(types.SimpleNamespace(srcdir=str(tiny), config=config))
+        return list(ran)
+
+    monkeypatch.setattr(book, "run", run)
+    monkeypatch.setattr(book, "AT_ONCE", 1)  # in this process
+    update.failing = set()
+    return update

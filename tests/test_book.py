@@ -4,119 +4,19 @@ Most tests put a stand-in in the place of papermill; those that build a book do 
 whose name has a space and an accent, with chapters that take no time.
 """
 
-import contextlib
-import json
-import os
 import re
-import shutil
-import signal
-import subprocess
 import sys
 import time
-import types
 from pathlib import Path
 
 import joblib
 import nbformat
 import pytest
-from bs4 import BeautifulSoup
+from tiny_book import STRICT, build, chapter, kernelspec, page
 
 from bloodlib import book, images
 
-HEADER = """\
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
-"""
-CONFIG = """\
-title: Tiny
-author: Nobody
-only_build_toc_files: true
-exclude_patterns: [".*"]
-execute: {execute_notebooks: "off"}
-sphinx:
-  extra_extensions: [bloodlib.book]
-  config:
-    html_theme: basic
-    html_theme_options: {}
-    papermill_parameters: {}
-"""
-TOC = """\
-format: jb-book
-root: index
-chapters:
-  - file: chapters/one
-  - file: chapters/two
-"""
-
-
-def chapter(title, code, tags=""):
-    return f"{HEADER}# %% [markdown]\n# # {title}\n\n# %%{tags}\n{code}\n"
-
-
-@pytest.fixture
-def tiny(tmp_path, monkeypatch):
-    """A book of two chapters, with scripts beside them that are none; no images anywhere."""
-    root = tmp_path / "a bóok"
-    (root / "chapters").mkdir(parents=True)
-    (root / "results" / "runs").mkdir(parents=True)
-    files = {
-        "_config.yml": CONFIG,
-        "_toc.yml": TOC,
-        "study.yml": "profiles: {}\nruns: []\n",
-        "requirements.lock": "numpy==2\n",
-        "index.md": "# Tiny\n",
-        "results/runs/run.json": "{}\n",
-        "chapters/one.py": chapter("One", "seed = 1", ' tags=["parameters"]') + "\n# %%\nseed\n",
-        "chapters/two.py": chapter("Two", "print('two says', 6 * 7)"),
-        "chapters/draft.py": chapter("Draft", "raise SystemExit('never run')"),
-        "stray.py": "raise SystemExit('never run')\n",
-    }
-    for name, text in files.items():
-        (root / name).write_text(text, encoding="utf-8")
-    monkeypatch.setenv("BLOODLIB_RESULTS", str(root / "results"))
-    monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path / "no images"))
-    monkeypatch.setenv("BLOODLIB_CACHE", str(tmp_path / "cache"))
-    return root
-
-
 # --------------------------------------------------------------------------- what is stale
-
-
-@pytest.fixture
-def update(tiny, monkeypatch):
-    """A function that brings the book up to date and names what ran; nothing is executed.
-
-    ``update.failing`` names chapters that fail, ``update.given`` is what the last run was given.
-    """
-    ran = []
-
-    def run(source, parameters):
-        ran.append(source.stem)
-        update.given = parameters
-        source.with_suffix(".ipynb").write_text("{}")
-        if source.stem in update.failing:
-            raise book.ChapterError("failed in cell 1: ZeroDivisionError: by zero")
-
-    def update(**parameters):
-        ran.clear()
-        config = types.SimpleNamespace(papermill_parameters=parameters)
-        book._run_stale(types.SimpleNamespace(srcdir=str(tiny), config=config))
-        return list(ran)
-
-    monkeypatch.setattr(book, "run", run)
-    monkeypatch.setattr(book, "AT_ONCE", 1)  # in this process
-    update.failing = set()
-    return update
 
 
 def test_chapters_are_those_of_the_contents_in_their_order(tiny):
@@ -151,7 +51,7 @@ def test_only_the_edited_chapter_runs(tiny, update):
     assert update() == []
 
 
-@pytest.mark.parametrize("name", ["study.yml", "requirements.lock", "results/runs/run.json"])
+@pytest.mark.parametrize("name", ["study.yml", "requirements.lock", "results/facts.json"])
 def test_what_every_chapter_depends_on(tiny, update, name):
     update()
     with (tiny / name).open("a") as file:
@@ -180,13 +80,6 @@ def test_images_that_arrive(tiny, update, tmp_path, monkeypatch):
     assert update() == ["one", "two"]
 
 
-@pytest.mark.parametrize("lost", ["chapters/one.ipynb", "_build/chapters/chapters-one.json"])
-def test_a_lost_notebook_or_stamp(tiny, update, lost):
-    update()
-    (tiny / lost).unlink()
-    assert update() == ["one"]
-
-
 def test_parameters_go_to_the_chapters_that_have_them(update):
     assert update() == ["one", "two"]
     assert update(seed=2) == ["one"]
@@ -206,29 +99,6 @@ def test_a_parameter_with_a_type(tiny, update):
     )
     update()
     assert update(seed=2) == ["one"]
-
-
-def test_a_failed_chapter_runs_again_until_it_is_mended(tiny, update):
-    update.failing = {"one"}
-    assert update() == ["one", "two"]
-    assert list(book.stamps(tiny)) == ["chapters/two"]
-    assert update() == ["one"]
-    update.failing = set()
-    assert update() == ["one"]
-    assert update() == []
-    assert list(book.stamps(tiny)) == ["chapters/one", "chapters/two"]
-
-
-def test_a_chapter_that_failed_after_a_good_run_leaves_no_stamp(tiny, update):
-    update()
-    source = tiny / "chapters" / "one.py"
-    good = source.read_text()
-    source.write_text(good + "1 / 0\n")
-    update.failing = {"one"}
-    assert update() == ["one"]
-    source.write_text(good)  # the page still shows the traceback: the old stamp would be wrong
-    update.failing = set()
-    assert update() == ["one"]
 
 
 def test_no_chapter_runs_because_another_did(tiny, update):
@@ -340,70 +210,10 @@ def test_a_notebook_may_be_written_elsewhere(tiny, tmp_path):
     assert not source.with_suffix(".ipynb").exists()
 
 
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        ("import os\nos._exit(3)", "its kernel died"),
-        ("value = (", "SyntaxError"),
-    ],
-)
-def test_failures_that_leave_no_traceback_of_python(tiny, code, words):
-    source = tiny / "chapters" / "two.py"
-    source.write_text(chapter("Two", code))
-    assert book.key(source, {}, book.surroundings(tiny))
-    with pytest.raises(book.ChapterError, match=words):
-        book.run(source, {})
-    assert source.with_suffix(".ipynb").is_file()
-
-
-def test_interrupted_it_leaves_no_half_notebook(tiny, monkeypatch):
-    source = tiny / "chapters" / "two.py"
-
-    def interrupted(_, path, **__):
-        Path(path).write_text("{half")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("papermill.execute_notebook", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        book.run(source, {})
-    assert sorted(p.name for p in source.parent.iterdir()) == ["draft.py", "one.py", "two.py"]
-
-
-def kernelspec(folder, argv):
-    spec = folder / "kernels" / "python3"
-    spec.mkdir(parents=True)
-    (spec / "kernel.json").write_text(
-        json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"})
-    )
-    return str(folder)
-
-
-def test_a_kernel_of_another_environment_is_refused(tiny, tmp_path, monkeypatch):
-    other = str(tmp_path / "elsewhere" / "python")
-    argv = [other, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    monkeypatch.setenv("JUPYTER_PATH", kernelspec(tmp_path / "jupyter", argv))
-    with pytest.raises(book.KernelError) as caught:
-        book.run(tiny / "chapters" / "two.py", {})
-    assert other in str(caught.value)
-    assert f"{sys.executable} -m ipykernel install --sys-prefix" in str(caught.value)
-    assert not (tiny / "chapters" / "two.ipynb").exists()
-
-
 @pytest.mark.parametrize("python", ["python", sys.executable])
 def test_a_kernel_of_this_environment_is_taken(tmp_path, monkeypatch, python):
     monkeypatch.setenv("JUPYTER_PATH", kernelspec(tmp_path / "jupyter", [python, "-m", "x"]))
     book._check_kernel()
-
-
-def test_without_a_kernel(monkeypatch):
-    from jupyter_client import kernelspec
-
-    def missing(self, name):
-        raise kernelspec.NoSuchKernel(name)
-
-    monkeypatch.setattr(kernelspec.KernelSpecManager, "get_kernel_spec", missing)
-    with pytest.raises(book.KernelError, match=r"no kernel python3.*ipykernel install"):
-        book._check_kernel()
 
 
 def test_a_long_folder_for_temporary_files_is_no_place_for_sockets():
@@ -414,41 +224,6 @@ def test_a_long_folder_for_temporary_files_is_no_place_for_sockets():
 
 
 # --------------------------------------------------------------------------- whole builds
-
-JUPYTER_BOOK = shutil.which("jupyter-book", path=os.path.dirname(sys.executable))
-
-
-def command(root, *options):
-    return {
-        "args": [JUPYTER_BOOK, "build", ".", *options],
-        "cwd": root,
-        "env": {**os.environ, "PYTHONIOENCODING": "utf-8", "NO_COLOR": "1"},
-    }
-
-
-def build(root, *options):
-    """Build the tiny book: exit code, chapters run, what was printed."""
-    done = subprocess.run(
-        **command(root, *options),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-    )
-    printed = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
-    ran = re.findall(r"(?:ran|WARNING:) chapters[/\\](\w+)\.py (?:in|failed)", printed)
-    counted = re.search(r"chapters: (\d+) run, (\d+) unchanged", printed)
-    assert counted, printed[-3000:]
-    assert int(counted[1]) == len(ran)
-    return types.SimpleNamespace(code=done.returncode, ran=sorted(ran), printed=printed)
-
-
-def page(root, name):
-    html = (root / "_build" / "html" / "chapters" / f"{name}.html").read_text(encoding="utf-8")
-    return BeautifulSoup(html, "html.parser").get_text()
-
-
-STRICT = ("-n", "-W", "--keep-going")
 
 
 def test_edit_one_chapter_and_it_alone_runs_again(tiny):
@@ -468,28 +243,6 @@ def test_edit_one_chapter_and_it_alone_runs_again(tiny):
     ]
 
 
-def test_a_failing_chapter_is_named_and_heals(tiny):
-    source = tiny / "chapters" / "two.py"
-    good = source.read_text()
-    source.write_text(chapter("Two", "1 / 0"))
-    failed = build(tiny, *STRICT)
-    assert failed.code != 0
-    assert failed.ran == ["one", "two"]
-    words = r"WARNING: chapters.two\.py failed in cell 1: ZeroDivisionError: division by zero"
-    assert re.search(words, failed.printed), failed.printed[-3000:]
-
-    lenient = build(tiny)
-    assert (lenient.code, lenient.ran) == (0, ["two"])
-    assert "ZeroDivisionError: division by zero" in page(tiny, "two")
-    assert "Traceback" in page(tiny, "two")
-
-    source.write_text(good)
-    healed = build(tiny, *STRICT)
-    assert (healed.code, healed.ran) == (0, ["two"]), healed.printed[-3000:]
-    assert "ZeroDivisionError" not in page(tiny, "two")
-    assert "two says 42" in page(tiny, "two")
-
-
 @pytest.mark.skipif(joblib.cpu_count() < 2, reason="one processor")
 def test_two_chapters_run_at_once(tiny):
     """Each waits for the other, which it would do for ever if they ran one after the other."""
@@ -502,34 +255,6 @@ def test_two_chapters_run_at_once(tiny):
         (tiny / "chapters" / f"{mine}.py").write_text(chapter(mine, waits))
     both = build(tiny, *STRICT)
     assert (both.code, both.ran) == (0, ["one", "two"]), both.printed[-3000:]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="kills a process group")
-def test_a_killed_build_leaves_no_half_notebook(tiny):
-    (tiny / "_toc.yml").write_text("format: jb-book\nroot: index\nchapters: [file: chapters/two]\n")
-    source, started = tiny / "chapters" / "two.py", tiny / "started"
-    source.write_text(
-        chapter(
-            "Two",
-            f"print('begun')\n\n# %%\nopen({str(started)!r}, 'w')\nimport time\ntime.sleep(90)",
-        )
-    )
-    running = subprocess.Popen(
-        **command(tiny),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 120
-    while not started.exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    running.kill()
-    running.wait()
-    with contextlib.suppress(ProcessLookupError):  # the kernel has a group of its own, or none
-        os.killpg(running.pid, signal.SIGKILL)
-    assert started.exists()
-    assert not (tiny / "chapters" / "two.ipynb").exists()
-    assert book.stamps(tiny) == {}
 
 
 def test_when_each_chapter_ran(monkeypatch, tmp_path):

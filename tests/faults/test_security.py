@@ -1,0 +1,463 @@
+"""What is read is never run, and every parser refuses in its own words what it can't read."""
+
+import ast
+import contextlib
+import functools
+import io
+import json
+import re
+import subprocess
+import tarfile
+import types
+import warnings
+from pathlib import Path
+
+import archives
+import numpy as np
+import pytest
+from chance import SCALE
+from conftest import CHECKOUT, FAKE
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from made_records import files, forge, made_up
+from made_up import jpeg
+
+from bloodlib import (
+    bench,
+    book,
+    boxes,
+    chapter,
+    fetching,
+    images,
+    laboratory,
+    measured,
+    photographs,
+    policy,
+    prediction,
+    records,
+    study,
+    training,
+    weights,
+)
+
+# --------------------------------------------------------------------------- what is never done
+
+SOURCES = [CHECKOUT / "index.py"]
+for folder in ("bloodlib", "chapters", "benchmarks"):
+    SOURCES += sorted((CHECKOUT / folder).rglob("*.py"))
+
+
+def names(tree):
+    """Each call of a module with its dotted name, and each import."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), {k.arg: ast.unparse(k.value) for k in node.keywords}
+        elif isinstance(node, ast.Import):
+            yield from ((f"import {alias.name}", {}) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield f"import {node.module}", {}
+
+
+@functools.cache
+def named():
+    """The same of every source, by its file."""
+    return {path: list(names(ast.parse(path.read_text("utf-8")))) for path in SOURCES}
+
+
+def called(*listed):
+    return lambda name, given: name in listed
+
+
+def imported(*listed):
+    return lambda name, given: (
+        name.removeprefix("import ").split(".")[0] in listed and (name.startswith("import "))
+    )
+
+
+#: What is looked for, and a line in which it is found.
+NEVER = {
+    "pickles": (imported("pickle", "cPickle", "dill", "cloudpickle", "shelve"), "import pickle"),
+    "marshal": (imported("marshal"), "from marshal import loads"),
+    "pickles in joblib": (called("joblib.load", "joblib.dump"), "joblib.load(path)"),
+    "pickles in pandas": (called("pd.read_pickle", "pandas.read_pickle"), "pd.read_pickle(p)"),
+    "pickles in NumPy": (
+        lambda name, given: given.get("allow_pickle", "False") != "False",
+        "np.load(path, allow_pickle=True)",
+    ),
+    "arrays that may be pickled": (
+        lambda name, given: name in ("np.load", "numpy.load") and "allow_pickle" not in given,
+        "np.load(path)",
+    ),
+    "eval": (called("eval", "builtins.eval", "pd.eval"), "eval(text)"),
+    "exec": (called("exec", "builtins.exec"), "exec(text)"),
+    "a shell": (lambda name, given: given.get("shell", "False") != "False", "run(x, shell=True)"),
+    "os.system": (called("os.system", "os.popen", "subprocess.getoutput"), "os.system('ls')"),
+    "YAML that makes objects": (
+        called("yaml.load", "yaml.unsafe_load", "yaml.full_load"),
+        "yaml.load(text)",
+    ),
+    "archives extracted whole": (called("tar.extractall", "zip.extractall"), "tar.extractall(x)"),
+    "certificates that are not looked at": (
+        lambda name, given: given.get("verify") == "False",
+        "requests.get(url, verify=False)",
+    ),
+    "names of files that others may guess": (called("tempfile.mktemp"), "tempfile.mktemp()"),
+}
+
+
+@pytest.mark.parametrize("what", NEVER)
+def test_the_sources_have_no(what):
+    forbidden, example = NEVER[what]
+    assert any(forbidden(*one) for one in names(ast.parse(example)))
+    for path, found in named().items():
+        assert not [name for name, given in found if forbidden(name, given)], path
+
+
+SECRETS = {
+    "a private key": (r"-----BEGIN [A-Z ]*PRIVATE KEY", "-----BEGIN RSA PRIVATE KEY-----"),
+    "a token of GitHub": (r"gh[pousr]_[A-Za-z0-9]{36}", "ghp_" + 36 * "a"),
+    "a key of Amazon": (r"\bAKIA[0-9A-Z]{16}\b", "AKIA" + 16 * "A"),
+    "a token of Slack": (r"xox[abprs]-[0-9A-Za-z-]{10,}", "xoxb-0123456789"),
+    "a password in an address": (r"https?://[^/\s:@\"']+:[^/\s:@\"']+@", "https://me:secret@host"),
+}
+
+
+@pytest.mark.parametrize("what", SECRETS)
+def test_the_repository_has_no(what):
+    pattern, example = SECRETS[what]
+    assert re.search(pattern, example)
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a repository")
+    for name in filter(None, listed.stdout.split("\0")):
+        path = CHECKOUT / name
+        if path != Path(__file__) and path.is_file() and path.suffix not in (".npz", ".onnx"):
+            assert not re.search(pattern, path.read_text("utf-8", errors="replace")), name
+
+
+# ------------------------------------------------------------------------------- the page's policy
+
+PAGE = """<html><head><meta charset="utf-8"><script>begin()</script>
+<script src="a.js"></script><script type="application/json">{"a": 1}</script></head>
+<body onload="start()"><script type="module">more()</script></body></html>"""
+
+
+def rule(text, name):
+    return dict(part.split(" ", 1) for part in policy.policy(text).split("; "))[name].split()
+
+
+def test_a_policy_allows_the_scripts_of_the_page_and_no_other():
+    # printed by `printf 'begin()' | openssl dgst -sha256 -binary | base64`
+    begin = "'sha256-15S4FGE7rP6kq/PzA1uIhN3+8zfaO6/TnJp4fMWo7lE='"
+    allowed = rule(PAGE, "script-src")
+    hashes = [source for source in allowed if source.startswith("'sha256-")]
+    assert len(hashes) == 3  # the two that are run, and what the body does when it is loaded
+    assert "'unsafe-hashes'" in allowed
+    assert "'unsafe-inline'" not in allowed
+    assert "'unsafe-eval'" not in allowed
+    assert begin in hashes
+    assert "'unsafe-hashes'" not in rule(PAGE.replace(' onload="start()"', ""), "script-src")
+    for name in ("connect-src", "default-src", "base-uri"):
+        assert rule(PAGE, name) == ["'none'"]
+
+
+def test_a_policy_is_renewed_with_its_page(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text(PAGE)
+    policy.write(page)
+    first = page.read_text()
+    policy.write(page)
+    assert page.read_text() == first
+    assert first.count("Content-Security-Policy") == 1
+    assert first.index("Content-Security-Policy") < first.index("<script>")
+    page.write_text(first.replace("begin()", "begin(2)"))
+    policy.write(page)
+    assert page.read_text().count("Content-Security-Policy") == 1
+    assert page.read_text() != first.replace("begin()", "begin(2)")
+
+
+# ------------------------------------------------------------------------------------- fuzzing
+
+
+@st.composite
+def spoiled(draw, seeds):
+    """A whole file with some bytes altered, left out, put in or repeated; or any bytes."""
+    if draw(st.integers(0, 9)) == 0:
+        return draw(st.binary(max_size=200))
+    raw = bytearray(draw(st.sampled_from(seeds)))
+    for _ in range(draw(st.integers(0, 6))):
+        place = draw(st.integers(0, max(0, len(raw) - 1)))
+        how = draw(st.integers(0, 4))
+        if how == 0 and raw:
+            raw[place] ^= 1 << draw(st.integers(0, 7))
+        elif how == 1:
+            del raw[place : place + draw(st.integers(1, 20))]
+        elif how == 2:
+            raw[place:place] = draw(st.binary(min_size=1, max_size=8))
+        elif how == 3:
+            raw[place:place] = raw[place : place + 50]
+        else:
+            del raw[place:]
+    return bytes(raw)
+
+
+def plain(**arrays):
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def packed(**arrays):
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def picture(kind, mode="RGB"):
+    return jpeg(3, (48, 36), mode, kind)
+
+
+def put(path, raw):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(raw)
+    return path
+
+
+def record_json(folder, raw):
+    records.check(records.read(put(folder / "fake-four-0123456789.json", raw)))
+
+
+def record_arrays(folder, raw):
+    record = records.write(folder, *made_up())
+    forge(record.path, raw)
+    records.check(records.read(record.path))
+
+
+def measurement(folder, raw):
+    measured._unpacked(raw)
+
+
+def checkpoint(folder, raw):
+    model = types.SimpleNamespace(
+        optimizer=types.SimpleNamespace(variables=[]),
+        get_weights=lambda: [0],
+        set_weights=lambda w: None,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        training._restore(model, put(folder / "run.npz", raw))
+
+
+def decode(folder, raw):
+    images._open(Path("a.jpeg"), raw, (48, 36))
+
+
+def answer(folder, raw):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        prediction.read(put(folder / "a.jpg", raw))
+
+
+def unpack(folder, raw):
+    inside = folder / "inside"
+    fetching.shutil.rmtree(inside, ignore_errors=True)
+    fetching._extract(put(folder / "a.tar.gz", raw), inside)
+    assert all(path.resolve().is_relative_to(inside.resolve()) for path in inside.rglob("*"))
+
+
+def study_file(folder, raw):
+    put(folder / "study.yml", raw)
+    study._study.cache_clear()
+    study.runs()
+
+
+def stamp(folder, raw):
+    put(folder / "_build" / "chapters" / "chapters-one.json", raw)
+    book.stamps(folder)
+
+
+def source(folder, raw):
+    text = raw.decode("utf-8", errors="replace")
+    book._imports(text)
+    chapter.assigned(text)
+    with contextlib.suppress(ValueError):
+        chapter.refuse_unknown_parameters(["seed = 1", f"# Parameters\n{text}"])
+
+
+def result(name, read):
+    def parse(folder, raw):
+        put(folder / "results" / name, raw)
+        for cached in (boxes.table, photographs.provenance, measured.read):
+            getattr(cached, "cache_clear", lambda: None)()
+        read()
+
+    return parse
+
+
+def page(folder, raw):
+    policy.policy(raw.decode("utf-8", errors="replace"))
+
+
+RECORD = json.dumps(
+    {"schema": 1, **made_up()[0], "arrays": {"file": "a.01234567.npz", "sha256": "0" * 64}}
+).encode()
+STATE = {name: [0.5] for name in (*training.HISTORY, "labels", "confusion")}
+STATE |= {"TEST": [1], "TEST_SIMPLE": [1], "weight_0": [1.0]}
+SMALL = {"labels.csv": b"a,b", "images/TEST/MONOCYTE/_0_0.jpeg": b"x" * 50}
+#: For each parser: files that it reads, and what it may raise.
+PARSERS = {
+    "a record": (record_json, [RECORD], records.RecordError),
+    "a record's predictions": (
+        record_arrays,
+        [plain(**made_up()[1]), packed(**made_up()[1])],
+        records.RecordError,
+    ),
+    "a measurement": (measurement, [plain(a=[1, 2]), packed(b=[0.5])], records.RecordError),
+    "a checkpoint": (checkpoint, [plain(**STATE), packed(**STATE)], ()),
+    "an image": (decode, [jpeg(3, (48, 36)), jpeg(4, (48, 36), "L")], images.DatasetError),
+    "a picture": (
+        answer,
+        [picture(kind) for kind in ("JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP", "PPM")],
+        prediction.PictureError,
+    ),
+    "an archive": (
+        unpack,
+        [
+            archives.archive(SMALL),
+            archives.archive(SMALL, [(archives.member("../x", tarfile.SYMTYPE, "/etc"), b"")]),
+        ],
+        images.DatasetError,
+    ),
+    "study.yml": (
+        study_file,
+        [
+            (CHECKOUT / "study.yml").read_bytes(),
+            b"profiles: {}\nruns:\n  - {method: NB, task: [four, two], seed: [0, 1]}\n",
+        ],
+        ValueError,
+    ),
+    "a stamp": (stamp, [b'{"key": "a", "notebook": "b", "seconds": 1.5, "at": 12.5}'], ()),
+    "a chapter": (source, [(CHECKOUT / "chapters" / "build.py").read_bytes()], ()),
+    "a list of pictures": (
+        result("pbc.sha256", laboratory._manifest),
+        [b"\n".join((CHECKOUT / "results" / "pbc.sha256").read_bytes().splitlines()[:5])],
+        records.RecordError,
+    ),
+    "boxes": (
+        result("boxes.csv", boxes.table),
+        [b"\n".join((CHECKOUT / "results" / "boxes.csv").read_bytes().splitlines()[:9])],
+        records.RecordError,
+    ),
+    "where the photographs are from": (
+        result("photographs.json", photographs.provenance),
+        [(CHECKOUT / "results" / "photographs.json").read_bytes()],
+        photographs.TableError,
+    ),
+    "measured costs": (
+        result("bench.json", lambda: bench.row("load")),
+        [b'{"machine": {}, "rows": [{"row": "load"}]}'],
+        ValueError,
+    ),
+    "networks": (
+        result("weights-four.onnx", lambda: weights._read("four")),
+        [b""],  # see below
+        weights.WeightsError,
+    ),
+    "a page": (page, [PAGE.encode()], ()),
+}
+
+
+def network():
+    """The smallest file that could pass for a network's, were it not for its checksum."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import helper
+
+    graph = helper.make_graph([], "g", [], [], [onnx.numpy_helper.from_array(np.zeros(3), "a")])
+    model = helper.make_model(graph)
+    for key in ("sha256", "config", "environment", "classes"):
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, "{}"
+    return model.SerializeToString()
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+def test_a_parser_refuses_in_its_own_words(fake, checkout, folders, record_property, parser):
+    parse, seeds, refusal = PARSERS[parser]
+    seeds = [network()] if parser == "networks" else seeds
+    folder = checkout("profiles: {}\nruns: []\n")
+    (folder / "_toc.yml").write_text(
+        "format: jb-book\nroot: index\nchapters: [file: chapters/one]\n"
+    )
+    put(folder / "chapters" / "one.py", b"")
+    folder_of = folders.results.parent if "results" not in parser else folder
+    refused = read = 0
+
+    @settings(
+        max_examples=80 * SCALE,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(spoiled(seeds))
+    def feed(raw):
+        nonlocal refused, read
+        try:
+            parse(folder if parser in ("study.yml", "a stamp") else folder_of, raw)
+            read += 1
+        except refusal as error:
+            refused += bool(str(error))
+
+    feed()
+    if refusal:
+        assert refused, "nothing was refused: the test shows nothing"
+    assert not list(folders.results.parent.glob("evil*"))
+    record_property("inputs", refused + read)
+
+
+WORDS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=9),
+    st.sampled_from(["fake", "four", "two", "drawn", "published", "photograph", "cell"]),
+    st.lists(st.integers(), max_size=2),
+)
+
+
+def test_settings_of_any_kind(fake, record_property):
+    """A configuration is refused, or resolves to one that resolves to itself and has an id."""
+    n = 0
+
+    @settings(max_examples=200 * SCALE, deadline=None, database=None, derandomize=True)
+    @given(
+        st.dictionaries(
+            st.sampled_from([*study.resolve(FAKE), "dept", "Seed", ""]), WORDS, max_size=5
+        )
+    )
+    def feed(given):
+        nonlocal n
+        n += 1
+        try:
+            found = study.resolve(FAKE | given)
+        except ValueError:
+            pass
+        else:
+            assert study.resolve(found) == found
+            assert study.identify(found).startswith("fake-")
+
+    feed()
+    record_property("inputs", n)
+
+
+def test_what_is_refused_leaves_nothing_behind(tmp_path):
+    """The files of a folder are the same after everything that was made of them failed."""
+    record = records.write(tmp_path, *made_up())
+    before = files(tmp_path)
+    for wrong in ({"id": "../../evil-four-0123456789"}, {"id": "fake"}, {"config": {}}):
+        with contextlib.suppress(records.RecordError, OSError):
+            records.write(tmp_path, made_up()[0] | wrong, made_up()[1])
+    assert files(tmp_path) == before
+    assert not list(tmp_path.parent.glob("evil*"))
+    records.check(record)
