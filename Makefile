@@ -1,4 +1,4 @@
-# make book: the book, in _build/html      make test: the tests
+# make book: the book, in _build/html      make test: the tests      make check: every fault
 # Both make .venv first, from the hashes in requirements.lock; nothing is installed elsewhere.
 
 ifeq ($(OS),Windows_NT)
@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
 	&& echo $$p && break; done)
 
-.PHONY: book test env lint lock clean
+.PHONY: book test check check-long check-freeze env lint lock clean
 
 book: env
 	@$(BIN)/bloodlib data --fetch || echo "Going on without the images: drawn cells stand in for pictures."
@@ -19,6 +19,16 @@ book: env
 
 test: env
 	$(BIN)/python -m pytest
+
+# faults, fuzzing, coverage, mutants; the last line is the tally
+check: env
+	$(BIN)/python tests/check.py
+
+check-long: env
+	$(BIN)/python tests/check.py --long
+
+check-freeze: env
+	$(BIN)/python tests/check.py --long --freeze
 
 env: .venv/installed
 

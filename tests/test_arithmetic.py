@@ -434,6 +434,11 @@ def test_every_number_is_checked(convention):
 # -------------------------------------------------------------------- what the rest is given
 
 
+def test_networks_are_the_methods_that_are_no_baseline():
+    assert ("NB", "SVM", *arithmetic.NETWORKS) == arithmetic.METHODS
+    assert set(arithmetic.NETWORKS) == {"DCLNN", "MaxPooling", "AveragePooling"}
+
+
 def test_tables_are_json_in_the_order_of_the_page():
     found = json.loads(json.dumps(arithmetic.tables()))
     assert list(found) == [f"{task}/{method}" for method, task in BLOCKS]

@@ -158,6 +158,13 @@ ARRAYS = {
         "truth is not [n]",
     ),
     "truth missing": ({"truth": None}, "truth is missing"),
+    "truth of the simple missing": ({"truth_simple": None}, "truth_simple is missing"),
+    "labels missing": ({"labels": None}, "labels is missing"),
+    "labels of the simple missing": ({"labels_simple": None}, "labels_simple is missing"),
+    "probabilities of the simple missing": (
+        {"probabilities_simple": None},
+        "probabilities_simple is missing",
+    ),
     "confusion of other epochs": (with_("confusion_train", lambda a: a[1:]), "confusion_train"),
     "confusion of two classes": (with_("confusion_train", lambda a: a[:, :2, :2]), "confusion"),
     "confusion in floats": (with_("confusion_train", lambda a: a.astype(float)), "int32"),
