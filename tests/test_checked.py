@@ -70,6 +70,17 @@ def test_tables_have_a_line_for_each():
     assert checked.load_survivors(FOUND | nothing).empty
 
 
+def test_the_share_that_may_go_unnoticed():
+    def found(killed, tried):
+        mutants = {"scores": FOUND["mutants"]["scores"] | {"killed": killed, "tried": tried}}
+        return FOUND | {"mutants": mutants}
+
+    # with none of n missed, the share p that would be with a probability of 5 %: (1 - p)^n = 0.05
+    assert checked.unnoticed(found(59, 59)) == pytest.approx(1 - 0.05 ** (1 / 59))
+    assert checked.unnoticed(found(50, 59)) > checked.unnoticed(found(59, 59))
+    assert checked.unnoticed(found(0, 9)) == 1
+
+
 def test_every_heading_has_its_faults(pytestconfig):
     files = (pytestconfig.rootpath / "tests" / "faults").glob("test_*.py")
     assert {path.stem.removeprefix("test_") for path in files} == set(checked.HEADINGS)
