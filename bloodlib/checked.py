@@ -81,6 +81,18 @@ def tally(found: dict) -> str:
     )
 
 
+def unnoticed(found: dict) -> float:
+    """The largest share of mutants that no test notices, with 95 % confidence (Clopper, Pearson).
+
+    As if those tried were drawn from all, and the next one too.
+    """
+    from scipy.stats import beta
+
+    n = totals(found)
+    left = n["mutants"] - n["killed"]
+    return float(beta.ppf(0.95, left + 1, n["killed"])) if n["killed"] else 1.0
+
+
 def load_faults(found: dict) -> pd.DataFrame:
     """Faults by heading."""
     return pd.DataFrame(

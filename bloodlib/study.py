@@ -71,7 +71,7 @@ def resolve(config: dict) -> dict:
     """
     given = dict(config)
     for key, known in (("method", methods.METHODS), ("task", images.TASKS)):
-        if given.get(key) not in known:
+        if not isinstance(given.get(key), str) or given[key] not in known:
             raise ValueError(
                 f"{key} is {given.get(key)!r}. {methods.suggest(given.get(key), known)}"
             )

@@ -98,3 +98,30 @@ tables.show(checked.load_survivors(found), "tbl-survivors", "Mutants that surviv
 # - A record's predictions are protected by a checksum. Its losses and times are not: who edits those by hand is not found out.
 #
 # All this was found on {glue:text}`started` by {glue:text}`command` at commit {glue:text}`commit`, on {glue:text}`processor`, in {glue:text}`minutes` minutes.
+
+# %% [markdown]
+# ## Questions
+
+# %% tags=["remove-input"]
+most = max(found["faults"].values(), key=lambda one: one["times"] / max(one["tried"], 1))
+heading = next(name for name, one in found["faults"].items() if one is most)
+glue("q_heading", checked.HEADINGS[heading].lower(), display=False)
+glue("q_times", f"{most['times']:,}", display=False)
+glue("q_tried", f"{most['tried']:,}", display=False)
+glue("q_share", 100 * checked.unnoticed(found), display=False)
+
+# %% [markdown]
+# **1. Under which heading is chance tried most often for each fault?** Divide a column of {numref}`tbl-faults` by another.
+#
+# :::{dropdown} Answer
+# Under "{glue:text}`q_heading`": {glue:text}`q_tried` faults were tried {glue:text}`q_times` times. A kill at a random moment
+# or a random byte says little once, and more the more often it is tried.
+# :::
+#
+# **2. How many mistakes of the mutants' kind could the tests still miss?** `checked.unnoticed` takes the mutants that were tried as a
+# sample.
+#
+# :::{dropdown} Answer
+# With 95 % confidence no more than {glue:text}`q_share:.0f` % of them. Mistakes that people make are of other kinds too, so that this is a
+# hope for those.
+# :::

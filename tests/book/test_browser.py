@@ -191,6 +191,67 @@ def test_the_search_finds_monocytes(opened, where):
     assert page.wrong == []
 
 
+@pytest.mark.parametrize("where", ["served", "on disk"])
+def test_light_and_dark_can_be_chosen(opened, where):
+    page = opened("index", where)
+    shown = set()
+    for _ in range(3):
+        page.evaluate("document.querySelector('.theme-switch-button').click()")
+        shown.add(page.evaluate("document.documentElement.dataset.mode"))
+    assert shown == {"light", "dark", "auto"}
+    assert page.wrong == []
+
+
+#: What a page may not do, whoever has written it there; each tells whether it was done.
+FORBIDDEN = {
+    "run a script that was put in": """() => {
+        const script = document.createElement("script");
+        script.textContent = "window.done = true";
+        document.head.append(script);
+        return Boolean(window.done);
+    }""",
+    "run what a picture does when it fails": """async () => {
+        const image = document.createElement("img");
+        image.setAttribute("onerror", "window.done = true");
+        image.src = "data:,";
+        document.body.append(image);
+        await new Promise((done) => setTimeout(done, 300));
+        return Boolean(window.done);
+    }""",
+    "send something home": """() => new Promise((done) => {
+        document.addEventListener("securitypolicyviolation", () => done(false));
+        fetch(location.href.replace(/[^/]*$/, "index.html?secret")).catch(() => {});
+        setTimeout(() => done(true), 1000);
+    })""",
+    "send something elsewhere": """() => new Promise((done) => {
+        document.addEventListener("securitypolicyviolation", () => done(false));
+        document.createElement("img").src = "http://127.0.0.1:9/secret.png";
+        setTimeout(() => done(true), 1000);
+    })""",
+    "send something with a beacon": """() => {
+        let blocked = false;
+        document.addEventListener("securitypolicyviolation", () => { blocked = true; });
+        navigator.sendBeacon("http://127.0.0.1:9/secret", "secret");
+        return new Promise((done) => setTimeout(() => done(!blocked), 300));
+    }""",
+    "open a frame of another host": """() => new Promise((done) => {
+        document.addEventListener("securitypolicyviolation", () => done(false));
+        const frame = document.createElement("iframe");
+        frame.src = "http://127.0.0.1:9/";
+        document.body.append(frame);
+        setTimeout(() => done(true), 1000);
+    })""",
+}
+
+
+@pytest.mark.parametrize("where", ["served", "on disk"])
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_a_page_may_not(opened, what, where):
+    page = opened("chapters/try_it", where)
+    page.wait_for_selector("#dclnn button")
+    assert page.evaluate(FORBIDDEN[what]) is False
+
+
 def test_anchors_lead_somewhere(pages, html):
     ids = {
         name: {tag["id"] for tag in page.find_all(id=True)}

@@ -13,7 +13,7 @@ import yaml
 from bs4 import BeautifulSoup
 from sklearn.metrics import precision_recall_fscore_support
 
-from bloodlib import __version__, book, paths, study, tables
+from bloodlib import __version__, book, paths, policy, study, tables
 
 CLASSES = {
     "four": ["NEUTROPHIL", "EOSINOPHIL", "MONOCYTE", "LYMPHOCYTE"],
@@ -156,6 +156,20 @@ def test_no_page_shows_what_should_have_been_resolved(pages):
         found = re.findall(r"\{(?:glue|numref|doc|cite|ref|eq|math)\b[^}]*\}", prose(page))
         assert not found, (name, found)
         assert "pasted" not in prose(page).lower(), name
+
+
+def test_every_page_has_a_policy_that_fits_its_scripts(html):
+    """What a page may load and run; test_browser.py has whether all works under it."""
+    for path in html.rglob("*.html"):
+        if "_static" in path.relative_to(html).parts:
+            continue
+        text = path.read_text(encoding="utf-8")
+        (given,) = re.findall('<meta http-equiv="Content-Security-Policy" content="(.*?)">', text)
+        assert given == policy.policy(text), path.name
+        assert "connect-src 'none'" in given
+        scripts = given.partition("script-src")[2]
+        assert "unsafe-inline" not in scripts
+        assert "unsafe-eval" not in scripts
 
 
 def test_no_page_shows_a_path_of_this_machine(html, root):
