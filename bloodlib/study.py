@@ -118,11 +118,21 @@ def runs() -> list[dict]:
     """The configurations that ``study.yml`` lists, a list under a setting multiplied out."""
     listed = []
     for entry in _study()["runs"]:
-        values = [value if isinstance(value, list) else [value] for value in entry.values()]
-        listed += [
-            resolve(dict(zip(entry, chosen, strict=True))) for chosen in itertools.product(*values)
-        ]
+        listed += _multiplied(entry)
     return listed
+
+
+def added(table: int) -> list[dict]:
+    """The configurations with which ``study.yml`` adds rows to a table of the paper.
+
+    They are those of the entries with ``table: 1`` or ``table: 2``.
+    """
+    return [
+        config
+        for entry in _study()["runs"]
+        if entry.get("table") == table
+        for config in _multiplied(entry)
+    ]
 
 
 def grid(profile: str = "full", source: str = "published", only: Iterable[str] = ()) -> list[dict]:
@@ -399,6 +409,17 @@ def repeat(record: records.Record) -> dict[str, np.ndarray]:
             data, config["task"], config["seed"], Path(folder, "checkpoint.npz"), **settings
         )
     return _arrays(predictions, data, config["task"])
+
+
+def _multiplied(entry):
+    """The configurations of an entry of ``study.yml``, whose ``table`` is no setting of a run."""
+    if entry.get("table") not in (None, 1, 2):
+        raise ValueError(f"study.yml: table is {entry['table']!r}. There are: 1, 2.")
+    settings = {key: value for key, value in entry.items() if key != "table"}
+    values = [value if isinstance(value, list) else [value] for value in settings.values()]
+    return [
+        resolve(dict(zip(settings, chosen, strict=True))) for chosen in itertools.product(*values)
+    ]
 
 
 def _complete(record, config):
