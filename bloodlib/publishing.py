@@ -1,9 +1,9 @@
 """Sphinx extension: what leaves this machine, and the buttons that lead there.
 
-Every page that is a notebook offers it executed, its script, and itself on Binder and on Colab. These
-two open what the branch :data:`BRANCH` holds: the checkout and, added to it, the notebooks that a
-build leaves in ``_build/published``. Where that is lies in ``_config.yml`` (``repository``); on
-GitHub Actions it is the repository that runs them, so that the pages of a fork lead to the fork.
+Every page that is a notebook offers it executed, its script, and itself on Binder and on Colab.
+These two open what the branch :data:`BRANCH` holds: the checkout and, added to it, the notebooks
+that a build leaves in ``_build/published``. Where the repository is stands in ``_config.yml``; on
+GitHub Actions it is the one that runs them, so that the pages of a fork lead to the fork.
 """
 
 import os
