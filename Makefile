@@ -1,4 +1,5 @@
-# make book: the book, in _build/html      make test: the tests      make pdf: in _build/latex
+# make book: the book, in _build/html      make test: the tests
+# make pdf: the book as a PDF, in _build/latex      make release: wheel, source, pages and PDF, in dist
 # Both make .venv first, from the hashes in requirements.lock; nothing is installed elsewhere.
 
 ifeq ($(OS),Windows_NT)
@@ -13,7 +14,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
 TEX := texlive-xetex texlive-latex-extra texlive-fonts-recommended texlive-plain-generic \
 	fonts-freefont-otf lmodern latexmk xindy
 
-.PHONY: book test pdf env lint lock clean
+.PHONY: book test pdf tex-packages release env lint lock clean
 
 book: env
 	@$(BIN)/bloodlib data --fetch || echo "Going on without the images: drawn cells stand in for pictures."
@@ -25,6 +26,20 @@ pdf: env
 	$(BIN)/jupyter-book build . -n -W --keep-going --builder latex
 	$(MAKE) -C _build/latex all-pdf LATEXMKOPTS="-interaction=nonstopmode -halt-on-error"
 	@echo "The book: $(CURDIR)/_build/latex/book.pdf"
+
+tex-packages:
+	@echo $(TEX)
+
+# what is published: without the dataset's pictures, unless _config.yml says otherwise
+release: export BLOODLIB_PUBLISH = 1
+release: pdf
+	rm -rf dist _build/html
+	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
+	$(BIN)/jupyter-book build . -n -W --keep-going
+	$(BIN)/python -c "import shutil, bloodlib as b; name = f'dist/bloodlib-{b.__version__}'; \
+		shutil.make_archive(f'{name}-html', 'zip', '_build', 'html'); \
+		shutil.copy('_build/latex/book.pdf', f'{name}.pdf')"
+	@ls -l dist
 
 test: env
 	$(BIN)/python -m pytest

@@ -37,7 +37,7 @@ def setup(app) -> dict:
     # Jupyter Book numbers figures by chapter, below parts, in print; if Sphinx knew of it while it
     # reads, it would read every page anew when the builder changes
     app.connect("env-before-read-docs", lambda app, *_: _number_below(app, 1))
-    app.connect("write-started", lambda app, to: _number_below(app, 1 + (to.format == "latex")))
+    app.connect("doctree-resolved", lambda app, *_: _number_below(app, 2))
     app.add_post_transform(Columns)
     app.add_post_transform(Numbered)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -132,4 +132,5 @@ def _set(app, config):
 
 
 def _number_below(app, depth):
-    app.config.numfig_secnum_depth = depth
+    if app.builder.format == "latex":
+        app.config.numfig_secnum_depth = depth

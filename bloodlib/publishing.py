@@ -64,7 +64,7 @@ def openable(notebook, name: str, address: str):
     first = nbformat.v4.new_code_cell(
         INSTALL.format(branch=BRANCH, address=address, folder=folder), id="install"
     )
-    return notebook | {"cells": [first, *notebook.cells]}
+    return nbformat.from_dict(notebook | {"cells": [first, *notebook.cells]})
 
 
 def _find(app, config):

@@ -125,8 +125,13 @@ def runs() -> list[dict]:
 def added(table: int) -> list[dict]:
     """The configurations with which ``study.yml`` adds rows to a table of the paper.
 
-    They are those of the entries with ``table: 1`` or ``table: 2``.
+    They are those of the entries with ``table: 1`` or ``table: 2``; away from a checkout there are
+    none.
     """
+    try:
+        paths.checkout()
+    except FileNotFoundError:
+        return []
     return [
         config
         for entry in _study()["runs"]
