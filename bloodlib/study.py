@@ -110,6 +110,8 @@ def with_profile(config: dict, profile: str) -> dict:
     if profile not in PROFILES:
         raise ValueError(f"there is no profile {profile!r}. {methods.suggest(profile, PROFILES)}")
     config = resolve(config)
+    if profile == "recorded":  # as it is, also where there is no study.yml
+        return config
     scale = _study()["profiles"].get(profile, {})
     return resolve(config | {key: value for key, value in scale.items() if key in config})
 
