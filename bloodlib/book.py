@@ -49,6 +49,7 @@ def setup(app) -> dict:
     app.add_role("anchor", Anchor())
     app.connect("builder-inited", _run_stale)
     app.connect("html-page-context", _without_thebe, priority=900)
+    app.connect("html-page-context", _listed)
     app.connect("build-finished", _give_networks)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -253,6 +254,12 @@ def _without_thebe(app, pagename, templatename, context, doctree):
         for script in context.get("script_files", [])
         if "thebe" not in f"{script.filename}{script.attributes.get('body', '')}".lower()
     ]
+
+
+def _listed(app, pagename, templatename, context, doctree):
+    """Make the works cited items of their list, also to a screen reader."""
+    if "citation-list" in context.get("body", ""):
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
 
 
 def _give_networks(app, exception):

@@ -107,7 +107,7 @@ def estimate(
     ----------
     runs : list of Record
     score : callable
-        From confusion matrices [..., classes, classes] to numbers [..., *].
+        From confusion matrices [..., classes, classes] to numbers ``[..., *]``.
     split : {"TEST", "TEST_SIMPLE"}
     epoch : int
         Of networks, and of TEST.

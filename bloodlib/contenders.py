@@ -18,6 +18,7 @@ from bloodlib import (
     drawings,
     images,
     intervals,
+    paper,
     photographs,
     records,
     scores,
@@ -368,13 +369,19 @@ def load_differences(tasks: tuple[str, ...] = tuple(TASKS), of: str = "small") -
 def plot_standing(found: pd.DataFrame) -> plt.Figure:
     """Accuracy of every method with its interval by cell, a panel for each task.
 
-    Filled: the mean over runs; hollow: runs, where there are several; dotted: guessing.
+    Filled: the mean over runs; hollow: runs, where there are several; dotted: guessing. Diamonds:
+    the average recall that the paper prints in Table 1; with classes as equal in size as those of
+    TEST it is the accuracy.
 
     Parameters
     ----------
     found : pandas.DataFrame
         The rows of :func:`standing` of one task or both.
     """
+    printed = {
+        (cell.method, cell.task): cell.value
+        for cell in paper.cells(table=1, class_="Average", measure="recall")
+    }
     tasks = list(dict.fromkeys(found["task"]))
     figure, axes = plt.subplots(1, len(tasks), figsize=(7.2, 3.0), sharey=True, squeeze=False)
     for axis, task in zip(axes[0], tasks, strict=True):
@@ -384,6 +391,8 @@ def plot_standing(found: pd.DataFrame) -> plt.Figure:
             if len(row.each) > 1:
                 axis.plot(row.each, [y] * len(row.each), "o", ms=4, mfc="white", mec=shade)
             axis.plot(row.accuracy, y, "o", ms=5, color=shade)
+            if (row.method, task) in printed:
+                axis.plot(printed[row.method, task], y, "D", ms=6, mfc="none", mec=COLOURS["paper"])
         axis.axvline(1 / len(TASKS[task]), color="#888888", lw=1, ls=":")
         axis.set(xlim=(0, 1.02), title=f"{task} classes", xlabel="accuracy on TEST")
         axis.grid(True, axis="x")

@@ -31,7 +31,9 @@ import numpy as np
 
 from bloodlib import paths
 
+#: The four classes, in the paper's order.
 CLASSES = ("NEUTROPHIL", "EOSINOPHIL", "MONOCYTE", "LYMPHOCYTE")
+#: Classes of each task; a label is a position here.
 TASKS = {"four": CLASSES, "two": ("Mononuclear", "Polynuclear")}
 SPLITS = ("TRAIN", "TEST", "TEST_SIMPLE")
 NUCLEI = {"NEUTROPHIL": 1, "EOSINOPHIL": 1, "MONOCYTE": 0, "LYMPHOCYTE": 0}  # index in TASKS["two"]

@@ -176,7 +176,7 @@ def bootstrap(score: Score, labels: np.ndarray, resamples: Resamples) -> np.ndar
     Parameters
     ----------
     score : callable
-        From confusion matrices [..., classes, classes] to numbers [..., *], as in
+        From confusion matrices [..., classes, classes] to numbers ``[..., *]``, as in
         :mod:`bloodlib.scores`.
     labels : int array [runs, n]
     resamples : Resamples
@@ -200,7 +200,7 @@ def difference(
 
 
 def interval(draws: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile interval of draws [resamples, *] (Efron and Tibshirani, 1993, section 13.3).
+    """Percentile interval of draws ``[resamples, *]`` (Efron and Tibshirani, 1993, 13.3).
 
     Where a class has few cells it is far too narrow (see :func:`coverage`); :func:`bounds` is not.
     """

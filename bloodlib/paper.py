@@ -8,6 +8,7 @@ them. Hyphens and line breaks that the page's layout put into words are repaired
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
+#: Measures of Tables 1 and 2, in the order of their columns.
 MEASURES = ("precision", "recall", "f1")
 
 REFERENCE = {
@@ -138,6 +139,7 @@ def _read_tables() -> Iterator[Cell]:
             yield Cell(int(table), task, method, class_, measure, printed)
 
 
+#: Every number of Tables 1 and 2.
 CELLS = tuple(_read_tables())
 
 
@@ -378,6 +380,7 @@ def _read_claims() -> Iterator[Claim]:
         yield Claim(id_, place, text, " ".join(line for line in lines if not line.startswith("> ")))
 
 
+#: Everything in the paper that could be true or false.
 CLAIMS = tuple(_read_claims())
 
 
@@ -416,6 +419,7 @@ Activation function in equations 6 to 9 | tanh               | section 4.3
 Epochs                                  | 25                 | section 6.2, Figure 7
 """
 
+#: Settings that section 4.2 states.
 STATED = tuple(
     Setting(*(part.strip() for part in line.split("|"))) for line in _STATED.splitlines()
 )
@@ -505,6 +509,7 @@ def _read_unstated() -> Iterator[Unstated]:
         yield Unstated(name, ours, " ".join(why))
 
 
+#: Settings that the paper leaves open, with our choice and the reason.
 UNSTATED = tuple(_read_unstated())
 
 SETUP = (

@@ -15,7 +15,7 @@ MEASURE_NAMES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 def load_cells(cells: list[dict], table: int, linked: bool = True, **where) -> pd.DataFrame:
     """A printed table with ours: a row for each method and class, paper and ours by measure.
 
-    Ours is text, with its interval in brackets.
+    Ours is text, with its interval in brackets, and drawn where it is a link.
 
     Parameters
     ----------
@@ -35,11 +35,40 @@ def load_cells(cells: list[dict], table: int, linked: bool = True, **where) -> p
             name, ours = MEASURE_NAMES[cell["measure"]], with_interval(**cell)
             if linked and cell["frozen"]:
                 number, *interval = ours.split(" ")
-                ours = " ".join([link(number, cell["address"]), *interval])
+                ours = " ".join([link(number, cell["address"]), *interval_drawn(cell), *interval])
             row |= {f"{name}: paper": cell["paper"], f"{name}: ours": ours}
     frame = pd.DataFrame.from_dict(rows, orient="index")
     frame.index.names = ["Classes", "Method", "Class"]
     return frame.reset_index()
+
+
+def interval_drawn(cell: dict) -> list[str]:
+    """The interval of a cell as a little picture from 0 to 1, for a page; none without interval.
+
+    A line from end to end, a dot at ours, a hollow diamond at the paper's. A screen reader passes
+    it by: the numbers stand beside it.
+
+    Parameters
+    ----------
+    cell : dict
+        See :func:`bloodlib.comparison.cells`.
+
+    Returns
+    -------
+    list of str
+        One SVG, or nothing.
+    """
+    if cell["low"] is None or cell["ours"] is None:
+        return []
+    low, high, ours, printed = (
+        round(4 + 56 * cell[key], 1) for key in ("low", "high", "ours", "paper")
+    )
+    return [
+        '<svg class="interval" viewBox="0 0 64 10" aria-hidden="true">'
+        '<path class="axis" d="M4 5H60"/>'
+        f'<path d="M{low} 5H{high}"/><circle cx="{ours}" cy="5" r="2.5"/>'
+        f'<path class="printed" d="M{printed} 1l4 4-4 4-4-4z"/></svg>'
+    ]
 
 
 def load_runs(runs: list[records.Record]) -> pd.DataFrame:

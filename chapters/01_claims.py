@@ -19,7 +19,7 @@
 # %% tags=["remove-input"]
 from myst_nb import glue
 
-from bloodlib import chapter, judging, paper, tables
+from bloodlib import chapter, images, judging, paper, tables
 
 chapter.begin()
 glue("n_claims", len(paper.CLAIMS), display=False)
@@ -88,3 +88,40 @@ tables.show(tables.load_settings(), "tbl-unstated", "Settings that the paper lea
 row = {"table": 1, "task": "four", "method": "DCLNN", "class_": "NEUTROPHIL"}
 recall = paper.cells(**row, measure="recall")[0]
 recall.printed, recall.interval
+
+# %% tags=["remove-input"]
+low, high = recall.interval
+for name, split in {"q": "TEST", "q_simple": "TEST_SIMPLE"}.items():
+    size = images.counts()[split]["NEUTROPHIL"]
+    glue(f"{name}_size", size, display=False)
+    glue(f"{name}_fit", sum(low <= k / size <= high for k in range(size + 1)), display=False)
+ahead, behind = (
+    paper.cells(**row | {"method": method, "class_": "Average"}, measure="recall")[0]
+    for method in ("DCLNN", "SVM")
+)
+glue("q_ahead", ahead.printed, display=False)
+glue("q_behind", behind.printed, display=False)
+glue("q_least", ahead.interval[0] - behind.interval[1], display=False)
+glue("q_most", ahead.interval[1] - behind.interval[0], display=False)
+
+# %% [markdown]
+# ## Questions
+#
+# **1. How many images does a printed number leave open?** TEST has {glue:text}`q_size` neutrophils. How many of them can
+# have been found, if the recall is printed as in the last cell? And how many if it had been computed on TEST_SIMPLE, with
+# {glue:text}`q_simple_size`? (`images.counts()` has these sizes. Try also `"class_": "MONOCYTE"`.)
+#
+# :::{dropdown} Answer
+# Of TEST's neutrophils, {glue:text}`q_fit` different numbers give a recall that prints so. Of TEST_SIMPLE's it would be
+# {glue:text}`q_simple_fit`: with few images the values that a recall can have lie further apart than two decimals, so that
+# not every printed number is possible. {doc}`11_arithmetic` goes on from here.
+# :::
+#
+# **2. By how much is DCLNN ahead of the SVM in print?** In the last cell, set `"class_": "Average"` and then `"method": "SVM"`
+# for `"DCLNN"`. What is the least and the most that the two average recalls can differ?
+#
+# :::{dropdown} Answer
+# Printed are {glue:text}`q_ahead` and {glue:text}`q_behind`, and the difference is between {glue:text}`q_least:.2f` and
+# {glue:text}`q_most:.2f`: a difference of two rounded numbers is twice as uncertain as each of them. That is what rounding
+# leaves open, and nothing else. What few cells leave open is far more ({doc}`13_intervals`).
+# :::

@@ -25,6 +25,7 @@ seed = 0  # which pictures
 
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
+import numpy as np
 from myst_nb import glue
 
 from bloodlib import chapter, figures, images, tables, verdicts
@@ -124,3 +125,32 @@ names[0], images.CLASSES[labels[0]]
 tables.show(
     tables.load_source(), "tbl-source", "Identity of the published images, by git's own hashes."
 )
+
+# %% tags=["remove-input"]
+for split in ("TEST", "TEST_SIMPLE"):
+    for task in images.TASKS:
+        found = np.bincount(images.labels(split, task))
+        most = np.bincount(images.labels("TRAIN", task)).argmax()
+        glue(f"q_{split}_{task}", float(found[most] / found.sum()), display=False)
+        glue(f"q_{task}", images.TASKS[task][most].lower(), display=False)
+
+# %% [markdown]
+# ## Questions
+#
+# **1. How good is who always says the same?** In the cell above that calls `images.labels`, put `"TEST_SIMPLE"` for
+# `"TRAIN"` and look at `np.bincount(labels)`. What share of these images has somebody right who calls every cell a neutrophil?
+# And of TEST's?
+#
+# :::{dropdown} Answer
+# {glue:text}`q_TEST_SIMPLE_four:.0%` of TEST_SIMPLE and {glue:text}`q_TEST_four:.0%` of TEST. The photographs are the same, only
+# their mix differs: TEST was filled up until the classes were equal. An accuracy means little without the accuracy of the
+# one who always says the same, on the same images.
+# :::
+#
+# **2. And with two classes?** `images.labels("TEST_SIMPLE", "two")` has the labels of the paper's second task. What is
+# the accuracy of always saying "{glue:text}`q_two`"?
+#
+# :::{dropdown} Answer
+# {glue:text}`q_TEST_SIMPLE_two:.0%` on TEST_SIMPLE, {glue:text}`q_TEST_two:.0%` on TEST. So a method with an accuracy of 0.8 on
+# TEST_SIMPLE would be worse than one that never looks.
+# :::

@@ -250,3 +250,40 @@ for name in ("cells", "others", "accuracy", "accuracy_others", "chance", "first"
 # {glue:text}`accuracy_others:.2f` of {glue:text}`others` others, where guessing gives {glue:text}`chance:.2f`. So the
 # equations, once repaired, do learn, and the gap between the two numbers shows what to look for with the
 # large network: how it does on cells it has not seen.
+
+# %% tags=["remove-input"]
+image, kernel = np.array(drawings.IMAGE), np.array(drawings.KERNEL)
+turned = drawings.correlate(image, kernel[::-1, ::-1])
+glue("q_same", int((turned == drawings.correlate(image, kernel)).sum()), display=False)
+glue("q_of", turned.size, display=False)
+edge = np.array([[1, 0, -1]] * 3)
+glue("q_edge", int(drawings.correlate(image, edge)[0, 2]), display=False)
+glue("q_edge_turned", int(drawings.correlate(image, edge[::-1, ::-1])[0, 2]), display=False)
+_, far = drawings.load_learning(rate=0.2, steps=50)
+glue("q_far", far["last"], display=False)
+glue("q_far_accuracy", far["accuracy"], display=False)
+glue("q_even", far["even"], display=False)
+_, near = drawings.load_learning(rate=0.05, steps=50)
+glue("q_near", near["last"], display=False)
+
+# %% [markdown]
+# ## Questions
+#
+# **1. Does it matter which way up the kernel is?** In mathematics a convolution turns the kernel upside down first. In the first
+# code cell, put `kernel[::-1, ::-1]` for `kernel`. What changes? And with `kernel = np.array([[1, 0, -1]] * 3)`?
+#
+# :::{dropdown} Answer
+# With the paper's kernel nothing: {glue:text}`q_same` of {glue:text}`q_of` numbers are the same, because this kernel looks the
+# same upside down. The other one does not, and the upper right number turns from {glue:text}`q_edge` into
+# {glue:text}`q_edge_turned`. Networks don't turn the kernel; what they call convolution is a correlation. As they learn
+# their kernels, they would only learn them turned.
+# :::
+#
+# **2. Can one learn faster?** Run this chapter with a step four times as long, and 50 of them: `-p rate 0.2 -p steps 50`
+# ({doc}`run_it_yourself`). Where does the loss end?
+#
+# :::{dropdown} Answer
+# At {glue:text}`q_far:.2f`, with {glue:text}`q_far_accuracy:.2f` of its own cells right. One who gives both classes one half has
+# {glue:text}`q_even:.2f`, and with short steps the loss is {glue:text}`q_near:.2f` after as many. Long steps drive neurons to where tanh is
+# flat; there the deviations are nearly zero (equation 11), and a network that has got there learns slowly.
+# :::

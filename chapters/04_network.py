@@ -137,3 +137,40 @@ glue("images", sum(images.counts()["TRAIN"].values()), display=False)
 # of them is many times the {glue:text}`images:,` images of TRAIN: the network has room to learn its images by
 # heart, which is why dropout and augmentation are there, and why the numbers that count are those on
 # cells it has not seen.
+
+# %% tags=["remove-input"]
+half = drawings.parameter_counts(64, 4)
+whole = sum(drawings.parameter_counts(128, 4).values())
+glue("q_half", sum(half.values()), display=False)
+glue("q_half_share", sum(half.values()) / whole, display=False)
+glue("q_fewer", whole - sum(drawings.parameter_counts(128, 2).values()), display=False)
+glue(
+    "q_large",
+    sum(drawings.parameter_counts(128, 4, size=(240, 320)).values()) / whole,
+    display=False,
+)
+
+# %% [markdown]
+# ## Questions
+#
+# **1. Half as many hidden nodes: how many parameters are left?** Run this chapter with `-p hidden 64` ({doc}`run_it_yourself`).
+#
+# :::{dropdown} Answer
+# {glue:text}`q_half:,`, {glue:text}`q_half_share:.0%` of those with 128. Nearly all parameters join the pooled maps to
+# hidden nodes, so that their number goes with that of the nodes.
+# :::
+#
+# **2. How many parameters does the second pair of classes cost?** Run it with `-p task two` and compare.
+#
+# :::{dropdown} Answer
+# {glue:text}`q_fewer`: two output nodes, each with a weight for each of 128 hidden nodes, and a bias. What the network is asked
+# costs next to nothing, how it looks costs all.
+# :::
+#
+# **3. And images as large as published?** `drawings.parameter_counts(128, 4)` counts the parameters without Keras. Give it
+# `size=(240, 320)`, the height and width of the published images.
+#
+# :::{dropdown} Answer
+# {glue:text}`q_large:.1f` times as many. The convolutions have as many as before, since a kernel doesn't know how large the
+# image is; the hidden layer has that many more numbers to join.
+# :::

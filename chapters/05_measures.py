@@ -24,6 +24,7 @@ settings = {}  # of another run, as in study.yml: {"method": "SVM", "kernel": "l
 
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
+import numpy as np
 from myst_nb import glue
 
 from bloodlib import chapter, figures, images, scores, study, tables
@@ -108,3 +109,37 @@ glue("eq14_chance", 1 - 2 * (k - 1) / k**2, display=False)
 #
 # The rows called "Average" in the paper's tables are plain means of the rows above them: each class
 # counts the same. F1 is averaged too, and is not the F1 of the averages.
+
+# %% tags=["remove-input"]
+rare = confusion.copy()
+rare[-1] //= 10
+glue("q_class", images.TASKS[task][-1].lower() + "s", display=False)
+for name, matrix in {"all": confusion, "rare": rare}.items():
+    for measure, score in scores.MEASURES.items():
+        glue(f"q_{measure}_{name}", float(score(matrix)[-1]), display=False)
+always = np.zeros_like(confusion)
+always[:, np.bincount(images.labels("TRAIN", task)).argmax()] = confusion.sum(axis=1)
+glue("q_accuracy", float(scores.accuracy(always)), display=False)
+glue("q_eq14", float(scores.class_accuracy(always).mean()), display=False)
+glue("q_f1", float(scores.f1(always).mean()), display=False)
+
+# %% [markdown]
+# ## Questions
+#
+# **1. What does F1 do when a class is rare?** Below `confusion = run.confusion("TEST")` add a line, `confusion[-1] //= 10`:
+# of {glue:text}`q_class` only a tenth is left, and the method answers for each image what it did before.
+#
+# :::{dropdown} Answer
+# Recall stays about what it was, {glue:text}`q_recall_all:.2f` and {glue:text}`q_recall_rare:.2f`: it only looks at the row of the
+# class. Precision falls from {glue:text}`q_precision_all:.2f` to {glue:text}`q_precision_rare:.2f`, because as many of the others are
+# still called so, and F1 falls with it, from {glue:text}`q_f1_all:.2f` to {glue:text}`q_f1_rare:.2f`. The method is as good as
+# before. In blood the classes are not equal as in TEST, so that precision and F1 of a clinic are not those of the tables.
+# :::
+#
+# **2. What score has a method that always says the same?** Run this chapter with `-y "settings: {method: majority}"`, which
+# names the most frequent class of TRAIN for every image ({doc}`run_it_yourself`).
+#
+# :::{dropdown} Answer
+# Accuracy is {glue:text}`q_accuracy:.2f`; equation 14, averaged over the classes, {glue:text}`q_eq14:.2f`; the average F1
+# {glue:text}`q_f1:.2f`. Three numbers for the same answers: which one a paper calls accuracy decides how well it seems to do.
+# :::

@@ -29,7 +29,7 @@ settings = {}  # any other of the run's, as in study.yml: {"split_by": "cell", "
 import matplotlib.pyplot as plt
 from myst_nb import glue
 
-from bloodlib import chapter, figures, study, tables
+from bloodlib import chapter, comparison, figures, interactive, study, tables
 from bloodlib.comparison import estimate
 
 chapter.begin()
@@ -88,11 +88,16 @@ plt.show()
 #
 # ## What it takes for what
 #
-# {numref}`fig-confusion` counts the answers after the last epoch, {numref}`tbl-training` has the scores.
+# {numref}`fig-confusion` counts the answers after the last epoch, {numref}`tbl-training` has the scores. On the
+# screen, point at a cell of the matrix, or go there with the arrow keys: it names the photographs behind its images
+# ({doc}`12_photographs`).
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-confusion", "caption": "What DCLNN answers for TEST after the last epoch. Numbers are images; the shade is their share of the row."}, "image": {"alt": "A confusion matrix. Most images lie on the diagonal; the largest counts beside it are where one class is taken for another."}}
 figures.plot_confusion(run.confusion(), task)
 plt.show()
+
+# %% tags=["remove-input"]
+interactive.show("confusion", "fig-confusion", interactive.load_confusion(run))
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
@@ -110,3 +115,31 @@ tables.show(
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-mistakes", "caption": "Mistakes of which the network was most sure, with its probability. Grey tiles with a name stand where the images can't be had."}, "image": {"alt": "Two rows of four small pictures of single white cells among red cells, each titled with the true class, the class it was taken for, and a probability near 1; grey tiles with file names where there are no images."}}
 figures.plot_mistakes(figures.load_mistakes(run))
 plt.show()
+
+# %% tags=["remove-input"]
+lineage = {"method": "DCLNN", "task": "four"}
+asked = {f"seed_{seed}": {"seed": seed, "precision": "mixed_bfloat16"} for seed in (1, 2)}
+asked |= {by: {"split_by": by} for by in ("published", "image", "cell")}
+for name, changed in asked.items():
+    found = comparison.frozen(lineage | changed, free=())
+    glue(f"q_{name}", str(estimate(found)) if found else "not known yet", display=False)
+
+# %% [markdown]
+# ## Questions
+#
+# **1. Is it the network or its luck?** Run this chapter with another seed, `-p seed 1` and `-p seed 2`, each with
+# `-y "settings: {precision: mixed_bfloat16}"`, as these runs were recorded ({doc}`run_it_yourself`). Which accuracy would you print?
+#
+# :::{dropdown} Answer
+# Seed 0 has {glue:text}`q_published`, seed 1 {glue:text}`q_seed_1` and seed 2 {glue:text}`q_seed_2`. All three are the same
+# network on the same images. An honest row gives their mean and says that there were three ({doc}`22_seeds`).
+# :::
+#
+# **2. What if it has seen the cell before?** Run it with `-y "settings: {split_by: image}"`, which holds out a fifth of all images at
+# random, and with `split_by: cell`, which holds out all images of a cell together.
+#
+# :::{dropdown} Answer
+# {glue:text}`q_image` with images at random, {glue:text}`q_cell` by cell, and {glue:text}`q_published` on the published TEST. The
+# first is the highest, as one expects where every cell held out was seen in training. But each is one run, and runs of
+# one kind differ too; {doc}`14_leakage` weighs that.
+# :::

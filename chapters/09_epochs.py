@@ -26,7 +26,7 @@ seed = 0
 import matplotlib.pyplot as plt
 from myst_nb import glue
 
-from bloodlib import chapter, comparison, figures, scores, study
+from bloodlib import chapter, choosing, comparison, figures, interactive, scores, study, tables
 
 chapter.begin()
 
@@ -35,9 +35,17 @@ config = {"method": "DCLNN", "task": task, "pooling": pooling}
 run = study.run(config | {"seed": seed})
 curves = figures.load_curves(run)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-7", "caption": "Precision (as the paper's text says) and accuracy (as its caption says) over epochs: training red, validation blue, with its interval by cell as a band (chapter 13). The dotted line is epoch 25."}, "image": {"alt": "Two panels over epochs, for average precision and accuracy. The red training curves rise smoothly and flatten; the blue validation curves rise with jumps from one epoch to the next, inside a band that is wider than most of the jumps. A dotted vertical line marks epoch 25."}}
+# %% [markdown]
+# On the screen, {numref}`fig-paper-7` has all frozen runs: choose the number of classes, the pooling and the seed, and drag
+# the epoch, or move it with the arrow keys; the scores below it are what Table 1 or 2 would say had training ended there.
+# Its band is drawn for accuracy alone.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-7", "caption": "Precision (as the paper's text says) and accuracy (as its caption says) over epochs: training red, validation blue, with its interval by cell as a band (chapter 13). Dotted: epoch 25, or the one that you choose."}, "image": {"alt": "Two panels over epochs, for average precision and accuracy. The red training curves rise smoothly and flatten; the blue validation curves rise with jumps from one epoch to the next, inside a band that is wider than most of the jumps. A dotted vertical line marks epoch 25."}}
 figures.plot_curves(curves, ("precision", "accuracy"), mark=comparison.EPOCH)
 plt.show()
+
+# %% tags=["remove-input"]
+interactive.show("curves", "fig-paper-7", interactive.load_curves(run))
 
 # %% tags=["remove-input"]
 validation = curves[curves["images"] == "validation"].set_index("epoch")
@@ -70,3 +78,66 @@ glue("seconds", run.seconds / run.epochs, display=False)
 # less epoch 25 is {glue:text}`gain` in accuracy: {glue:text}`gain_side` zero, although the best was picked after the fact.
 # And the validation images are TEST, the images that the tables are computed on: a number of epochs chosen from this
 # figure is chosen on the test set.
+
+# %% tags=["remove-input"]
+for name, changed in {"average": {"pooling": "average"}, "two": {"task": "two"}}.items():
+    other = study.run({"method": "DCLNN", "task": "four", "pooling": "max"} | changed)
+    found = figures.load_curves(other)
+    found = found[found["images"] == "validation"].set_index("epoch")["accuracy"]
+    top = int(found.idxmax())
+    gain = comparison.difference([other], [other], epochs=(top, comparison.EPOCH))
+    glue(f"q_{name}_rank", int((found > found[comparison.EPOCH]).sum()) + 1, display=False)
+    glue(f"q_{name}_best", top, display=False)
+    glue(f"q_{name}_gain", comparison.signed(*gain), display=False)
+    glue(f"q_{name}_step", float(found.diff().abs().iloc[-10:].mean()), display=False)
+
+# %% [markdown]
+# ## What choosing on TEST buys
+#
+# To see what such a choice is worth, TEST's cells were divided in two at random, {glue:text}`n_draws:,` times: the epoch that is best
+# on one half was looked at on the other. Every network of Tables 1 and 2 was asked, with each of its seeds
+# ({numref}`tbl-halves`).
+
+# %%
+halved = choosing.every()
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+tables.show(
+    choosing.show_halves(halved),
+    "tbl-halves",
+    "Accuracy of the best of 25 epochs less that of epoch 25: on the half of TEST's cells that chose it, and on the other half. Means over divisions.",
+    decimals=3,
+)
+
+# %% tags=["remove-input"]
+glue("n_draws", choosing.DRAWS, display=False)
+glue("halved_chosen", comparison.signed(halved["chosen"].mean()), display=False)
+glue("halved_other", comparison.signed(halved["other"].mean()), display=False)
+glue("halved_runs", len(halved), display=False)
+glue("halved_below", int((halved["other"] < 0).sum()), display=False)
+glue("halved_epochs", int(halved["epochs"].median()), display=False)
+
+# %% [markdown]
+# Over all {glue:text}`halved_runs` runs, the chosen epoch has {glue:text}`halved_chosen` on the cells that chose it, and
+# {glue:text}`halved_other` on the others; in {glue:text}`halved_below` runs it is worse there than epoch 25. Another half names
+# another epoch: in the median run, {glue:text}`halved_epochs` different ones were the best at some time. What is gained by
+# choosing is the luck of the cells that one chose on.
+
+# %% [markdown]
+# ## Questions
+#
+# **1. Is 25 as good with the other pooling?** Run this chapter with `-p pooling average` ({doc}`run_it_yourself`). At
+# which place is epoch 25, which epoch is best, and what would you gain by stopping there?
+#
+# :::{dropdown} Answer
+# Epoch 25 is at place {glue:text}`q_average_rank`, the best is epoch {glue:text}`q_average_best`, and stopping there
+# would gain {glue:text}`q_average_gain` in accuracy. The bracket is the interval by cell: TEST can't tell that it is a gain. And
+# you know the best epoch only because you looked at TEST.
+# :::
+#
+# **2. Is it steadier with two classes?** Run it with `-p task two`. How far does accuracy move from one late epoch to the next?
+#
+# :::{dropdown} Answer
+# By {glue:text}`q_two_step:.3f` on average over the last ten, with four classes by {glue:text}`step:.3f`. Epoch 25 is at place
+# {glue:text}`q_two_rank` of its run, and the best one, {glue:text}`q_two_best`, would gain {glue:text}`q_two_gain`.
+# :::

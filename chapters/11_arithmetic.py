@@ -270,3 +270,35 @@ glue("apart_most", apart[0][1] - apart[1][0], display=False)
 # right for {glue:text}`apart_least` to {glue:text}`apart_most` images more, and it is not the pooling that the
 # paper chose. That the paper reads its tables correctly says nothing of whether another run, another
 # seed or another laboratory's images would fill them the same way: {doc}`10_averages` has our runs.
+
+# %% tags=["remove-input"]
+for method in ("DCLNN", "SVM"):
+    found = every[method, "four", "TEST", "rounded"]
+    least, most = (found.images - right for right in reversed(found.correct))
+    glue(f"q_{method}", f"{least:,} to {most:,}", display=False)
+    glue(f"q_{method}_leaves", most - least + 1, display=False)
+small = arithmetic.sizes("TEST_SIMPLE", "four")["LYMPHOCYTE"]
+for name, size in {"small": small, "large": counts["LYMPHOCYTE"]}.items():
+    glue(f"q_{name}", size, display=False)
+    glue(f"q_{name}_values", len({round(k / size, 2) for k in range(size + 1)}), display=False)
+
+# %% [markdown]
+# ## Questions
+#
+# **1. How many mistakes does the print allow?** The cell with `arithmetic.bounds("DCLNN", "four")` shows the fewest and the most
+# right answers. How many wrong ones are that, of all images of TEST (`block.images`)? And for `"SVM"`?
+#
+# :::{dropdown} Answer
+# DCLNN made {glue:text}`q_DCLNN` mistakes, the SVM {glue:text}`q_SVM`: {glue:text}`q_DCLNN_leaves` and
+# {glue:text}`q_SVM_leaves` possible numbers. Numbers of two decimals, taken together, tell the mistakes of a method almost to the
+# image.
+# :::
+#
+# **2. Which recalls can a small class have?** Put `"TEST_SIMPLE"` for `"TEST"` in the cell with `arithmetic.sizes`. How many
+# different recalls, printed with two decimals, can its lymphocytes have, and how many can those of TEST?
+#
+# :::{dropdown} Answer
+# {glue:text}`q_small` lymphocytes can have {glue:text}`q_small_values` recalls, {glue:text}`q_large` can have
+# {glue:text}`q_large_values`, which is every number of two decimals from 0 to 1. So a small test set betrays a number
+# that can't be its own, and a large one does so only where several numbers must fit together.
+# :::

@@ -26,7 +26,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 from myst_nb import glue
 
-from bloodlib import chapter, comparison, galleries, images, intervals, photographs, tables
+from bloodlib import (
+    chapter,
+    comparison,
+    galleries,
+    images,
+    interactive,
+    intervals,
+    photographs,
+    tables,
+)
 
 chapter.begin()
 
@@ -275,14 +284,19 @@ tables.show(
 # ## The wall
 #
 # {numref}`fig-wall` is TEST as it is: not a heap of images, but {glue:text}`test_photographs` photographs, each
-# as large as the number of images made from it.
+# as large as the number of images made from it. On the screen, click on a photograph, or go there with the arrow
+# keys and press Enter, to see what every run makes of its images.
 
 # %%
 runs = comparison.compared("DCLNN", "four")
 wall = galleries.load_wall(runs)
+pictures = galleries.load_pictures(wall)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-wall", "caption": "TEST's photographs, each as large as the number of its images, in the shade of how often DCLNN (four classes, max pooling, epoch 25, mean over runs) gets them right. Written: the photograph's number and, in large tiles, the share that is right. A star: another photograph of the same cell is in TRAIN. Where the photographs can't be had, tiles show the numbers alone."}, "image": {"alt": "Four blocks of equal size. Neutrophils are 48 small tiles, eosinophils 13 larger ones, lymphocytes 6, monocytes 4 very large ones. Most tiles are dark blue, all right, and many of the others dark red, all wrong; one of the four monocytes is dark red, one in between."}}
-galleries.show(galleries.plot_wall(wall, galleries.load_pictures(wall)))
+galleries.show(galleries.plot_wall(wall, pictures))
+
+# %% tags=["remove-input"]
+interactive.show("wall", "fig-wall", interactive.load_wall(wall, pictures))
 
 # %% tags=["remove-input"]
 every = [
@@ -399,3 +413,37 @@ tables.show(
 # many images are made from it. How many independent images TEST is worth, and which intervals that leaves round the
 # numbers of Tables 1 and 2, is the question of {doc}`13_intervals`; what happens when images of one
 # photograph stand on both sides, that of {doc}`14_leakage`.
+
+# %% tags=["remove-input"]
+other = table[(table["split"] == "TEST") & (table["name"] == "NEUTROPHIL/_16_6249.jpeg")].iloc[0]
+glue("q_photograph", int(other["photograph"]), display=False)
+glue("q_inliers", int(other["inliers"]), display=False)
+glue("q_rotation", abs(float(other["rotation"])), display=False)
+right, total = wall["share"] * wall["images"], wall["images"].sum()
+without = ((right.sum() - right) / (total - wall["images"])).set_axis(wall["photograph"])
+glue("q_all", float(right.sum() / total), display=False)
+glue("q_highest", float(without.max()), display=False)
+glue("q_highest_number", int(without.idxmax()), display=False)
+glue("q_lowest", float(without.min()), display=False)
+glue("q_lowest_number", int(without.idxmin()), display=False)
+
+# %% [markdown]
+# ## Questions
+#
+# **1. Which photograph is another image from?** Run this chapter with `-p example NEUTROPHIL/_16_6249.jpeg`
+# ({doc}`run_it_yourself`), or any other name in TEST.
+#
+# :::{dropdown} Answer
+# From number {glue:text}`q_photograph`, by {glue:text}`q_inliers` features that agree; the image was turned by
+# {glue:text}`q_rotation:.1f`°.
+# :::
+#
+# **2. How much can one photograph do?** In the cell that makes `wall`, leave a photograph out,
+# `wall = wall[wall["photograph"] != 110]`, and compute the accuracy that is left,
+# `np.average(wall["share"], weights=wall["images"])`. Which photograph moves it most, up and down?
+#
+# :::{dropdown} Answer
+# With all photographs accuracy is {glue:text}`q_all:.3f`. Without number {glue:text}`q_highest_number` it would be
+# {glue:text}`q_highest:.3f`, without number {glue:text}`q_lowest_number` {glue:text}`q_lowest:.3f`. One photograph more or less moves
+# the score of thousands of images further than most of the differences that are published about them.
+# :::

@@ -115,3 +115,48 @@ tables.show(
     "tbl-leakage",
     "Types of leakage after Kapoor and Narayanan: present, absent, or can't be told, and how that is known.",
 )
+
+# %% [markdown]
+# ## Questions
+#
+# On how many cells does the recall of monocytes rest, when a fifth is held out?
+
+# %%
+by, fold = "cell", 0
+chosen = splits.split(by, fold)
+labels, cells = splits.pooled(images.labels), splits.groups("cell")
+held_out = chosen.test[labels[chosen.test] == images.CLASSES.index("MONOCYTE")]
+len(np.unique(cells[held_out])), float(np.isin(cells[held_out], cells[chosen.train]).mean())
+
+# %% tags=["remove-input"]
+monocyte = images.CLASSES.index("MONOCYTE")
+numbers, seen = {}, {}
+for by in ("cell", "image"):
+    numbers[by], seen[by] = [], []
+    for fold in range(splits.N_FOLDS):
+        chosen = splits.split(by, fold)
+        held_out = chosen.test[labels[chosen.test] == monocyte]
+        numbers[by].append(len(np.unique(cells[held_out])))
+        seen[by].append(np.isin(cells[held_out], cells[chosen.train]).mean())
+glue("q_fewest", min(numbers["cell"]), display=False)
+glue("q_most", max(numbers["cell"]), display=False)
+glue("q_step", 1 / min(numbers["cell"]), display=False)
+glue("q_image_cells", min(numbers["image"]), display=False)
+glue("q_image_seen", float(min(seen["image"])), display=False)
+
+# %% [markdown]
+# **1. Are the other folds better off?** Put 1, 2, 3 and 4 for `fold`. If a cell's images are all right or all wrong, how far
+# does recall move with one cell?
+#
+# :::{dropdown} Answer
+# A fold has {glue:text}`q_fewest` to {glue:text}`q_most` cells of monocytes, so one cell moves recall by up to
+# {glue:text}`q_step:.0%`. Two methods whose recalls differ by less can't be told apart by one fold.
+# :::
+#
+# **2. Does holding out images at random bring more cells?** Put `"image"` for `"cell"`. The second number is the share of the
+# images held out whose cell is in the training images too.
+#
+# :::{dropdown} Answer
+# It brings {glue:text}`q_image_cells` cells into every fold, and {glue:text}`q_image_seen:.0%` of their images show a cell that
+# was trained on. The test looks larger, and no longer asks about new cells.
+# :::

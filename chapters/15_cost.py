@@ -185,8 +185,8 @@ glue("photographs_ratio", rows["photographs"]["ratio"], display=False)
 
 # %% [markdown]
 # On all images ({numref}`tbl-svm-speed`) that is {glue:text}`svm_ours:.0f` seconds in place of {glue:text}`svm_peer:.0f` minutes. scikit-learn was
-# given one thread for its inner products. Left to itself it divides each of them among the processors, and takes
-# {glue:text}`svm_threads:.1f` times as long on 500 images.
+# given one thread for its inner products. Left to itself it divides each of them among the processors; on 500
+# images that takes {glue:text}`svm_threads:.2f` times the time.
 #
 # ## Images
 #
@@ -297,3 +297,35 @@ tables.show(
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(cost.load_targets(), "tbl-targets", "Targets and what was measured.")
+
+# %% [markdown]
+# ## Questions
+#
+# These are the billions of additions and multiplications for one training image:
+
+# %%
+bench.operations(size=(60, 80), hidden=128) / 1e9
+
+# %% tags=["remove-input"]
+usual = bench.operations()
+glue("q_hidden", bench.operations(hidden=512) / usual, display=False)
+glue("q_size", bench.operations(size=(240, 320)) / usual, display=False)
+now = rows["epoch"]["ours"] * 25 / 3600
+glue("q_now", now, display=False)
+glue("q_then", now * bench.operations(size=(240, 320)) / usual, display=False)
+
+# %% [markdown]
+# **1. What would a wider hidden layer cost?** The paper leaves its width blank. Put `hidden=512`.
+#
+# :::{dropdown} Answer
+# {glue:text}`q_hidden:.2f` times the operations, for four times the hidden nodes. Parameters and work lie in different places:
+# nearly all parameters in the hidden layer ({doc}`04_network`), nearly all work in the second convolution. The step that
+# we measured gets {glue:text}`hidden_times:.1f` times as long from 32 to 512 nodes.
+# :::
+#
+# **2. What would the images cost as they were published?** Put `size=(240, 320)`.
+#
+# :::{dropdown} Answer
+# {glue:text}`q_size:.1f` times the operations. A training of 25 epochs takes {glue:text}`q_now:.1f` hours here; were time in
+# proportion, it would take {glue:text}`q_then:.0f`. That is perhaps why the network sees so little of its images.
+# :::

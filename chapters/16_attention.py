@@ -204,3 +204,49 @@ tables.show(
 #
 # In one sentence: DCLNN looks at the white cell. What it sees there is another question, and {doc}`18_disturbance` suggests
 # that much of it is colour.
+
+# %% [markdown]
+# ## Questions
+#
+# How often is the answer right where at least half of the box lies in the image, and where less does?
+
+# %%
+measured, kind, least = attention.read(), "four", 0.5
+right = measured[f"labels_{kind}"] == images.labels("TEST", kind)
+shown = measured["visible"] >= least
+round(float(right[shown].mean()), 2), round(float(right[~shown].mean()), 2)
+
+# %% tags=["remove-input"]
+behind = photographs.photographs("TEST")
+wrong = measured["labels_two"] != images.labels("TEST", "two")
+worst = np.bincount(behind[wrong]).argmax()
+among = worst in behind[measured["visible"] < 0.5]
+glue("q_worst", int(worst), display=False)
+glue("q_among", "is among them" if among else "is not among them", display=False)
+for kind in images.TASKS:
+    right = measured[f"labels_{kind}"] == images.labels("TEST", kind)
+    for name, limit in {"half": 0.5, "most": 0.9}.items():
+        shown = measured["visible"] >= limit
+        glue(f"q_{kind}_{name}", float(right[shown].mean()), display=False)
+        glue(f"q_{kind}_{name}_not", float(right[~shown].mean()), display=False)
+        glue(f"q_{name}_images", int((~shown).sum()), display=False)
+        glue(f"q_{name}_photographs", len(np.unique(behind[~shown])), display=False)
+
+# %% [markdown]
+# **1. Does it need the whole cell?** Put 0.9 for `least`.
+#
+# :::{dropdown} Answer
+# With 0.5 it is {glue:text}`q_four_half:.2f` and {glue:text}`q_four_half_not:.2f`; with 0.9 {glue:text}`q_four_most:.2f` and
+# {glue:text}`q_four_most_not:.2f`. The second numbers are of {glue:text}`q_half_images` and of
+# {glue:text}`q_most_images` images. An edge of the cell more or less matters little; whether less than half of it does, so few
+# images hardly tell.
+# :::
+#
+# **2. And with two classes?** Put `"two"` for `kind`, and 0.5 for `least` again. Would you believe it?
+#
+# :::{dropdown} Answer
+# {glue:text}`q_two_half_not:.2f` of the images with less than half of the box are right, and {glue:text}`q_two_half:.2f` of the
+# others. It looks as if the network did better without the cell. But these are {glue:text}`q_half_images` images of
+# {glue:text}`q_half_photographs` photographs, and number {glue:text}`q_worst`, which holds most of the mistakes with two classes
+# ({doc}`12_photographs`), {glue:text}`q_among`.
+# :::

@@ -111,3 +111,43 @@ tables.show(
 #
 # In one sentence: DCLNN stands blur and compression, and does not stand another light or another stain, with which the
 # cell is as plain to the eye as before.
+
+# %% [markdown]
+# ## Questions
+#
+# Under how many of the disturbances is accuracy with four classes no longer told apart from guessing?
+
+# %%
+four = found[(found["task"] == "four") & (found["kind"] != "none")]
+int((four["low"] <= 1 / 4).sum()), len(four)
+
+# %% tags=["remove-input"]
+for task, its in found[found["kind"] != "none"].groupby("task"):
+    guessing = its[its["low"] <= 1 / len(images.TASKS[task])]
+    listed = [f"{row.kind} {row.strength:g}" for row in guessing.itertuples()]
+    better = its[its["change"] > 0]
+    top = its.loc[its["change"].idxmax()]
+    glue(f"q_{task}_guessing", " and ".join(listed) or "none", display=False)
+    glue(f"q_{task}_of", len(its), display=False)
+    glue(f"q_{task}_better", len(better), display=False)
+    glue(f"q_{task}_top", f"{top['kind']} {top['strength']:g}", display=False)
+    gain = comparison.signed(top["change"], top["least"], top["most"])
+    glue(f"q_{task}_side", comparison.beside(top["least"], top["most"]), display=False)
+    glue(f"q_{task}_gain", gain, display=False)
+
+# %% [markdown]
+# **1. And with two classes?** Put `"two"` for `"four"`, and 2 for 4.
+#
+# :::{dropdown} Answer
+# With four classes it is {glue:text}`q_four_guessing`, with two {glue:text}`q_two_guessing`, of {glue:text}`q_four_of` each. That few
+# are on this list does not make the others harmless: intervals by cell are wide, and "not told apart from guessing" is a low bar.
+# :::
+#
+# **2. Does blur help?** Put `four["change"] > 0` for `four["low"] <= 1 / 4`. How many disturbances make accuracy higher, and
+# should one disturb the images on purpose?
+#
+# :::{dropdown} Answer
+# {glue:text}`q_four_better` of {glue:text}`q_four_of` do with four classes, and {glue:text}`q_two_better` with two. The largest
+# gain with four is that of {glue:text}`q_four_top`, {glue:text}`q_four_gain`: {glue:text}`q_four_side` zero, although it was picked
+# as the best of {glue:text}`q_four_of` after the fact. Among so many tries, some go up.
+# :::

@@ -113,6 +113,21 @@ def test_load_cells_puts_ours_beside_the_papers():
             assert row[f"{name}: ours"] == (ours if cell["low"] is None else with_interval)
 
 
+def test_an_interval_is_drawn_to_scale_and_hidden_from_screen_readers():
+    from bs4 import BeautifulSoup
+
+    (text,) = tables.interval_drawn({"ours": 0.5, "low": 0.25, "high": 1.0, "paper": 0.0})
+    svg = BeautifulSoup(text, "html.parser").svg
+    assert (svg["aria-hidden"], svg["viewbox"]) == ("true", "0 0 64 10")
+    axis, line, printed = svg("path")
+    assert axis["d"] == "M4 5H60"  # from 0 to 1
+    assert line["d"] == "M18.0 5H60.0"
+    assert svg.circle["cx"] == "32.0"
+    assert printed["d"].startswith("M4.0 1")
+    assert not set("|–") & set(text)  # it stands in a cell of a table
+    assert tables.interval_drawn({"ours": None, "low": None, "high": None, "paper": 0.3}) == []
+
+
 @pytest.mark.parametrize(("table", "rows"), [(1, 24), (2, 16)])
 def test_load_cells_of_a_whole_table(table, rows):
     frame = tables.load_cells(comparison.cells({}), table)

@@ -1,0 +1,209 @@
+"""The numbers behind the interactive figures are those of the records and of the paper."""
+
+import base64
+import io
+import json
+import types
+
+import numpy as np
+import pytest
+from conftest import CHECKOUT
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+
+from bloodlib import comparison, galleries, images, interactive, paper, photographs, study
+from bloodlib.images import TASKS
+
+
+def frozen(task="four", pooling="max", **more):
+    return comparison.frozen({"method": "DCLNN", "task": task, "pooling": pooling} | more)
+
+
+@pytest.fixture(scope="module")
+def curves():
+    return interactive.load_curves(frozen("two", "average")[0])
+
+
+@pytest.fixture(scope="module")
+def wall():
+    found = galleries.load_wall(frozen())
+    pictures = {104: np.full((300, 400, 3), 90, np.uint8)}
+    return interactive.load_wall(found, pictures)
+
+
+@pytest.mark.parametrize("task", list(TASKS))
+def test_a_cell_has_the_photographs_behind_its_images(task):
+    run = frozen(task)[0]
+    truth, labels = run.arrays["truth"], run.arrays["labels"][-1]
+    behind = photographs.photographs("TEST").tolist()
+    found = interactive.load_confusion(run)
+    assert [name.lower() for name in found["classes"]] == [name.lower() for name in TASKS[task]]
+    assert [[c["images"] for c in row] for row in found["cells"]] == run.confusion().tolist()
+    for i, row in enumerate(found["cells"]):
+        assert sum(cell["share"] for cell in row) == pytest.approx(1, abs=1e-3)
+        for j, cell in enumerate(row):
+            here = [n for n, t, p in zip(behind, truth, labels, strict=True) if (t, p) == (i, j)]
+            assert cell["images"] == len(here)
+            assert cell["photographs"] == [
+                [n, here.count(n), behind.count(n)] for n in sorted(set(here))
+            ]
+
+
+def test_photographs_of_other_images_are_not_named():
+    assert interactive.load_confusion(frozen(split_by="cell")[0]) is None
+
+
+def test_curves_are_the_records_after_each_epoch(curves):
+    for task in TASKS:
+        for pooling in interactive.PRINTED:
+            shown = {
+                one["seed"]: one
+                for one in curves["runs"]
+                if (one["task"], one["pooling"]) == (task, pooling)
+            }
+            runs = frozen(task, pooling)
+            assert set(shown) == {run.config["seed"] for run in runs} | {interactive.MEAN}
+            for run in runs:
+                one = shown[run.config["seed"]]
+                truth, labels = run.arrays["truth"], run.arrays["labels"]
+                assert len(one["scores"]) == len(one["band"]) == run.epochs == 25
+                for epoch in (0, 11, 24):
+                    want = precision_recall_fscore_support(truth, labels[epoch], zero_division=0)
+                    want = np.stack(want[:3], axis=-1)
+                    want = np.vstack([want, want.mean(axis=0)])
+                    np.testing.assert_allclose(one["scores"][epoch], want, atol=5.1e-5)
+                    accuracy = accuracy_score(truth, labels[epoch])
+                    assert one["validation"]["accuracy"][epoch] == pytest.approx(accuracy, abs=1e-4)
+                    assert one["validation"]["precision"][epoch] == one["scores"][epoch][-1][0]
+                    low, high = one["band"][epoch]
+                    assert low <= accuracy <= high
+            means = np.mean([shown[run.config["seed"]]["scores"] for run in runs], axis=0)
+            np.testing.assert_allclose(shown[interactive.MEAN]["scores"], means, atol=1.1e-4)
+
+
+def test_the_band_is_the_interval_of_the_book(curves):
+    run = frozen()[0]
+    one = next(
+        one
+        for one in curves["runs"]
+        if all(one[name] == run.config[name] for name in ("task", "pooling", "seed"))
+    )
+    _, low, high = comparison.estimate([run], epoch=7)
+    assert one["band"][6] == pytest.approx([low, high], abs=1e-4)
+
+
+def test_the_mean_after_epoch_25_stands_in_tables_1_and_2(curves):
+    ours = {c["address"]: c["ours"] for c in comparison.cells()}
+    seen = set()
+    for cell in paper.CELLS:
+        for pooling, row in interactive.PRINTED.items():
+            if row != (cell.table, cell.method):
+                continue
+            names = [name.lower() for name in curves["classes"][cell.task]]
+            place = names.index(cell.class_.lower()), list(paper.MEASURES).index(cell.measure)
+            printed = curves["printed"][cell.task][pooling]
+            (one,) = (
+                one
+                for one in curves["runs"]
+                if (one["task"], one["pooling"]) == (cell.task, pooling)
+                and one["seed"] == interactive.MEAN
+            )
+            assert printed["scores"][place[0]][place[1]] == cell.value
+            found = one["scores"][comparison.EPOCH - 1][place[0]][place[1]]
+            assert found == pytest.approx(ours[cell.address], abs=5.1e-5)
+            seen.add(cell.address)
+    assert len(seen) == 2 * 3 * (5 + 3)
+
+
+def test_curves_begin_with_the_run_of_the_picture(curves):
+    run = frozen("two", "average")[0]
+    start = {name: run.config[name] for name in ("task", "pooling", "seed")}
+    assert curves["start"] == start | {"epoch": comparison.EPOCH}
+
+
+def test_a_run_that_is_not_frozen_keeps_its_picture():
+    assert interactive.load_curves(types.SimpleNamespace(id="DCLNN-four-0123456789")) is None
+
+
+def test_every_run_votes_on_every_photograph(wall):
+    behind = photographs.photographs("TEST")
+    runs = interactive.every_run()
+    assert len(runs) == len(wall["runs"]) > 16
+    tiles = {tile["number"]: tile for block in wall["blocks"] for tile in block["tiles"]}
+    assert set(tiles) == set(behind) - {-1}
+    ties = 0
+    for place, (run, told) in enumerate(zip(runs, wall["runs"], strict=True)):
+        config = study.resolve(run.config)
+        assert {told[name] == config[name] for name in ("method", "task", "seed")} == {True}
+        labels = run.arrays["labels"][24 if run.epochs > 1 else 0]
+        for number, tile in tiles.items():
+            own = behind == number
+            right, answer = tile["votes"][place]
+            assert right == (labels[own] == run.arrays["truth"][own]).sum()
+            counts = np.bincount(labels[own], minlength=len(TASKS[run.config["task"]]))
+            if answer == -1:
+                ties += 1
+                assert (counts == counts.max()).sum() > 1
+            else:
+                assert counts[answer] == counts.max()
+            assert tile["images"] == own.sum()
+    assert ties
+    compared = [one for one in wall["runs"] if one["compared"]]
+    assert len(compared) == 2 * (1 + 1 + 3 + 3)
+    assert {one["settings"] for one in compared if one["method"] == "DCLNN"} == {
+        "max pooling",
+        "average pooling",
+    }
+
+
+def test_runs_that_differ_are_told_apart(wall):
+    told = [tuple(one.values()) for one in wall["runs"]]
+    assert len(set(told)) == len(told)
+
+
+def test_the_wall_has_its_tiles_and_its_picture(wall):
+    from PIL import Image
+
+    assert [b["name"].upper() for b in wall["blocks"]] == list(images.CLASSES)
+    for block in wall["blocks"]:
+        boxes = np.array([tile["box"] for tile in block["tiles"]])
+        assert (boxes[:, 2] * boxes[:, 3]).sum() == pytest.approx(100**2, rel=1e-3)
+        assert (boxes[:, :2] + boxes[:, 2:]).max() <= 100.01
+        assert sum(tile["images"] for tile in block["tiles"]) == block["images"]
+    (shown,) = (t for b in wall["blocks"] for t in b["tiles"] if "picture" in t)
+    assert shown["number"] == 104
+    raw = base64.b64decode(shown["picture"].removeprefix("data:image/jpeg;base64,"))
+    assert Image.open(io.BytesIO(raw)).size == (248, 186)
+
+
+def luminance(colour):
+    """Of WCAG 2."""
+    values = np.array([int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)])
+    linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    return linear @ (0.2126, 0.7152, 0.0722)
+
+
+@pytest.mark.parametrize("colours", ["Blues", galleries.SHADES])
+def test_numbers_can_be_read_on_every_shade(colours):
+    for share in np.linspace(0, 1, 256):
+        dark, light = sorted(map(luminance, interactive._shade(share, colours).values()))
+        assert (light + 0.05) / (dark + 0.05) > 4.5
+
+
+def test_a_page_gets_the_numbers_and_scripts_that_are_there():
+    data = {"a": ["</script><b>", 1.5]}
+    for kind, scripts in interactive.SCRIPTS.items():
+        text = interactive.html(kind, "fig-x", data)
+        inside = text.split('id="data-fig-x">')[1].split("</script>")[0]
+        assert json.loads(inside) == data
+        for script in scripts:
+            assert f'src="../{script}"' in text
+            assert (CHECKOUT / "assets" / script).is_file()
+
+
+def test_nothing_is_shown_where_there_is_nothing(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    interactive.show("wall", "fig-wall", None)
+    assert shown == []
+    interactive.show("wall", "fig-wall", {})
+    assert shown[0]["text/markdown"] == ""  # what a PDF takes

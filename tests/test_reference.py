@@ -1,0 +1,115 @@
+"""The library's reference: what chapters use, and which modules its pages name."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bloodlib import book, reference
+
+ROOT = Path(book.__file__).parent.parent
+
+
+@pytest.mark.parametrize(
+    ("script", "names"),
+    [
+        ("from bloodlib import scores\nscores.recall(x)", ["bloodlib.scores.recall"]),
+        ("from bloodlib import scores as s\ns.MEASURES['f1']", ["bloodlib.scores.MEASURES"]),
+        ("from bloodlib.scores import f1\nf1(x)", ["bloodlib.scores.f1"]),
+        ("from bloodlib import images\nimages.load.__defaults__", ["bloodlib.images.load"]),
+        ("from bloodlib import a, b\nb.y(a.x())", ["bloodlib.a.x", "bloodlib.b.y"]),
+        ("from bloodlib import a\na.x\nlist(map(a.x, []))", ["bloodlib.a.x"]),
+        ("import numpy as np\nfrom bloodlib import a\nnp.array(a)", []),
+        ("a.x()  # not the library's", []),
+    ],
+)
+def test_what_a_script_uses(script, names):
+    assert reference.uses(script) == names
+
+
+def test_every_module_is_on_one_page():
+    pages = ROOT.glob(f"{reference.PAGES}*.md")
+    named = [
+        name
+        for page in pages
+        for name in re.findall(r"automodule:: bloodlib\.(\w+)", page.read_text(encoding="utf-8"))
+    ]
+    modules = {path.stem for path in (ROOT / "bloodlib").glob("*.py")} - {"__init__"}
+    assert sorted(named) == sorted(modules)
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("bloodlib.judging", "judging"),
+        ("bloodlib.judging.RUNS", "judging.RUNS"),
+        ("equations.convolve", "equations.convolve"),
+        ('images.load("TRAIN")', "images.load"),
+        ("bloodlib study", None),
+        ("images", None),
+        ("-p task two", None),
+        ("Snakefile", None),
+    ],
+)
+def test_code_that_may_name_something(code, name):
+    match = reference.NAMED.fullmatch(code)
+    assert (match and (match[1] or match[2])) == name
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A book of a chapter and a page of the reference, built by Sphinx."""
+    from sphinx.application import Sphinx
+    from sphinx.util.docutils import docutils_namespace
+
+    folder = tmp_path / "book"
+    (folder / "chapters").mkdir(parents=True)
+    (folder / "_toc.yml").write_text(
+        "format: jb-book\nroot: chapters/one\nchapters:\n- file: chapters/reference_x\n"
+    )
+    (folder / "chapters" / "reference_x.rst").write_text(
+        "X\n=\n\n.. automodule:: bloodlib.scores\n"
+    )
+    (folder / "chapters" / "one.py").write_text(
+        "from bloodlib import scores\nscores.recall\nscores.nothing\n"
+    )
+    (folder / "chapters" / "one.rst").write_text(
+        "One\n===\n\nThere is ``scores.f1`` and ``scores.nothing``, ``bloodlib.scores``.\n\n"
+        ".. toctree::\n\n   reference_x\n"
+    )
+    folders = [str(folder), None, str(tmp_path / "html"), str(tmp_path / "trees")]
+
+    def build():
+        with docutils_namespace():
+            app = Sphinx(
+                *folders,
+                "html",
+                confoverrides={
+                    "extensions": ["bloodlib.reference"],
+                    "root_doc": "chapters/one",
+                },
+                status=None,
+                warningiserror=True,
+            )
+            app.build()
+        read = (Path(app.outdir) / f"chapters/{n}.html" for n in ("one", "reference_x"))
+        return [path.read_text(encoding="utf-8") for path in read]
+
+    return folder, build
+
+
+def test_links_there_and_back(site):
+    folder, build = site
+    one, entries = build()
+    links = re.findall(r'<a class="reference internal" href="reference_x\.html#([\w.-]+)"', one)
+    assert set(links) >= {"bloodlib.scores.f1", "bloodlib.scores.recall", "module-bloodlib.scores"}
+    assert "From the library: " in one
+    assert one.count("nothing") == 1  # named in the prose, but not there
+    assert entries.count("Used in <a") == 1
+    recall = entries[entries.index('id="bloodlib.scores.recall"') :]
+    assert "Used in <a" in recall[: recall.index("</dd>")]
+
+    chapter = folder / "chapters" / "one.py"
+    chapter.write_text(chapter.read_text() + "scores.precision\n")
+    _, entries = build()
+    assert entries.count("Used in <a") == 2  # read again, though it did not change
