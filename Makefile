@@ -1,4 +1,5 @@
 # make book: the book, in _build/html      make test: the tests      make check: every fault
+# make pdf: the book as a PDF, in _build/latex      make release: wheel, source, pages and PDF, in dist
 # Both make .venv first, from the hashes in requirements.lock; nothing is installed elsewhere.
 
 ifeq ($(OS),Windows_NT)
@@ -10,12 +11,35 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
 	&& echo $$p && break; done)
 
-.PHONY: book test check check-long check-freeze env lint lock clean
+TEX := texlive-xetex texlive-latex-extra texlive-fonts-recommended texlive-plain-generic \
+	fonts-freefont-otf lmodern latexmk xindy
+
+.PHONY: book test check check-long check-freeze pdf tex-packages release env lint lock clean
 
 book: env
 	@$(BIN)/bloodlib data --fetch || echo "Going on without the images: drawn cells stand in for pictures."
 	$(BIN)/jupyter-book build . -n -W --keep-going
 	@echo "The book: $(CURDIR)/_build/html/index.html"
+
+pdf: env
+	@command -v xelatex latexmk xindy > /dev/null || { echo "The PDF needs XeLaTeX, latexmk and xindy. On Debian and Ubuntu: apt-get install $(TEX)"; exit 1; }
+	$(BIN)/jupyter-book build . -n -W --keep-going --builder latex
+	$(MAKE) -C _build/latex all-pdf LATEXMKOPTS="-interaction=nonstopmode -halt-on-error"
+	@echo "The book: $(CURDIR)/_build/latex/book.pdf"
+
+tex-packages:
+	@echo $(TEX)
+
+# what is published: without the dataset's pictures, unless _config.yml says otherwise
+release: export BLOODLIB_PUBLISH = 1
+release: pdf
+	rm -rf dist _build/html
+	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
+	$(BIN)/jupyter-book build . -n -W --keep-going
+	$(BIN)/python -c "import shutil, bloodlib as b; name = f'dist/bloodlib-{b.__version__}'; \
+		shutil.make_archive(f'{name}-html', 'zip', '_build', 'html'); \
+		shutil.copy('_build/latex/book.pdf', f'{name}.pdf')"
+	@ls -l dist
 
 test: env
 	$(BIN)/python -m pytest

@@ -37,7 +37,7 @@ def majority(data: Data, task: str, seed: int, checkpoint: Path) -> Predictions:
     """
     shares = np.bincount(data.labels[task]["TRAIN"], minlength=len(TASKS[task]))
     shares = shares / shares.sum()
-    return _predictions(
+    return Predictions.from_probabilities(
         {split: np.tile(shares, (len(data.pixels[split]), 1)) for split in ("TEST", "TEST_SIMPLE")}
     )
 
@@ -79,7 +79,7 @@ def colour_histogram(
 
     model = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=1000))
     model.fit(seen("TRAIN"), data.labels[task]["TRAIN"])
-    return _predictions(
+    return Predictions.from_probabilities(
         {split: model.predict_proba(seen(split)) for split in ("TEST", "TEST_SIMPLE")}
     )
 
@@ -124,7 +124,7 @@ def nearest_photograph(
     np.add.at(means, which, histograms)
     means /= np.bincount(which)[:, None]
     model = KNeighborsClassifier(1, algorithm="brute").fit(np.sqrt(means), labels[first])
-    return _predictions(
+    return Predictions.from_probabilities(
         {
             split: model.predict_proba(
                 np.sqrt(features.histogram(data.pixels[split], bins, colours))
@@ -250,14 +250,4 @@ def small(
         epochs=EPOCHS,
         batch_size=batch_size,
         title=f"small {task} seed {seed}",
-    )
-
-
-def _predictions(chances):
-    """Predictions of a method without epochs, from its probabilities by split."""
-    return Predictions(
-        labels=chances["TEST"].argmax(axis=1).astype(np.uint8)[None],
-        labels_simple=chances["TEST_SIMPLE"].argmax(axis=1).astype(np.uint8),
-        probabilities=chances["TEST"].astype(np.float16),
-        probabilities_simple=chances["TEST_SIMPLE"].astype(np.float16),
     )

@@ -75,12 +75,7 @@ def naive_bayes(
         )
         for split in ("TEST", "TEST_SIMPLE")
     }
-    return Predictions(
-        labels=chances["TEST"].argmax(axis=1).astype(np.uint8)[None],
-        labels_simple=chances["TEST_SIMPLE"].argmax(axis=1).astype(np.uint8),
-        probabilities=chances["TEST"].astype(np.float16),
-        probabilities_simple=chances["TEST_SIMPLE"].astype(np.float16),
-    )
+    return Predictions.from_probabilities(chances)
 
 
 @method("SVM")
@@ -149,11 +144,9 @@ def support_vector_machine(
     labels, chances = {}, {}
     for split in ("TEST", "TEST_SIMPLE"):
         matrix = _kernel(data, split, kernel, features)
-        labels[split] = machine.predict(matrix).astype(np.uint8)
-        chances[split] = model.predict_proba(matrix).astype(np.float16)
-    return Predictions(
-        labels["TEST"][None], labels["TEST_SIMPLE"], chances["TEST"], chances["TEST_SIMPLE"]
-    )
+        labels[split] = machine.predict(matrix)
+        chances[split] = model.predict_proba(matrix)
+    return Predictions.from_probabilities(chances, labels)
 
 
 @method("KNN")
@@ -186,13 +179,8 @@ def nearest_neighbours(
 
     model = KNeighborsClassifier(n_neighbors, algorithm="brute")
     model.fit(flat("TRAIN"), data.labels[task]["TRAIN"])
-    chances = {split: model.predict_proba(flat(split)) for split in ("TEST", "TEST_SIMPLE")}
-    labels = {split: found.argmax(axis=1).astype(np.uint8) for split, found in chances.items()}
-    return Predictions(
-        labels["TEST"][None],
-        labels["TEST_SIMPLE"],
-        chances["TEST"].astype(np.float16),
-        chances["TEST_SIMPLE"].astype(np.float16),
+    return Predictions.from_probabilities(
+        {split: model.predict_proba(flat(split)) for split in ("TEST", "TEST_SIMPLE")}
     )
 
 

@@ -1,6 +1,7 @@
 """How a chapter begins: its parameters checked, its figures in the book's style."""
 
 import ast
+import functools
 from importlib import resources
 
 from bloodlib.methods import suggest
@@ -11,7 +12,7 @@ def begin() -> None:
 
     Papermill only warns of a parameter that the chapter does not have, and runs
     on with the default; here it is refused. Figures get the book's style and are
-    drawn as SVG that is the same on every run.
+    drawn as SVG for the page and as PDF for print, the same on every run.
 
     Raises
     ------
@@ -20,11 +21,15 @@ def begin() -> None:
     """
     import matplotlib.pyplot as plt
     from IPython import get_ipython
+    from IPython.core.pylabtools import print_figure
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-    refuse_unknown_parameters(get_ipython().user_ns["In"])
+    shell = get_ipython()
+    refuse_unknown_parameters(shell.user_ns["In"])
     plt.style.use(str(resources.files("bloodlib").joinpath("book.mplstyle")))
     set_matplotlib_formats("svg", metadata={"Date": None})
+    undated = functools.partial(print_figure, fmt="pdf", metadata={"CreationDate": None})
+    shell.display_formatter.formatters["application/pdf"].for_type(plt.Figure, undated)
 
 
 def refuse_unknown_parameters(cells: list[str]) -> None:

@@ -126,6 +126,9 @@ def _parser():
         description="Print Tables 1 and 2, the paper beside ours, and the claims with verdicts.",
     )
     report.add_argument("--json", action="store_true", help="for programs")
+    report.add_argument(
+        "--picture", metavar="FILE", type=Path, help="only draw the averages, as SVG, as in README"
+    )
     report.set_defaults(run=_report)
 
     weights = commands.add_parser(
@@ -341,6 +344,11 @@ def _audit(options):
 
 
 def _report(options):
+    if options.picture:
+        from bloodlib import figures
+
+        figures.draw_finding(options.picture)
+        return
     from bloodlib import tables
 
     report = tables.report()

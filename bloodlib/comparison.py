@@ -223,6 +223,47 @@ def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> li
     return rows
 
 
+def added(table: int) -> list[dict]:
+    """Rows that ``study.yml`` adds to a table of the paper, which prints nothing there.
+
+    Parameters
+    ----------
+    table : {1, 2}
+
+    Returns
+    -------
+    list of dict
+        As :func:`cells`, by run; ``paper`` is None, ``method`` has the settings that differ from
+        their defaults, and ``address`` is the id of the first run.
+    """
+    rows, groups = [], {}
+    for config in study.added(table):
+        alike = {key: value for key, value in config.items() if key not in CHANCE}
+        groups[study.identify(alike)] = alike
+    for ident, config in groups.items():
+        task, runs = config["task"], frozen(config)
+        for measure in paper.MEASURES:
+            score = functools.partial(scores.printed_rows, measure=measure)
+            numbers = estimate(runs, score) if runs else None
+            rows += [
+                {
+                    "address": runs[0].id if runs else ident,
+                    "table": table,
+                    "task": task,
+                    "method": study.describe(config).replace(f" {task}", "", 1),
+                    "class": class_,
+                    "measure": measure,
+                    "paper": None,
+                    **dict.fromkeys(("ours", "low", "high")),
+                    **_plain(numbers, position),
+                    "runs": len(runs),
+                    "frozen": len(runs) == 1,
+                }
+                for position, class_ in enumerate([*TASKS[task], "Average"])
+            ]
+    return rows
+
+
 def outside(cells: list[dict]) -> tuple[int, int]:
     """How many printed numbers lie outside the interval of ours, and how many stand beside one."""
     beside_ = [cell for cell in cells if cell["low"] is not None]

@@ -4,12 +4,16 @@ Each class and each method keeps its colour through the whole book. The colours 
 Okabe and Ito, which people with any kind of colour vision can tell apart.
 """
 
+import io
+from importlib import resources
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from bloodlib import comparison, images, scores, study, synthetic
+from bloodlib import comparison, images, records, scores, study, synthetic
 from bloodlib.images import CLASSES, SPLITS, TASKS
 
 COLOURS = {
@@ -294,6 +298,22 @@ def plot_averages(cells: list[dict], measure: str) -> plt.Figure:
     axis.set(ylim=(0, 1.16), ylabel=f"average {'F1 score' if measure == 'f1' else measure}")
     axis.legend(ncols=4, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 1.14))
     return figure
+
+
+def draw_finding(path: Path) -> None:
+    """Write README's picture: average recall by method, the paper beside ours, as SVG.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Where to.
+    """
+    drawn = io.BytesIO()
+    with plt.style.context(str(resources.files("bloodlib").joinpath("book.mplstyle"))):
+        figure = plot_averages(comparison.cells(), "recall")
+        figure.savefig(drawn, format="svg", metadata={"Date": None})
+        plt.close(figure)
+    records.replace(path, drawn.getvalue())
 
 
 def load_mistakes(record, n: int = 8) -> list[dict]:

@@ -5,8 +5,10 @@ settings are its keyword-only arguments: their names, types and defaults are
 read from the signature, and a wrong name or a wrong value is refused. To add a
 method, write one function and decorate it::
 
-    @method("random forest")
+    @method("forest")
     def random_forest(data, task, seed, checkpoint, *, trees: int = 100): ...
+
+``CONTRIBUTING.md`` has the whole of it.
 """
 
 import difflib
@@ -106,6 +108,26 @@ class Predictions:
     weights: str = ""
     device: str = ""
     backend: str = ""
+
+    @classmethod
+    def from_probabilities(
+        cls, probabilities: dict[str, np.ndarray], labels: dict[str, np.ndarray] | None = None
+    ) -> "Predictions":
+        """Predictions of a method without epochs.
+
+        Parameters
+        ----------
+        probabilities : dict of str to array [n, classes]
+            Class probabilities by split, of TEST and TEST_SIMPLE.
+        labels : dict of str to array [n], optional
+            Labels by split, for a method that has them of its own; otherwise the most probable
+            class, the first of them where several are.
+        """
+        splits = ("TEST", "TEST_SIMPLE")
+        if labels is None:
+            labels = {split: probabilities[split].argmax(axis=1) for split in splits}
+        test, simple = (labels[split].astype(np.uint8) for split in splits)
+        return cls(test[None], simple, *(probabilities[s].astype(np.float16) for s in splits))
 
 
 class InfeasibleError(ValueError):

@@ -45,6 +45,20 @@ def data_folder() -> Path:
 
 
 def results_folder() -> Path:
-    """Folder of the records: ``BLOODLIB_RESULTS``, or ``results/`` in the checkout."""
+    """Folder of the records: ``BLOODLIB_RESULTS``, ``results/`` in the checkout, or the package's.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none of them.
+    """
     chosen = os.environ.get("BLOODLIB_RESULTS")
-    return Path(chosen).expanduser().absolute() if chosen else checkout() / "results"
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    installed = Path(__file__).with_name("frozen")  # results/, as the wheel has it
+    try:
+        return checkout() / "results"
+    except FileNotFoundError:
+        if installed.is_dir():
+            return installed
+        raise

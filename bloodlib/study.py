@@ -110,6 +110,8 @@ def with_profile(config: dict, profile: str) -> dict:
     if profile not in PROFILES:
         raise ValueError(f"there is no profile {profile!r}. {methods.suggest(profile, PROFILES)}")
     config = resolve(config)
+    if profile == "recorded":  # as it is, also where there is no study.yml
+        return config
     scale = _study()["profiles"].get(profile, {})
     return resolve(config | {key: value for key, value in scale.items() if key in config})
 
@@ -118,11 +120,26 @@ def runs() -> list[dict]:
     """The configurations that ``study.yml`` lists, a list under a setting multiplied out."""
     listed = []
     for entry in _study()["runs"]:
-        values = [value if isinstance(value, list) else [value] for value in entry.values()]
-        listed += [
-            resolve(dict(zip(entry, chosen, strict=True))) for chosen in itertools.product(*values)
-        ]
+        listed += _multiplied(entry)
     return listed
+
+
+def added(table: int) -> list[dict]:
+    """The configurations with which ``study.yml`` adds rows to a table of the paper.
+
+    They are those of the entries with ``table: 1`` or ``table: 2``; away from a checkout there are
+    none.
+    """
+    try:
+        paths.checkout()
+    except FileNotFoundError:
+        return []
+    return [
+        config
+        for entry in _study()["runs"]
+        if entry.get("table") == table
+        for config in _multiplied(entry)
+    ]
 
 
 def grid(profile: str = "full", source: str = "published", only: Iterable[str] = ()) -> list[dict]:
@@ -412,6 +429,17 @@ def _own(record):
             f"{record.path}: it was not made on the images {data}. {records.REMEDY}"
         )
     return config
+
+
+def _multiplied(entry):
+    """The configurations of an entry of ``study.yml``, whose ``table`` is no setting of a run."""
+    if entry.get("table") not in (None, 1, 2):
+        raise ValueError(f"study.yml: table is {entry['table']!r}. There are: 1, 2.")
+    settings = {key: value for key, value in entry.items() if key != "table"}
+    values = [value if isinstance(value, list) else [value] for value in settings.values()]
+    return [
+        resolve(dict(zip(settings, chosen, strict=True))) for chosen in itertools.product(*values)
+    ]
 
 
 def _complete(record, config):

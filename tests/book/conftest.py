@@ -23,10 +23,10 @@ def build(root):
     """A function that builds the book as README and the continuous integration do."""
     jupyter_book = shutil.which("jupyter-book", path=os.path.dirname(sys.executable))
 
-    def build():
+    def build(*options):
         before = os.times()
         done = subprocess.run(
-            [jupyter_book, "build", ".", "-n", "-W", "--keep-going"],
+            [jupyter_book, "build", ".", "-n", "-W", "--keep-going", *options],
             cwd=root,
             env={**os.environ, "PYTHONIOENCODING": "utf-8", "NO_COLOR": "1"},
             stdout=subprocess.PIPE,

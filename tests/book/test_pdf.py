@@ -1,0 +1,81 @@
+"""The book in print: all of it there, and nothing over the edge of a page.
+
+Needs XeLaTeX; ``make pdf`` says which packages bring it.
+"""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+pytestmark = pytest.mark.tex
+TOOLS = ("make", "xelatex", "latexmk", "xindy")
+
+
+@pytest.fixture(scope="module")
+def latex(root, built, build):
+    """Folder of the book's source for LaTeX."""
+    done = build("--builder", "latex")
+    assert done.code == 0, done.printed[-3000:]
+    return root / "_build" / "latex"
+
+
+@pytest.fixture(scope="module")
+def source(latex):
+    return (latex / "book.tex").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def log(latex):
+    """What XeLaTeX said in its last pass."""
+    missing = [tool for tool in TOOLS if not shutil.which(tool)]
+    if missing:
+        pytest.skip(f"no PDF is made without {', '.join(missing)}: see `make pdf`")
+    (latex / "book.pdf").unlink(missing_ok=True)
+    done = subprocess.run(
+        ["make", "all-pdf", "LATEXMKOPTS=-interaction=nonstopmode -halt-on-error -g"],
+        cwd=latex,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert (latex / "book.pdf").stat().st_size > 1_000_000
+    return (latex / "book.log").read_text(encoding="utf-8", errors="replace")
+
+
+def test_every_page_is_a_chapter(source, contents, pages):
+    titles = re.findall(r"\\chapter\{(.+?)\}\n", source)
+    shown = [re.sub(r"\\\w+|[{}#]", "", title).strip() for title in titles]
+    wanted = [pages[name].find("h1").get_text() for name in contents[1:]]
+    assert [w[-20:] for w in map(str.strip, shown)] == [
+        re.sub(r"^\d+\. |#$", "", w).strip()[-20:] for w in wanted
+    ]
+
+
+def test_every_figure_table_and_equation_is_there(source, pages, latex):
+    articles = [page.find("article") for page in pages.values()]
+    tags = sum(
+        len(re.findall(r"\\tag\{", math.get_text())) for a in articles for math in a.select(".math")
+    )
+    assert source.count(r"\begin{figure}") == sum(len(a("figure")) for a in articles)
+    assert source.count(r"\begin{longtable}") == sum(len(a("table")) for a in articles)
+    assert source.count(r"\tag{") == tags
+    drawn = re.findall(r"\\sphinxincludegraphics(?:\[.*?\])?\{\{(.+?)\}(\.\w+)\}", source)
+    assert all((latex / "".join(name)).is_file() for name in drawn)
+    assert len(drawn) == source.count(r"\begin{figure}")
+
+
+def test_what_only_a_browser_shows_is_said_in_words(source):
+    assert "In print there is nothing to try" in source
+
+
+def test_no_reference_and_no_letter_is_missing(log):
+    assert not re.findall(r"(?m)^(?:LaTeX|Package) .*Warning: .*undefined.*", log)
+    assert not re.findall(r"Missing character.*", log)
+
+
+def test_nothing_goes_over_the_edge(log):
+    assert not re.findall(r"Overfull \\vbox.*", log)
+    over = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
+    assert max(over, default=0) < 5

@@ -1,0 +1,163 @@
+"""What leaves this machine: versions and addresses agree, the wheel works without a checkout."""
+
+import functools
+import os
+import re
+import subprocess
+import sys
+import zipfile
+
+import nbformat
+import numpy as np
+import pytest
+import yaml
+from conftest import CHECKOUT
+from PIL import Image
+
+from bloodlib import __version__, cli, publishing, synthetic
+
+
+@functools.cache
+def text(name):
+    return (CHECKOUT / name).read_text(encoding="utf-8")
+
+
+def test_the_version_is_the_same_everywhere():
+    assert yaml.safe_load(text("CITATION.cff"))["version"] == __version__
+    assert re.findall(r"## \[(\d.*?)\]", text("CHANGELOG.md"))[0] == __version__
+
+
+def test_the_address_is_the_same_everywhere():
+    address = yaml.safe_load(text("_config.yml"))["repository"]["url"]
+    assert yaml.safe_load(text("CITATION.cff"))["repository-code"] == address
+    assert f'Repository = "{address}"' in text("pyproject.toml")
+
+
+def test_the_branch_is_the_same_everywhere():
+    assert yaml.safe_load(text("_config.yml"))["repository"]["branch"] == publishing.BRANCH
+    assert f"HEAD:refs/heads/{publishing.BRANCH}" in text(".github/workflows/book.yml")
+
+
+def test_before_a_commit_the_same_ruff_is_run():
+    hooks = {
+        repo["repo"]: repo["rev"]
+        for repo in yaml.safe_load(text(".pre-commit-config.yaml"))["repos"]
+    }
+    locked = re.search(r"(?m)^ruff==(\S+)", text("requirements.txt"))[1]
+    assert hooks["https://github.com/astral-sh/ruff-pre-commit"] == f"v{locked}"
+
+
+def test_actions_are_pinned_and_may_do_little():
+    for path in (CHECKOUT / ".github" / "workflows").glob("*.yml"):
+        uses = re.findall(r"uses: (\S+)", path.read_text(encoding="utf-8"))
+        assert uses
+        assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action) for action in uses), path.name
+        workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+        assert workflow["permissions"] == {"contents": "read"}, path.name
+
+
+def test_readmes_picture_is_that_of_the_records(tmp_path):
+    """Its words and numbers; how they are drawn is matplotlib's business."""
+    assert cli.main(["report", "--picture", str(tmp_path / "finding.svg")]) == 0
+    shown, drawn = (
+        re.findall(r"<text[^>]*>(.*?)</text>", file.read_text(encoding="utf-8"))
+        for file in (CHECKOUT / "_static" / "finding.svg", tmp_path / "finding.svg")
+    )
+    assert len(shown) > 20
+    assert shown == drawn, "run: bloodlib report --picture _static/finding.svg"
+
+
+def test_binder_installs_what_is_locked():
+    folder = CHECKOUT / "binder"
+    named = re.fullmatch(r"-r (.+)\n", (folder / "requirements.txt").read_text())[1]
+    assert "\n-e .\n" in (folder / named).read_text(encoding="utf-8")
+    assert re.fullmatch(r"python-3\.1[1-3]\n", (folder / "runtime.txt").read_text())
+
+
+# ------------------------------------------------------------------------ a notebook elsewhere
+
+
+def test_a_notebook_that_is_opened_elsewhere_installs_what_is_missing():
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")])
+    found = publishing.openable(notebook, "chapters/14_leakage", "https://example.org/a/b")
+    nbformat.validate(found)
+    first, second = found.cells
+    assert second.source == "1 + 1"
+    assert f"--branch {publishing.BRANCH} https://example.org/a/b book" in first.source
+    assert "%cd book/chapters" in first.source
+    assert len(notebook.cells) == 1
+    assert "%cd book/.\n" in publishing.openable(notebook, "index", "x").cells[0].source
+
+
+def test_the_cell_leaves_an_installed_book_alone(tmp_path, monkeypatch):
+    from IPython.core.interactiveshell import InteractiveShell
+
+    monkeypatch.chdir(tmp_path)
+    notebook = nbformat.v4.new_notebook()
+    cell = publishing.openable(notebook, "chapters/14_leakage", "/nowhere").cells[0]
+    assert InteractiveShell().run_cell(cell.source).success
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("value", "is_"), [("1", True), ("0", False), ("", False)])
+def test_publishing_is_asked_for(monkeypatch, value, is_):
+    monkeypatch.setenv("BLOODLIB_PUBLISH", value)
+    assert publishing.publishing() == is_
+
+
+# ------------------------------------------------------------------------------------ the wheel
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The package as the wheel has it, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "uv", "build", "--quiet", "--offline", "--no-build-isolation",
+         "--python", sys.executable, "--out-dir", folder, CHECKOUT],
+        check=True,
+    )  # fmt: skip
+    assert (folder / f"bloodlib-{__version__}.tar.gz").is_file()
+    with zipfile.ZipFile(folder / f"bloodlib-{__version__}-py3-none-any.whl") as file:
+        file.extractall(folder / "installed")
+    return folder / "installed"
+
+
+@pytest.fixture
+def away(wheel, tmp_path):
+    """A function that runs the wheel's command away from any checkout."""
+
+    def run(*arguments):
+        env = {k: v for k, v in os.environ.items() if not k.startswith("BLOODLIB_")}
+        return subprocess.run(
+            [sys.executable, "-m", "bloodlib.cli", *map(str, arguments)],
+            cwd=tmp_path,
+            env=env | {"PYTHONPATH": str(wheel), "BLOODLIB_CACHE": str(tmp_path / "cache")},
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+        )
+
+    return run
+
+
+def test_the_wheel_answers_away_from_a_checkout(away, tmp_path):
+    pixels = synthetic.draw(1, np.random.default_rng(0), size=(240, 320))
+    Image.fromarray(pixels).save(tmp_path / "cell.png")
+    done = away("predict", tmp_path / "cell.png")
+    assert done.returncode == 0, done.stderr
+    assert "lymphocyte" in done.stdout.lower()
+
+
+@pytest.mark.parametrize("command", [["report"], ["explain", "tbl-paper-1/four/NB"], ["audit"]])
+def test_the_wheel_has_the_frozen_results(away, command):
+    done = away(*command)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) > 4
+
+
+def test_what_needs_the_checkout_says_so(away):
+    done = away("study", "--list")
+    assert done.returncode == 1
+    assert "Clone the repository and work in its folder." in done.stderr
+    assert "Traceback" not in done.stderr
