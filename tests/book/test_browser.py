@@ -168,20 +168,6 @@ def test_an_answer_unfolds_by_keyboard_and_lies_open_on_paper(opened):
     assert text.is_visible()
 
 
-def test_an_answer_unfolds_by_keyboard_and_lies_open_on_paper(opened):
-    page = opened("chapters/05_measures")
-    answer = page.query_selector("section#questions details")
-    text = answer.query_selector(".sd-card-body p")
-    assert not text.is_visible()
-    answer.query_selector("summary").focus()
-    page.keyboard.press("Enter")
-    assert text.is_visible()
-    page.keyboard.press("Enter")
-    assert not text.is_visible()
-    page.emulate_media(media="print")
-    assert text.is_visible()
-
-
 @pytest.mark.parametrize("where", ["served", "on disk"])
 def test_the_search_finds_monocytes(opened, where):
     page = opened("search", where)
