@@ -271,11 +271,13 @@ glue("small_moved", comparison.signed(outside - inside), display=False)
 
 # %%
 method = "histogram"
-contenders.candidates(method)[["words", "accuracy", "lowest", "highest"]].head(3).round(3)
+tried = contenders.candidates(method)[["words", "accuracy", "lowest", "highest"]]
+print(tried.head(3).round(3).to_string(index=False))
 
 # %%
 reference = "small"
-contenders.inside(reference)[["method", "gap", "gap_low", "gap_high"]].round(2)
+beside = contenders.inside(reference)[["method", "gap", "gap_low", "gap_high"]]
+print(beside.round(2).to_string(index=False))
 
 # %% tags=["remove-input"]
 for method, found in chosen.items():
