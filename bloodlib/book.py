@@ -64,6 +64,21 @@ def chapters(root: Path) -> list[Path]:
     return [source for source in sources if source.is_file()]
 
 
+def lost(root: Path) -> list[str]:
+    """Pages of the table of contents that have no source, such as a chapter that was removed.
+
+    A notebook is none: it may be what a chapter's last run has left.
+    """
+    from sphinx_external_toc.parsing import parse_toc_yaml
+
+    site = parse_toc_yaml(root / "_toc.yml")
+    return [
+        name
+        for name in _in_order(site, site.root.docname)
+        if not any((root / f"{name}{suffix}").is_file() for suffix in (".py", ".md", ".rst"))
+    ]
+
+
 def surroundings(root: Path) -> str:
     """What the outcome of every chapter depends on, as one hash."""
     digest = hashlib.sha256()
@@ -228,6 +243,8 @@ def _run_stale(app):
 
     logger = logging.getLogger(__name__)
     root = Path(app.srcdir)
+    if names := lost(root):  # Sphinx would go on with the pages that it made of them before
+        raise ExtensionError(f"_toc.yml names {', '.join(names)}, of which there is no source")
     sources = chapters(root)
     parameters = _parameters(sources, app.config.papermill_parameters)
     for problem in untrusted():

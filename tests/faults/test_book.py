@@ -17,6 +17,7 @@ import pytest
 from chance import SCALE
 from made_records import edit, made_up
 from made_up import posix
+from sphinx.errors import ExtensionError
 from tiny_book import STRICT, build, chapter, command, kernelspec, page
 
 from bloodlib import book, records, tables
@@ -93,6 +94,16 @@ def test_a_chapter_that_failed_after_a_good_run_leaves_no_stamp(tiny, update):
     source.write_text(good)  # the page still shows the traceback: the old stamp would be wrong
     update.failing = set()
     assert update() == ["one"]
+
+
+@pytest.mark.parametrize("left", [True, False], ids=["its notebook left", "nothing left"])
+def test_a_chapter_that_was_removed_is_not_shown_as_it_was(tiny, update, left):
+    update()
+    (tiny / "chapters" / "two.py").unlink()
+    if not left:
+        (tiny / "chapters" / "two.ipynb").unlink()
+    with pytest.raises(ExtensionError, match="names chapters/two, of which there is no source"):
+        update()
 
 
 # --------------------------------------------------------------------------- a chapter that fails
@@ -285,7 +296,7 @@ def nearly_full(tiny):
 
 
 LOUD = {
-    "a chapter that is missing": (missing_chapter, "two"),
+    "a chapter that is missing": (missing_chapter, "_toc.yml names chapters/two, of which"),
     "a damaged record": (damaged_record, "fake-four-0123456789.json is no record"),
     "a kernel of another environment": (other_kernel, "/nowhere/python, not this environment"),
     "a folder that can't be written": (unwritable, "_build/chapters"),

@@ -372,7 +372,7 @@ def test_a_writer_killed_at_any_moment(tmp_path, record_property):
                 ident = f"fake-four-{chosen.randrange(4):010}"
                 records.write(tmp_path, content | {"id": ident}, arrays)
 
-        assert kill_at_random(forever, rng, 0.06)
+        assert kill_at_random(forever, rng, 0.25)
         found = records.read_all(tmp_path)
         for record in found:
             records.check(record)
@@ -424,7 +424,7 @@ def test_a_merge_killed_at_any_moment(theirs, folders, record_property):
     runs = folders.cache / "runs"
     for _ in range(times):
         shutil.rmtree(runs, ignore_errors=True)
-        killed += kill_at_random(lambda: merged(theirs.folder), rng, 0.15)
+        killed += kill_at_random(lambda: merged(theirs.folder), rng, 0.3)
         found = records.read_all(runs)
         for record in found:
             study.check(record)
@@ -471,7 +471,7 @@ def test_a_checkpoint_killed_at_any_moment(tmp_path, record_property):
                 model, rows = state_after(1 + epoch % 7)
                 training._save(model, file, rows)
 
-        assert kill_at_random(forever, rng, 0.06)
+        assert kill_at_random(forever, rng, 0.25)
         model = Model([np.zeros((300, 300), np.float32)])
         state = training._restore(model, file)
         (epoch,) = set(model.weights[0].ravel().tolist())
