@@ -122,7 +122,8 @@ def load_modules(found: dict) -> pd.DataFrame:
                 "Reached": found["coverage"][name]["reached"],
             }
             for name, tried in found["mutants"].items()
-        ]
+        ],
+        columns=["Module", "Mutants", "Tried", "Killed", "Branches", "Reached"],
     )
 
 
@@ -134,7 +135,7 @@ def load_survivors(found: dict) -> pd.DataFrame:
                 "Where": f"`{name}`, line {one['line']}",
                 "Was": f"`{one['was']}`",
                 "Is": f"`{one['is']}`",
-                "Why no test can tell": one["why"],
+                "Why no test can tell": one["why"] or "not explained yet",
             }
             for name, tried in found["mutants"].items()
             for one in tried["survivors"]

@@ -38,11 +38,8 @@ glue("commit", found["environment"]["commit"][:10], display=False)
 glue("started", found["started"][:10], display=False)
 glue("minutes", round(found["seconds"] / 60), display=False)
 glue("processor", found["environment"]["processor"], display=False)
-glue(
-    "least",
-    100 * min(c["reached"] / c["branches"] for c in found["coverage"].values()),
-    display=False,
-)
+reached = [c["reached"] / c["branches"] for c in found["coverage"].values()]
+glue("least", 100 * min(reached, default=0), display=False)
 
 # %% [markdown]
 # ## Faults

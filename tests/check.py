@@ -102,7 +102,7 @@ def main() -> int:
             print(f"{module}.py:{one['line']}: {one['was']} -> {one['is']}: {one['why']}")
             if not one["why"]:
                 problems.append(f"{module}.py:{one['line']}: a survivor without an explanation")
-    if options.freeze and not problems:
+    if options.freeze and passed:
         checked.freeze(found)
     for problem in problems:
         print(f"check: {problem}")
