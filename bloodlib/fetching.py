@@ -99,10 +99,12 @@ def _probe(url: str, timeout: float) -> None:
 def _download(url: str, timeout: float) -> Path:
     import pooch
     import requests
+    from filelock import FileLock
 
     name = f"{images.FOLDER}-{images.SOURCE.commit}.tar.gz"
+    folder = paths.cache_folder() / "downloads"
     shelf = pooch.create(
-        path=paths.cache_folder() / "downloads",
+        path=folder,
         base_url="",
         registry={name: None},  # the archive's hash may change with GitHub's compressor
         urls={name: url},
@@ -110,7 +112,11 @@ def _download(url: str, timeout: float) -> Path:
     )
     get = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=(timeout, 8 * timeout))
     try:
-        return Path(shelf.fetch(name, downloader=get))
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):  # another process may fetch to another place
+            for left in folder.glob("tmp*"):  # by a run that was killed
+                left.unlink()
+            return Path(shelf.fetch(name, downloader=get))
     except requests.RequestException as error:
         status = getattr(error.response, "status_code", None)
         problem = f"answered {status}" if status else f"broke off ({type(error).__name__})"

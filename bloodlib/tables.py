@@ -45,8 +45,8 @@ def load_cells(cells: list[dict], table: int, linked: bool = True, **where) -> p
 def interval_drawn(cell: dict) -> list[str]:
     """The interval of a cell as a little picture from 0 to 1, for a page; none without interval.
 
-    A line from end to end, a dot at ours, a hollow diamond at the paper's. A screen reader passes
-    it by: the numbers stand beside it.
+    A line from end to end, a dot at ours, a hollow diamond at the paper's, if it has one. A screen
+    reader passes it by: the numbers stand beside it.
 
     Parameters
     ----------
@@ -60,14 +60,15 @@ def interval_drawn(cell: dict) -> list[str]:
     """
     if cell["low"] is None or cell["ours"] is None:
         return []
-    low, high, ours, printed = (
-        round(4 + 56 * cell[key], 1) for key in ("low", "high", "ours", "paper")
-    )
+    low, high, ours = (round(4 + 56 * cell[key], 1) for key in ("low", "high", "ours"))
+    diamond = ""
+    if cell["paper"] is not None:
+        printed = round(4 + 56 * cell["paper"], 1)
+        diamond = f'<path class="printed" d="M{printed} 1l4 4-4 4-4-4z"/>'
     return [
         '<svg class="interval" viewBox="0 0 64 10" aria-hidden="true">'
         '<path class="axis" d="M4 5H60"/>'
-        f'<path d="M{low} 5H{high}"/><circle cx="{ours}" cy="5" r="2.5"/>'
-        f'<path class="printed" d="M{printed} 1l4 4-4 4-4-4z"/></svg>'
+        f'<path d="M{low} 5H{high}"/><circle cx="{ours}" cy="5" r="2.5"/>{diamond}</svg>'
     ]
 
 

@@ -60,5 +60,5 @@ def left_behind(place):
     """Everything in the folder of the datasets and the cache but locks and marks."""
     found = [*place.rglob("*"), *paths.cache_folder().rglob("*")] if place.exists() else []
     return [
-        p.name for p in found if p.is_file() and p.suffix != ".lock" and "verified" not in p.parts
+        p.name for p in found if p.is_file() and ".lock" not in p.name and "verified" not in p.parts
     ]

@@ -125,6 +125,8 @@ def test_an_interval_is_drawn_to_scale_and_hidden_from_screen_readers():
     assert svg.circle["cx"] == "32.0"
     assert printed["d"].startswith("M4.0 1")
     assert not set("|–") & set(text)  # it stands in a cell of a table
+    (text,) = tables.interval_drawn({"ours": 0.5, "low": 0.25, "high": 1.0, "paper": None})
+    assert "printed" not in text
     assert tables.interval_drawn({"ours": None, "low": None, "high": None, "paper": 0.3}) == []
 
 
@@ -257,12 +259,13 @@ def test_load_records_names_those_without_a_result(monkeypatch):
     bad = record({"method": "SVM", "task": "four"}, 1, status="failed")
     bad.config = {"method": "gone"}
     monkeypatch.setattr(records, "read_all", lambda: [good, bad])
-    first, second = tables.load_records().to_dict("records")
+    first, second, *missing = tables.load_records().to_dict("records")
     assert first["Run"] == "NB four"
     assert first["Started (UTC)"] == "2025-06-07 08:09"
     assert first["On"] == "A Processor"
     assert first["Commit"] == "`0123456789`"
     assert (second["Run"], second["State"]) == (bad.id, "failed")
+    assert {row["State"] for row in missing} == {"missing"}
 
 
 def test_load_setup(monkeypatch):

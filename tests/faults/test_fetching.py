@@ -276,7 +276,7 @@ def test_killed_at_any_moment(server, place, record_property):
             whole += 1
             assert images.verify(thorough=True) == images.SOURCE.hashes
     fetch_again(server)
-    assert len(left_behind(place)) == len(published())
+    assert len(left_behind(place)) == len(published()), left_behind(place)
     assert killed > times / 3
     record_property("times", times)
 

@@ -8,6 +8,7 @@ import random
 import re
 import shutil
 import signal
+import time
 import types
 
 import numpy as np
@@ -422,9 +423,12 @@ def test_a_merge_killed_at_any_moment(theirs, folders, record_property):
     for depth in range(1, 7):
         theirs(depth=depth)
     runs = folders.cache / "runs"
+    start = time.process_time()
+    merged(theirs.folder)
+    longest = 0.8 * (time.process_time() - start)
     for _ in range(times):
         shutil.rmtree(runs, ignore_errors=True)
-        killed += kill_at_random(lambda: merged(theirs.folder), rng, 0.3)
+        killed += kill_at_random(lambda: merged(theirs.folder), rng, longest)
         found = records.read_all(runs)
         for record in found:
             study.check(record)
