@@ -20,7 +20,8 @@
 # {glue:text}`DCLNN_four`, the support vector machine for {glue:text}`SVM_four`. But so is a plain count of colours,
 # for {glue:text}`histogram_four`, in seconds. That shape counts too is not seen on this test set; it is on the
 # {glue:text}`n_train` cells of the training set, held out in turn: there a small network of today is right for
-# {glue:text}`small_held`, the count of colours for {glue:text}`histogram_held` ({doc}`chapters/20_better`).
+# {glue:text}`small_held`, DCLNN for {glue:text}`DCLNN_held`, the count of colours for {glue:text}`histogram_held`
+# ({doc}`chapters/20_better`).
 #
 # **How sure.** Not very: the {glue:text}`n_test:,` test images were made from {glue:text}`n_photographs` photographs of
 # {glue:text}`n_cells` cells. They tell the network from the support vector machine in {glue:text}`DCLNN_apart` of
@@ -43,7 +44,7 @@ glue("n_test", len(images.labels("TEST")), display=False)
 for what in ("photographs", "cells"):
     glue(f"n_{what}", sum(photographs.counts(what)["TEST"].values()), display=False)
 held = contenders.inside().set_index("method")
-for method in ("small", "histogram"):
+for method in ("small", "DCLNN", "histogram"):
     text = comparison.with_interval(*held.loc[method, ["accuracy", "low", "high"]])
     glue(f"{method}_held", text, display=False)
 glue("n_train", len(set(photographs.cells("TRAIN"))), display=False)
