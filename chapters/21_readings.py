@@ -84,7 +84,8 @@ glue("minutes", float(np.median(lasted)), display=False)
 # Of {glue:text}`tried_NB_four` readings the nearest with four classes is "{glue:text}`nearest_NB_four`", at
 # {glue:text}`distance_NB_four:.3f`; with two classes it is "{glue:text}`nearest_NB_two`", at {glue:text}`distance_NB_two:.3f`. The
 # reading in this book's tables is at {glue:text}`usual_NB_four:.3f` and {glue:text}`usual_NB_two:.3f`, guessing at
-# {glue:text}`guess_NB_four:.3f` and {glue:text}`guess_NB_two:.3f`.
+# {glue:text}`guess_NB_four:.3f` and {glue:text}`guess_NB_two:.3f`. {numref}`tbl-readings-nb-four` and
+# {numref}`tbl-readings-nb-two` list them all.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
@@ -108,7 +109,8 @@ tables.show(
 # Of {glue:text}`tried_SVM_four` readings the nearest with four classes is "{glue:text}`nearest_SVM_four`", at
 # {glue:text}`distance_SVM_four:.3f`; of {glue:text}`tried_SVM_two` with two classes it is "{glue:text}`nearest_SVM_two`", at
 # {glue:text}`distance_SVM_two:.3f`. The reading in this book's tables is at {glue:text}`usual_SVM_four:.3f` and
-# {glue:text}`usual_SVM_two:.3f`, guessing at {glue:text}`guess_SVM_four:.3f` and {glue:text}`guess_SVM_two:.3f`.
+# {glue:text}`usual_SVM_two:.3f`, guessing at {glue:text}`guess_SVM_four:.3f` and {glue:text}`guess_SVM_two:.3f`. The nearest
+# are in {numref}`tbl-readings-svm-four` and {numref}`tbl-readings-svm-two`.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
