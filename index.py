@@ -18,8 +18,8 @@
 #
 # **What holds.** The same happens here, on the same images: with four classes the network is right for
 # {glue:text}`DCLNN_four`, the support vector machine for {glue:text}`SVM_four`. But so is a plain count of colours,
-# for {glue:text}`histogram_four`, in seconds. That shape counts too is not seen on this test set; it is on the
-# {glue:text}`n_train` cells of the training set, held out in turn: there a small network of today is right for
+# for {glue:text}`histogram_four`, in seconds. That there is more to see than colours does not show on this test set;
+# it does on the {glue:text}`n_train` cells of the training set, held out in turn: there a small network of today is right for
 # {glue:text}`small_held`, DCLNN for {glue:text}`DCLNN_held`, the count of colours for {glue:text}`histogram_held`
 # ({doc}`chapters/20_better`).
 #
