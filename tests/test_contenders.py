@@ -13,6 +13,7 @@ from bloodlib import (
     dclnn,
     images,
     methods,
+    paper,
     photographs,
     records,
     splits,
@@ -210,6 +211,14 @@ def test_the_figure_has_a_line_for_each_method(everyone):
         )
         (hollow,) = [line for line in axis.lines if line.get_markersize() == 4]
         assert len(hollow.get_xdata()) == 2
+        diamonds = {
+            contenders.METHODS[int(line.get_ydata()[0])]: float(line.get_xdata()[0])
+            for line in axis.lines
+            if line.get_marker() == "D"
+        }
+        recall = paper.cells(table=1, task=task, class_="Average", measure="recall")
+        assert diamonds == {cell.method: cell.value for cell in recall}
+        assert len(diamonds) == 3
 
 
 def test_every_method_is_known():
