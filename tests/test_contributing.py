@@ -76,6 +76,7 @@ def test_a_table_that_the_paper_does_not_have_is_refused(checkout):
 
 
 @pytest.mark.data
+@pytest.mark.skipif(not images.available(), reason="no real images here")
 def test_the_forest_is_frozen_and_shown(forest):
     assert cli.main(["study", "--only", "forest four"]) == 0
     assert len(list(records.folder().glob("forest-four-*.json"))) == 1
