@@ -42,7 +42,7 @@ release: pdf
 	@ls -l dist
 
 test: env
-	$(BIN)/python -m pytest -n logical
+	$(BIN)/python -m pytest -n logical --dist loadgroup
 
 # faults, fuzzing, coverage, mutants; the last line is the tally
 check: env

@@ -19,6 +19,14 @@ CHECKOUT = paths.checkout()
 FAKE = {"method": "fake", "task": "four", "images": "drawn", "images_per_class": 5}
 
 
+def pytest_collection_modifyitems(items):
+    """Keep a file's tests on one processor, for their fixtures; those of the built book, too."""
+    for item in items:
+        folder = item.path.parent.name
+        group = folder if folder == "book" else f"{folder}/{item.path.stem}"
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
     """Cache and frozen results in the test's own folder, nothing remembered from before or after.
