@@ -19,6 +19,7 @@ CHECKOUT = paths.checkout()
 FAKE = {"method": "fake", "task": "four", "images": "drawn", "images_per_class": 5}
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Keep a file's tests on one processor, for their fixtures; those of the built book, too."""
     for item in items:
