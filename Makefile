@@ -42,7 +42,7 @@ release: pdf
 	@ls -l dist
 
 test: env
-	$(BIN)/python -m pytest -n logical --dist loadgroup
+	$(BIN)/python -m pytest -n logical
 
 # faults, fuzzing, coverage, mutants; the last line is the tally
 check: env

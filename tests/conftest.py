@@ -19,13 +19,17 @@ CHECKOUT = paths.checkout()
 FAKE = {"method": "fake", "task": "four", "images": "drawn", "images_per_class": 5}
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Keep a file's tests on one processor, for their fixtures; those of the built book, too."""
-    for item in items:
-        folder = item.path.parent.name
-        group = folder if folder == "book" else f"{folder}/{item.path.stem}"
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A file's tests share a processor, for their fixtures; so do all that read the built book."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Files(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            path = nodeid.partition("::")[0]
+            return "tests/book" if path.startswith("tests/book/") else path
+
+    return Files(config, log)
 
 
 @pytest.fixture
