@@ -32,6 +32,11 @@ from bloodlib import chapter, images, paths, policy, records, study, tables, try
 PACKAGE = Path(__file__).parent
 #: How many chapters run at the same time, where there are as many processors: each may hold a GB.
 AT_ONCE = 2
+#: A kernel is ended by an interrupt, which is no error to be told of.
+QUIET = [
+    "--log-level=CRITICAL",
+    "--IPKernelApp.exec_lines=__import__('logging').getLogger('tornado').setLevel('CRITICAL')",
+]
 
 
 class KernelError(Exception):
@@ -156,8 +161,7 @@ def run(source: Path, parameters: dict, notebook: Path | None = None) -> None:
                 kernel_name="python3",
                 language="python",
                 progress_bar=False,
-                # the interrupt that ends a kernel is no error to be told of
-                extra_arguments=["--log-level=CRITICAL"],
+                extra_arguments=QUIET,
                 **_local_transport(folder),
             )
         except papermill.PapermillExecutionError as error:

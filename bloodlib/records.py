@@ -255,16 +255,26 @@ def read(path: Path) -> Record:
         If the file is no record, or one of a newer version.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        raw = path.read_bytes()
     except FileNotFoundError:
         raise MissingRecordError(f"there is no record {path.stem}") from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise RecordError(f"{path} is no record: {error}. {REMEDY}") from error
+    return Record(path, _parse(path, raw))
+
+
+@functools.lru_cache(maxsize=1024)
+def _parse(path, raw):
+    """What a record's file holds; what was validated once is not validated again."""
+    try:
+        content = json.loads(raw.decode("utf-8"))
+    except ValueError as error:
         raise RecordError(f"{path} is no record: {error}. {REMEDY}") from error
     version = content.get("schema") if isinstance(content, dict) else None
     if isinstance(version, int) and version > SCHEMA:
         raise RecordError(f"{path} was written by a newer bloodlib: update it to read this.")
     _validate(path, content)
-    return Record(path, content)
+    return content
 
 
 def read_all(where: Path | None = None) -> list[Record]:

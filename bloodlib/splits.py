@@ -39,7 +39,6 @@ class Split(NamedTuple):
     test: np.ndarray
 
 
-@functools.lru_cache(maxsize=128)
 def split(by: str, fold: int) -> Split:
     """Divide the images of TRAIN and TEST.
 
@@ -61,19 +60,27 @@ def split(by: str, fold: int) -> Split:
         If there is no such way to divide, or no such fold.
     """
     check(by, fold)
-    labels = pooled(images.labels)
-    n_train = len(images.names("TRAIN"))
+    n_train, n_test = (len(images.names(name)) for name in ("TRAIN", "TEST"))
+    train, test = np.split(np.arange(n_train + n_test), [n_train])
     if by == "published":
-        return Split(np.arange(n_train), np.arange(n_train, len(labels)))
+        return Split(train, test)
+    seed, number = divmod(fold, PARTS.get(by, N_FOLDS))
+    chosen = _divide(by, seed)[number]
+    return Split(chosen.test, test) if by in PARTS else chosen
+
+
+@functools.cache
+def _divide(by, seed):
+    """All folds of a division."""
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     folds, n = StratifiedKFold if by == "image" else StratifiedGroupKFold, PARTS.get(by, N_FOLDS)
-    division = folds(n, shuffle=True, random_state=fold // n)
-    every, together = np.arange(len(labels)), groups(by)
+    division = folds(n, shuffle=True, random_state=seed)
+    labels, together = pooled(images.labels), groups(by)
     if by in ("train-cell", *PARTS):
+        n_train = len(images.names("TRAIN"))
         labels, together = labels[:n_train], together[:n_train]
-    chosen = Split(*list(division.split(labels, labels, together))[fold % n])
-    return Split(chosen.test, every[n_train:]) if by in PARTS else chosen
+    return [Split(*rows) for rows in division.split(labels, labels, together)]
 
 
 def groups(by: str) -> np.ndarray | None:

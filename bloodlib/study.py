@@ -293,10 +293,14 @@ def select(**where) -> list[records.Record]:
     Raises
     ------
     records.RecordError
-        If settings or images of a record do not belong to its id.
+        If settings or images of one of them do not belong to its id.
     """
-    found = [record for record in records.read_all() if record.status == "complete"]
-    return [record for record in found if where.items() <= (record.config | _own(record)).items()]
+    complete = [record for record in records.read_all() if record.status == "complete"]
+    alike = [run for run in complete if all(run.config.get(k, v) == v for k, v in where.items())]
+    found = [record for record in alike if where.items() <= _settings(record).items()]
+    for record in found:
+        _own(record)
+    return found
 
 
 def check(record: records.Record) -> None:
@@ -413,13 +417,18 @@ def repeat(record: records.Record) -> dict[str, np.ndarray]:
     return _arrays(predictions, data, config["task"])
 
 
-def _own(record):
-    """Every setting of a record, which is refused if they or its images are not those of its id."""
+def _settings(record):
+    """Every setting of a record."""
     try:
-        config = resolve(record.config)
-        expected, data = identify(config), _data_hash(config)
+        return resolve(record.config)
     except ValueError as error:
         raise records.RecordError(f"{record.path}: {error}. {records.REMEDY}") from error
+
+
+def _own(record):
+    """Refuse a record whose settings or images are not those of its id."""
+    config = _settings(record)
+    expected, data = identify(config), _data_hash(config)
     if record.path.stem != expected or record.id != expected:
         raise records.RecordError(
             f"{record.path}: its settings belong to the id {expected}. {records.REMEDY}"
@@ -428,7 +437,6 @@ def _own(record):
         raise records.RecordError(
             f"{record.path}: it was not made on the images {data}. {records.REMEDY}"
         )
-    return config
 
 
 def _multiplied(entry):

@@ -32,9 +32,9 @@ def cells_of(split):
 def planted(monkeypatch):
     monkeypatch.setattr(photographs, "photographs", photographs_of)
     monkeypatch.setattr(photographs, "cells", cells_of)
-    splits.split.cache_clear()
+    splits._divide.cache_clear()
     yield
-    splits.split.cache_clear()
+    splits._divide.cache_clear()
 
 
 GROUPS = {"photograph": photographs_of, "cell": cells_of, "train-cell": cells_of}
@@ -127,7 +127,7 @@ def test_parts_of_train_share_no_cell_and_the_next_ones_are_others(by, n):
 @pytest.mark.parametrize("by", RANDOM)
 def test_a_division_is_the_same_each_time(by):
     first = [splits.split(by, fold) for fold in (2, 5)]
-    splits.split.cache_clear()
+    splits._divide.cache_clear()
     for rows, fold in zip(first, (2, 5), strict=True):
         for one, other in zip(rows, splits.split(by, fold), strict=True):
             np.testing.assert_array_equal(one, other)
@@ -288,7 +288,7 @@ def test_each_division_has_an_identity_of_its_own():
 def test_other_photographs_give_another_identity(monkeypatch):
     before = splits.data_hash("photograph", 0)
     monkeypatch.setattr(photographs, "photographs", lambda split: photographs_of(split) // 2)
-    splits.split.cache_clear()
+    splits._divide.cache_clear()
     assert splits.data_hash("photograph", 0) != before
 
 
@@ -299,9 +299,9 @@ class TestFrozen:
     @pytest.fixture(autouse=True)
     def planted(self):
         """Nothing is planted here: the photographs are those of the results folder."""
-        splits.split.cache_clear()
+        splits._divide.cache_clear()
         yield
-        splits.split.cache_clear()
+        splits._divide.cache_clear()
 
     @pytest.mark.parametrize("by", GROUPS)
     def test_real_groups_are_on_one_side_only(self, by):
