@@ -103,7 +103,7 @@ def every_page():
     text = (CHECKOUT / "_toc.yml").read_text(encoding="utf-8")
     toc = yaml.safe_load(text)
     chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
-    files = [page["file"] for one in chapters for page in (one, *one.get("sections", []))]
+    files = [one["file"] for one in chapters]
     return [toc["root"], *files, "search", "genindex"]
 
 
