@@ -142,6 +142,14 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(self.code, vars(module))
 
 
+def chance() -> list[str]:
+    """Options for Hypothesis: the same examples each time, and none made smaller once one fails."""
+    from hypothesis import Phase, settings
+
+    settings.register_profile("mutants", phases=[Phase.explicit, Phase.generate], database=None)
+    return ["--hypothesis-profile=mutants", "--hypothesis-seed=0"]
+
+
 def survives(module: str, mutant: tuple | None, seconds: float) -> tuple[bool, float]:
     """Whether the tests pass with a mutant (with the module as it is, if None), and CPU seconds."""
     sys.stdout.flush()
@@ -160,7 +168,7 @@ def survives(module: str, mutant: tuple | None, seconds: float) -> tuple[bool, f
             import pytest
 
             options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler"]
-            ended = pytest.main([*options, "--hypothesis-seed=0", *TESTS[module]])
+            ended = pytest.main([*options, *chance(), *TESTS[module]])
         except BaseException:
             ended = 1
         finally:
