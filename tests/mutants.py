@@ -230,6 +230,11 @@ def main(share: float) -> dict:
 
 if __name__ == "__main__":
     # imported once, for all mutants; bloodlib is not
+    import cv2  # noqa: F401
+    import hypothesis  # noqa: F401
+    import matplotlib.pyplot  # noqa: F401
+    import pandas  # noqa: F401
+    import scipy.stats  # noqa: F401
     import sklearn.metrics  # noqa: F401
 
     os.chdir(ROOT)
