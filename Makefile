@@ -52,7 +52,7 @@ check-long: env
 	$(BIN)/python tests/check.py --long
 
 check-freeze: env
-	$(BIN)/python tests/check.py --long --freeze
+	$(BIN)/python tests/check.py --freeze
 
 env: .venv/installed
 

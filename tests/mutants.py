@@ -206,14 +206,15 @@ def main(share: float) -> dict:
         n = len(mutants(module))
         chosen = sorted(random.Random(0).sample(range(n), round(share * n)))
         survivors, start = [], time.monotonic()
+        lines = source(module).read_text(encoding="utf-8").splitlines()
         for number in chosen:
             mutant = mutants(module)[number]
             *_, line, was, new = mutant
             if survives(module, mutant, max(5, 10 * seconds))[0]:
-                key = f"{was} -> {new}"
-                reasons = why.get(module, {})
-                survivors.append({"line": line, "was": was, "is": new, "why": reasons.get(key, "")})
-                print(f"survived: {module}.py:{line}: {key}", flush=True)
+                change = f"{was} -> {new}"
+                reason = why.get(module, {}).get(lines[line - 1].strip(), {}).get(change, "")
+                survivors.append({"line": line, "was": was, "is": new, "why": reason})
+                print(f"survived: {module}.py:{line}: {change}", flush=True)
         print(
             f"mutants of {module}: {len(chosen) - len(survivors)} of {len(chosen)} killed "
             f"({time.monotonic() - start:.0f} s)",

@@ -275,6 +275,22 @@ def test_a_number_that_is_not_reached_is_not_accepted():
     assert arithmetic.solve(recalls, counts, "rounded").correct == (109, 111)  # halves either way
 
 
+def test_only_what_is_never_predicted_is_excused_for_it():
+    """One of a hundred predicted is 0.01 to the last digit: cut, that is no 0.00."""
+    counts, recalls = (
+        {"A": 50, "B": 150},
+        [cell("A", "recall", "0.02"), cell("B", "recall", "0.34")],
+    )
+    for printed, feasible in (("0", False), ("0.01", True)):
+        cells = [cell("A", "precision", printed), *recalls]
+        assert arithmetic.solve(cells, counts, "truncated").feasible == feasible
+
+
+def test_pairs_without_a_number_are_all_there_are():
+    every = [[found, found + wrong] for found in range(4) for wrong in range(6)]
+    assert arithmetic.pairs([], 3, 8).tolist() == every
+
+
 def test_conflicts_are_minimal():
     planted = [
         ("DCLNN", "four", ("NEUTROPHIL", "f1"), "0.76"),
