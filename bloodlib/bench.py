@@ -288,12 +288,22 @@ def read() -> dict:
     ------
     MissingRowError
         If there is none.
+    ValueError
+        If the file holds something else.
     """
     path = paths.results_folder() / FILE
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_bytes())
+        whole = isinstance(found["machine"], dict) and all("row" in one for one in found["rows"])
     except FileNotFoundError:
         raise MissingRowError(f"there is no {path}. 'bloodlib bench --freeze' makes it.") from None
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise ValueError(
+            f"{path} can't be read ({error!r}). 'git checkout results' restores it."
+        ) from error
+    if not whole:
+        raise ValueError(f"{path} holds no rows. 'git checkout results' restores it.")
+    return found
 
 
 def row(name: str) -> dict:

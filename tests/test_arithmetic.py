@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import json
 import math
+import operator
 import types
 from fractions import Fraction
 
@@ -523,6 +524,23 @@ def test_other_numbers_get_other_verdicts(printed, where, number, claim, verdict
     assert printed(where, number)[claim].verdict == verdict
 
 
+def test_what_is_said_counts_ties_as_ties(printed):
+    rows = {(c.method, c.class_, c.measure): c for c in paper.cells(task="four")}
+    pairs = [
+        [rows[method, name, measure].value for method in ("MaxPooling", "AveragePooling")]
+        for name in images.CLASSES
+        for measure in paper.MEASURES
+    ]
+    higher, same = (sum(map(how, *zip(*pairs, strict=True))) for how in (operator.gt, operator.eq))
+    said = arithmetic.comparisons()["max-pooling-better-overall"].evidence
+    assert said.startswith("Averages: 3 of 3;")
+    assert f"higher in {higher} of {len(pairs)}, equal in {same}." in said
+    assert same
+    tie = rows["AveragePooling", "Average", "f1"].printed
+    now = printed(("four", "MaxPooling", "Average", "f1"), tie)["max-pooling-better-overall"]
+    assert now.evidence.startswith("Averages: 2 of 3;")
+
+
 def test_the_tables_of_the_chapter_are_narrow_and_full():
     for frame in (
         arithmetic.load_row("DCLNN", "four", "NEUTROPHIL"),
@@ -534,6 +552,24 @@ def test_the_tables_of_the_chapter_are_narrow_and_full():
     ):
         assert len(frame.columns) <= 6
         assert not frame.isna().any(axis=None)
+
+
+def test_checks_are_counted():
+    frame = arithmetic.load_checks()
+    assert frame["Numbers"].sum() == len(arithmetic.checks("rounded"))
+    for heading, convention in (("If rounded", "rounded"), ("If cut", "truncated")):
+        assert frame[heading].sum() == sum(c.holds for c in arithmetic.checks(convention))
+
+
+def test_sets_are_named_by_how_they_may_be_printed():
+    words = {(True, True): "rounded or cut", (True, False): "rounded", (False, True): "cut"}
+    for row in arithmetic.load_sets().to_dict("records"):
+        for split in ("TEST", "TRAIN", "TEST_SIMPLE"):
+            fits = tuple(
+                arithmetic.bounds(row["Row"], row["Classes"], split, convention).feasible
+                for convention in CONVENTIONS
+            )
+            assert row[split] == words.get(fits, arithmetic.IMPOSSIBLE)
 
 
 def test_the_row_that_is_worked_out():

@@ -6,7 +6,7 @@ import tally
 from bloodlib import checked, records
 
 FOUND = {
-    "command": "make check",
+    "command": "make check-freeze",
     "environment": {"commit": "abc", "processor": "a processor"},
     "started": "2026-01-01T00:00:00+00:00",
     "seconds": 60,

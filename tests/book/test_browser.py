@@ -322,7 +322,7 @@ def test_nothing_is_loaded_before_a_picture_is_chosen(opened):
     loaded = (
         "performance.getEntriesByType('resource').map(r => r.name).filter(n => /weights/.test(n))"
     )
-    assert page.evaluate(loaded) == 0
+    assert page.evaluate(loaded) == []
 
 
 def test_a_hundred_answers_are_those_of_the_terminal(opened, cells):

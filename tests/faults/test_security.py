@@ -355,7 +355,7 @@ PARSERS = {
     ),
     "measured costs": (
         result("bench.json", lambda: bench.row("load")),
-        [b'{"machine": {}, "rows": [{"row": "load"}]}'],
+        [b'{"machine": {}, "rows": [{"row": "load"}]}', b'{"machine": {}, "rows": [{}]}'],
         ValueError,
     ),
     "networks": (
