@@ -191,3 +191,19 @@ def test_outside_a_checkout_there_is_no_commit(monkeypatch, tmp_path):
     monkeypatch.setattr(records.paths, "checkout", lambda: tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert records.commit.__wrapped__() == ""
+
+
+def test_a_record_without_predictions_is_copied(tmp_path):
+    copied = records.copy(
+        records.write(tmp_path / "runs", *made_up(status="failed")), tmp_path / "copies"
+    )
+    assert [path.name for path in (tmp_path / "copies").iterdir()] == [copied.path.name]
+    assert records.read(copied.path).reason == "it broke"
+
+
+def test_predictions_that_change_while_they_are_copied_are_refused(good, tmp_path):
+    records.check(good)  # read, and as they were written
+    good.path.with_name(good.content["arrays"]["file"]).write_bytes(b"others")
+    with pytest.raises(records.RecordError, match="changed while they were copied"):
+        records.copy(good, tmp_path / "copies")
+    assert not list((tmp_path / "copies").iterdir())
