@@ -308,9 +308,7 @@ def test_what_is_no_picture_is_refused(opened, tmp_path):
     page = opened("chapters/try_it")
     page.wait_for_selector("#dclnn button")
     page.set_input_files("#try-it-file", str(path))
-    page.wait_for_function(
-        "document.querySelector('.try-it-status').textContent.includes('no picture')"
-    )
+    page.locator(".try-it-status", has_text="no picture").wait_for()
     assert not page.is_visible(".try-it-answer")
 
 
