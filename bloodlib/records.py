@@ -260,12 +260,13 @@ def read(path: Path) -> Record:
         raise MissingRecordError(f"there is no record {path.stem}") from None
     except OSError as error:
         raise RecordError(f"{path} is no record: {error}. {REMEDY}") from error
-    return Record(path, _parse(path, raw))
+    _refuse(path, raw)
+    return Record(path, json.loads(raw))
 
 
 @functools.lru_cache(maxsize=1024)
-def _parse(path, raw):
-    """What a record's file holds; what was validated once is not validated again."""
+def _refuse(path, raw):
+    """Refuse a file that holds no record; what was validated once is not validated again."""
     try:
         content = json.loads(raw.decode("utf-8"))
     except ValueError as error:
@@ -274,7 +275,6 @@ def _parse(path, raw):
     if isinstance(version, int) and version > SCHEMA:
         raise RecordError(f"{path} was written by a newer bloodlib: update it to read this.")
     _validate(path, content)
-    return content
 
 
 def read_all(where: Path | None = None) -> list[Record]:

@@ -207,3 +207,8 @@ def test_predictions_that_change_while_they_are_copied_are_refused(good, tmp_pat
     with pytest.raises(records.RecordError, match="changed while they were copied"):
         records.copy(good, tmp_path / "copies")
     assert not list((tmp_path / "copies").iterdir())
+
+
+def test_a_record_in_hand_is_nobody_elses(good):
+    records.read(good.path).content["config"]["task"] = "two"
+    assert records.read(good.path).config["task"] == "four"
