@@ -81,7 +81,7 @@ def test_contents_and_sources_are_the_same(root, contents):
 
 def test_a_chapter_has_the_number_of_its_file(contents):
     """Captions name chapters by number."""
-    front, *chapters = contents
+    _, *chapters = contents
     numbers = {n: m[1] for n, name in enumerate(chapters, 1) if (m := re.search(r"/(\d+)_", name))}
     assert len(numbers) > 20
     assert all(n == int(number) for n, number in numbers.items())
