@@ -252,7 +252,6 @@ for name in ("cells", "others", "accuracy", "accuracy_others", "chance", "first"
 # large network: how it does on cells it has not seen.
 
 # %% tags=["remove-input"]
-image, kernel = np.array(drawings.IMAGE), np.array(drawings.KERNEL)
 turned = drawings.correlate(image, kernel[::-1, ::-1])
 glue("q_same", int((turned == drawings.correlate(image, kernel)).sum()), display=False)
 glue("q_of", turned.size, display=False)
