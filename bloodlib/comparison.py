@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bloodlib import images, intervals, paper, photographs, records, scores, splits, study
+from bloodlib import images, intervals, judging, paper, photographs, records, scores, splits, study
 from bloodlib.images import TASKS
 
 #: The epoch at which Tables 1 and 2 are read (:data:`bloodlib.paper.UNSTATED`).
@@ -167,10 +167,14 @@ def with_interval(ours: float | None, low: float | None, high: float | None, **_
 
 
 def signed(value: float, low: float | None = None, high: float | None = None) -> str:
-    """A difference with its sign, and its interval in brackets, where there is one."""
-    if low is not None:
-        return f"{signed(value)} ({signed(low)} to {signed(high)})"
-    return f"{value:+.2f}".replace("-", "−")
+    """A difference with its sign, and its interval in brackets, where there is one.
+
+    With three decimals if an end would look like zero with two.
+    """
+    if low is None:
+        return f"{value:+.2f}".replace("-", "−")
+    digits = 3 if min(abs(low), abs(high)) < 0.005 else 2
+    return f"{value:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})".replace("-", "−")
 
 
 def beside(low: float | None, high: float | None, reference: float = 0.0) -> str:
@@ -265,9 +269,16 @@ def added(table: int) -> list[dict]:
 
 
 def outside(cells: list[dict]) -> tuple[int, int]:
-    """How many printed numbers lie outside the interval of ours, and how many stand beside one."""
-    beside_ = [cell for cell in cells if cell["low"] is not None]
-    return sum(not c["low"] <= c["paper"] <= c["high"] for c in beside_), len(beside_)
+    """How many printed numbers lie outside the interval of ours, and how many stand beside one.
+
+    Outside by more than the print's rounding, as in :func:`bloodlib.judging.number`.
+    """
+    verdicts = [
+        judging.number(cell["paper"], cell["low"], cell["high"])
+        for cell in cells
+        if cell["low"] is not None
+    ]
+    return verdicts.count(judging.NOT), len(verdicts)
 
 
 _NONE = dict.fromkeys(("ours", "low", "high"))

@@ -367,7 +367,8 @@ def plot_pairs(pairs: list[dict]) -> plt.Figure:
 
 def load_remarkable() -> pd.DataFrame:
     """Pairs of the same cell whose labels differ, or that are in TRAIN and in TEST, and why."""
-    counts = photographs.table()["photograph"].value_counts()
+    table = photographs.table()
+    counts = table.loc[table["split"] != "TEST_SIMPLE", "photograph"].value_counts()
     rows = []
     for pair in photographs.pairs():
         sides = [_side(splits) for splits in pair["splits"]]

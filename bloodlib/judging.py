@@ -1,4 +1,4 @@
-"""When a claim about scores is reproduced: the rules, written down before the numbers.
+"""When a claim about scores is reproduced: the rules, which know nothing of the numbers.
 
 A score of ours has an interval over cells like TEST's (:mod:`bloodlib.intervals`) and a value for
 each run. A difference of two scores

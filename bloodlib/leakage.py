@@ -294,9 +294,10 @@ def _selection():
     )
     return Finding(
         "L1, selection on the test set (no number of its own)",
-        PRESENT,
-        "Section 6.2 chooses the number of epochs on a validation set that the notebook which the "
-        f"network comes from has in TEST.{gain}",
+        UNDECIDABLE,
+        "Section 6.2 chooses the number of epochs on a validation set and does not say which. In "
+        "the notebook that the network seems to come from it is TEST; if it is here, too, TEST was "
+        f"chosen on.{gain}",
     )
 
 

@@ -278,7 +278,7 @@ glue("across", int(remarkable["What"].str.contains("side").sum()), display=False
 tables.show(
     remarkable,
     "tbl-pairs",
-    "Pairs of the same cell whose labels differ, or with one photograph in TRAIN and one in TEST: the photographs, their labels, where their images are, and how many.",
+    "Pairs of the same cell whose labels differ, or with one photograph in TRAIN and one in TEST: the photographs, their labels, where their images are, and how many in TRAIN and TEST.",
 )
 
 # %% [markdown]

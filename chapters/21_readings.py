@@ -42,7 +42,7 @@ plt.show()
 tables.show(
     readings.load_summary(summary),
     "tbl-nearest",
-    "The nearest reading of each printed row: its distance; how many of the printed numbers it has, up to rounding or cutting; and the distances of the reading in this book's tables, of guessing, and of the nearest reading of the other method.",
+    "The nearest reading of each printed row: its distance, the mean over its runs; the most of the printed numbers that one of its runs has, up to rounding or cutting; and the distances of the reading in this book's tables, of guessing, and of the nearest reading of the other method.",
     decimals=3,
 )
 
