@@ -365,8 +365,8 @@ tables.show(
 # The errors live in few photographs. With four classes, {glue:text}`half_low` to {glue:text}`half_high` of them hold half of the
 # errors. And they are much the same photographs: with max pooling, fewer than half of the images are right of
 # {glue:text}`low_max` photographs, with average pooling of {glue:text}`low_average`, with both of {glue:text}`low_both`. With two classes it is nearly
-# all one photograph: in {glue:text}`binary_runs` runs, number {glue:text}`worst` has {glue:text}`worst_wrong` of
-# {glue:text}`worst_all` wrong answers, {glue:text}`worst_share:.0%`. {numref}`tbl-monocytes` shows it among the other monocytes
+# all one photograph: in {glue:text}`binary_runs` runs, number {glue:text}`worst` has {glue:text}`worst_wrong:,` of
+# {glue:text}`worst_all:,` wrong answers, {glue:text}`worst_share:.0%`. {numref}`tbl-monocytes` shows it among the other monocytes
 # of TEST. A score with two classes says, first of all, whether photograph {glue:text}`worst` was right.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
