@@ -207,7 +207,7 @@ def _data(options):
         there = (paths.data_folder() / name).is_dir()
         print(f"  {name:24} {'there' if there else 'not there'}")
     print(f"  {folder.name}")
-    hashes = images.verify(folder, progress=True, thorough=True)
+    hashes = images.verify(folder, thorough=True)
     for split, found in images.counts().items():
         listed = ", ".join(f"{n} {name.lower()}" for name, n in found.items())
         print(f"    {split:12} {sum(found.values()):6}  {listed}")

@@ -106,15 +106,10 @@ def _whole(values):
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
-def remake(progress: bool = True) -> None:
+def remake() -> None:
     """Disturb TEST's images, have both networks answer, and write ``results/disturbance.npz``.
 
     Takes some minutes. It goes on where it was stopped.
-
-    Parameters
-    ----------
-    progress : bool
-        Whether to show a progress bar.
 
     Raises
     ------
@@ -144,7 +139,7 @@ def remake(progress: bool = True) -> None:
             for task in TASKS
         }
 
-    arrays = measured.in_chunks(NAME, settings, answered, len(names), clock, progress=progress)
+    arrays = measured.in_chunks(NAME, settings, answered, len(names), clock)
     measured.save(NAME, arrays, settings, clock)
 
 

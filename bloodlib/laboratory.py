@@ -194,16 +194,11 @@ def prepare(
 # -------------------------------------------------------------------------------------- the answers
 
 
-def remake(progress: bool = True) -> None:
+def remake() -> None:
     """Have the networks and the baselines answer in every way; write ``results/laboratory.npz``.
 
     The networks are those of :mod:`bloodlib.weights`; the baselines, as in Table 1, learn from
     TRAIN first. Takes some ten minutes, most of them for the SVM. It goes on where it was stopped.
-
-    Parameters
-    ----------
-    progress : bool
-        Whether to show progress bars.
 
     Raises
     ------
@@ -244,7 +239,7 @@ def remake(progress: bool = True) -> None:
             return {"chances": chances.reshape(len(shown), ways, -1).astype(np.float16)}
 
         title, asked = f"{NAME} {task}", settings | {"task": task}
-        answers = measured.in_chunks(title, asked, network, n, clock, progress=progress)
+        answers = measured.in_chunks(title, asked, network, n, clock)
         arrays[f"DCLNN_{task}"] = answers["chances"]
     for method, task in itertools.product(METHODS[:2], TASKS):
         config = study.resolve(comparison.COMPARED[method] | {"task": task})
@@ -256,7 +251,7 @@ def remake(progress: bool = True) -> None:
             return {"labels": predicted.labels[0].reshape(n, ways)}
 
         title, asked = f"{NAME} {method} {task}", settings | {"config": config}
-        answers = measured.in_chunks(title, asked, baseline, n, clock, size=n, progress=progress)
+        answers = measured.in_chunks(title, asked, baseline, n, clock, size=n)
         arrays[f"{method}_{task}"] = answers["labels"]
     measured.save(NAME, arrays, settings, clock)
 

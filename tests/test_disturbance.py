@@ -123,7 +123,7 @@ def network(monkeypatch):
 
 def test_every_image_is_answered_under_every_disturbance(folder, folders, network, monkeypatch):
     monkeypatch.setattr(images, "verify", lambda folder: None)
-    disturbance.remake(progress=False)
+    disturbance.remake()
     found, made = disturbance.read(), measured.read("disturbance").made
     names = images.names("TEST")
     assert network == [(task, len(names) * len(CONDITIONS)) for task in TASKS]
@@ -134,7 +134,7 @@ def test_every_image_is_answered_under_every_disturbance(folder, folders, networ
                 seen = images.resize(disturb(images.picture("TEST", name), *how))
                 label = int(seen.mean() * len(TASKS[task]) / 256)
                 assert found[task][row, column] == label
-    disturbance.remake(progress=False)
+    disturbance.remake()
     assert len(network) == len(TASKS)
     assert measured.read("disturbance").made["images_from_cache"] == len(names)
 

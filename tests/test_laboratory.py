@@ -148,7 +148,7 @@ def asked(published, monkeypatch):
 
 
 def test_every_picture_is_asked_about_in_every_way(asked):
-    laboratory.remake(progress=False)
+    laboratory.remake()
     assert asked == [(task, 12 * len(WAYS)) for task in TASKS]
     arrays = laboratory.read()
     np.testing.assert_array_equal(arrays["truth"], laboratory.labels())
@@ -170,7 +170,7 @@ def test_every_picture_is_asked_about_in_every_way(asked):
 def test_baselines_answer_as_they_do_alone(asked):
     from sklearn.naive_bayes import GaussianNB
 
-    laboratory.remake(progress=False)
+    laboratory.remake()
     train, pictures = images.load("TRAIN"), laboratory.load()
     pixels = laboratory.prepare(
         pictures, RULERS, harmonising.tint(train.pixels), harmonising.stain(train.pixels[::8])
@@ -200,9 +200,9 @@ def test_ways_are_scale_by_colours(published):
 
 
 def test_what_was_answered_is_not_asked_again(asked):
-    laboratory.remake(progress=False)
+    laboratory.remake()
     first, n = laboratory.read(), len(asked)
-    laboratory.remake(progress=False)
+    laboratory.remake()
     assert len(asked) == n
     for name, array in laboratory.read().items():
         np.testing.assert_array_equal(array, first[name])
@@ -210,7 +210,7 @@ def test_what_was_answered_is_not_asked_again(asked):
 
 
 def test_how_it_was_made_is_kept(asked, folders):
-    laboratory.remake(progress=False)
+    laboratory.remake()
     made = json.loads((folders.results / "laboratory.json").read_text())
     assert made["command"] == "bloodlib measure laboratory"
     assert made["settings"]["weights"] == {task: task * 16 for task in TASKS}
@@ -232,7 +232,7 @@ def one_missing(folders):
 
 @pytest.mark.parametrize("harm", [other_pictures, one_missing])
 def test_answers_about_other_pictures_are_refused(asked, folders, harm):
-    laboratory.remake(progress=False)
+    laboratory.remake()
     laboratory.read()
     harm(folders)
     with pytest.raises(records.RecordError, match="`bloodlib measure laboratory` makes it anew"):
