@@ -359,22 +359,14 @@ def load_scores() -> pd.DataFrame:
 
 def show_scores(found: pd.DataFrame) -> pd.DataFrame:
     """DCLNN's rows of :func:`load_scores`, both tasks beside each other, for a page."""
-    rows = []
-    for way in WAYS:
-        row = {"Scale": way[0], "Colours": way[1]}
-        for one in _of_way(found, way).itertuples():
-            if one.method == "DCLNN":
-                shown = with_interval(one.accuracy, one.low, one.high)
-                row[f"{one.task.capitalize()} classes"] = shown
-                most = f"{one.favourite[:4].capitalize()}. ({one.given:.0%})"
-                row[f"Answered most, {one.task}"] = most
-                row[f"Confidence, {one.task}"] = one.sure
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _of_way(found, way):
-    return found[(found["scale"] == way[0]) & (found["tint"] == way[1])]
+    rows = {way: {"Scale": way[0], "Colours": way[1]} for way in WAYS}
+    for one in found[found["method"] == "DCLNN"].itertuples():
+        rows[one.scale, one.tint] |= {
+            f"{one.task.capitalize()} classes": with_interval(one.accuracy, one.low, one.high),
+            f"Answered most, {one.task}": f"{one.favourite[:4].capitalize()}. ({one.given:.0%})",
+            f"Confidence, {one.task}": one.sure,
+        }
+    return pd.DataFrame(rows.values())
 
 
 def plot_scores(found: pd.DataFrame) -> plt.Figure:
@@ -410,7 +402,7 @@ def plot_scores(found: pd.DataFrame) -> plt.Figure:
     return figure
 
 
-def load_recalls(way: tuple[str, str] = MAIN) -> pd.DataFrame:
+def load_recalls() -> pd.DataFrame:
     """Recall of each class, here and at home.
 
     Returns
@@ -421,7 +413,7 @@ def load_recalls(way: tuple[str, str] = MAIN) -> pd.DataFrame:
     """
     rows = []
     for task, classes in TASKS.items():
-        counts, at_home = confusion("DCLNN", task, way), weights.frozen(task)
+        counts, at_home = confusion("DCLNN", task), weights.frozen(task)
         n, right = counts.sum(axis=1), np.diagonal(counts)
         ends = intervals.exact(right, n)
         columns = n, right / n, *ends, *comparison.estimate([at_home], scores.recall)
@@ -446,7 +438,7 @@ def show_recalls(found: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def load_differences(way: tuple[str, str] = MAIN) -> pd.DataFrame:
+def load_differences() -> pd.DataFrame:
     """Accuracy of DCLNN less that of the others on the same pictures.
 
     Returns
@@ -460,9 +452,9 @@ def load_differences(way: tuple[str, str] = MAIN) -> pd.DataFrame:
         drawn = intervals.resample(
             labels(task), np.arange(n), len(TASKS[task]), strata=labels(), unseen=True
         )
-        ours = predicted("DCLNN", task, way)
+        ours = predicted("DCLNN", task)
         for other in METHODS[:2]:
-            theirs = predicted(other, task, way)
+            theirs = predicted(other, task)
             difference = (ours == labels(task)).mean() - (theirs == labels(task)).mean()
             ends = intervals.bounds(scores.accuracy, ours[None], drawn, theirs[None])
             rows.append((task, other, float(difference), *map(float, ends)))
@@ -473,7 +465,7 @@ def show_methods(found: pd.DataFrame, differences: pd.DataFrame) -> pd.DataFrame
     """Every method in the quoted way, and what DCLNN is ahead of it, for a page."""
     ahead = differences.set_index(["task", "other"])
     rows = []
-    for row in _of_way(found, MAIN).itertuples():
+    for row in found[(found["scale"] == MAIN[0]) & (found["tint"] == MAIN[1])].itertuples():
         other = (row.task, row.method) in ahead.index
         rows.append(
             {
