@@ -310,14 +310,9 @@ def confusion(method: str, task: str, way: tuple[str, str] = MAIN) -> np.ndarray
 # ---------------------------------------------------------------------------------- what is shown
 
 
-def provenance() -> dict:
-    """How the answers were made: see :mod:`bloodlib.measured`."""
-    return measured.read(NAME).made
-
-
 def size_of(name: str) -> Ruler:
     """The ruler that the pictures were scaled with: ``white cells`` or ``red cells``."""
-    return Ruler(**provenance()["settings"]["rulers"][name])
+    return Ruler(**measured.read(NAME).made["settings"]["rulers"][name])
 
 
 def guessing(task: str) -> float:
@@ -514,7 +509,7 @@ def load_swatches() -> dict[str, np.ndarray]:
     def seen(ground, density):
         return np.exp(np.log(ground + 1) - np.vstack([np.zeros(3), density])) - 1
 
-    made = provenance()["settings"]
+    made = measured.read(NAME).made["settings"]
     dyes = {name: Stain(*map(np.array, found.values())) for name, found in made["stain"].items()}
     tints = {name: Tint(*map(np.array, found.values())) for name, found in made["tint"].items()}
     own = seen(*dyes["PBC"])

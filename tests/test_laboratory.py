@@ -206,7 +206,7 @@ def test_what_was_answered_is_not_asked_again(asked):
     assert len(asked) == n
     for name, array in laboratory.read().items():
         np.testing.assert_array_equal(array, first[name])
-    assert laboratory.provenance()["images_from_cache"] == 6 * 12
+    assert measured.read(laboratory.NAME).made["images_from_cache"] == 6 * 12
 
 
 def test_how_it_was_made_is_kept(asked, folders):
@@ -313,7 +313,7 @@ def test_the_frozen_answers_are_about_the_listed_pictures():
     arrays = laboratory.read()
     assert len(arrays["truth"]) == len(laboratory.names())
     assert set(np.bincount(laboratory.labels())) <= {299, 300}
-    made = laboratory.provenance()
+    made = measured.read(laboratory.NAME).made
     for task in TASKS:
         assert made["settings"]["weights"][task] == weights.provenance(task)["weights"]
     assert made["settings"]["ways"] == [list(way) for way in WAYS]
@@ -374,7 +374,7 @@ def test_the_frozen_answers_are_those_for_the_pictures():
     except images.DatasetNotFoundError as error:
         pytest.skip(str(error))
     train = images.load("TRAIN").pixels
-    made = laboratory.provenance()["settings"]
+    made = measured.read(laboratory.NAME).made["settings"]
     rulers = laboratory.rulers(pictures)
     for name, ruler in rulers.items():
         np.testing.assert_allclose(ruler, list(made["rulers"][name].values()), rtol=1e-6)
