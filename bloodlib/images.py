@@ -1,8 +1,8 @@
 """The images of the paper: find them, verify them, decode them (:mod:`bloodlib.fetching` fetches).
 
 The images come from the public repository ``dhruvp/wbc-classification``, at one commit. It took
-the photographs of the BCCD dataset, each with one white blood cell named by an expert, and made
-about 2,500 turned, shifted and sheared images a class from them. **The repository states no
+the photographs of the BCCD dataset (MIT), each with one white blood cell named by an expert, and
+made about 2,500 turned, shifted and sheared images a class from them. **The repository states no
 licence**: the images are fetched from it by whoever wants them and are not part of this book.
 
 The manifest, ``wbc-classification.txt.gz``, lists mode, size, name and the first 16 digits of
@@ -49,7 +49,6 @@ class Source:
     hashes: Mapping[str, str]  # git's object name of each part of the dataset
     image_size: tuple[int, int]  # width, height
     photograph_size: tuple[int, int]
-    licence: str
 
     @property
     def archive(self) -> str:
@@ -67,7 +66,6 @@ SOURCE = Source(
     },
     image_size=(320, 240),
     photograph_size=(640, 480),
-    licence="The repository states none. Its photographs are those of BCCD_Dataset (MIT).",
 )
 DATA_HASH = SOURCE.hashes["images"]  # what the record of a run calls its data
 
