@@ -59,7 +59,7 @@ def fetch(url: str | None = None, timeout: float = 4) -> Path:
 
 
 def _install(url: str, timeout: float, target: Path) -> None:
-    """Download, extract and images.verify beside the target, then move there in one step."""
+    """Download, extract and verify beside the target, then move there in one step."""
     archive = _download(url, timeout)
     part = target.with_name(f".{images.FOLDER}.part")
     shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
