@@ -1,7 +1,5 @@
 """Disturbed images: what each kind does to a picture, and what is told of the answers."""
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -19,18 +17,8 @@ from bloodlib import (
 from bloodlib.disturbance import CONDITIONS, KINDS, disturb
 from bloodlib.images import TASKS
 
-mpl.use("agg")
+pytestmark = pytest.mark.usefixtures("style")
 PICTURE = synthetic.draw("EOSINOPHIL", np.random.default_rng(1), (240, 320))
-
-
-@pytest.fixture(autouse=True)
-def style():
-    """The book's style, no figure left open, and nothing remembered."""
-    measured.read.cache_clear()
-    with plt.style.context("bloodlib.book"):
-        yield
-    plt.close("all")
-    measured.read.cache_clear()
 
 
 def distance(a, b):

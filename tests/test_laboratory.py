@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -24,18 +23,8 @@ from bloodlib import (
 from bloodlib.images import CLASSES, TASKS
 from bloodlib.laboratory import MAIN, METHODS, WAYS
 
-mpl.use("agg")
+pytestmark = pytest.mark.usefixtures("style")
 FOUR = ("eosinophil", "lymphocyte", "monocyte", "neutrophil")
-
-
-@pytest.fixture(autouse=True)
-def style():
-    """The book's style, no figure left open, and nothing remembered."""
-    measured.read.cache_clear()
-    with plt.style.context("bloodlib.book"):
-        yield
-    plt.close("all")
-    measured.read.cache_clear()
 
 
 @pytest.fixture
