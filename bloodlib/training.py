@@ -221,7 +221,7 @@ def train(
             state["seconds"].append(time.monotonic() - clock)
             state["labels"].append(tests["TEST"].argmax(axis=1).astype(np.uint8))
             state["confusion"].append(confusion.astype(np.int32))
-            state |= {split: tests[split] for split in tests}
+            state |= tests
             _save(model, checkpoint, state)
     return Predictions(
         labels=np.stack(state["labels"]),
