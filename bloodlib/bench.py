@@ -26,10 +26,9 @@ from pathlib import Path
 import psutil
 
 from bloodlib import images, methods, paths, records
+from bloodlib.training import INSTALL
 
 FILE = "bench.json"
-#: How to install a module that a peer needs.
-INSTALL = {"torch": "pip install 'bloodlib[torch]'", "jax": "pip install 'bloodlib[jax]'"}
 
 
 class MissingRowError(LookupError):
