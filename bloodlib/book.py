@@ -12,6 +12,7 @@ chapter leaves no stamp, so that it runs again.
 """
 
 import ast
+import contextlib
 import functools
 import hashlib
 import json
@@ -243,6 +244,11 @@ def _run_stale(app):
     root = Path(app.srcdir)
     if names := lost(root):  # Sphinx would go on with the pages that it made of them before
         raise ExtensionError(f"_toc.yml names {', '.join(names)}, of which there is no source")
+    try:
+        with contextlib.chdir(root):
+            study.runs()
+    except ValueError as error:  # every chapter would fail of it, minutes later
+        raise ExtensionError(str(error)) from error
     sources = chapters(root)
     parameters = _parameters(sources, app.config.papermill_parameters)
     for problem in untrusted():

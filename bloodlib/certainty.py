@@ -13,7 +13,7 @@ import pandas as pd
 
 from bloodlib import comparison, images, intervals, photographs, records, scores
 from bloodlib.comparison import signed
-from bloodlib.figures import COLOURS
+from bloodlib.figures import COLOURS, in_rows
 from bloodlib.images import TASKS
 
 METHODS = ("NB", "SVM", "DCLNN")
@@ -66,7 +66,7 @@ def effective(runs: list[records.Record]) -> pd.DataFrame:
     for label, name in enumerate(TASKS[task]):
         own = truth == label
         successes, sizes = intervals.tally(correct[:, own], cells[own])
-        icc, deff, _ = intervals.design_effect(successes, sizes)
+        icc, deff = intervals.design_effect(successes, sizes)
         p = successes.sum(axis=-1) / sizes.sum()
         rows.append((name, own.sum(), len(sizes), (~correct[:, own]).sum(axis=-1).mean()))
         rows[-1] += _mean(icc), _mean(deff)
@@ -183,7 +183,6 @@ def load_coverage(
     recalls: tuple[float, ...] = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95),
     simulations: int = 1000,
     resamples: int = 500,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Simulated shares of intervals that contain a recall, with the sizes of TEST's cells.
 
@@ -193,7 +192,7 @@ def load_coverage(
         How alike a cell's images are in being right.
     recalls : tuple of float
         The true recalls that are tried.
-    simulations, resamples, seed : int
+    simulations, resamples : int
         See :func:`bloodlib.intervals.coverage`.
 
     Returns
@@ -204,9 +203,9 @@ def load_coverage(
     truth, cells = images.labels("TEST"), photographs.cells("TEST")
     rows = []
     for label, name in enumerate(images.CLASSES):
-        _, sizes = intervals.tally(truth[truth == label] == label, cells[truth == label])
+        sizes = np.unique(cells[truth == label], return_counts=True)[1]
         for recall in recalls:
-            found = intervals.coverage(sizes, recall, icc, simulations, resamples, seed)
+            found = intervals.coverage(sizes, recall, icc, simulations, resamples)
             rows += [
                 (name, len(sizes), recall, interval, one.share, one.error)
                 for interval, one in found.items()
@@ -241,14 +240,10 @@ def plot_coverage(coverage: pd.DataFrame) -> plt.Figure:
     return figure
 
 
-def simulate(
-    icc: float,
-    task: str = "four",
-    simulations: int = 400,
-    resamples: int = 400,
-    seed: int = 0,
-) -> pd.DataFrame:
+def simulate(icc: float, simulations: int = 400, resamples: int = 400) -> pd.DataFrame:
     """Simulate runs on cells like TEST's, and count how often intervals contain the truth.
+
+    With four classes.
 
     Each cell has chances of its own of being taken for each class, drawn from a Dirichlet
     distribution round those of its class: a row of the network's confusion matrix, or, for the
@@ -257,8 +252,7 @@ def simulate(
     Parameters
     ----------
     icc : float
-    task : str
-    simulations, resamples, seed : int
+    simulations, resamples : int
 
     Returns
     -------
@@ -267,24 +261,20 @@ def simulate(
         ``bounds``, both of the network's score, and of ``differences``, the bounds of
         the network's less the SVM's.
     """
-    n_classes = len(TASKS[task])
-    truth, strata = images.labels("TEST", task), images.labels("TEST")
-    drawn = {
-        unseen: intervals.resample(
-            truth, photographs.cells("TEST"), n_classes, resamples, seed, strata=strata,
-            unseen=unseen,
-        )
+    n_classes, truth = len(images.CLASSES), images.labels("TEST")
+    plain, unseen = (
+        intervals.resample(truth, photographs.cells("TEST"), n_classes, resamples, unseen=unseen)
         for unseen in (False, True)
-    }  # fmt: skip
-    clusters = drawn[True].clusters
+    )
+    clusters = unseen.clusters
     order = np.argsort(clusters, kind="stable")
     _, first, sizes = np.unique(clusters, return_index=True, return_counts=True)
     rates, expected = {}, {}
     for method in ("DCLNN", "SVM"):
-        found = comparison.confusions(comparison.compared(method, task)).sum(axis=0) + 0.5
+        found = comparison.confusions(comparison.compared(method, "four")).sum(axis=0) + 0.5
         rates[method] = found / found.sum(axis=-1, keepdims=True)
         expected[method] = numbers(rates[method] * np.bincount(truth)[:, None])
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     covered = np.empty((simulations, 3, len(SCORES)), dtype=bool)
     for row in covered:
         labels = {}
@@ -296,20 +286,13 @@ def simulate(
             taken[order] = np.repeat(np.tile(np.arange(n_classes), len(sizes)), counts.ravel())
             labels[method] = taken[None]
         ours, other = labels["DCLNN"], labels["SVM"]
-        for column, ((low, high), true) in enumerate(
-            (
-                (
-                    intervals.interval(intervals.bootstrap(numbers, ours, drawn[False])),
-                    expected["DCLNN"],
-                ),
-                (intervals.bounds(numbers, ours, drawn[True]), expected["DCLNN"]),
-                (
-                    intervals.bounds(numbers, ours, drawn[True], other),
-                    expected["DCLNN"] - expected["SVM"],
-                ),
-            )
-        ):
-            row[column] = (low <= true) & (true <= high)
+        score = expected["DCLNN"]
+        found = (
+            (intervals.interval(intervals.bootstrap(numbers, ours, plain)), score),
+            (intervals.bounds(numbers, ours, unseen), score),
+            (intervals.bounds(numbers, ours, unseen, other), score - expected["SVM"]),
+        )
+        row[:] = [(low <= true) & (true <= high) for (low, high), true in found]
     shares = covered.mean(axis=0)
     names = ("percentiles", "bounds", "differences")
     return pd.DataFrame({"score": list(SCORES)} | dict(zip(names, shares, strict=True)))
@@ -317,17 +300,10 @@ def simulate(
 
 def load_simulated(simulated: pd.DataFrame) -> pd.DataFrame:
     """The rows of :func:`simulate` for a page."""
-    return pd.DataFrame(
-        [
-            {
-                "Score": row.score,
-                "Percentiles": f"{row.percentiles:.1%}",
-                "Ours, by cell": f"{row.bounds:.1%}",
-                "Ours, of a difference": f"{row.differences:.1%}",
-            }
-            for row in simulated.itertuples()
-        ]
+    shown = simulated.set_axis(
+        ["Score", "Percentiles", "Ours, by cell", "Ours, of a difference"], axis=1
     )
+    return shown.set_index("Score").map("{:.1%}".format).reset_index()
 
 
 # ---------------------------------------------------------------------------------- differences
@@ -402,39 +378,31 @@ def plot_differences(found: pd.DataFrame) -> plt.Figure:
         axis.axvline(0, color=COLOURS["paper"], lw=1, ls=":")
         axis.set_title(score.capitalize().replace(" ", "\n").replace("f1", "F1"), fontsize=9)
         axis.tick_params(labelsize=8)
-        axis.grid(True, axis="x")
-        axis.grid(False, axis="y")
-    names = [f"{task}: {first} − {second}" for task, first, second in rows]
-    axes[0].set_yticks(range(len(rows)), names)
-    axes[0].set_ylim(len(rows) - 0.5, -0.5)
+    in_rows(axes, [f"{task}: {first} − {second}" for task, first, second in rows])
     return figure
 
 
 # ----------------------------------------------------------------------------------- the seeds
 
 
-def levels(epochs: int = 10) -> pd.DataFrame:
+def levels() -> pd.DataFrame:
     """How wide the networks' intervals of accuracy are, and what is not in them.
-
-    Parameters
-    ----------
-    epochs : int
-        How many epochs to look back.
 
     Returns
     -------
     pandas.DataFrame
         A row for each task and network of Table 2 that has a run: ``task, method, runs``;
         ``width`` of the interval by cell; ``moved``, how far accuracy on TEST went up and down
-        over the last so many epochs up to :data:`bloodlib.comparison.EPOCH`, the mean over runs.
+        over :data:`bloodlib.comparison.LATE`, the mean over runs.
     """
     rows = []
-    last = range(comparison.EPOCH - epochs + 1, comparison.EPOCH + 1)
     for task in TASKS:
         for method in ("MaxPooling", "AveragePooling"):
             if runs := comparison.compared(method, task):
                 _, low, high = comparison.estimate(runs)
-                found = scores.accuracy([comparison.confusions(runs, epoch) for epoch in last])
+                found = scores.accuracy(
+                    [comparison.confusions(runs, epoch) for epoch in comparison.LATE]
+                )
                 rows.append((task, method, len(runs), high - low, np.ptp(found, axis=0).mean()))
     return pd.DataFrame(rows, columns=["task", "method", "runs", "width", "moved"])
 

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from bloodlib import comparison, images, photographs, records, scores, splits
+from bloodlib import comparison, images, photographs, records, splits
 from bloodlib.comparison import CHANCE, COMPARED, EPOCH
 from bloodlib.figures import COLOURS
 from bloodlib.images import TASKS
@@ -19,7 +19,7 @@ from bloodlib.images import TASKS
 DRAWS = 1000
 
 
-def halves(runs: list[records.Record], draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
+def halves(runs: list[records.Record], draws: int = DRAWS) -> pd.DataFrame:
     """Choose the best epoch on half of TEST's cells, and look at the other half.
 
     Parameters
@@ -29,8 +29,6 @@ def halves(runs: list[records.Record], draws: int = DRAWS, seed: int = 0) -> pd.
         are left out.
     draws : int
         How often the cells of each class are divided in two at random.
-    seed : int
-        Seed of the divisions.
 
     Returns
     -------
@@ -44,7 +42,7 @@ def halves(runs: list[records.Record], draws: int = DRAWS, seed: int = 0) -> pd.
     )
     first = np.zeros(len(found), np.int64)
     first[inverse] = images.labels("TEST")  # of a cell
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     half = np.zeros((draws, len(found)), bool)
     for label in np.unique(first):
         members = np.flatnonzero(first == label)
@@ -96,13 +94,8 @@ def show_halves(found: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def on_folds(method: str = "DCLNN") -> pd.DataFrame:
-    """Accuracy on TRAIN's cells, each held out in its fold, by epoch, with four classes.
-
-    Parameters
-    ----------
-    method : str
-        A network of :data:`bloodlib.comparison.COMPARED`.
+def on_folds() -> pd.DataFrame:
+    """Accuracy of DCLNN on TRAIN's cells, each held out in its fold, by epoch, four classes.
 
     Returns
     -------
@@ -115,11 +108,11 @@ def on_folds(method: str = "DCLNN") -> pd.DataFrame:
     MissingRecordError
         If a fold has no run.
     """
-    wanted = COMPARED[method] | {"task": "four", "split_by": "train-cell"}
+    wanted = COMPARED["DCLNN"] | {"task": "four", "split_by": "train-cell"}
     runs = {run.config["fold"]: run for run in comparison.frozen(wanted, (*CHANCE, "fold"))}
     if len(runs) < splits.N_FOLDS:
         raise records.MissingRecordError(
-            f"{len(runs)} of {splits.N_FOLDS} folds of TRAIN's cells have a run of {method}: run "
+            f"{len(runs)} of {splits.N_FOLDS} folds of TRAIN's cells have a run of DCLNN: run "
             "the others with split_by: train-cell"
         )
     right = [run.arrays["labels"][:EPOCH] == run.arrays["truth"] for run in runs.values()]
@@ -150,9 +143,7 @@ def table(runs: list[records.Record], folds: pd.DataFrame) -> pd.DataFrame:
         ``how``; ``epochs``: a list, one for each run; ``each``: accuracies on TEST; ``accuracy``:
         their mean.
     """
-    curves = np.stack(
-        [[float(scores.accuracy(run.confusion(epoch=e + 1))) for e in range(EPOCH)] for run in runs]
-    )
+    curves = np.array([comparison.accuracies(run, folds["epoch"]) for run in runs])
     chosen = {
         "the paper's": [EPOCH] * len(runs),
         "the best on folds of TRAIN's cells": [
@@ -187,7 +178,7 @@ def plot(runs: list[records.Record], folds: pd.DataFrame) -> plt.Figure:
     )
     axis.plot(folds["epoch"], folds["accuracy"], color=COLOURS["DCLNN"], label="TRAIN's cells")
     for number, run in enumerate(runs):
-        curve = [float(scores.accuracy(run.confusion(epoch=e))) for e in folds["epoch"]]
+        curve = comparison.accuracies(run, folds["epoch"])
         label = None if number else "TEST, each run"
         axis.plot(folds["epoch"], curve, color="0.35", lw=0.8, label=label)
     best = folds.loc[folds["accuracy"].idxmax()]

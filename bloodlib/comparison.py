@@ -1,6 +1,7 @@
 """Our runs beside the paper's numbers: which run answers which row, and what it gave."""
 
 import functools
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,8 @@ from bloodlib.images import TASKS
 
 #: The epoch at which Tables 1 and 2 are read (:data:`bloodlib.paper.UNSTATED`).
 EPOCH = 25
+#: The last ten epochs up to that one.
+LATE = range(EPOCH - 9, EPOCH + 1)
 #: Which of our runs stands beside a row of the paper's tables; all seeds of it, in any precision.
 COMPARED = {
     "NB": {"method": "NB"},
@@ -55,6 +58,11 @@ def predicted(runs: list[records.Record], epoch: int = EPOCH, split: str = "TEST
     if split == "TEST_SIMPLE":
         return np.stack([r.arrays["labels_simple"] for r in runs])
     return np.stack([r.arrays["labels"][epoch - 1 if r.epochs > 1 else -1] for r in runs])
+
+
+def accuracies(run: records.Record, epochs: Iterable[int]) -> list[float]:
+    """Accuracy of a network on the images it was tried on, after each of some epochs."""
+    return [float(scores.accuracy(run.confusion(epoch=epoch))) for epoch in epochs]
 
 
 @functools.cache
@@ -194,17 +202,14 @@ def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> li
     """
     if runs is None:
         runs = {(m, t): compared(m, t) for m in COMPARED for t in TASKS}
-    measured, frozen = {}, {}
+    ours, frozen = {}, {}
     for (method, task), found in runs.items():
         ids = {record.id for record in found}
         frozen[method, task] = bool(ids) and ids == {r.id for r in compared(method, task)}
-        for measure in paper.MEASURES if found else ():
-            score = functools.partial(scores.printed_rows, measure=measure)
-            measured[method, task, measure] = estimate(found, score)
+        ours[method, task] = _measured(found, task)
     rows = []
     for cell in paper.CELLS:
-        numbers = measured.get((cell.method, cell.task, cell.measure))
-        position = [*TASKS[cell.task], "Average"].index(cell.class_)
+        row = cell.method, cell.task
         rows.append(
             {
                 "address": cell.address,
@@ -214,10 +219,9 @@ def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> li
                 "class": cell.class_,
                 "measure": cell.measure,
                 "paper": cell.value,
-                **dict.fromkeys(("ours", "low", "high")),
-                **_plain(numbers, position),
-                "runs": len(runs.get((cell.method, cell.task), [])),
-                "frozen": frozen.get((cell.method, cell.task), False),
+                **(ours[row][cell.measure, cell.class_] if row in ours else _NONE),
+                "runs": len(runs.get(row, [])),
+                "frozen": frozen.get(row, False),
             }
         )
     return rows
@@ -242,25 +246,21 @@ def added(table: int) -> list[dict]:
         groups[study.identify(alike)] = alike
     for ident, config in groups.items():
         task, runs = config["task"], frozen(config)
-        for measure in paper.MEASURES:
-            score = functools.partial(scores.printed_rows, measure=measure)
-            numbers = estimate(runs, score) if runs else None
-            rows += [
-                {
-                    "address": runs[0].id if runs else ident,
-                    "table": table,
-                    "task": task,
-                    "method": study.describe(config).replace(f" {task}", "", 1),
-                    "class": class_,
-                    "measure": measure,
-                    "paper": None,
-                    **dict.fromkeys(("ours", "low", "high")),
-                    **_plain(numbers, position),
-                    "runs": len(runs),
-                    "frozen": len(runs) == 1,
-                }
-                for position, class_ in enumerate([*TASKS[task], "Average"])
-            ]
+        rows += [
+            {
+                "address": runs[0].id if runs else ident,
+                "table": table,
+                "task": task,
+                "method": study.describe(config).replace(f" {task}", "", 1),
+                "class": class_,
+                "measure": measure,
+                "paper": None,
+                **numbers,
+                "runs": len(runs),
+                "frozen": len(runs) == 1,
+            }
+            for (measure, class_), numbers in _measured(runs, task).items()
+        ]
     return rows
 
 
@@ -270,9 +270,18 @@ def outside(cells: list[dict]) -> tuple[int, int]:
     return sum(not c["low"] <= c["paper"] <= c["high"] for c in beside_), len(beside_)
 
 
-def _plain(numbers, position):
-    """A number and the ends of its interval, for JSON."""
-    if numbers is None:
-        return {}
-    found = zip(("ours", "low", "high"), numbers, strict=True)
-    return {name: None if value is None else float(value[position]) for name, value in found}
+_NONE = dict.fromkeys(("ours", "low", "high"))
+
+
+def _measured(runs, task):
+    """Numbers of runs and the ends of their intervals by measure and class, for JSON."""
+    found = {}
+    for measure in paper.MEASURES:
+        score = functools.partial(scores.printed_rows, measure=measure)
+        numbers = estimate(runs, score) if runs else (None, None, None)
+        for position, class_ in enumerate([*TASKS[task], "Average"]):
+            found[measure, class_] = {
+                name: None if values is None else float(values[position])
+                for name, values in zip(_NONE, numbers, strict=True)
+            }
+    return found

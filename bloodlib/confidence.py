@@ -106,7 +106,7 @@ def answers(runs: list[records.Record], unit: str = "image") -> Answers:
 # ---------------------------------------------------------------------------------- calibration
 
 
-def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> float:
+def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
     """Expected calibration error: Guo et al. (2017), equation 3.
 
     The mean over answers of how far, in their bin, the share that is right is from the mean
@@ -116,21 +116,12 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = BIN
     ----------
     confidence : float array [n]
     right : bool array [n]
-    bins : int
-        Of equal width.
     """
-    missing = np.bincount(_bin(confidence, bins), right - confidence, bins)
+    missing = np.bincount(_bin(confidence), right - confidence)
     return float(np.abs(missing).sum() / len(confidence))
 
 
-def error_by_chance(
-    confidence: np.ndarray,
-    cells: np.ndarray,
-    bins: int = BINS,
-    draws: int = 400,
-    seed: int = 0,
-    quantile: float = 0.95,
-) -> float:
+def error_by_chance(confidence: np.ndarray, cells: np.ndarray, draws: int = 400) -> float:
     """Calibration error that one who is calibrated stays below in 95 of 100 cases.
 
     With few cells it isn't zero. Right answers are drawn with the given confidence as their
@@ -141,13 +132,12 @@ def error_by_chance(
     ----------
     confidence : float array [n]
     cells : int array [n]
-    bins, draws, seed : int
-    quantile : float
+    draws : int
     """
     _, place = np.unique(cells, return_inverse=True)
-    drawn = np.random.default_rng(seed).random((draws, place.max() + 1))
-    found = [calibration_error(confidence, one[place] < confidence, bins) for one in drawn]
-    return float(np.quantile(found, quantile))
+    drawn = np.random.default_rng(0).random((draws, place.max() + 1))
+    found = [calibration_error(confidence, one[place] < confidence) for one in drawn]
+    return float(np.quantile(found, 0.95))
 
 
 def calibration(run: records.Record, unit: str = "image") -> dict:
@@ -210,7 +200,7 @@ def show_calibration(found: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def load_reliability(bins: int = BINS) -> pd.DataFrame:
+def load_reliability() -> pd.DataFrame:
     """Share of right answers by confidence, for each run.
 
     Returns
@@ -224,7 +214,7 @@ def load_reliability(bins: int = BINS) -> pd.DataFrame:
     for key, run in _runs():
         found = answers([run])
         confidence, right = found.confidence[0], found.right[0]
-        place = _bin(confidence, bins)
+        place = _bin(confidence)
         for number in np.unique(place):
             own = place == number
             successes, sizes = intervals.tally(right[own], found.cells[own])
@@ -344,7 +334,7 @@ def load_averaging() -> pd.DataFrame:
                 numbers = photographs.photographs("TEST")
                 right, sizes = intervals.tally(images_.right, numbers)
                 single = right / sizes
-                vote = intervals.vote(images_.labels, numbers).labels == together.truth
+                vote = intervals.vote(images_.labels, numbers) == together.truth
                 gain = together.right - single
                 ends = intervals.mean_bounds(gain, together.resamples(), (-1.0, 1.0))
                 shares = (one.mean() for one in (single, vote, together.right, gain))
@@ -440,8 +430,8 @@ def _title(method, seed):
     return f"{method}, seed {seed}" if method == "DCLNN" else method
 
 
-def _bin(confidence, bins):
-    return np.minimum((np.asarray(confidence) * bins).astype(int), bins - 1)
+def _bin(confidence):
+    return np.minimum((np.asarray(confidence) * BINS).astype(int), BINS - 1)
 
 
 def _means(probabilities, place):

@@ -26,11 +26,13 @@ from bloodlib import (
     study,
 )
 from bloodlib.comparison import CHANCE
-from bloodlib.figures import COLOURS
+from bloodlib.figures import COLOURS, in_rows
 from bloodlib.images import TASKS
 
 #: Methods whose settings are chosen, with four classes, and used for both tasks.
 CHOSEN = ("nearest-photograph", "histogram", "small")
+#: The method that the others are held against.
+OURS = "small"
 METHODS = ("majority", "NB", "SVM", *CHOSEN, "DCLNN")
 SHOWN = {
     "majority": "most frequent class",
@@ -162,7 +164,7 @@ def held_out(method: str) -> np.ndarray | None:
     return answers if len(folds) == splits.N_FOLDS else None
 
 
-def inside(of: str = "small") -> pd.DataFrame:
+def inside(of: str = OURS) -> pd.DataFrame:
     """Every method on TRAIN's cells, each when it was held out: more cells than TEST has.
 
     Parameters
@@ -193,7 +195,7 @@ def inside(of: str = "small") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-def load_inside(found: pd.DataFrame, of: str = "small") -> pd.DataFrame:
+def load_inside(found: pd.DataFrame) -> pd.DataFrame:
     """The rows of :func:`inside` for a page."""
     rows = []
     for row in found.itertuples():
@@ -203,7 +205,7 @@ def load_inside(found: pd.DataFrame, of: str = "small") -> pd.DataFrame:
             {
                 "Method": SHOWN[row.method],
                 "Accuracy held out": comparison.with_interval(row.accuracy, row.low, row.high),
-                f"{SHOWN[of].capitalize()} less this": "–"
+                f"{SHOWN[OURS].capitalize()} less this": "–"
                 if missing
                 else comparison.signed(row.gap, row.gap_low, row.gap_high),
                 "Told apart": "–" if missing else "yes" if told else "no",
@@ -332,8 +334,8 @@ def load_candidates() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def differences(task: str, of: str = "small") -> pd.DataFrame:
-    """Accuracy of a method less that of each other one, on the same cells.
+def differences(task: str) -> pd.DataFrame:
+    """Accuracy of :data:`OURS` less that of each other method, on the same cells.
 
     Returns
     -------
@@ -341,27 +343,27 @@ def differences(task: str, of: str = "small") -> pd.DataFrame:
         ``method`` (the other), ``value, low, high``.
     """
     rows = [
-        (other, *comparison.difference(runs(of, task), runs(other, task)))
+        (other, *comparison.difference(runs(OURS, task), runs(other, task)))
         for other in METHODS
-        if other != of
+        if other != OURS
     ]
     return pd.DataFrame(rows, columns=["method", "value", "low", "high"]).astype(
         dict.fromkeys(("value", "low", "high"), float)
     )
 
 
-def load_differences(tasks: tuple[str, ...] = tuple(TASKS), of: str = "small") -> pd.DataFrame:
+def load_differences(tasks: tuple[str, ...] = tuple(TASKS)) -> pd.DataFrame:
     """The rows of :func:`differences` for a page."""
     return pd.DataFrame(
         [
             {
                 "Classes": task,
-                "Compared": f"{SHOWN[of]} − {SHOWN[row.method]}",
+                "Compared": f"{SHOWN[OURS]} − {SHOWN[row.method]}",
                 "Difference in accuracy": comparison.signed(row.value, row.low, row.high),
                 "Told apart": "yes" if row.low > 0 or row.high < 0 else "no",
             }
             for task in tasks
-            for row in differences(task, of).itertuples()
+            for row in differences(task).itertuples()
         ]
     )
 
@@ -386,19 +388,16 @@ def plot_standing(found: pd.DataFrame) -> plt.Figure:
     figure, axes = plt.subplots(1, len(tasks), figsize=(7.2, 3.0), sharey=True, squeeze=False)
     for axis, task in zip(axes[0], tasks, strict=True):
         for row in found[found["task"] == task].itertuples():
-            y, shade = METHODS.index(row.method), colour(row.method)
-            axis.plot([row.low, row.high], [y, y], color=shade, lw=6, alpha=0.3)
+            y, colour = METHODS.index(row.method), COLOURS[row.method]
+            axis.plot([row.low, row.high], [y, y], color=colour, lw=6, alpha=0.3)
             if len(row.each) > 1:
-                axis.plot(row.each, [y] * len(row.each), "o", ms=4, mfc="white", mec=shade)
-            axis.plot(row.accuracy, y, "o", ms=5, color=shade)
+                axis.plot(row.each, [y] * len(row.each), "o", ms=4, mfc="white", mec=colour)
+            axis.plot(row.accuracy, y, "o", ms=5, color=colour)
             if (row.method, task) in printed:
                 axis.plot(printed[row.method, task], y, "D", ms=6, mfc="none", mec=COLOURS["paper"])
         axis.axvline(1 / len(TASKS[task]), color="#888888", lw=1, ls=":")
         axis.set(xlim=(0, 1.02), title=f"{task} classes", xlabel="accuracy on TEST")
-        axis.grid(True, axis="x")
-        axis.grid(False, axis="y")
-    axes[0, 0].set_yticks(range(len(METHODS)), [SHOWN[name] for name in METHODS])
-    axes[0, 0].set_ylim(len(METHODS) - 0.5, -0.5)
+    in_rows(axes[0], [SHOWN[name] for name in METHODS])
     return figure
 
 
@@ -422,14 +421,3 @@ def _settings(config):
     config = study.resolve(config)
     common = {"method", "task", *study.COMMON, *CHANCE}
     return {key: value for key, value in config.items() if key not in common}
-
-
-def colour(method: str) -> str:
-    """The colour of a method, the same in every figure."""
-    more = {
-        "majority": "#222222",
-        "nearest-photograph": "#56B4E9",
-        "histogram": "#CC79A7",
-        "small": "#009E73",
-    }
-    return more.get(method) or COLOURS[method]

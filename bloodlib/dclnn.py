@@ -113,7 +113,7 @@ def dclnn(
     pooling, hidden, hidden_dropout
         See :func:`build`.
     optimizer, learning_rate : str, float
-        Keras' optimizer of that name; the lineage's is Adadelta at 1.0.
+        Keras' optimizer of that name, SGD with a momentum of 0.9; the lineage's is Adadelta at 1.0.
     batch_size : int
         Images a step.
     augmentation : bool
@@ -133,6 +133,7 @@ def dclnn(
     size = data.pixels["TRAIN"].shape[1:3]
     model = build(len(TASKS[task]), pooling, hidden, hidden_dropout, seed, size, precision)
     optimizer_class = getattr(keras.optimizers, optimizer)
+    options = {"momentum": 0.9} if optimizer == "SGD" else {}
     if keras.backend.backend() == "tensorflow" and not device_name():
         from bloodlib import fused
 
@@ -140,7 +141,7 @@ def dclnn(
         optimizer_class = getattr(fused, optimizer, optimizer_class)
     return train(
         model,
-        optimizer_class(learning_rate=learning_rate),
+        optimizer_class(learning_rate=learning_rate, **options),
         data,
         task,
         seed,

@@ -44,10 +44,8 @@ def load_convolution() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return image, kernel, correlate(image, kernel)
 
 
-def plot_convolution(
-    image: np.ndarray, kernel: np.ndarray, feature: np.ndarray, row: int = 0, column: int = 0
-) -> plt.Figure:
-    """Figure 1: image green, kernel yellow, feature pink, one position of the kernel in red."""
+def plot_convolution(image: np.ndarray, kernel: np.ndarray, feature: np.ndarray) -> plt.Figure:
+    """Figure 1: image green, kernel yellow, feature pink, the kernel's first position in red."""
     height = len(image)
     rows, columns = kernel.shape
     figure, axis = plt.subplots(figsize=(7, 3.1))
@@ -58,9 +56,9 @@ def plot_convolution(
         _squares(axis, values, left, top, colour)
         axis.text(left, top - 0.25, title, fontsize=14, fontweight="bold")
         if title == "Image":
-            _dashed(axis, left + column, top + row, columns, rows)
+            _dashed(axis, left, top, columns, rows)
         if title == "Feature":
-            _dashed(axis, left + column, top + row, 1, 1)
+            _dashed(axis, left, top, 1, 1)
         left += values.shape[1] + 1.1
         axis.text(left - 0.55, height / 2, sign, fontsize=18, ha="center", va="center")
     _bare(axis, (-0.1, left - 1), (height + 0.1, -0.8))
@@ -133,8 +131,7 @@ def load_effects(grey: np.ndarray, features: dict[str, np.ndarray]) -> pd.DataFr
     """
 
     def contrast(values):
-        steps = [np.abs(np.diff(values, axis=axis)).mean() for axis in (0, 1)]
-        return sum(steps)
+        return sum(np.abs(np.diff(values, axis=axis)).mean() for axis in (0, 1))
 
     steep = np.hypot(*np.gradient(grey))[1:-1, 1:-1].ravel()
     inner = grey[1:-1, 1:-1]
@@ -151,9 +148,9 @@ def load_effects(grey: np.ndarray, features: dict[str, np.ndarray]) -> pd.DataFr
     )
 
 
-def drawn_effects(kind: str = "NEUTROPHIL", seed: int = 0) -> pd.DataFrame:
+def drawn_effects() -> pd.DataFrame:
     """:func:`load_effects` on a drawn cell: the same numbers with the images and without."""
-    picture = Image.fromarray(synthetic.draw(kind, np.random.default_rng(seed)))
+    picture = Image.fromarray(synthetic.draw("NEUTROPHIL", np.random.default_rng(0)))
     grey = np.asarray(picture.convert("L"), float)
     return load_effects(grey, {name: correlate(grey, k) for name, k in KERNELS.items()})
 
@@ -206,12 +203,7 @@ def count_differences() -> dict:
         formulas, and ``against_4_2``, changes that section 4.2 itself asks for.
     """
     rows = equations.DIFFERENCES
-    numbers = {
-        int(n)
-        for row in rows
-        for part in re.split("[,;]", row.equation)
-        if (n := part.strip()).isdigit()
-    }
+    numbers = {int(n) for row in rows for n in re.findall(r"(?<!after )\b\d+", row.equation)}
     return {
         "formulas": sum(row.equation != "none" for row in rows),
         "equations": sorted(numbers),
@@ -221,21 +213,12 @@ def count_differences() -> dict:
 
 
 def load_learning(
-    task: str = "two",
-    activation: str = "tanh",
-    pooling: str = "sum",
-    rate: float = 0.05,
-    steps: int = 200,
-    seed: int = 0,
+    rate: float = 0.05, steps: int = 200, seed: int = 0
 ) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Train :class:`bloodlib.equations.Network` on a few dozen small drawn cells.
+    """Train section 4.3's network on a few dozen small drawn cells of two classes.
 
     Parameters
     ----------
-    task : {"two", "four"}
-        Classes to tell apart.
-    activation, pooling : str
-        See :class:`bloodlib.equations.Network`; with "relu" the output is softmax.
     rate : float
         Step of gradient descent.
     steps : int
@@ -252,14 +235,10 @@ def load_learning(
         ``accuracy_others`` on the others, ``chance``; the ``first`` and ``last`` loss, and
         ``even``, that of one who gives every class the same.
     """
-    cells = synthetic.load("TRAIN", task, (12, 16), 48)
-    others = synthetic.load("TEST", task, (12, 16), 160)
-    classes = len(TASKS[task])
-    output = "softmax" if activation == "relu" else "tanh"
-    network = equations.Network(
-        cells.pixels.shape[1:], classes,
-        activation=activation, pooling=pooling, output=output, seed=seed,
-    )  # fmt: skip
+    cells = synthetic.load("TRAIN", "two", (12, 16), 48)
+    others = synthetic.load("TEST", "two", (12, 16), 160)
+    classes = len(TASKS["two"])
+    network = equations.Network(cells.pixels.shape[1:], classes, seed=seed)
     pixels, targets = cells.pixels / 255, np.eye(classes)[cells.labels]
     losses = [float(network.train_step(pixels, targets, rate)) for _ in range(steps)]
 
@@ -267,7 +246,7 @@ def load_learning(
         answers = network.forward(drawn.pixels / 255).argmax(axis=1)
         return float((answers == drawn.labels).mean())
 
-    even = equations.loss(np.full_like(targets, 1 / classes), targets, output)
+    even = equations.loss(np.full_like(targets, 1 / classes), targets)
     return pd.DataFrame({"step": range(steps), "loss": losses}), {
         "cells": len(cells.labels),
         "others": len(others.labels),
@@ -414,18 +393,12 @@ def plot_network(layers: pd.DataFrame) -> plt.Figure:
         if len(shape) == 3:
             sheets = max(2, round(np.log2(shape[2])))
             wide, high = 0.56 * shape[1] / 80, 0.37 * shape[0] / 60
-            for sheet in reversed(range(sheets)):
-                shift = 0.035 * (sheet - (sheets - 1) / 2)
-                place = across - wide / 2 + shift, down - high / 2 - shift
-                axis.add_patch(
-                    plt.Rectangle(place, wide, high, facecolor=colour, edgecolor="#333333", lw=0.8)
-                )
         else:
-            high = 0.13 * np.log10(shape[0]) + 0.03
-            place = across - 0.06, down - high / 2
-            axis.add_patch(
-                plt.Rectangle(place, 0.12, high, facecolor=colour, edgecolor="#333333", lw=0.8)
-            )
+            sheets, wide, high = 1, 0.12, 0.13 * np.log10(shape[0]) + 0.03
+        for sheet in reversed(range(sheets)):
+            shift = 0.035 * (sheet - (sheets - 1) / 2)
+            place = across - wide / 2 + shift, down - high / 2 - shift
+            axis.add_patch(plt.Rectangle(place, wide, high, fc=colour, ec="#333333", lw=0.8))
         lines = (layer.Layer, layer.Output, f"{layer.Parameters:,}")
         for line, (text, weight) in enumerate(zip(lines, ("bold", None, None), strict=True)):
             grey = line == 2 and not layer.Parameters

@@ -5,6 +5,7 @@ Okabe and Ito, which people with any kind of colour vision can tell apart.
 """
 
 import io
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
@@ -28,10 +29,36 @@ COLOURS = {
     "DCLNN": "#0072B2",
     "AveragePooling": "#56B4E9",
     "MaxPooling": "#0072B2",
+    "majority": "#222222",
+    "nearest-photograph": "#56B4E9",
+    "histogram": "#CC79A7",
+    "small": "#009E73",
     "paper": "#222222",
 }
 #: The size at which galleries show an image, as published.
 GALLERY_SIZE = (240, 320)
+
+
+def bare(axis: plt.Axes) -> None:
+    """Take ticks, grid and frame from a picture's axes."""
+    axis.set(xticks=[], yticks=[])
+    axis.grid(False)
+    axis.spines[:].set_visible(False)
+
+
+def upright(axis: plt.Axes) -> None:
+    """Draw the grid upright, for a plot whose numbers run along the bottom."""
+    axis.grid(True, axis="x")
+    axis.grid(False, axis="y")
+
+
+def in_rows(axes: Iterable[plt.Axes], names: Iterable[str]) -> None:
+    """Give panels side by side a row for each name, the first on top, and an upright grid."""
+    names = list(names)
+    for axis in axes:
+        upright(axis)
+    axes[0].set_yticks(range(len(names)), names)
+    axes[0].set_ylim(len(names) - 0.5, -0.5)
 
 
 def load_gallery(n: int = 4, seed: int = 0) -> tuple[dict[str, list[np.ndarray]], bool]:
@@ -73,9 +100,7 @@ def plot_gallery(pictures: dict[str, list[np.ndarray]]) -> plt.Figure:
     for row, (name, found) in zip(axes, pictures.items(), strict=True):
         for axis, picture in zip(row, found, strict=True):
             axis.imshow(picture)
-            axis.set(xticks=[], yticks=[])
-            axis.grid(False)
-            axis.spines[:].set_visible(False)
+            bare(axis)
         row[0].set_ylabel(name.capitalize(), color=COLOURS[name], fontweight="bold")
     return figure
 
@@ -358,9 +383,8 @@ def plot_mistakes(mistakes: list[dict]) -> plt.Figure:
     rows = max(1, -(-len(mistakes) // columns))
     figure, axes = plt.subplots(rows, columns, figsize=(7.2, 1.75 * rows), squeeze=False)
     for axis in axes.flat:
-        axis.set(xticks=[], yticks=[], facecolor="#eeeeee")
-        axis.grid(False)
-        axis.spines[:].set_visible(False)
+        axis.set_facecolor("#eeeeee")
+        bare(axis)
     for axis, found in zip(axes.flat, mistakes, strict=False):
         if found["pixels"] is None:
             axis.text(0.5, 0.5, found["name"].split("/")[-1], ha="center", fontsize=7)
@@ -431,8 +455,7 @@ def _draw_spans(axis, possible):
     axis.set_yticks(range(len(names)), [f"{method}, {split}" for method, split in names])
     axis.tick_params(labelsize=7)
     axis.set_ylim(len(names) - 0.4, -1.3)
-    axis.grid(True, axis="x")
-    axis.grid(False, axis="y")
+    upright(axis)
 
 
 def plot_splits(found: pd.DataFrame, shown: dict[str, str], chance: float) -> plt.Figure:
@@ -460,8 +483,5 @@ def plot_splits(found: pd.DataFrame, shown: dict[str, str], chance: float) -> pl
             axis.plot(row.accuracy, y, "|", ms=14, mew=2, color=colour)
         axis.axvline(chance, color="#888888", lw=1, ls=":")
         axis.set(xlim=(0, 1.02), title=method, xlabel="accuracy")
-        axis.grid(True, axis="x")
-        axis.grid(False, axis="y")
-    axes[0, 0].set_yticks(range(len(shown)), shown.values())
-    axes[0, 0].set_ylim(len(shown) - 0.5, -0.5)
+    in_rows(axes[0], shown.values())
     return figure

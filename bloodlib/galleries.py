@@ -8,10 +8,14 @@ import io
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
+from matplotlib.ticker import PercentFormatter
+from PIL import Image
 
 from bloodlib import comparison, images, paths, photographs, records, study
-from bloodlib.figures import COLOURS
+from bloodlib.figures import COLOURS, bare
 from bloodlib.images import CLASSES, SPLITS, TASKS
 
 #: What the augmentation's notebook asks for, on pictures of 320x240: degrees, pixels, and scale,
@@ -77,7 +81,7 @@ def plot_example(example: dict) -> plt.Figure:
             axis.text(width / 2, height / 2, title, ha="center", va="center", fontsize=8)
         axis.add_patch(plt.Polygon(corners, fill=False, ec="black", lw=1.5, ls="--", zorder=3))
         axis.plot(*corners[0], "o", color="black", ms=7, zorder=3)
-        _bare(axis)
+        bare(axis)
         axis.set_aspect("equal")
         axis.set_title(title, fontsize=8)
     reach = np.concatenate([frame, example["corners"]])
@@ -94,11 +98,8 @@ def load_matches() -> pd.DataFrame:
     found = photographs.table()
     cell = photographs.cell_table().set_index("photograph")["cell"]
     same = cell.reindex(found["photograph"]).to_numpy() == cell.reindex(found["runner_up"])
-    second = np.where(found["runner_up"] < 0, "none", np.where(same, *_SECOND))
-    return found.assign(second=second)
-
-
-_SECOND = ("the same cell", "another cell")
+    second = np.where(same, "the same cell", "another cell")
+    return found.assign(second=np.where(found["runner_up"] < 0, "none", second))
 
 
 def plot_matches(matches: pd.DataFrame) -> plt.Figure:
@@ -319,19 +320,17 @@ def load_pairs() -> list[dict]:
     ]
 
 
-def plot_pairs(pairs: list[dict], columns: int = 4) -> plt.Figure:
+def plot_pairs(pairs: list[dict]) -> plt.Figure:
     """Photographs of the same cell side by side; dashed: what both of them show.
 
     Parameters
     ----------
     pairs : list of dict
         See :func:`load_pairs`. The colour of a frame is that of the label.
-    columns : int
-        Pairs in a row.
     """
     width, height = images.SOURCE.image_size
     step_x, step_y = 2 * width + 70, height + 140
-    rows = -(-len(pairs) // columns)
+    columns, rows = 4, -(-len(pairs) // 4)
     size = 7.2 / (columns * step_x - 50)
     figure, axis = plt.subplots(figsize=(7.2, rows * step_y * size), dpi=DPI)
     for place, pair in enumerate(pairs):
@@ -361,7 +360,7 @@ def plot_pairs(pairs: list[dict], columns: int = 4) -> plt.Figure:
                 x, y - 10, f"{number} {_short(label)}\n{_side(splits)}",
                 fontsize=6.5, va="bottom", color=colour, linespacing=1.0,
             )  # fmt: skip
-    _bare(axis)
+    bare(axis)
     axis.set(xlim=(-4, columns * step_x - 50), ylim=(rows * step_y - 133, -125), aspect="equal")
     return figure
 
@@ -422,10 +421,10 @@ def load_wall(runs: list[records.Record]) -> pd.DataFrame:
     return found.drop(columns="order").reset_index(drop=True)
 
 
-def strips(
-    sizes: np.ndarray, width: float = 4.0, height: float = 3.0, aspect: float = 4 / 3
-) -> np.ndarray:
+def strips(sizes: np.ndarray, width: float = 4.0, height: float = 3.0) -> np.ndarray:
     """Fill a rectangle with rectangles of given areas, row by row, in the order given.
+
+    Their width by height comes as near to that of a photograph, 4:3, as rows allow.
 
     Parameters
     ----------
@@ -433,8 +432,6 @@ def strips(
         What areas are proportional to; they should not differ much.
     width, height : float
         Of the rectangle.
-    aspect : float
-        Width by height that the parts should have; they come as near as rows allow.
 
     Returns
     -------
@@ -449,10 +446,10 @@ def strips(
             high = height * row.sum() / sizes.sum()
             wide = width * row / row.sum()
             left = np.cumsum(wide) - wide
-            placed += [(*place, high) for place in zip(left, [top] * len(row), wide, strict=True)]
+            placed += [(x, top, w, high) for x, w in zip(left, wide, strict=True)]
             top += high
         layouts.append(np.array(placed))
-    return min(layouts, key=lambda t: np.abs(np.log(t[:, 2] / t[:, 3] / aspect)).sum())
+    return min(layouts, key=lambda t: np.abs(np.log(t[:, 2] / t[:, 3] / (4 / 3))).sum())
 
 
 def plot_wall(wall: pd.DataFrame, pictures: dict[int, np.ndarray]) -> plt.Figure:
@@ -465,10 +462,6 @@ def plot_wall(wall: pd.DataFrame, pictures: dict[int, np.ndarray]) -> plt.Figure
     pictures : dict of int to uint8 array
         Photographs by number; a tile without one has its number alone.
     """
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
-    from matplotlib.ticker import PercentFormatter
-
     shades, width, gap = plt.get_cmap(SHADES), 400.0, 14.0
     per_class = wall.groupby("class")["images"].sum()
     unit = width * width * 3 / 4 / per_class.max()  # area of one image
@@ -484,7 +477,7 @@ def plot_wall(wall: pd.DataFrame, pictures: dict[int, np.ndarray]) -> plt.Figure
         for row, (x, y, wide, high) in zip(own.itertuples(), tiles, strict=True):
             box = (x0 + x, y0 + y, wide, high)
             _draw_brick(axis, box, row, shades(row.share), pictures.get(row.photograph))
-    _bare(axis)
+    bare(axis)
     axis.set(xlim=(-2, 2 * width + gap + 2), ylim=(width * 1.5 + 44, -30), aspect="equal")
     figure.colorbar(
         ScalarMappable(Normalize(0, 1), shades), ax=axis, location="bottom", shrink=0.5, aspect=35,
@@ -626,8 +619,6 @@ def thumbnail(number: int, width: int) -> np.ndarray | None:
     """A photograph reduced to a width, uint8 [3 width / 4, width, 3]; None if there are none."""
     if not images.available():
         return None
-    from PIL import Image
-
     whole = Image.fromarray(images.photograph(number))
     return np.asarray(whole.resize((width, 3 * width // 4), Image.Resampling.BOX))
 
@@ -652,13 +643,13 @@ def show(figure: plt.Figure):
     if not any(axis.images for axis in figure.axes):
         plt.show()
         return None
-    from IPython.display import Image
+    from IPython import display
 
     stream = io.BytesIO()
     quality = {"quality": 85, "optimize": True}
     figure.savefig(stream, format="jpeg", dpi=DPI, bbox_inches="tight", pil_kwargs=quality)
     plt.close(figure)
-    return Image(stream.getvalue(), format="jpeg")
+    return display.Image(stream.getvalue(), format="jpeg")
 
 
 def _tile(axis, box, picture, edge="none"):
@@ -669,12 +660,6 @@ def _tile(axis, box, picture, edge="none"):
         axis.imshow(picture, extent=extent, interpolation="antialiased", zorder=2)
     face = "#eeeeee" if picture is None else "none"
     axis.add_patch(plt.Rectangle((x, y), wide, high, fc=face, ec=edge, lw=1.5, zorder=2))
-
-
-def _bare(axis):
-    axis.set(xticks=[], yticks=[])
-    axis.grid(False)
-    axis.spines[:].set_visible(False)
 
 
 def _short(label):

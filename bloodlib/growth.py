@@ -10,6 +10,7 @@ import pandas as pd
 
 from bloodlib import comparison, contenders, photographs, scores, splits
 from bloodlib.comparison import CHANCE
+from bloodlib.figures import COLOURS
 
 #: By how it is called: the way to divide.
 SHARES = {"a quarter": "quarter", "a half": "half", "all": "published"}
@@ -78,7 +79,7 @@ def plot(found: pd.DataFrame) -> plt.Figure:
     """
     figure, axis = plt.subplots(figsize=(7.2, 3.2))
     for method, its in found.groupby("method", sort=False):
-        colour = contenders.colour(method)
+        colour = COLOURS[method]
         axis.plot(its["cells"], its["accuracy"], "o-", color=colour, label=contenders.SHOWN[method])
         axis.vlines(its["cells"], its["least"], its["most"], color=colour, lw=1)
     axis.set(xscale="log", ylim=(0, 1), xlabel="cells learned from", ylabel="accuracy on TEST")

@@ -1,7 +1,7 @@
 """The images of the paper: find them, verify them, decode them (:mod:`bloodlib.fetching` fetches).
 
 The images come from the public repository ``dhruvp/wbc-classification``, at one commit. It took
-the photographs of the BCCD dataset (MIT), each with one white blood cell named by an expert, and
+the photographs of the BCCD dataset (MIT), each listed with the name of its white blood cell, and
 made about 2,500 turned, shifted and sheared images a class from them. **The repository states no
 licence**: the images are fetched from it by whoever wants them and are not part of this book.
 

@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import threadpoolctl
+from PIL import Image
 
 from bloodlib import (
     comparison,
@@ -278,8 +279,8 @@ def _votes(runs):
     for run in runs:
         labels = comparison.predicted([run])[0]
         right, _ = intervals.tally(labels == run.arrays["truth"], behind)
-        found = intervals.vote(labels, behind)
-        for number, n, answer in zip(found.groups, right, found.labels, strict=True):
+        answers = intervals.vote(labels, behind)
+        for number, n, answer in zip(np.unique(behind), right, answers, strict=True):
             votes.setdefault(int(number), []).append([int(n), int(answer)])
     return votes
 
@@ -324,8 +325,6 @@ def _shade(share, colours):
 
 def _data_url(pixels, width):
     """A picture as a data URL, no wider than so many pixels."""
-    from PIL import Image
-
     picture = Image.fromarray(pixels)
     picture.thumbnail((width, width), Image.Resampling.LANCZOS)
     stream = io.BytesIO()

@@ -30,6 +30,7 @@ import numpy as np
 from scipy import stats
 
 Score = Callable[[np.ndarray], np.ndarray]  # of confusion matrices, leading axes kept
+TAIL = (1 - 0.95) / 2  # what each end of every interval leaves out
 
 # ------------------------------------------------------------------- any score, by resampling
 
@@ -199,13 +200,12 @@ def difference(
     return bootstrap(score, labels_a, resamples) - other
 
 
-def interval(draws: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+def interval(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Percentile interval of draws ``[resamples, *]`` (Efron and Tibshirani, 1993, 13.3).
 
     Where a class has few cells it is far too narrow (see :func:`coverage`); :func:`bounds` is not.
     """
-    tail = _tail(confidence)
-    low, high = np.quantile(draws, [tail, 1 - tail], axis=0)
+    low, high = np.quantile(draws, [TAIL, 1 - TAIL], axis=0)
     return low, high
 
 
@@ -214,7 +214,6 @@ def bounds(
     labels: np.ndarray,
     resamples: Resamples,
     other: np.ndarray | None = None,
-    confidence: float = 0.95,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Interval of a score that is honest about few cells.
 
@@ -230,15 +229,13 @@ def bounds(
     other : int array [runs, n], optional
         Another method's labels: the interval is of the score of ``labels`` less that of these,
         on the same cells. An unseen cell is then right for one and wrong for the other.
-    confidence : float
 
     Returns
     -------
     low, high : float array [*]
     """
-    tail = _tail(confidence)
     ends = []
-    for ours, theirs, quantile in (("wrong", "right", tail), ("right", "wrong", 1 - tail)):
+    for ours, theirs, quantile in (("wrong", "right", TAIL), ("right", "wrong", 1 - TAIL)):
         draws = _over_runs(score(confusions(resamples, labels, ours)), resamples.seed, 1)
         if other is not None:
             values = score(confusions(resamples, other, theirs))
@@ -251,7 +248,6 @@ def mean_bounds(
     values: np.ndarray,
     resamples: Resamples,
     limits: tuple[float, float] = (0.0, 1.0),
-    confidence: float = 0.95,
 ) -> tuple[float, float]:
     """Interval of a mean over images, as :func:`bounds`, for what is no score of labels.
 
@@ -266,9 +262,8 @@ def mean_bounds(
         Made with ``unseen=True``.
     limits : tuple of float
         Least and greatest possible value.
-    confidence : float
     """
-    values, tail = np.asarray(values, dtype=float), _tail(confidence)
+    values = np.asarray(values, dtype=float)
     n = len(resamples.truth)
     if values.ndim != 2 or values.shape[1] != n or not len(values):
         raise ValueError(f"values are {values.shape}: give [runs, {n}]")
@@ -281,7 +276,7 @@ def mean_bounds(
     unseen = resamples.unseen.sum(axis=-1)
     low, high = (
         np.quantile((seen + limit * unseen) / n, quantile)
-        for limit, quantile in zip(limits, (tail, 1 - tail), strict=True)
+        for limit, quantile in zip(limits, (TAIL, 1 - TAIL), strict=True)
     )
     return float(low), float(high)
 
@@ -289,18 +284,7 @@ def mean_bounds(
 # ----------------------------------------------------------------------- one class, by its counts
 
 
-class Votes(NamedTuple):
-    """What most images of each group [groups] were taken for.
-
-    ``labels`` [..., groups] is -1 for a tie; ``shares`` [..., groups] is the winner's.
-    """
-
-    groups: np.ndarray
-    labels: np.ndarray
-    shares: np.ndarray
-
-
-def vote(labels: np.ndarray, groups: np.ndarray, *, pooled: bool = False) -> Votes:
+def vote(labels: np.ndarray, groups: np.ndarray, *, pooled: bool = False) -> np.ndarray:
     """Majority vote of each group's images; a tie has no winner, label -1, which is never right.
 
     Parameters
@@ -309,6 +293,11 @@ def vote(labels: np.ndarray, groups: np.ndarray, *, pooled: bool = False) -> Vot
         Each run votes by itself, or, if ``pooled``, all together: leading axes are then gone.
     groups : int array [n]
     pooled : bool
+
+    Returns
+    -------
+    int array [..., groups]
+        In rising order of groups.
     """
     labels = _integers("labels", labels)
     n_classes = labels.max(initial=0) + 1
@@ -318,8 +307,7 @@ def vote(labels: np.ndarray, groups: np.ndarray, *, pooled: bool = False) -> Vot
         found = found.sum(axis=tuple(range(found.ndim - 2)))
     most = found.max(axis=-1)
     tied = (found == most[..., None]).sum(axis=-1) > 1
-    winners = np.where(tied, -1, found.argmax(axis=-1))
-    return Votes(np.unique(groups), winners, most / found.sum(axis=-1))
+    return np.where(tied, -1, found.argmax(axis=-1))
 
 
 def tally(correct: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -338,16 +326,13 @@ def tally(correct: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return np.add.reduceat(correct[..., order], starts, axis=-1, dtype=int), sizes
 
 
-def exact(
-    successes: np.ndarray, n: np.ndarray, confidence: float = 0.95
-) -> tuple[np.ndarray, np.ndarray]:
+def exact(successes: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Clopper and Pearson's interval for a proportion of independent observations.
 
     Parameters
     ----------
     successes, n : int array [*]
         Broadcast together; where n is 0 the interval is 0 to 1.
-    confidence : float
 
     Returns
     -------
@@ -358,9 +343,9 @@ def exact(
         raise ValueError("successes and n must be whole numbers")
     if not np.all((successes >= 0) & (successes <= n)):
         raise ValueError("successes must be between 0 and n")
-    tail, some, every = _tail(confidence), successes > 0, successes == n
-    low = stats.beta.ppf(tail, np.where(some, successes, 1), n - successes + 1)
-    high = stats.beta.ppf(1 - tail, successes + 1, np.where(every, 1, n - successes))
+    some, every = successes > 0, successes == n
+    low = stats.beta.ppf(TAIL, np.where(some, successes, 1), n - successes + 1)
+    high = stats.beta.ppf(1 - TAIL, successes + 1, np.where(every, 1, n - successes))
     return np.where(some, low, 0.0), np.where(every, 1.0, high)
 
 
@@ -378,7 +363,6 @@ def exact_by_cluster(
     labels: np.ndarray,
     groups: np.ndarray,
     n_classes: int,
-    confidence: float = 0.95,
     *,
     pooled: bool = False,
 ) -> ByCluster:
@@ -393,7 +377,6 @@ def exact_by_cluster(
         Images of one class and one group are a cluster.
     labels : int array [..., n]
     n_classes : int
-    confidence : float
     pooled : bool
         As for :func:`vote`.
     """
@@ -402,36 +385,33 @@ def exact_by_cluster(
         raise ValueError(f"{len(truth)} true classes, {len(groups)} groups: give one an image")
     _within("truth", truth, n_classes)
     pairs, clusters = np.unique(np.stack([truth, groups]), axis=1, return_inverse=True)
-    correct = vote(labels, clusters, pooled=pooled).labels == pairs[0]
+    correct = vote(labels, clusters, pooled=pooled) == pairs[0]
     members = pairs[0][:, None] == np.arange(n_classes)
     right, n = correct @ members.astype(int), members.sum(axis=0)
-    return ByCluster(right, n, *exact(right, n, confidence))
+    return ByCluster(right, n, *exact(right, n))
 
 
-class DesignEffect(NamedTuple):
-    """What :func:`design_effect` finds, each [...]."""
-
-    icc: np.ndarray
-    deff: np.ndarray
-    effective_n: np.ndarray
-
-
-def design_effect(successes: np.ndarray, sizes: np.ndarray) -> DesignEffect:
-    """Intracluster correlation, Kish's design effect and effective number of images.
+def design_effect(successes: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Intracluster correlation and Kish's design effect.
 
     The correlation is estimated by one-way analysis of variance for clusters of unequal size
     (Donner and Klar, 2000, section 1.3). The design effect is 1 + (m - 1) icc (Kish, 1965), where
-    m is the mean size of an image's cluster, and a negative icc counts as 0.
+    m is the mean size of an image's cluster, and a negative icc counts as 0. So many images count
+    as one that is independent of the others.
 
-    Without any variance, as where all is right, or with one cluster, all three are nan: the
-    effective number is between the clusters and the images, and nothing tells where. Where
-    each cluster has one image only icc is nan.
+    Without any variance, as where all is right, or with one cluster, both are nan: the effective
+    number is between the clusters and the images, and nothing tells where. Where each cluster has
+    one image only icc is nan.
 
     Parameters
     ----------
     successes : int array [..., clusters]
     sizes : int array [clusters]
         As :func:`tally` gives them.
+
+    Returns
+    -------
+    icc, deff : float array [...]
     """
     successes, sizes = _counts(successes, sizes)
     k, n = len(sizes), sizes.sum()
@@ -442,14 +422,12 @@ def design_effect(successes: np.ndarray, sizes: np.ndarray) -> DesignEffect:
         within = np.divide((sizes * shares * (1 - shares)).sum(axis=-1), n - k)
         typical = np.divide(n - weighted, k - 1)
         icc = (between - within) / (between + (typical - 1) * within)
-    deff = np.where(weighted == 1, 1.0, 1 + (weighted - 1) * np.maximum(icc, 0))
-    return DesignEffect(icc, deff, n / deff)
+    return icc, np.where(weighted == 1, 1.0, 1 + (weighted - 1) * np.maximum(icc, 0))
 
 
 def gaffke(
     successes: np.ndarray,
     sizes: np.ndarray,
-    confidence: float = 0.95,
     draws: int = 10_000,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -462,7 +440,6 @@ def gaffke(
     successes : int array [..., clusters]
     sizes : int array [clusters]
         As :func:`tally` gives them.
-    confidence : float
     draws, seed : int
 
     Returns
@@ -470,11 +447,10 @@ def gaffke(
     low, high : float array [...]
     """
     successes, sizes = _counts(successes, sizes)
-    tail = _tail(confidence)
     drawn = np.random.default_rng(seed).dirichlet(_concentrations(sizes), draws)
     seen = successes / sizes @ drawn[:, :-1].T
-    high = np.quantile(seen + drawn[:, -1], 1 - tail, axis=-1)
-    return np.quantile(seen, tail, axis=-1), np.minimum(high, 1)
+    high = np.quantile(seen + drawn[:, -1], 1 - TAIL, axis=-1)
+    return np.quantile(seen, TAIL, axis=-1), np.minimum(high, 1)
 
 
 # ----------------------------------------------------------------------- what covers, and what not
@@ -495,7 +471,6 @@ def coverage(
     simulations: int = 2000,
     resamples: int = 1000,
     seed: int = 0,
-    confidence: float = 0.95,
 ) -> dict[str, Coverage]:
     """Simulate a class's recall, and count how often each interval contains the truth.
 
@@ -508,7 +483,6 @@ def coverage(
     recall, icc : float
         Mean and intracluster correlation, between 0 and 1.
     simulations, resamples, seed : int
-    confidence : float
 
     Returns
     -------
@@ -525,10 +499,10 @@ def coverage(
     found = rng.binomial(sizes, rng.beta(*shape, (simulations, k)))
     weights = rng.multinomial(k, np.full(k, 1 / k), resamples)
     intervals = {
-        "bootstrap": interval(weights @ found.T / (weights @ sizes)[:, None], confidence),
-        "gaffke": gaffke(found, sizes, confidence, resamples, seed),
-        "images": exact(found.sum(axis=-1), sizes.sum(), confidence),
-        "majority": exact((2 * found > sizes).sum(axis=-1), k, confidence),
+        "bootstrap": interval(weights @ found.T / (weights @ sizes)[:, None]),
+        "gaffke": gaffke(found, sizes, resamples, seed),
+        "images": exact(found.sum(axis=-1), sizes.sum()),
+        "majority": exact((2 * found > sizes).sum(axis=-1), k),
     }
     majority = stats.betabinom.sf(sizes // 2, sizes, *shape).mean()
     measured = {}
@@ -554,12 +528,6 @@ def _over_runs(values, seed, stream):
 def _concentrations(sizes):
     """Dirichlet parameters of clusters, and of the unseen one last."""
     return np.append(sizes * (sizes.sum() / (sizes**2).sum()), 1.0)
-
-
-def _tail(confidence):
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is {confidence}: give a share such as 0.95")
-    return (1 - confidence) / 2
 
 
 def _integers(name, values, ndim=None):

@@ -50,10 +50,8 @@ class Finding(NamedTuple):
 
 def runs(method: str, split_by: str, task: str = "four") -> list[records.Record]:
     """Frozen runs of a method of :data:`METHODS` on a split, one for each fold and seed."""
-    wanted = study.resolve(METHODS[method] | {"task": task, "split_by": split_by})
-    for free in ("seed", "fold", "epochs"):
-        wanted.pop(free, None)
-    return study.select(**wanted)
+    wanted = METHODS[method] | {"task": task, "split_by": split_by}
+    return comparison.frozen(wanted, ("seed", "fold"))
 
 
 def accuracy(found: list[records.Record]) -> tuple[float, float, float]:
@@ -103,10 +101,10 @@ def load_splits(task: str = "four") -> pd.DataFrame:
                 for run in found
             ]
             late = [
-                float(scores.accuracy(run.confusion(epoch=epoch)))
+                one
                 for run in found
-                for epoch in range(comparison.EPOCH - 9, comparison.EPOCH + 1)
                 if run.epochs >= comparison.EPOCH
+                for one in comparison.accuracies(run, comparison.LATE)
             ]
             rows.append((method, by, len(found), value, low, high, folds, late))
     names = ["method", "split_by", "runs", "accuracy", "low", "high", "folds", "late"]
@@ -286,7 +284,7 @@ def _selection():
     found = comparison.compared("DCLNN", "four")
     gains = []
     for run in found:
-        each = [scores.accuracy(run.confusion(epoch=e)) for e in range(1, run.epochs + 1)]
+        each = comparison.accuracies(run, range(1, run.epochs + 1))
         gains.append(max(each) - each[comparison.EPOCH - 1])
     gain = (
         f" With four classes, the best of {found[0].epochs} epochs scores "

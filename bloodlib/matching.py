@@ -25,6 +25,11 @@ import cv2
 import joblib
 import numpy as np
 import pandas as pd
+import threadpoolctl
+from scipy import fft
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from tqdm import tqdm, trange
 
 from bloodlib import images, paths, photographs, records
 
@@ -110,9 +115,7 @@ class Index(NamedTuple):
 def grey(pixels: np.ndarray) -> np.ndarray:
     """Grey values of an RGB picture at :data:`SIZE`: uint8 [240, 320]."""
     value = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    if value.shape != SIZE:
-        value = cv2.resize(value, SIZE[::-1], interpolation=cv2.INTER_AREA)
-    return value
+    return cv2.resize(value, SIZE[::-1], interpolation=cv2.INTER_AREA)
 
 
 def index(pictures: dict[int, np.ndarray]) -> Index:
@@ -209,7 +212,7 @@ def register(picture: np.ndarray, known: Index, candidates: int = 6) -> tuple[Fi
     for place in np.argsort(-score.max(axis=0))[:candidates]:
         pair = picture, known.grey[place], inside
         starts = np.argsort(-score[:, place])[:4]  # from one alone the alignment can miss
-        refined = [_refine(*pair, forward[start], 2) for start in starts]
+        refined = [_refine(*pair, forward[start]) for start in starts]
         found = [
             Fit(known.numbers[place], 0, correlation(*pair[:2], matrix), matrix)
             for matrix in refined
@@ -324,7 +327,7 @@ class Overlap(NamedTuple):
     correlation: float
 
 
-def overlaps(known: Index, progress: bool = True) -> list[Overlap]:
+def overlaps(known: Index) -> list[Overlap]:
     """Pairs of photographs that overlap, by their pixels.
 
     Every shift that leaves 15 % of the picture in common is tried for every pair, at 80x60
@@ -334,12 +337,7 @@ def overlaps(known: Index, progress: bool = True) -> list[Overlap]:
     Parameters
     ----------
     known : Index
-    progress : bool
-        Whether to show a progress bar.
     """
-    from scipy import fft
-    from tqdm import trange
-
     height, width = SIZE[0] // 4, SIZE[1] // 4
     shape = (2 * height, 2 * width)
     small = np.stack([_flattened(picture, (width, height)) for picture in known.grey])
@@ -356,7 +354,7 @@ def overlaps(known: Index, progress: bool = True) -> list[Overlap]:
     mean_a, spread_a = moments(spectrum * window.conj(), squares * window.conj())
     mean_b, spread_b = moments(window * spectrum.conj(), window * squares.conj())
     found = []
-    for a in trange(len(small) - 1, desc="pairs", disable=None if progress else True):
+    for a in trange(len(small) - 1, desc="pairs", disable=None):
         product = fft.irfft2(spectrum[a] * spectrum[a + 1 :].conj(), shape, workers=-1)
         value = (product - mean_a[a] * mean_b[a + 1 :] / n) / np.sqrt(
             spread_a[a] * spread_b[a + 1 :]
@@ -418,7 +416,7 @@ def shared(a: np.ndarray, b: np.ndarray, shift: tuple[int, int]) -> tuple[float,
     return float(both), float(max(there.sum() / max(a.sum(), 1), here.sum() / max(b.sum(), 1)))
 
 
-def remake(workers: int | None = None, progress: bool = True) -> None:
+def remake(workers: int | None = None) -> None:
     """Match every image and every photograph, and write the tables of :mod:`~.photographs`.
 
     Takes minutes. What was computed is kept in the user's cache every hundred images, so that
@@ -428,16 +426,12 @@ def remake(workers: int | None = None, progress: bool = True) -> None:
     ----------
     workers : int, optional
         Processes; as many as there are processors by default.
-    progress : bool
-        Whether to show a progress bar.
 
     Raises
     ------
     bloodlib.images.DatasetNotFoundError, bloodlib.images.DatasetError
         If there are no images, or they are not the published ones.
     """
-    from tqdm import tqdm
-
     images.verify(images.find())
     started, clock = datetime.now(UTC), time.monotonic()
     numbers = images.photograph_numbers()
@@ -450,8 +444,8 @@ def remake(workers: int | None = None, progress: bool = True) -> None:
     chunks = [todo[start : start + CHUNK] for start in range(0, len(todo), CHUNK)]
     files = [folder / f"{place:04}.json" for place in range(len(chunks))]
     missing = [place for place, path in enumerate(files) if not path.exists()]
-    bar = tqdm(total=len(todo), desc="images", unit=" images", disable=None if progress else True)
-    bar.update(len(todo) - sum(len(chunks[place]) for place in missing))
+    kept = len(todo) - sum(len(chunks[place]) for place in missing)
+    bar = tqdm(total=len(todo), initial=kept, desc="images", unit=" images", disable=None)
     context = multiprocessing.get_context("spawn")
     workers = min(workers or joblib.cpu_count(), max(1, len(missing)))
     with bar, ProcessPoolExecutor(workers, context, _prepare, (known, sample)) as pool:
@@ -466,10 +460,10 @@ def remake(workers: int | None = None, progress: bool = True) -> None:
             raise
     found = pd.DataFrame([row for path in files for row in json.loads(path.read_text())])
     found["registered"] = found["registered"].astype("Int64")
-    pairs = _pairs(known, progress)
+    pairs = _pairs(known)
     cells = _cells(numbers, pairs)
     found = _settle(found, cells)
-    checked = found[found["registered"].notna()]
+    both = found[found["registered"].notna() & (found["found_by"] == "features")]
     photographs.save(
         found,
         cells,
@@ -479,17 +473,12 @@ def remake(workers: int | None = None, progress: bool = True) -> None:
             "images": images.DATA_HASH,
             "photographs": images.SOURCE.hashes["Original_Images"],
             "settings": _settings(),
-            "registered_too": int((checked["found_by"] == "features").sum()),
-            "of_these_agree": int(
-                (
-                    (checked["found_by"] == "features")
-                    & (checked["registered"] == checked["photograph"])
-                ).sum()
-            ),
+            "registered_too": len(both),
+            "of_these_agree": int((both["registered"] == both["photograph"]).sum()),
             "environment": records.environment("", ""),
             "started": started.isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - clock, 1),
-            "images_from_cache": len(todo) - sum(len(chunks[place]) for place in missing),
+            "images_from_cache": kept,
         },
     )
 
@@ -518,8 +507,6 @@ def _settings_hash():
 
 def _prepare(known, sample):
     """Begin a worker: one thread each, the photographs at hand."""
-    import threadpoolctl
-
     global _known, _sample
     threading.Thread(target=_end_with_parent, daemon=True).start()
     threadpoolctl.threadpool_limits(1)
@@ -579,35 +566,23 @@ def _settle(found, cells):
     return found
 
 
-def _pairs(known, progress):
+def _pairs(known):
     """Overlapping photographs, and whether they show the same cell."""
     rows = []
-    for overlap in overlaps(known, progress):
+    for overlap in overlaps(known):
         pictures = [
             cv2.resize(images.photograph(n), SIZE[::-1], interpolation=cv2.INTER_AREA)
             for n in overlap.photographs
         ]
         common, share = shared(*map(white_cells, pictures), overlap.shift)
-        rows.append(
-            {
-                "a": overlap.photographs[0],
-                "b": overlap.photographs[1],
-                "shift_x": overlap.shift[0],
-                "shift_y": overlap.shift[1],
-                "correlation": round(overlap.correlation, 4),
-                "common": round(common, 3),
-                "share": round(share, 3),
-                "same_cell": common >= COMMON and share >= SHARED,
-            }
-        )
+        numbers = round(overlap.correlation, 4), round(common, 3), round(share, 3)
+        same = common >= COMMON and share >= SHARED
+        rows.append((*overlap.photographs, *overlap.shift, *numbers, same))
     return pd.DataFrame(rows, columns=PAIR_COLUMNS)
 
 
 def _cells(numbers, pairs):
     """The cell of each photograph: the lowest number of those that show it."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     linked = pairs[pairs["same_cell"].astype(bool)]
     ends = [np.searchsorted(numbers, linked[end]) for end in ("a", "b")]
     graph = coo_array((np.ones(len(linked)), ends), shape=(len(numbers),) * 2)
@@ -694,15 +669,15 @@ def _small(picture, inside):
     return small / max(np.linalg.norm(small), 1e-6)
 
 
-def _refine(picture, photograph, inside, matrix, by):
-    """Align two pictures, made smaller by a whole number, from a first map; None if that fails."""
+def _refine(picture, photograph, inside, matrix):
+    """Align two pictures at half the size from a first map; None if that fails."""
     small = [
-        cv2.resize(whole, None, fx=1 / by, fy=1 / by, interpolation=cv2.INTER_AREA)
+        cv2.resize(whole, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         for whole in (picture, photograph)
     ]
-    mask = np.ascontiguousarray(inside[::by, ::by])
+    mask = np.ascontiguousarray(inside[::2, ::2])
     first = np.ascontiguousarray(matrix, np.float32)
-    first[:, 2] = _scaled(first, 1 / by)
+    first[:, 2] = _scaled(first, 0.5)
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-4)
     try:
         _, found = cv2.findTransformECC(
@@ -713,7 +688,7 @@ def _refine(picture, photograph, inside, matrix, by):
             raise
         return None
     found = found.astype(float)
-    found[:, 2] = _scaled(found, by)
+    found[:, 2] = _scaled(found, 2)
     return found
 
 

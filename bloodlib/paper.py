@@ -11,20 +11,6 @@ from dataclasses import dataclass, fields
 #: Measures of Tables 1 and 2, in the order of their columns.
 MEASURES = ("precision", "recall", "f1")
 
-REFERENCE = {
-    "authors": "Tiwari et al.",
-    "title": "Detection of subtype blood cells using deep learning",
-    "journal": "Cognitive Systems Research",
-    "volume": "52",
-    "pages": "1036–1044",
-    "year": 2018,
-    "doi": "10.1016/j.cogsys.2018.08.022",
-    "note": (
-        "The text that this book was written from names neither authors nor journal: "
-        "check these entries against the publisher's page before citing them."
-    ),
-}
-
 
 @dataclass(frozen=True)
 class Cell:

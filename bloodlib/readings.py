@@ -11,7 +11,7 @@ import pandas as pd
 
 from bloodlib import comparison, paper, records, scores, study
 from bloodlib.comparison import CHANCE, COMPARED, EPOCH
-from bloodlib.figures import COLOURS
+from bloodlib.figures import COLOURS, upright
 from bloodlib.images import TASKS
 
 #: Printed rows, and what every reading of them has in common.
@@ -229,8 +229,7 @@ def plot(every: dict[tuple[str, str], pd.DataFrame]) -> plt.Figure:
                 axis.plot(off, np.full(len(off), y + 0.28), "x", ms=4, alpha=0.5, color="#777777")
             axis.plot([guess(row, task)] * 2, [y - 0.4, y + 0.4], ":", color=COLOURS["paper"])
         axis.set(title=f"{task} classes", xlabel="distance from the printed row", xlim=(0, None))
-        axis.grid(True, axis="x")
-        axis.grid(False, axis="y")
+        upright(axis)
     axes[0, 0].set_yticks(range(len(rows)), rows)
     axes[0, 0].set_ylim(len(rows) - 0.4, -0.6)
     return figure

@@ -5,14 +5,11 @@ import numpy as np
 import pandas as pd
 
 from bloodlib import comparison, scores, study, tables
-from bloodlib.comparison import EPOCH
 from bloodlib.figures import COLOURS
 from bloodlib.images import TASKS
 
 #: The networks of Tables 1 and 2.
 POOLINGS = ("MaxPooling", "AveragePooling")
-#: How many epochs up to number 25 count as late.
-LATE = 10
 
 
 def table() -> pd.DataFrame:
@@ -29,8 +26,7 @@ def table() -> pd.DataFrame:
     for task in TASKS:
         for pooling in POOLINGS:
             for run in comparison.compared(pooling, task):
-                epochs = range(EPOCH - LATE + 1, EPOCH + 1)
-                late = [float(scores.accuracy(run.confusion(epoch=e))) for e in epochs]
+                late = comparison.accuracies(run, comparison.LATE)
                 config = study.resolve(run.config)
                 rows.append(
                     {

@@ -445,9 +445,11 @@ def _multiplied(entry):
         raise ValueError(f"study.yml: table is {entry['table']!r}. There are: 1, 2.")
     settings = {key: value for key, value in entry.items() if key != "table"}
     values = [value if isinstance(value, list) else [value] for value in settings.values()]
-    return [
-        resolve(dict(zip(settings, chosen, strict=True))) for chosen in itertools.product(*values)
-    ]
+    chosen = [dict(zip(settings, one, strict=True)) for one in itertools.product(*values)]
+    try:
+        return [resolve(config) for config in chosen]
+    except ValueError as error:
+        raise ValueError(f"study.yml: {error}") from None
 
 
 def _complete(record, config):
@@ -535,13 +537,17 @@ def _data_hash(config):
     return published if n is None else f"{published}-{n}"
 
 
-@functools.cache
 def _study():
+    path = paths.checkout() / "study.yml"
+    return _parsed(path, path.read_bytes())
+
+
+@functools.lru_cache(maxsize=1)
+def _parsed(path, raw):
     import yaml
 
-    path = paths.checkout() / "study.yml"
     try:
-        found = yaml.safe_load(path.read_bytes())
+        found = yaml.safe_load(raw)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no YAML: {error}") from error
     whole = isinstance(found, dict) and all(

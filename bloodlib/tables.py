@@ -10,6 +10,10 @@ from bloodlib.comparison import COMPARED, added, cells, estimate, with_interval
 from bloodlib.images import DATA_HASH, SOURCE, TASKS, available
 
 MEASURE_NAMES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
+#: Equations 14 to 17, by the titles of their columns.
+EQUATIONS = {"Equation 14": scores.class_accuracy} | {
+    MEASURE_NAMES[name]: measure for name, measure in scores.MEASURES.items()
+}
 
 
 def load_cells(cells: list[dict], table: int, linked: bool = True, **where) -> pd.DataFrame:
@@ -113,19 +117,13 @@ def load_claims(place: str = "") -> pd.DataFrame:
 
 def load_settings() -> pd.DataFrame:
     """What the paper leaves unstated, with the value used here and why."""
-    return pd.DataFrame(
-        [{"Left open": u.name, "Here": u.ours, "Why": u.why} for u in paper.UNSTATED]
-    )
+    return pd.DataFrame(paper.UNSTATED).set_axis(["Left open", "Here", "Why"], axis=1)
 
 
 def load_stated() -> pd.DataFrame:
     """The settings that the paper states, as printed."""
-    return pd.DataFrame(
-        [
-            {"Setting": s.name, "Printed": s.value or "(blank)", "Where": s.place}
-            for s in paper.STATED
-        ]
-    )
+    found = pd.DataFrame(paper.STATED).replace({"value": {"": "(blank)"}})
+    return found.set_axis(["Setting", "Printed", "Where"], axis=1)
 
 
 def load_run_counts(cells: list[dict]) -> pd.DataFrame:
@@ -193,13 +191,8 @@ def load_source() -> pd.DataFrame:
 
 def load_measures(confusion: np.ndarray, task: str) -> pd.DataFrame:
     """Equations 14 to 17 for each class of a confusion matrix."""
-    return pd.DataFrame(
-        {
-            "Class": [name.capitalize() for name in TASKS[task]],
-            "Equation 14": scores.class_accuracy(confusion),
-            **{MEASURE_NAMES[m]: measure(confusion) for m, measure in scores.MEASURES.items()},
-        }
-    )
+    classes = {"Class": [name.capitalize() for name in TASKS[task]]}
+    return pd.DataFrame(classes | {name: of(confusion) for name, of in EQUATIONS.items()})
 
 
 def load_measured(run: records.Record) -> pd.DataFrame:
@@ -207,10 +200,8 @@ def load_measured(run: records.Record) -> pd.DataFrame:
 
     Without them where the run was tried on other images.
     """
-    found = {"Equation 14": scores.class_accuracy}
-    found |= {MEASURE_NAMES[name]: measure for name, measure in scores.MEASURES.items()}
     columns = {"Class": [name.capitalize() for name in TASKS[run.config["task"]]]}
-    for name, measure in found.items():
+    for name, measure in EQUATIONS.items():
         value, *ends = estimate([run], measure, epoch=run.epochs)
         low, high = ([None] * len(value) if end is None else end for end in ends)
         columns[name] = [with_interval(*one) for one in zip(value, low, high, strict=True)]
@@ -332,13 +323,8 @@ def report() -> dict:
     return {
         "cells": cells() + added(1) + added(2),
         "claims": [
-            {
-                "id": claim.id,
-                "place": claim.place,
-                "text": claim.text,
-                "verdict": verdicts.verdict(claim.id).verdict,
-                "evidence": verdicts.verdict(claim.id).evidence,
-            }
+            {"id": claim.id, "place": claim.place, "text": claim.text}
+            | verdicts.verdict(claim.id)._asdict()
             for claim in paper.CLAIMS
         ],
     }

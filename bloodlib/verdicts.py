@@ -37,12 +37,21 @@ class Verdict(NamedTuple):
 RULES: dict[str, Callable[[], Verdict]] = {}
 
 
-def rule(claim: str) -> Callable:
-    """Register the rule that decides a claim of :data:`bloodlib.paper.CLAIMS`."""
+def rule(claim: str, *arguments) -> Callable:
+    """Register the rule that decides a claim of :data:`bloodlib.paper.CLAIMS`.
+
+    A rule that misses a record leaves the claim untested. With arguments, it is called with them.
+    """
 
     def register(function):
-        RULES[claim] = functools.cache(function)
-        return RULES[claim]
+        def decide():
+            try:
+                return function(*arguments)
+            except records.MissingRecordError:
+                return Verdict(UNTESTED, "")
+
+        RULES[claim] = functools.cache(decide)
+        return function
 
     return register
 
@@ -55,9 +64,9 @@ def verdict(claim: str) -> Verdict:
     ValueError
         If the paper has no such claim.
     """
-    if claim not in {c.id for c in paper.CLAIMS}:
+    if claim not in RULES:
         raise ValueError(f"the paper has no claim {claim!r}")
-    return RULES[claim]() if claim in RULES else Verdict(UNTESTED, "")
+    return RULES[claim]()
 
 
 @functools.cache
@@ -171,13 +180,22 @@ def _cells():
 
 
 def _ours(table, task, class_=None):
-    """Our numbers by (method, class, measure), or None while a run is missing."""
+    """Our numbers by (method, class, measure)."""
     found = {
         (cell["method"], cell["class"], cell["measure"]): cell
         for cell in _cells()
         if (cell["table"], cell["task"]) == (table, task) and class_ in (None, cell["class"])
     }
-    return None if any(cell["ours"] is None for cell in found.values()) else found
+    if any(cell["ours"] is None for cell in found.values()):
+        raise records.MissingRecordError(f"Table {table} has no numbers of ours for {task} classes")
+    return found
+
+
+def _there(runs):
+    """Runs, if there are any."""
+    if not runs:
+        raise records.MissingRecordError("a run is missing")
+    return runs
 
 
 def _shown(cell):
@@ -228,7 +246,7 @@ def _counted(differences):
     )
     words = f"Of {len(states)} comparisons {held} hold, {failed} fail and {still} are open"
     named = [
-        f"{' '.join(key)} {comparison.signed(d.value, d.low, d.high)}"
+        f"{' '.join(key)} {comparison.signed(*d[:3])}"
         for key, d in differences.items()
         if d.value <= 0
     ]
@@ -245,40 +263,28 @@ def _against_baselines(task, averages):
     }
 
 
+@rule("dclnn-beats-baselines-four", "four")
+@rule("dclnn-beats-baselines-two", "two")
 def _beats(task):
-    if _ours(1, task) is None:
-        return Verdict(UNTESTED, "")
+    _ours(1, task)
     found = {key[1:]: d for key, d in _against_baselines(task, averages=False).items()}
     return Verdict(judging.higher(found.values()), _counted(found))
 
 
-@rule("dclnn-beats-baselines-four")
-def _dclnn_beats_baselines_four():
-    return _beats("four")
-
-
-@rule("dclnn-beats-baselines-two")
-def _dclnn_beats_baselines_two():
-    return _beats("two")
-
-
 @rule("better-results")
 def _better_results():
-    if None in [_ours(1, task) for task in images.TASKS]:
-        return Verdict(UNTESTED, "")
-    found = {
-        key: d
-        for task in images.TASKS
-        for key, d in _against_baselines(task, averages=True).items()
-    }
+    found = {}
+    for task in images.TASKS:
+        _ours(1, task)
+        found |= _against_baselines(task, averages=True)
     return Verdict(judging.higher(found.values()), _counted(found))
 
 
+@rule("average-precision-088", "precision", 0.88, 2, "more than 2")
+@rule("recall-almost-triple", "recall", 0.83, 2.5, "almost 3")
 def _times(measure, printed, least, words):
     """A printed average of DCLNN, and how many times that of each baseline ours is."""
     ours = _ours(1, "four", "Average")
-    if ours is None:
-        return Verdict(UNTESTED, "")
     cell = ours["DCLNN", "Average", measure]
     baselines = [ours[method, "Average", measure] for method in ("NB", "SVM")]
     decided = judging.both(
@@ -301,30 +307,15 @@ def _times(measure, printed, least, words):
     )
 
 
-@rule("average-precision-088")
-def _average_precision():
-    return _times("precision", 0.88, 2, "more than 2")
-
-
-@rule("recall-almost-triple")
-def _recall_almost_triple():
-    return _times("recall", 0.83, 2.5, "almost 3")
-
-
 @rule("f1-083")
 def _f1():
-    ours = _ours(1, "four", "Average")
-    if ours is None:
-        return Verdict(UNTESTED, "")
-    cell = ours["DCLNN", "Average", "f1"]
+    cell = _ours(1, "four", "Average")["DCLNN", "Average", "f1"]
     return Verdict(judging.number(0.83, *_ends(cell)), f"Ours is {_shown(cell)}.")
 
 
 @rule("baselines-better-on-two")
 def _baselines_better_on_two():
     four, two = (_ours(1, task, "Average") for task in ("four", "two"))
-    if four is None or two is None:
-        return Verdict(UNTESTED, "")
     rows = [row for row in four if row[0] != "DCLNN"]
     told = sum(two[row]["low"] > four[row]["high"] for row in rows)
     lower = sum(two[row]["high"] < four[row]["low"] for row in rows)
@@ -350,24 +341,20 @@ def _baselines_better_on_two():
 
 @rule("max-pooling-better-overall")
 def _max_pooling_better_overall():
-    if _ours(2, "four") is None:
-        return Verdict(UNTESTED, "")
+    _ours(2, "four")
     found = _differences("MaxPooling", "AveragePooling", "four")
     gains = {measure: found["Average", measure] for measure in paper.MEASURES}
-    listed = ", ".join(
-        f"{comparison.signed(d.value, d.low, d.high)} in {measure}" for measure, d in gains.items()
-    )
+    listed = ", ".join(f"{comparison.signed(*d[:3])} in {measure}" for measure, d in gains.items())
     return Verdict(judging.higher(gains.values()), f"Max minus average pooling: {listed}.")
 
 
 @rule("average-pooling-better-somewhere")
 def _average_pooling_better_somewhere():
-    if _ours(2, "four") is None:
-        return Verdict(UNTESTED, "")
+    _ours(2, "four")
     found = _differences("AveragePooling", "MaxPooling", "four")
     named = {key: found[key] for key in (("NEUTROPHIL", "precision"), ("EOSINOPHIL", "recall"))}
     listed = ", ".join(
-        f"{comparison.signed(d.value, d.low, d.high)} in {name.lower()} {measure}"
+        f"{comparison.signed(*d[:3])} in {name.lower()} {measure}"
         for (name, measure), d in named.items()
     )
     higher = sum(d.value > 0 for (name, _), d in found.items() if name != "Average")
@@ -379,8 +366,7 @@ def _average_pooling_better_somewhere():
 
 @rule("pooling-same-on-two")
 def _pooling_same_on_two():
-    if _ours(2, "two") is None:
-        return Verdict(UNTESTED, "")
+    _ours(2, "two")
     found = _differences("MaxPooling", "AveragePooling", "two")
     name, largest = max(found.items(), key=lambda item: abs(item[1].value))
     return Verdict(
@@ -392,9 +378,7 @@ def _pooling_same_on_two():
 
 @rule("competes-in-all-aspects")
 def _competes_in_all_aspects():
-    runs = {method: comparison.compared(method, "four") for method in ("NB", "SVM", "DCLNN")}
-    if not all(runs.values()):
-        return Verdict(UNTESTED, "")
+    runs = {m: _there(comparison.compared(m, "four")) for m in ("NB", "SVM", "DCLNN")}
     minutes = {m: min(run.seconds for run in found) / 60 for m, found in runs.items()}
     dearer = minutes["DCLNN"] > max(minutes["NB"], minutes["SVM"])
     return Verdict(
@@ -405,6 +389,8 @@ def _competes_in_all_aspects():
     )
 
 
+@rule("accuracy-two-94", "two")
+@rule("accuracy-four-78", "four")
 def _accuracy(task):
     """A percentage of section 1: first whether Table 1 allows it, then whether ours is near."""
     claimed = arithmetic.percentage(task)
@@ -429,16 +415,6 @@ def _accuracy(task):
         f"{print_} Ours is {ours.value:.3f} ({ours.low:.2f}–{ours.high:.2f}) over "
         f"{_number_of(runs)}.",
     )
-
-
-@rule("accuracy-two-94")
-def _accuracy_two():
-    return _accuracy("two")
-
-
-@rule("accuracy-four-78")
-def _accuracy_four():
-    return _accuracy("four")
 
 
 @rule("epochs-precision")
@@ -467,10 +443,8 @@ def _fewer_parameters():
 def _pooling_keeps_information():
     from bloodlib import drawings
 
-    runs = comparison.compared("MaxPooling", "four")
-    without = comparison.frozen({"method": "DCLNN", "task": "four", "pooling": "none"})
-    if not runs or not without:
-        return Verdict(UNTESTED, "")
+    runs = _there(comparison.compared("MaxPooling", "four"))
+    without = _there(comparison.frozen({"method": "DCLNN", "task": "four", "pooling": "none"}))
     [found] = _each(runs, without, _accuracy_of)
     sizes = [sum(drawings.parameter_counts(pooling=pooling).values()) for pooling in (True, False)]
     return Verdict(
@@ -509,9 +483,7 @@ def _algorithm_implemented():
 
 @rule("epochs-25")
 def _epochs_25():
-    runs = comparison.compared("DCLNN", "four")
-    if not runs:
-        return Verdict(UNTESTED, "")
+    runs = _there(comparison.compared("DCLNN", "four"))
     epochs = range(1, comparison.EPOCH + 1)
     matrices = np.stack([[run.confusion(epoch=e) for e in epochs] for run in runs])
     found = scores.precision(matrices).mean(axis=(0, -1))
@@ -528,10 +500,7 @@ def _epochs_25():
 def _raw_pixels():
     from bloodlib import attention, gaze
 
-    try:
-        shares, hidden = gaze.load_shares(), gaze.load_hidden()
-    except records.MissingRecordError:
-        return Verdict(UNTESTED, "")
+    shares, hidden = gaze.load_shares(), gaze.load_hidden()
     maps = shares[shares["sign"] == shares["sign"][0]]  # all weight, not what speaks for the class
     ends = [(row.low - row.area, row.high - row.area) for row in maps.itertuples()]
     by = hidden.set_index(["hidden", "task"])
@@ -555,11 +524,9 @@ def _larger_dataset():
     words = {"published": "all of TRAIN's cells", "half": "a half", "quarter": "a quarter"}
     network = {"method": "DCLNN", "task": "four"}
     runs = {
-        by: comparison.frozen(network | {"split_by": by}, (*comparison.CHANCE, "fold"))
+        by: _there(comparison.frozen(network | {"split_by": by}, (*comparison.CHANCE, "fold")))
         for by in words
     }
-    if not all(runs.values()):
-        return Verdict(UNTESTED, "")
     pairs = list(itertools.pairwise(runs))
     found = [_each(runs[more], runs[fewer], _accuracy_of)[0] for more, fewer in pairs]
     shown = [f"{comparison.estimate(of)} with {words[by]}" for by, of in runs.items()]
@@ -578,10 +545,7 @@ def _larger_dataset():
 def _high_accuracy():
     from bloodlib import laboratory
 
-    try:
-        found = laboratory.load_scores()
-    except records.MissingRecordError:
-        return Verdict(UNTESTED, "")
+    found = laboratory.load_scores()
     by = found[found["method"] == "DCLNN"].set_index(["scale", "tint", "task"])
     sentences, reached = [], []
     for task in images.TASKS:
@@ -602,6 +566,8 @@ def _high_accuracy():
     )
 
 
+@rule("diagnosis-problems-gone")
+@rule("beneficial-for-diagnosis")
 def _of_diagnosis():
     return Verdict(
         UNDECIDABLE,
@@ -610,20 +576,13 @@ def _of_diagnosis():
     )
 
 
-rule("diagnosis-problems-gone")(_of_diagnosis)
-rule("beneficial-for-diagnosis")(_of_diagnosis)
-
-
 @rule("better-than-state-of-art")
 def _better_than_state_of_art():
     from bloodlib import contenders
 
     found = {}
     for task in images.TASKS:
-        try:
-            runs = [contenders.runs(method, task) for method in ("DCLNN", "small")]
-        except records.MissingRecordError:
-            return Verdict(UNTESTED, "")
+        runs = [contenders.runs(method, task) for method in ("DCLNN", "small")]
         [found[task]] = _each(*runs, _accuracy_of)
     listed = " and ".join(f"{comparison.signed(*d[:3])} with {task}" for task, d in found.items())
     return Verdict(

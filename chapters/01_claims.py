@@ -41,8 +41,10 @@ tables.show(tables.load_claims(), "tbl-claims", "The paper's claims and what bec
 # %% [markdown]
 # ## How a verdict is reached
 #
-# The rules were written down before the runs, in `bloodlib.judging`, and are tested on invented numbers. A
-# score of ours has an interval over other cells like TEST's ({doc}`13_intervals`) and one value for each run. A difference
+# The rules are code, `bloodlib.judging`, and are tested on invented numbers. They were not blind: the first runs were known
+# when they were fixed. A score of ours has one value for each run, and behind it, in brackets, an interval: where the score
+# could lie, 95 times in 100, with other cells of the same kinds, as few as TEST's. That is what this book calls an interval by cell
+# ({doc}`13_intervals`); of other laboratories it says nothing. A difference
 # of two scores *holds* if its interval lies above zero and even the lowest run of the one is above the highest of the
 # other; it *fails* if both lie the other way; it is *open* otherwise, and wherever a network has fewer than
 # {glue:text}`least_runs` runs.
@@ -56,7 +58,12 @@ tables.show(tables.load_claims(), "tbl-claims", "The paper's claims and what bec
 #   difference is larger than that and holds or fails.
 # - **What the paper's own numbers or sentences exclude** contradicts itself, whatever we find.
 #
-# "Can't be told" means from these photographs, by anyone: the cells of TEST are too few, whatever the network.
+# - **A number and a ratio together:** reproduced if both are; else in direction, if the score is higher at all.
+# - **Seen in one network of each task:** never more than the direction.
+# - **So high, wherever it is tried:** not reproduced if one interval lies below.
+#
+# "Can't be told" means that what there is does not decide it. Mostly the cells of TEST are too few, whatever the network;
+# where the reason is another, the last column says so.
 #
 # ## What is stated
 #
@@ -69,8 +76,8 @@ tables.show(tables.load_stated(), "tbl-stated", "Settings that the paper states,
 # ## What is left open
 #
 # The list does not suffice to build and train the network. {numref}`tbl-unstated` names
-# {glue:text}`n_unstated` settings that had to be chosen, our choice, and the reason. Most come from
-# what we call the lineage: a public Kaggle notebook, "Identify Blood Cell Subtypes From Images" by
+# {glue:text}`n_unstated` settings that had to be chosen, for the network, its scores or the baselines, our choice, and the
+# reason. Many come from what we call the lineage: a public Kaggle notebook, "Identify Blood Cell Subtypes From Images" by
 # P. Mooney, with the same network, the same order of classes as the paper's tables and the colours
 # of its Figure 7. That the paper descends from it is our reading; the paper does not say so.
 

@@ -15,8 +15,8 @@
 #
 # The paper's section 5 speaks of "around 13k augmented pictures". They are public: the repository
 # `dhruvp/wbc-classification`, which also feeds the Kaggle set `paultimothymooney/blood-cells`. Its
-# author took photographs of blood smears from the BCCD dataset, each with a white cell named by an
-# expert, and made some thousands of turned, shifted, sheared and mirrored
+# author took photographs of blood smears from the BCCD dataset, listed with the
+# name of the white cell on each, and made some thousands of turned, shifted, sheared and mirrored
 # images of each class from them.
 
 # %% tags=["parameters"]
@@ -72,8 +72,8 @@ plt.show()
 # ## How many
 #
 # The images come in three folders: TRAIN with {glue:text}`n_train:,`, TEST with {glue:text}`n_test:,` and
-# TEST_SIMPLE with {glue:text}`n_simple` images. TEST_SIMPLE holds the test photographs themselves, reduced
-# but not turned; TEST was made from them. {numref}`fig-counts` counts by class: TRAIN and TEST were
+# TEST_SIMPLE with {glue:text}`n_simple` images. TEST_SIMPLE holds nearly all test photographs themselves, reduced
+# but not turned ({doc}`12_photographs`); TEST was made from them. {numref}`fig-counts` counts by class: TRAIN and TEST were
 # filled up until the classes were equal, TEST_SIMPLE shows how few photographs of a class there were.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-counts", "caption": "Images by folder and class. The scales differ."}, "image": {"alt": "Three bar charts. TRAIN and TEST have four bars of nearly equal height. TEST_SIMPLE has a tall bar for neutrophils, a lower one for eosinophils, and two very low ones for monocytes and lymphocytes."}}

@@ -207,7 +207,7 @@ glue("n_against", counted["against_4_2"], display=False)
 
 # %% [markdown]
 # {numref}`tbl-differences` lists the {glue:text}`n_formulas` places where the code does something else than the
-# print; {glue:text}`n_equations` of the eight numbered equations are among them. Most are slips of an index.
+# print; of the eight numbered equations, {glue:text}`n_equations` are among them. Most are slips of an index.
 # {glue:text}`n_against` are of another kind: there the equations describe another network than section 4.2
 # does, with tanh for ReLU and softmax, a weighted sum for the maximum, a squared error for the
 # cross-entropy. {glue:text}`n_missing` formulas are missing altogether.
@@ -252,7 +252,6 @@ for name in ("cells", "others", "accuracy", "accuracy_others", "chance", "first"
 # large network: how it does on cells it has not seen.
 
 # %% tags=["remove-input"]
-image, kernel = np.array(drawings.IMAGE), np.array(drawings.KERNEL)
 turned = drawings.correlate(image, kernel[::-1, ::-1])
 glue("q_same", int((turned == drawings.correlate(image, kernel)).sum()), display=False)
 glue("q_of", turned.size, display=False)

@@ -50,7 +50,7 @@ tables.show(
 
 # %% [markdown]
 # {numref}`tbl-paper-2` and {numref}`fig-pooling` show both. The paper's MaxPooling rows are its DCLNN rows of
-# Table 1, cell for cell: one run stands in both tables, and so it does here.
+# Table 1, cell for cell: one row stands in both tables, and so it does here, with the same runs.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-pooling", "caption": "Max and average pooling with four classes: the paper (hollow) and ours (filled). Wide lines: intervals by cell (chapter 13). Dotted: what guessing would score."}, "image": {"alt": "Three panels, for precision, recall and F1 score. In each, every class and kind of pooling has a wide line, the interval by cell, with a filled point, our value, and a hollow one, the paper's. The lines of the two poolings cover nearly the same stretch; those of monocytes and lymphocytes are the longest."}}
 figures.plot_beside(figures.load_row(cells, 2, "four", ["AveragePooling", "MaxPooling"]))

@@ -14,7 +14,7 @@
 # # Does DCLNN beat the baselines?
 #
 # {numref}`tbl-paper-1` is the whole of Table 1; then come the averages that the paper draws in its Figures 4, 5 and 6, after
-# epoch 25. Where a dash stands, the run is still missing.
+# epoch 25. A dash among ours is a run that is still missing; among the paper's it is a method that the paper does not have.
 
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt

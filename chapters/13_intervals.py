@@ -194,12 +194,12 @@ widths = {
 for name, width in widths.items():
     glue(f"width_{name}", float(width), display=False)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-certainty-four", "caption": "Table 1 with four classes: the paper (hollow), ours (filled), and our interval by cell (wide line). Dotted: what guessing would score."}, "image": {"alt": "Three panels, for precision, recall and F1 score, with a line for each class and the average of Naive Bayes, SVM and DCLNN. The wide lines of Naive Bayes and SVM overlap each other and the dotted line of guessing. Those of DCLNN lie to the right. The lines of monocytes and lymphocytes, with few cells, are the longest. Most of the paper's hollow points lie on our wide lines; among those outside are DCLNN's neutrophil recall and eosinophil precision."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-certainty-four", "caption": "Table 1 with four classes: the paper (hollow), ours (filled), and our interval by cell (wide line). Dotted: what guessing would score."}, "image": {"alt": "Three panels, for precision, recall and F1 score, with a line for each class and the average of Naive Bayes, SVM and DCLNN. The wide lines of Naive Bayes and SVM overlap each other and the dotted line of guessing. Those of DCLNN lie to the right, but for monocyte recall, whose line reaches across guessing. The lines of monocytes and lymphocytes, with few cells, are the longest. Nearly all of the paper's hollow points lie on our wide lines; that of DCLNN's eosinophil precision lies at the end of its."}}
 rows = figures.load_row(cells, 1, "four", list(certainty.METHODS))
 figures.plot_beside(rows)
 plt.show()
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-certainty-two", "caption": "Table 1 with two classes: the paper (hollow), ours (filled), and our interval by cell (wide line). Dotted: what guessing would score."}, "image": {"alt": "Three panels, for precision, recall and F1 score, with a line for both classes and the average of Naive Bayes, SVM and DCLNN. The wide lines of Naive Bayes and SVM overlap each other and lie across the dotted line of guessing; those of DCLNN lie to the right of it, near 1. The paper's hollow points lie on our wide lines."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-certainty-two", "caption": "Table 1 with two classes: the paper (hollow), ours (filled), and our interval by cell (wide line). Dotted: what guessing would score."}, "image": {"alt": "Three panels, for precision, recall and F1 score, with a line for both classes and the average of Naive Bayes, SVM and DCLNN. The wide lines of Naive Bayes and SVM overlap each other and lie across the dotted line of guessing; those of DCLNN lie to the right of it, near 1, but for mononuclear recall, whose line reaches across. The paper's hollow points lie on our wide lines."}}
 rows = figures.load_row(cells, 1, "two", list(certainty.METHODS))
 figures.plot_beside(rows)
 plt.show()
@@ -207,8 +207,8 @@ plt.show()
 # %% [markdown]
 # With four classes {glue:text}`outside_four` of the paper's {glue:text}`printed_four` numbers lie outside our intervals, with two
 # classes {glue:text}`outside_two` of {glue:text}`printed_two`. Inside is less than reproduced: if the paper's numbers are of the same
-# images, as we take it, other cells don't enter into the difference at all, and it comes from settings and seeds. Outside
-# is more than different: not even other cells would explain it. The intervals are as wide as their cells are few, on
+# images, as we take it, other cells don't enter into the difference at all, and it comes from settings and seeds. And outside
+# is not yet different: of so many 95 % intervals some miss by chance. The intervals are as wide as their cells are few, on
 # average {glue:text}`width_neutrophil:.2f` for neutrophils and {glue:text}`width_monocyte:.2f` for monocytes.
 #
 # ## What the test set can't tell apart
@@ -263,13 +263,13 @@ glue("moved", float(levels["moved"].max()), display=False)
 tables.show(
     certainty.load_levels(levels),
     "tbl-seeds",
-    "Runs behind each network; the width of the interval by cell of its accuracy; and how far accuracy went up and down over the ten epochs up to the 25th.",
+    "Runs behind each network; the width of the interval by cell of its accuracy; and the range of accuracy over the ten epochs up to the 25th, mean over runs.",
 )
 
 # %% [markdown]
 # The last column hints at what is missing, and is no more than a hint. Another epoch goes on from the weights that are
-# there, another seed starts from others; and already from epoch to epoch accuracy moved by up to {glue:text}`moved:.2f`
-# within ten, on the same cells. A difference between two networks with one run each may say little of the difference between their methods,
+# there, another seed starts from others; and already among ten epochs accuracy ranged over up to {glue:text}`moved:.2f`,
+# mean over a network's runs, on the same cells. A difference between two networks with one run each may say little of the difference between their methods,
 # even where the test set tells the two apart.
 #
 # And nothing here is about other laboratories, stains or cameras: the intervals are about more cells like these,

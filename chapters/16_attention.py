@@ -141,6 +141,7 @@ for answer in ("right", "wrong"):
         value = float(four.loc[("NEUTROPHIL", answer), name])
         glue(f"{answer}_{name}", value, display=False)
 glue("n_pairs", len(pairs), display=False)
+glue("n_fewest", int(pairs["images"]["wrong"].min()), display=False)
 glue("n_less", int((pairs["pixels"]["wrong"] < pairs["pixels"]["right"]).sum()), display=False)
 glue("n_smaller", int((pairs["area"]["wrong"] < pairs["area"]["right"]).sum()), display=False)
 
@@ -153,7 +154,7 @@ tables.show(
 
 # %% [markdown]
 # With four classes, wrong answers have less of the weight on the cell than right ones in {glue:text}`n_less` of
-# {glue:text}`n_pairs` classes. But in {glue:text}`n_smaller` of them their boxes are smaller, too. Wrongly answered neutrophils
+# {glue:text}`n_pairs` classes, though in one of them only {glue:text}`n_fewest` image was wrong. But in {glue:text}`n_smaller` of them their boxes are smaller, too. Wrongly answered neutrophils
 # have {glue:text}`wrong_pixels:.2f` of the weight in {glue:text}`wrong_area:.2f` of the image, the others
 # {glue:text}`right_pixels:.2f` in {glue:text}`right_area:.2f`. Whether the network errs because it looks elsewhere, or because
 # the cell shows it too little, a map can't say. {numref}`fig-attention-profile` puts the maps of each class on top of
@@ -197,8 +198,8 @@ tables.show(
 # {glue:text}`two_guess:.2f`. As much painted elsewhere leaves {glue:text}`four_hidden_2_same:.1%` and
 # {glue:text}`two_hidden_2_same:.1%` of the answers as they were. And with nothing but the cell, accuracy is
 # {glue:text}`four_hidden_3:.2f` and {glue:text}`two_hidden_3:.2f`: a change of {glue:text}`four_hidden_3_change` and
-# {glue:text}`two_hidden_3_change`, {glue:text}`four_hidden_3_side` and {glue:text}`two_hidden_3_side` zero. Nearly all that it
-# knows, then, it has from inside the box.
+# {glue:text}`two_hidden_3_change` (with four classes {glue:text}`four_hidden_3_side` zero, with two {glue:text}`two_hidden_3_side` it). With all else painted
+# over, {glue:text}`four_hidden_3_same:.0%` and {glue:text}`two_hidden_3_same:.0%` of the answers stay: most of what it goes by is in the box.
 #
 # All of this is one network for each task, the run of seed 0 with its weights in 8 bits.
 #

@@ -168,8 +168,8 @@ tables.show(
 # classes, a gain of {glue:text}`four_DCLNN_gain`, which is {glue:text}`four_DCLNN_helps` zero. The images of a photograph are
 # wrong together, and a vote among those who agree changes nothing. The SVM gets
 # {glue:text}`four_SVM_mean:.2f` by mean probability and {glue:text}`four_SVM_vote:.2f` by majority:
-# its probabilities are fitted apart from its answers, and for {glue:text}`svm_other:.1%` of the images another class is more
-# probable than the answer already.
+# its probabilities are fitted apart from its answers. For {glue:text}`svm_other:.1%` of the images another class is more
+# probable than the answer, which does not explain all of that; we have not traced the rest.
 #
 # ## Which photographs stay wrong
 
@@ -198,8 +198,7 @@ tables.show(
 
 # %% [markdown]
 # {numref}`tbl-wrong` lists the photographs that DCLNN gets wrong even with all images and all runs together: {glue:text}`wrong` with four classes,
-# {glue:text}`wrong_two` with two. {glue:text}`mixed` of the {glue:text}`wrong` are neutrophils taken for eosinophils; which
-# neutrophils these are is a question of {doc}`12_photographs`. On average the network is less sure of a wrong photograph,
+# {glue:text}`wrong_two` with two. {glue:text}`mixed` of the {glue:text}`wrong` are neutrophils taken for eosinophils. On average the network is less sure of a wrong photograph,
 # {glue:text}`wrong_sure:.2f`, than of a right one, {glue:text}`right_sure:.2f`; but it gives its worst
 # answer {glue:text}`wrong_most:.2f`, and of {glue:text}`all_wrong` of them no image is right.
 #
@@ -226,7 +225,7 @@ for name, limit in {"high": 0.99, "low": 0.5}.items():
 # {glue:text}`q_four_high` of the images pass, with {glue:text}`q_four_high_wrong` wrong answers. That looks like a safe rule, and
 # may be one for these runs. But how much it lets pass depends on the run, and it was found on the images that it
 # is judged by. With two classes the same rule passes {glue:text}`q_two_high`, and with them {glue:text}`q_two_high_wrong` wrong
-# answers, of at most {glue:text}`q_two_high_photographs` photographs a run.
+# answers. In no run are these of more photographs than {glue:text}`q_two_high_photographs`.
 # :::
 #
 # **2. Is 0.5 a low bar?** With four classes an answer can have a probability as low as a quarter. Run it with `-p level 0.5`.

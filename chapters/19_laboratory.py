@@ -79,8 +79,8 @@ plt.show()
 # The maps are computed from PBC's pictures without their labels, and from TRAIN. (One ruler knows the classes: the box round a
 # white cell is a mean over the four.) All scales and colours but one were settled before any answer was seen, the
 # colours by looking at the coloured pictures, where two other maps turned red cells green and were
-# dropped. The exception is "ground", which was added afterwards to see what it is that helps. So was settled what is
-# quoted below: scale by {glue:text}`quoted_scale`, colours by {glue:text}`quoted_tint`. The best of {glue:text}`ways` ways, picked by its
+# dropped. Only "ground" was added afterwards, to see what it is that helps. What is quoted below was settled
+# before, too: scale by {glue:text}`quoted_scale`, colours by {glue:text}`quoted_tint`. The best of {glue:text}`ways` ways, picked by its
 # score, would be no measurement.
 #
 # ## What they answer
@@ -114,7 +114,7 @@ for task in images.TASKS:
 glue("inside", ("none", "one", "both")[int(inside)], display=False)
 
 # %% [markdown]
-# **With the colours of its own laboratory** a cell is nothing to these networks. Scaled by {glue:text}`quoted_scale`,
+# **In its own colours** these networks can't tell one cell from another. Scaled by {glue:text}`quoted_scale`,
 # {glue:text}`four_given:.0%` of all pictures are called {glue:text}`four_class`, and
 # {glue:text}`two_given:.0%` {glue:text}`two_class`. The accuracy is
 # {glue:text}`four_own` and {glue:text}`two_own`, where naming always the same class scores {glue:text}`four_guessing:.2f` and

@@ -34,7 +34,7 @@ chapter.begin()
 runs = seeds.table()
 spread = seeds.spread(runs)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-seeds", "caption": "Accuracy on TEST of every run with the lineage's settings; the number below is its seed. Point: after epoch 25, filled for float32, hollow for mixed bfloat16. Line: its last ten epochs. Band: interval by cell of the mean (chapter 13). Dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, each with max and average pooling. For each run a point stands on a vertical line, the range of its last ten epochs. Points of different seeds lie about as far apart as the lines are long, and all lie inside the wide shaded band, the interval by cell."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-seeds", "caption": "Accuracy on TEST of every run with the lineage's settings; the number below is its seed. Point: after epoch 25, filled for float32, hollow for mixed bfloat16. Line: its last ten epochs. Band: interval by cell of the mean (chapter 13). Dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, each with max and average pooling. For each run a point stands on a vertical line, the range of its last ten epochs. Points of different seeds lie close together inside the wide shaded band, the interval by cell; the lines are several times as long, and some reach below the band."}}
 seeds.plot(runs, spread)
 plt.show()
 
@@ -48,7 +48,8 @@ glue("highest", float(chosen["accuracy"].max()), display=False)
 glue("mean", float(row["mean"]), display=False)
 glue("by_seed", float(row["by_seed"]), display=False)
 glue("by_epoch", float(row["by_epoch"]), display=False)
-glue("half", float((row["high"] - row["low"]) / 2), display=False)
+glue("below", float(row["mean"] - row["low"]), display=False)
+glue("above", float(row["high"] - row["mean"]), display=False)
 glue("seed_ratio", float(spread["by_seed"].div(spread["by_epoch"]).mean()), display=False)
 short = runs[runs["precision"] != "float32"]
 glue("n_short", len(short), display=False)
@@ -60,7 +61,7 @@ glue("n_all", len(runs), display=False)
 # ten epochs within a run is {glue:text}`by_epoch:.3f`. On average over the networks with several
 # runs, the first is {glue:text}`seed_ratio:.1f` times the second.
 #
-# The interval by cell reaches {glue:text}`half:.2f` to either side. It is about other cells, not other seeds: more runs
+# The interval by cell reaches {glue:text}`below:.2f` below the mean and {glue:text}`above:.2f` above it. It is about other cells, not other seeds: more runs
 # make the mean steadier, and leave that interval as wide as it is. More runs cannot replace more cells.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
@@ -70,7 +71,7 @@ tables.show(seeds.load_spread(spread), "tbl-spread", "What moves the accuracy on
 # ## Every run
 #
 # {glue:text}`n_short` of the {glue:text}`n_all` runs of {numref}`tbl-seed-runs` were multiplied in 16-bit numbers (mixed
-# bfloat16, weights kept in 32), which takes about half the time. That rounds every product, and so
+# bfloat16, weights kept in 32), which takes about half the time on a machine that does nothing else ({doc}`15_cost`). That rounds every product, and so
 # changes a run as another seed would; in {numref}`fig-seeds` their points are hollow.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
@@ -98,7 +99,8 @@ other = spread[(spread["task"] == "two") & (spread["pooling"] == "AveragePooling
 glue("q_mean", float(other["mean"]), display=False)
 glue("q_by_seed", float(other["by_seed"]), display=False)
 glue("q_by_epoch", float(other["by_epoch"]), display=False)
-glue("q_half", float((other["high"] - other["low"]) / 2), display=False)
+glue("q_low", float(other["low"]), display=False)
+glue("q_high", float(other["high"]), display=False)
 glue("q_runs", int(other["runs"]), display=False)
 far = {
     "cells": (other["high"] - other["low"]) / 2,
@@ -120,6 +122,6 @@ glue("q_order", ", ".join(sorted(far, key=far.get, reverse=True)), display=False
 #
 # :::{dropdown} Answer
 # The mean is {glue:text}`q_mean:.2f`, its standard deviation over seeds {glue:text}`q_by_seed:.3f` and over late epochs
-# {glue:text}`q_by_epoch:.3f`; the interval by cell reaches {glue:text}`q_half:.2f` to either side. In the order of how
+# {glue:text}`q_by_epoch:.3f`; the interval by cell runs from {glue:text}`q_low:.2f` to {glue:text}`q_high:.2f`. In the order of how
 # far they move the score: {glue:text}`q_order`.
 # :::

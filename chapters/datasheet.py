@@ -41,7 +41,7 @@ for name, value in {
     "single": sum(facts["photographs_with_one_label"].values()),
     "train_photographs": sum(behind["TRAIN"].values()),
     "test_photographs": sum(behind["TEST"].values()),
-    "train_cells": sum(cells["TRAIN"].values()),
+    "train_cells": len(set(photographs.cells("TRAIN"))),
     "test_cells": sum(cells["TEST"].values()),
     "fewest": min(cells["TEST"].values()),
     "fewest_class": min(cells["TEST"], key=cells["TEST"].get).lower() + "s",
@@ -94,7 +94,7 @@ glue("commit", images.SOURCE.commit[:8], display=False)
 # **What is wrong in it?** {glue:text}`both_cells` cells were photographed twice, with one photograph behind TRAIN and one behind TEST:
 # {glue:text}`both_images` images of TEST show such a cell. {glue:text}`contradictory` pairs of photographs of the same cell have contradictory
 # labels. {glue:text}`twins` files of TEST_SIMPLE have a twin. In some images the cell lies outside of the picture ({doc}`16_attention`).
-# {glue:text}`disagree` of the images lie in a folder that their photograph's label doesn't name.
+# Of the images, {glue:text}`disagree` lie in a folder that their photograph's label doesn't name.
 #
 # **Which splits are recommended?** TRAIN and TEST, as published. No photograph is behind both. For new cells, divide by cell
 # ({doc}`14_leakage`): `results/cells.csv` says which photographs show the same one.

@@ -77,7 +77,7 @@ for name, value in {
     "keras": environment["packages"]["keras"],
     "started": runs["four"].started[:10],
     "train": sum(images.counts()["TRAIN"].values()),
-    "train_cells": sum(photographs.counts("cells")["TRAIN"].values()),
+    "train_cells": len(set(photographs.cells("TRAIN"))),
     "test": len(held),
     "test_cells": sum(photographs.counts("cells")["TEST"].values()),
     "pictures": len(laboratory.names()),
@@ -122,7 +122,7 @@ for name, value in {
 #
 # - **Trained on** TRAIN: {glue:text}`train:,` images of {glue:text}`train_cells` cells, turned, shifted and mirrored further while training.
 # - **Tried on** TEST: {glue:text}`test:,` images of {glue:text}`test_cells` cells, from the same source. TEST was also looked at after every epoch, by us
-#   for the curves of {doc}`07_training`, and by the paper to choose the number of epochs that we use.
+#   for the curves of {doc}`07_training`, and presumably by the paper, to choose the number of epochs that we use.
 # - **And on** {glue:text}`pictures:,` pictures of another laboratory ({doc}`19_laboratory`).
 #
 # ## How they do

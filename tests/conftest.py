@@ -48,10 +48,8 @@ def folders(tmp_path, monkeypatch):
     found.results.mkdir()
     for name in (*photographs.TABLES, photographs.PROVENANCE):
         shutil.copy(CHECKOUT / "results" / name, found.results)
-    study._study.cache_clear()
     study.load.cache_clear()
     yield found
-    study._study.cache_clear()
     study.load.cache_clear()
 
 
@@ -75,7 +73,6 @@ def checkout(folders, tmp_path, monkeypatch):
         (folder / "study.yml").write_text(text, encoding="utf-8")
         (folder / "_toc.yml").write_text("", encoding="utf-8")
         monkeypatch.chdir(folder)
-        study._study.cache_clear()
         return folder
 
     return make

@@ -208,7 +208,6 @@ def test_a_failure_is_not_fatal(small, folders, fake, capsys):
         STUDY.split("runs:")[0]
         + "runs:\n  - {method: fake, task: [four, two]}\n  - {method: NB, task: two}\n"
     )
-    study._study.cache_clear()
     fake.error = ValueError("no luck")
     assert cli.main(QUICK) == 1
     assert capsys.readouterr().out.count("failed: ValueError: no luck") == 2
@@ -223,7 +222,6 @@ def test_a_failure_is_not_fatal(small, folders, fake, capsys):
 
 def test_what_has_no_solution_is_no_failure(small, folders, fake, capsys):
     (small / "study.yml").write_text(ONE_FAKE)
-    study._study.cache_clear()
     fake.error = methods.InfeasibleError("nu is too large")
     for _ in range(2):
         assert cli.main(QUICK) == 0
@@ -265,7 +263,6 @@ def test_a_cache_that_is_no_folder(small, folders, capsys):
 
 def test_interrupted_by_the_user(small, folders, fake, capsys):
     (small / "study.yml").write_text(ONE_FAKE)
-    study._study.cache_clear()
     fake.error = KeyboardInterrupt()
     assert cli.main(QUICK) == 130
     assert "The same command goes on from here." in capsys.readouterr().err

@@ -126,6 +126,15 @@ def test_the_defaults_are_the_lineage():
     }
 
 
+@pytest.mark.parametrize("name", ["Adadelta", "Adam", "SGD", "RMSprop"])
+def test_the_optimizer_is_keras_own(keras, name, monkeypatch, tmp_path):
+    monkeypatch.setattr(dclnn, "train", lambda model, optimizer, *given, **settings: optimizer)
+    found = dclnn.dclnn(drawn(2, 2), "two", 0, tmp_path / "c", optimizer=name, learning_rate=0.5)
+    assert isinstance(found, getattr(keras.optimizers, name))
+    assert float(found.learning_rate) == 0.5
+    assert getattr(found, "momentum", 0) == (0.9 if name == "SGD" else 0)
+
+
 PROBABILITIES = """
 model = dclnn.build(4, sys.argv[2], size=pixels["TEST"].shape[1:3])
 with np.load(folder / "weights.npz") as stored:

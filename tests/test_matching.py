@@ -382,12 +382,12 @@ def test_two_pieces_of_a_film_overlap_by_their_shift(second):
     first = (140, 100)
     pieces = crops(scene(), {4: first, 9: second})
     pieces[9] = cv2.convertScaleAbs(pieces[9], alpha=0.8, beta=20)  # another exposure
-    (found,) = matching.overlaps(matching.index(pieces), progress=False)
+    (found,) = matching.overlaps(matching.index(pieces))
     assert found.photographs == (4, 9)
     assert found.shift == (second[0] - first[0], second[1] - first[1])
     assert found.correlation > 0.9
     assert found.correlation <= 1
-    (back,) = matching.overlaps(matching.index({9: pieces[9], 4: pieces[4]}), progress=False)
+    (back,) = matching.overlaps(matching.index({9: pieces[9], 4: pieces[4]}))
     assert back.photographs == (9, 4)
     assert back.shift == (-found.shift[0], -found.shift[1])
 
@@ -395,24 +395,24 @@ def test_two_pieces_of_a_film_overlap_by_their_shift(second):
 def test_all_pairs_of_many_are_found():
     places = {1: (0, 0), 2: (100, 60), 3: (480, 360), 5: (380, 330)}
     index = matching.index(crops(scene(), places) | {8: matching.grey(films()[0])})
-    found = {each.photographs: each.shift for each in matching.overlaps(index, progress=False)}
+    found = {each.photographs: each.shift for each in matching.overlaps(index)}
     assert found == {(1, 2): (100, 60), (3, 5): (-100, -30)}
 
 
 def test_too_small_a_piece_in_common_is_not_looked_for():
     index = matching.index(crops(scene(), {1: (0, 0), 2: (290, 0)}))
-    assert matching.overlaps(index, progress=False) == []
+    assert matching.overlaps(index) == []
 
 
 def test_unrelated_pictures_do_not_overlap():
-    assert matching.overlaps(known(), progress=False) == []
+    assert matching.overlaps(known()) == []
 
 
 def test_a_turned_or_mirrored_photograph_is_no_overlap():
     picture = matching.grey(films()[7])
     changed = {2: picture[:, ::-1], 3: picture[::-1], 4: picture[::-1, ::-1]}
     index = matching.index({1: picture} | {n: c.copy() for n, c in changed.items()})
-    assert matching.overlaps(index, progress=False) == []
+    assert matching.overlaps(index) == []
 
 
 # ---------------------------------------------------------------------------------- the cells
@@ -560,7 +560,7 @@ def dataset(tmp_path):
 
 
 def remake():
-    matching.remake(workers=1, progress=False)
+    matching.remake(workers=1)
 
 
 def written():
@@ -796,7 +796,7 @@ if __name__ == "__main__":
             os.kill(os.getpid(), signal.SIGKILL)
 
     records.replace = kill
-    matching.remake(workers=2, progress=False)
+    matching.remake(workers=2)
 """
 
 
@@ -874,9 +874,9 @@ def test_real_images_are_registered_as_the_frozen_table_says():
 
 
 def test_no_pair_of_photographs_is_an_empty_table_and_every_cell_its_own(monkeypatch):
-    monkeypatch.setattr(matching, "overlaps", lambda known, progress: [])
+    monkeypatch.setattr(matching, "overlaps", lambda known: [])
     monkeypatch.setattr(matching.images, "photograph_labels", lambda: {3: ("MONOCYTE",)})
-    pairs = matching._pairs(None, progress=False)
+    pairs = matching._pairs(None)
     assert pairs.columns.tolist() == matching.PAIR_COLUMNS
     assert matching._cells((3, 8), pairs)["cell"].tolist() == [3, 8]
 

@@ -108,11 +108,6 @@ def test_every_claim_has_a_rule():
     assert {claim.id for claim in paper.CLAIMS} == set(RULES)
 
 
-def test_a_claim_without_a_rule_is_not_tested_yet(monkeypatch):
-    monkeypatch.delitem(RULES, "epochs-25")
-    assert verdicts.verdict("epochs-25") == (UNTESTED, "")
-
-
 def test_verdict_asks_the_rule(monkeypatch):
     monkeypatch.setitem(RULES, "epochs-25", lambda: verdicts.Verdict(NOT, "Invented."))
     assert verdicts.verdict("epochs-25") == (NOT, "Invented.")

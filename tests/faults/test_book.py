@@ -106,6 +106,25 @@ def test_a_chapter_that_was_removed_is_not_shown_as_it_was(tiny, update, left):
         update()
 
 
+STUDIES = {
+    "a setting misspelt": ("{method: NB, task: four, kid: Gaussian}", "study.yml: .*mean 'kind'"),
+    "a method misspelt": ("{method: NBB, task: four}", "study.yml: method is 'NBB'"),
+    "a table that is none": ("{method: NB, task: four, table: 3}", "study.yml: table is 3"),
+    "half a line": ("{method: NB", "is no YAML"),
+}
+
+
+@pytest.mark.parametrize("fault", STUDIES)
+def test_a_study_that_no_chapter_could_read_stops_the_build_at_once(tiny, update, fault):
+    entry, words = STUDIES[fault]
+    (tiny / "study.yml").write_text(f"profiles: {{}}\nruns:\n  - {entry}\n")
+    with pytest.raises(ExtensionError, match=words):
+        update()
+    assert not list(book.stamps(tiny))
+    (tiny / "study.yml").write_text("profiles: {}\nruns: []\n")
+    assert update() == ["one", "two"]
+
+
 # --------------------------------------------------------------------------- a chapter that fails
 
 FAILURES = {

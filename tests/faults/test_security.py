@@ -267,7 +267,6 @@ def unpack(folder, raw):
 
 def study_file(folder, raw):
     put(folder / "study.yml", raw)
-    study._study.cache_clear()
     study.runs()
 
 

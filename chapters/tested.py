@@ -31,7 +31,6 @@ sums = checked.totals(found)
 for name, n in sums.items():
     glue(name, f"{n:,}", display=False)
 glue("fell", f"{sums['tried'] - sums['survived']:,}", display=False)
-glue("left", f"{sums['mutants'] - sums['killed']:,}", display=False)
 glue("all", f"{sum(one['mutants'] for one in found['mutants'].values()):,}", display=False)
 glue("command", found["command"], display=False)
 glue("commit", found["environment"]["commit"][:10], display=False)
@@ -44,7 +43,7 @@ glue("least", 100 * min(reached), display=False)
 # %% [markdown]
 # ## Faults
 #
-# Of {glue:text}`tried` faults, {glue:text}`survived` were survived and {glue:text}`fell` were not; {glue:text}`skipped` need
+# {glue:text}`tried` faults were tried, and {glue:text}`fell` of them did harm; {glue:text}`skipped` more need
 # something that was not there when they were counted ({numref}`tbl-faults`). A fault is a line of a table in `tests/faults`: a download cut at
 # any byte, an image with one bit altered, a process killed while it writes, a full disk, two
 # writers at once, a record edited by hand. Where chance decides, a fault was tried many times; all together,
@@ -82,7 +81,7 @@ tables.show(
 )
 
 # %% [markdown]
-# The {glue:text}`left` of them that no test killed, each with the reason:
+# Left alive, each with the reason:
 
 # %% tags=["remove-input"]
 survivors = checked.load_survivors(found)
