@@ -7,9 +7,10 @@ import subprocess
 import sys
 import time
 
+from material import source
 from rounds import peak_gb, serve
 
-from bloodlib import images, paths, records
+from bloodlib import paths, records
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--cold", action="store_true", help="a fresh copy, and an empty cache")
@@ -55,5 +56,4 @@ if not options.cold:
     if not (copy / "_build" / "html" / "index.html").exists():
         cold()
     build()
-source = "published" if images.available() else "drawn"
-serve(cold if options.cold else build, ("jupyter-book",), images=source)
+serve(cold if options.cold else build, ("jupyter-book",), images=source())

@@ -55,7 +55,7 @@ def measure():
     """Decode all files."""
     clock = time.perf_counter()
     pixels = {
-        "ours": lambda: images._decode_all(paths, SIZE, progress=False),
+        "ours": lambda: images._decode_all(paths, SIZE),
         "loop": loop,
         "keras": keras_loader,
     }[options.by]()

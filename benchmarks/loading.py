@@ -15,7 +15,7 @@ def measure():
     """Load TRAIN as a chapter does; of drawn images there is only a file to map."""
     clock = time.perf_counter()
     if images.available():
-        images.load("TRAIN", progress=False)
+        images.load("TRAIN")
     else:
         images._mapped(drawn, shape)
     return {"value": time.perf_counter() - clock}

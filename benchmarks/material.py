@@ -16,7 +16,7 @@ def split(name: str, n: int) -> tuple[np.ndarray, np.ndarray]:
     if not images.available():
         found = synthetic.load(name, n=n)
         return found.pixels, found.labels
-    found = images.load(name, progress=False)
+    found = images.load(name)
     rows = np.linspace(0, len(found.labels) - 1, min(n, len(found.labels))).astype(int)
     return found.pixels[rows], found.labels[rows]
 

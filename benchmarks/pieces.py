@@ -141,8 +141,7 @@ def measure():
 n, (height, width) = options.batch, options.size
 pixels, labels = train(options.images, (height, width))
 images = pixels[:n].astype("float32")
-model = dclnn.build(4, hidden=options.hidden, size=(height, width), precision=options.precision)
-model = model if options.stock else fused.twin(model)
+model = steps.network(options) if options.stock else fused.twin(steps.network(options))
 model.compile(
     (keras.optimizers if options.stock else fused).Adadelta(1.0), "sparse_categorical_crossentropy"
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from bloodlib import training
+from bloodlib import dclnn, training
 
 #: Steps of the check, and their learning rate: at the lineage's 1.0 the second loss is so large
 #: that Keras cuts it off on JAX, and on TensorFlow not.
@@ -25,6 +25,12 @@ def arguments(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=1.5, help="of a round, at least")
     parser.add_argument("--check", action="store_true", help="tell the first losses, too")
     return parser
+
+
+def network(options: argparse.Namespace):
+    """DCLNN with a script's settings, in stock Keras."""
+    size = tuple(options.size)
+    return dclnn.build(4, hidden=options.hidden, size=size, precision=options.precision)
 
 
 def batches(options: argparse.Namespace, pixels: np.ndarray, labels: np.ndarray) -> Iterator:

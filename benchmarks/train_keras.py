@@ -15,16 +15,14 @@ parser.add_argument(
 options = parser.parse_args()
 os.environ["KERAS_BACKEND"] = options.backend
 
-from bloodlib import dclnn, training  # noqa: E402
+from bloodlib import training  # noqa: E402
 
 keras = training.load_keras()
 
 
 def made():
     """The network with Keras' own layers and optimizer."""
-    model = dclnn.build(
-        4, hidden=options.hidden, size=tuple(options.size), precision=options.precision
-    )
+    model = steps.network(options)
     model.compile(keras.optimizers.Adadelta(1.0), "sparse_categorical_crossentropy")
     return model
 

@@ -8,28 +8,22 @@ from material import source, train
 from rounds import rate, serve
 from tqdm import tqdm
 
-from bloodlib import dclnn, training
+from bloodlib import training
 
 parser = steps.arguments(__doc__)
 parser.add_argument(
     "--share", action="store_true", help="tell which share of a step one thread augments instead"
 )
 options = parser.parse_args()
-keras = training.load_keras()
+training.load_keras()
+from bloodlib import fused  # noqa: E402
 
 
 def made():
-    """The network as :func:`bloodlib.dclnn.dclnn` trains it."""
-    model = dclnn.build(
-        4, hidden=options.hidden, size=tuple(options.size), precision=options.precision
-    )
-    optimizer = keras.optimizers.Adadelta
-    if keras.backend.backend() == "tensorflow" and not training.device_name():
-        from bloodlib import fused
-
-        model, optimizer = fused.twin(model), fused.Adadelta
+    """The network as :func:`bloodlib.dclnn.dclnn` trains it on a processor."""
+    model = fused.twin(steps.network(options))
     model.compile(
-        optimizer=optimizer(learning_rate=1.0),
+        optimizer=fused.Adadelta(learning_rate=1.0),
         loss="sparse_categorical_crossentropy",
         metrics=[training._confusion_metric(4)],
     )

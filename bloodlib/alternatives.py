@@ -21,14 +21,8 @@ def majority(data: Data, task: str, seed: int, checkpoint: Path) -> Predictions:
 
     Parameters
     ----------
-    data : Data
-        Labels.
-    task : {"four", "two"}
-        Classes to tell apart.
-    seed : int
-        Without effect: nothing is left to chance.
-    checkpoint : pathlib.Path
-        Without effect: there is nothing to go on from.
+    data, task, seed, checkpoint
+        See :func:`bloodlib.methods.method`.
 
     Returns
     -------
@@ -57,14 +51,8 @@ def colour_histogram(
 
     Parameters
     ----------
-    data : Data
-        Images.
-    task : {"four", "two"}
-        Classes to tell apart.
-    seed : int
-        Without effect: nothing is left to chance.
-    checkpoint : pathlib.Path
-        Without effect: there is nothing to go on from.
+    data, task, seed, checkpoint
+        See :func:`bloodlib.methods.method`.
     bins, colours : int, str
         See :func:`bloodlib.features.histogram`.
     C : float
@@ -96,19 +84,13 @@ def nearest_photograph(
 ) -> Predictions:
     """The class of the photograph of TRAIN whose colours are most like an image's.
 
-    A photograph has the mean histogram of the images that were made from it. Histograms are
-    compared by Hellinger's distance.
+    A photograph has the mean histogram of the images that were made from it; where the photographs
+    are unknown, each image is its own. Histograms are compared by Hellinger's distance.
 
     Parameters
     ----------
-    data : Data
-        Images, and the photographs of TRAIN; where they are unknown, each image is its own.
-    task : {"four", "two"}
-        Classes to tell apart.
-    seed : int
-        Without effect: nothing is left to chance.
-    checkpoint : pathlib.Path
-        Without effect: there is nothing to go on from.
+    data, task, seed, checkpoint
+        See :func:`bloodlib.methods.method`.
     bins, colours : int, str
         See :func:`bloodlib.features.histogram`.
     """
@@ -214,14 +196,8 @@ def small(
 
     Parameters
     ----------
-    data : Data
-        Images, of any size.
-    task : {"four", "two"}
-        Classes to tell apart.
-    seed : int
-        Seed of weights, order, augmentation and dropout.
-    checkpoint : pathlib.Path
-        Where to keep the state after each epoch, and to go on from.
+    data, task, seed, checkpoint
+        See :func:`bloodlib.methods.method`.
     width, halving
         See :func:`build`.
     learning_rate : float

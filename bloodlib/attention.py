@@ -48,15 +48,10 @@ COARSE = (15, 20)
 # ------------------------------------------------------------------------------------ computing
 
 
-def remake(progress: bool = True) -> None:
+def remake() -> None:
     """Map the answers for all images of TEST, and write ``results/attention.npz``.
 
     Takes some ten minutes. It goes on where it was stopped.
-
-    Parameters
-    ----------
-    progress : bool
-        Whether to show a progress bar.
 
     Raises
     ------
@@ -78,7 +73,7 @@ def remake(progress: bool = True) -> None:
         measure = _Measure(task, *networks)
         found = measured.in_chunks(
             f"{NAME}-{task}", settings | {"task": task}, lambda rows, m=measure: m(pixels, rows),
-            len(pixels), clock, progress=progress,
+            len(pixels), clock,
         )  # fmt: skip
         arrays |= {key: found.pop(key) for key in PLACES}
         found["profile"] = found["profile"].sum(axis=0, dtype=np.float32)

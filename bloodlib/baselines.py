@@ -31,14 +31,8 @@ def naive_bayes(
 
     Parameters
     ----------
-    data : Data
-        Images.
-    task : {"four", "two"}
-        Classes to tell apart.
-    seed : int
-        Without effect: nothing is left to chance.
-    checkpoint : pathlib.Path
-        Without effect: there is nothing to go on from.
+    data, task, seed, checkpoint
+        See :func:`bloodlib.methods.method`.
     kind : {"Gaussian", "multinomial", "Bernoulli"}
         A normal distribution for each feature; features as counts, of pixels for a histogram; or
         only whether a pixel is brighter than half, or a colour there at all.
@@ -100,14 +94,8 @@ def support_vector_machine(
 
     Parameters
     ----------
-    data : Data
-        Images.
-    task : {"four", "two"}
-        Classes to tell apart.
-    seed : int
-        Without effect: nothing is left to chance.
-    checkpoint : pathlib.Path
-        Without effect: there is nothing to go on from.
+    data, task, seed, checkpoint
+        See :func:`bloodlib.methods.method`.
     kind : {"C", "nu"}
         Which of the paper's two error functions.
     kernel : {"rbf", "linear", "poly"}
@@ -160,14 +148,8 @@ def nearest_neighbours(
 
     Parameters
     ----------
-    data : Data
-        Images.
-    task : {"four", "two"}
-        Classes to tell apart.
-    seed : int
-        Without effect: nothing is left to chance.
-    checkpoint : pathlib.Path
-        Without effect: there is nothing to go on from.
+    data, task, seed, checkpoint
+        See :func:`bloodlib.methods.method`.
     n_neighbors : int
         How many neighbours vote.
     """

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import hashlib
 import importlib.util
+import itertools
 import json
 import os
 import shlex
@@ -22,11 +23,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bloodlib import methods, paths, records
+import psutil
+
+from bloodlib import images, methods, paths, records
+from bloodlib.training import INSTALL
 
 FILE = "bench.json"
-#: How to install a module that a peer needs.
-INSTALL = {"torch": "pip install 'bloodlib[torch]'", "jax": "pip install 'bloodlib[jax]'"}
 
 
 class MissingRowError(LookupError):
@@ -121,7 +123,7 @@ def run(names: list[str], rounds: int = 5, keep: bool = False) -> dict:
     machine, found = _machine(), []
     if keep and (paths.results_folder() / FILE).exists():
         _same_machine(read()["machine"], machine)
-    if (_load() or 0) > 0.25 * (os.cpu_count() or 1):
+    if _load() > 0.25 * (os.cpu_count() or 1):
         _tell(f"The machine has other work (load {_load()}): the numbers will be about that too.\n")
     for number, name in enumerate(names, 1):
         _tell(f"[{number}/{len(names)}] {name} ... ")
@@ -189,22 +191,25 @@ def measure(name: str, rounds: int = 5) -> tuple[dict, dict[str, str]]:
     better = max if listed["unit"].endswith("/s") else min
     ours, peers, limits = map(medians, roles)
     first = listed.get("ours_is") or better(ours, key=ours.get)
+    value = ours.pop(first)
     running = {label: value for label, value in peers.items() if value is not None}
     best = better(running, key=running.get) if running else None
     comparable = best and listed.get("ratio", True)
-    ratio = _ratio(ours[first], running[best], better) if comparable else None
+    ratio = _ratio(value, running[best], better) if comparable else None
     limit = limits.get(first, next(iter(limits.values()), None))
-    target = listed.get("target")
-    met = None
+    target, met = listed.get("target"), None
     if target is not None:
-        met = ours[first] <= target if ratio is None else ratio >= target
+        met = value <= target if ratio is None else ratio >= target
     compared = {label: of for (role, label), of in told.items() if role != "limit"}
     sources = {of["ready"].get("images") for of in compared.values()} - {None}
+    notes = ([listed["note"]] if "note" in listed else []) + notes
+    if "drawn" in sources:
+        notes.append("Drawn images stand in for the published ones.")
     row = {
         "row": name,
         "work": listed["work"],
         "unit": listed["unit"],
-        "ours": ours.pop(first),
+        "ours": value,
         "ours_is": first,
         "also": ours,
         "peers": peers,
@@ -214,7 +219,7 @@ def measure(name: str, rounds: int = 5) -> tuple[dict, dict[str, str]]:
         "met": met,
         "limit": limit,
         "limits": limits,
-        "share": None,
+        "share": _ratio(value, limit, better) if limit else None,
         "correct": _compare(listed, compared, list(roles["ours"])),
         "images": min(sources, default=None),  # drawn, if any were
         "rounds": {
@@ -226,7 +231,7 @@ def measure(name: str, rounds: int = 5) -> tuple[dict, dict[str, str]]:
             for label, of in compared.items()
             if (kept := {k: v for k, v in of["turns"][-1].items() if k not in _KNOWN})
         },
-        "notes": ([listed["note"]] if "note" in listed else []) + notes,
+        "notes": notes,
         "made": {
             "started": started.isoformat(timespec="seconds"),
             "commit": records.commit(),
@@ -235,10 +240,6 @@ def measure(name: str, rounds: int = 5) -> tuple[dict, dict[str, str]]:
             "others": round(max(0, (_others() - busy) / (seconds * os.cpu_count())), 3),
         },
     }
-    if limit:
-        row["share"] = _ratio(row["ours"], limit, better)
-    if "drawn" in sources:
-        row["notes"].append("Drawn images stand in for the published ones.")
     versions = {}
     for of in told.values():
         versions |= of["ready"].get("versions", {})
@@ -513,9 +514,7 @@ def _compare(listed, told, ours):
 def _apart(answer, other):
     """How far two answers are apart: places of a text, or the largest difference by the value."""
     if isinstance(answer, str):
-        return sum(a != b for a, b in zip(answer, other, strict=False)) + abs(
-            len(answer) - len(other)
-        )
+        return sum(a != b for a, b in itertools.zip_longest(answer, other))
     return _short(max(abs(a / b - 1) for a, b in zip(answer, other, strict=True)))
 
 
@@ -555,20 +554,11 @@ def _short(value):
 def _machine():
     found = records.environment("", "")
     del found["commit"], found["backend"]
-    return found | {"memory_gb": _memory()}
-
-
-def _memory():
-    try:
-        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9)
-    except (AttributeError, ValueError, OSError):  # Windows
-        return None
+    return found | {"memory_gb": round(psutil.virtual_memory().total / 1e9)}
 
 
 def _others():
     """Seconds of processors that were used, or withheld, but not by this program or its scripts."""
-    import psutil
-
     spent, own = psutil.cpu_times(), psutil.Process().cpu_times()
     busy = ("user", "nice", "system", "irq", "softirq", "steal")
     mine = own.user + own.system + own.children_user + own.children_system  # Windows: no children
@@ -577,12 +567,10 @@ def _others():
 
 def _load():
     """How many processes wanted to run in the last minute, on average."""
-    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+    return round(psutil.getloadavg()[0], 2)
 
 
 def _source():
-    from bloodlib import images
-
     return "published" if images.available() else "drawn"
 
 

@@ -63,10 +63,7 @@ def setup(app) -> dict:
 
 def chapters(root: Path) -> list[Path]:
     """Sources of the chapters, in the order of the table of contents."""
-    from sphinx_external_toc.parsing import parse_toc_yaml
-
-    site = parse_toc_yaml(root / "_toc.yml")
-    sources = [root / f"{name}.py" for name in _in_order(site, site.root.docname)]
+    sources = [root / f"{name}.py" for name in _pages(root)]
     return [source for source in sources if source.is_file()]
 
 
@@ -75,12 +72,9 @@ def lost(root: Path) -> list[str]:
 
     A notebook is none: it may be what a chapter's last run has left.
     """
-    from sphinx_external_toc.parsing import parse_toc_yaml
-
-    site = parse_toc_yaml(root / "_toc.yml")
     return [
         name
-        for name in _in_order(site, site.root.docname)
+        for name in _pages(root)
         if not any((root / f"{name}{suffix}").is_file() for suffix in (".py", ".md", ".rst"))
     ]
 
@@ -259,8 +253,8 @@ def _run_stale(app):
     parameters = _parameters(sources, app.config.papermill_parameters)
     for problem in untrusted():
         logger.warning("%s", problem, type="bloodlib", subtype="record")
-    around, keys, stale = surroundings(root), {}, []
-    known = stamps(root)
+    around, known = surroundings(root), stamps(root)
+    keys, stale = {}, []
     for source in sources:
         keys[source] = key(source, parameters[source], around)
         last = known.get(_name(root, source), {})
@@ -353,12 +347,11 @@ def _parameter_names(source):
     return set().union(*map(chapter.assigned, tagged))
 
 
-def _in_order(site, name):
-    yield name
-    for tree in site[name].subtrees:
-        for item in tree.items:
-            if str(item) in site:
-                yield from _in_order(site, str(item))
+def _pages(root):
+    """Names of the pages, in the order of the table of contents."""
+    from sphinx_external_toc.parsing import parse_toc_yaml
+
+    return list(parse_toc_yaml(root / "_toc.yml"))
 
 
 def _modules(source):

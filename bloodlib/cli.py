@@ -2,6 +2,7 @@
 
 import argparse
 import collections
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -42,8 +43,13 @@ def _parser():
     parser.add_argument("--version", action="version", version=f"bloodlib {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    data = commands.add_parser(
-        "data",
+    def command(run, help, description):
+        found = commands.add_parser(run.__name__[1:], help=help, description=description)
+        found.set_defaults(run=run)
+        return found
+
+    data = command(
+        _data,
         help="say where the images are and verify them, or fetch them",
         description="Print where the images are, how many of each class, and their hashes. "
         "Exit with 1 if they are not there or do not verify.",
@@ -52,10 +58,9 @@ def _parser():
     data.add_argument(
         "--facts", action="store_true", help="print the facts of results/dataset.json instead"
     )
-    data.set_defaults(run=_data)
 
-    study = commands.add_parser(
-        "study",
+    study = command(
+        _study,
         help="compute the runs of study.yml that have no record yet",
         description="Compute the runs of study.yml that have no record yet, one after the other. "
         "A run that was stopped goes on from its last epoch; one that fails is recorded and "
@@ -90,10 +95,9 @@ def _parser():
         help="runs at once, each on its share of the processors; without a GPU that is faster "
         "than one after the other, and takes N times the memory",
     )  # fmt: skip
-    study.set_defaults(run=_study)
 
-    measure = commands.add_parser(
-        "measure",
+    measure = command(
+        _measure,
         help="ask the trained networks again, and freeze what they answer",
         description="Freeze in results/ what needs the images and the trained networks, but no "
         "training: where a network looks, and how it stands disturbance. What was stopped goes on.",
@@ -105,10 +109,9 @@ def _parser():
         "laboratory: answers for the cells of another one (some ten minutes; needs PBC); likeness: "
         "how unlike the training images others are (needs PBC)",
     )  # fmt: skip
-    measure.set_defaults(run=_measure)
 
-    audit = commands.add_parser(
-        "audit",
+    audit = command(
+        _audit,
         help="what the evidence can bear: tables, photographs, leakage",
         description="Print whether the paper's tables can be true, how many photographs and cells "
         "are behind the images, which cells were photographed twice, and what leaks.",
@@ -118,10 +121,9 @@ def _parser():
         "--remake", action="store_true",
         help="first find the photograph of every image again (minutes; needs the images)",
     )  # fmt: skip
-    audit.set_defaults(run=_audit)
 
-    report = commands.add_parser(
-        "report",
+    report = command(
+        _report,
         help="print Tables 1 and 2 and the claims, the paper beside ours",
         description="Print Tables 1 and 2, the paper beside ours, and the claims with verdicts.",
     )
@@ -129,10 +131,9 @@ def _parser():
     report.add_argument(
         "--picture", metavar="FILE", type=Path, help="only draw the averages, as SVG, as in README"
     )
-    report.set_defaults(run=_report)
 
-    weights = commands.add_parser(
-        "weights",
+    weights = command(
+        _weights,
         help="say what the trained networks in results are and check them, or make them",
         description="Print which run the weights in results are of; with the images at hand, "
         "compare what they answer with that run's record, image by image.",
@@ -141,10 +142,9 @@ def _parser():
         "--freeze", action="store_true",
         help="first write them anew, from the weights that training left in the cache",
     )  # fmt: skip
-    weights.set_defaults(run=_weights)
 
-    predict = commands.add_parser(
-        "predict",
+    predict = command(
+        _predict,
         help="ask the trained networks about pictures of cells",
         description="Print what the trained networks answer for pictures: the probability of each "
         "class, and how unlike the training images a picture is by its light and colours. Of "
@@ -152,10 +152,9 @@ def _parser():
     )
     predict.add_argument("files", metavar="IMAGE", type=Path, nargs="+", help="JPEG, PNG, ...")
     predict.add_argument("--json", action="store_true", help="for programs: a line for each file")
-    predict.set_defaults(run=_predict)
 
-    explain = commands.add_parser(
-        "explain",
+    explain = command(
+        _explain,
         help="say where a number of the tables comes from",
         description="Say where a number of Tables 1 and 2 comes from: what the paper prints and "
         "where, our value, how it is computed, from which runs, and the command that repeats them.",
@@ -166,10 +165,9 @@ def _parser():
         "the id of a record or of a claim is one too",
     )  # fmt: skip
     explain.add_argument("--json", action="store_true", help="for programs")
-    explain.set_defaults(run=_explain)
 
-    bench = commands.add_parser(
-        "bench",
+    bench = command(
+        _bench,
         help="measure what everything costs, beside other ways to do it",
         description="Measure the rows of benchmarks/rows.yml: ours and its peers in turns, round "
         "after round, and print ratios of medians, then the times. A peer that is not installed "
@@ -186,7 +184,6 @@ def _parser():
     bench.add_argument("--list", action="store_true", help="only show the rows")
     bench.add_argument("--freeze", action="store_true", help="keep each row in results/bench.json")
     bench.add_argument("--json", action="store_true", help="for programs")
-    bench.set_defaults(run=_bench)
     return parser
 
 
@@ -207,7 +204,7 @@ def _data(options):
         there = (paths.data_folder() / name).is_dir()
         print(f"  {name:24} {'there' if there else 'not there'}")
     print(f"  {folder.name}")
-    hashes = images.verify(folder, progress=True, thorough=True)
+    hashes = images.verify(folder, thorough=True)
     for split, found in images.counts().items():
         listed = ", ".join(f"{n} {name.lower()}" for name, n in found.items())
         print(f"    {split:12} {sum(found.values()):6}  {listed}")
@@ -229,11 +226,7 @@ def _study(options):
             state = record.status if record else "missing"
             print(f"{state:10}  {study.identify(config):24}  {study.describe(config)}")
         return 0
-    todo = [
-        config
-        for config, record in zip(chosen, found, strict=True)
-        if record is None or record.status == "failed"
-    ]
+    todo = [c for c, r in zip(chosen, found, strict=True) if r is None or r.status == "failed"]
     print(f"{len(chosen) - len(todo)} of {len(chosen)} runs have a record.")
     return _compute(todo, [record for record in found if record], options) if todo else 0
 
@@ -285,12 +278,9 @@ def _verify(only):
 
     from bloodlib import images, records, study
 
-    found = []
-    for path in tqdm(
-        sorted(records.folder().glob("*.json")), desc="records", unit=" records", disable=None
-    ):
-        found.append(records.read(path))
-        study.check(found[-1])
+    found = records.read_all()
+    for record in tqdm(found, desc="records", unit=" records", disable=None):
+        study.check(record)
     print(f"{len(found)} records verified in {records.folder()}")
     again = [record for record in found if study.is_cheap(record)]
     if only:
@@ -320,16 +310,7 @@ def _verify(only):
 
 
 def _measure(options):
-    from bloodlib import attention, boxes, disturbance, laboratory, likeness
-
-    module = {
-        "boxes": boxes,
-        "attention": attention,
-        "disturbance": disturbance,
-        "laboratory": laboratory,
-        "likeness": likeness,
-    }[options.what]
-    module.remake()
+    importlib.import_module(f"bloodlib.{options.what}").remake()
 
 
 def _audit(options):
@@ -406,9 +387,7 @@ def _bench(options):
         return 0
     found = bench.run(names, options.rounds, options.freeze)
     print(json.dumps(found, indent=1) if options.json else bench.text(found))
-    return (
-        0 if all(row["correct"] is None or row["correct"]["agree"] for row in found["rows"]) else 1
-    )
+    return int(any(row["correct"] and not row["correct"]["agree"] for row in found["rows"]))
 
 
 if __name__ == "__main__":

@@ -80,44 +80,38 @@ def plot_ratios(ratios: pd.DataFrame) -> plt.Figure:
 def load_speeds(name: str) -> pd.DataFrame:
     """All that was measured in a row, the best first, for a page."""
     row = bench.row(name)
-    more = row["unit"].endswith("/s")
-    ours = {f"ours, {row['ours_is']}": row["ours"]}
-    ours |= {f"ours, {label}": value for label, value in row["also"].items()}
-    values = sorted((ours | row["peers"]).items(), key=lambda item: _rank(item[1], more))
-    rounds = {
-        f"ours, {label}" if label in _ours(row) else label: v for label, v in row["rounds"].items()
-    }
-    return pd.DataFrame(
-        [
-            {
-                "": label,
-                "Ours against it": "–" if value is None else _times(row["ours"], value, more),
-                f"Median ({row['unit']})": "not measured" if value is None else f"{value:.4g}",
-                "Rounds": _span(rounds.get(label)),
-            }
-            for label, value in values
-        ]
-    )
+    more, ours, median = row["unit"].endswith("/s"), _ours(row), f"Median ({row['unit']})"
+    values, found = ours | row["peers"], []
+    worst = -np.inf if more else np.inf
+    order = {label: worst if value is None else value for label, value in values.items()}
+    for label in sorted(values, key=order.get, reverse=more):
+        value, rounds = values[label], row["rounds"].get(label)
+        one = {"": f"ours, {label}" if label in ours else label}
+        if value is None:
+            one |= {"Ours against it": "–", median: "not measured"}
+        else:
+            times = row["ours"] / value if more else value / row["ours"]
+            one |= {"Ours against it": f"{times:.2f} times", median: f"{value:.4g}"}
+        one["Rounds"] = f"{min(rounds):.4g} to {max(rounds):.4g}" if rounds else "–"
+        found.append(one)
+    return pd.DataFrame(found)
 
 
 def load_targets() -> pd.DataFrame:
     """Every target: what was aimed at and what came out, ``met`` or not, for a page."""
-    return pd.DataFrame(
-        [
-            {
-                "Work": row["work"],
-                "Target": f"{row['target']:g} times {row['best']}"
-                if row["ratio"] is not None
-                else f"at most {row['target']:g} {row['unit']}",
-                "Measured": f"{row['ratio']:.3g} times"
-                if row["ratio"] is not None
-                else f"{row['ours']:.3g} {row['unit']}",
-                "Met": "yes" if row["met"] else "no",
-            }
-            for row in bench.read()["rows"]
-            if row["target"] is not None
-        ]
-    )
+    found = []
+    for row in bench.read()["rows"]:
+        if row["target"] is None:
+            continue
+        if row["ratio"] is None:
+            target = f"at most {row['target']:g} {row['unit']}"
+            measured = f"{row['ours']:.3g} {row['unit']}"
+        else:
+            target = f"{row['target']:g} times {row['best']}"
+            measured = f"{row['ratio']:.3g} times"
+        met = "yes" if row["met"] else "no"
+        found.append({"Work": row["work"], "Target": target, "Measured": measured, "Met": met})
+    return pd.DataFrame(found)
 
 
 def load_agreement() -> pd.DataFrame:
@@ -156,15 +150,13 @@ def load_parts() -> pd.DataFrame:
         which runs beside it.
     """
     row = bench.row("steps")
-    names = {label: label for label in row["peers"]}
-    names |= {label: f"ours {label}" for label in _ours(row)}
-    order = ["Keras float32", "float32", "Keras mixed_bfloat16", "mixed_bfloat16"]
-    details = {names[label]: row["details"][label] for label in order if label in row["details"]}
-    values = row["also"] | {row["ours_is"]: row["ours"]} | row["peers"]
-    frame = pd.DataFrame({label: found["parts"] for label, found in details.items()}).T
-    frame["whole"] = [values[label] for label in order if label in row["details"]]
-    frame["augmentation"] = [found["augmentation"] for found in details.values()]
-    return frame[[*PARTS, "whole", "augmentation"]]
+    ours, found = _ours(row), {}
+    values = ours | row["peers"]
+    for label in ("Keras float32", "float32", "Keras mixed_bfloat16", "mixed_bfloat16"):
+        if told := row["details"].get(label):
+            more = {"whole": values[label], "augmentation": told["augmentation"]}
+            found[f"ours {label}" if label in ours else label] = told["parts"] | more
+    return pd.DataFrame(found).T[[*PARTS, "whole", "augmentation"]]
 
 
 def plot_parts(parts: pd.DataFrame) -> plt.Figure:
@@ -203,8 +195,7 @@ def load_growth(name: str) -> pd.DataFrame:
         ``x`` is pixels, nodes or images.
     """
     row = bench.row(name)
-    values = row["also"] | {row["ours_is"]: row["ours"]}
-    per_image = row["unit"].endswith("/s")
+    values, per_image = _ours(row), row["unit"].endswith("/s")
     return pd.DataFrame(
         [
             {
@@ -326,17 +317,5 @@ def plot_losses(losses: pd.DataFrame) -> plt.Figure:
 
 
 def _ours(row):
-    """Labels of our own scripts in a row."""
-    return [row["ours_is"], *row["also"]]
-
-
-def _rank(value, more):
-    return np.inf if value is None else -value if more else value
-
-
-def _times(ours, other, more):
-    return f"{(ours / other if more else other / ours):.2f} times"
-
-
-def _span(rounds):
-    return f"{min(rounds):.4g} to {max(rounds):.4g}" if rounds else "–"
+    """What our own scripts gave in a row, by their labels."""
+    return {row["ours_is"]: row["ours"], **row["also"]}

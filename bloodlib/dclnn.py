@@ -106,14 +106,8 @@ def dclnn(
 
     Parameters
     ----------
-    data : Data
-        Images, of any size.
-    task : {"four", "two"}
-        Classes to tell apart.
-    seed : int
-        Seed of weights, order, augmentation and dropout.
-    checkpoint : pathlib.Path
-        Where to keep the state after each epoch, and to go on from.
+    data, task, seed, checkpoint
+        See :func:`bloodlib.methods.method`.
     epochs : int
         How often to go through TRAIN; a checkpoint that has gone further is kept.
     pooling, hidden, hidden_dropout

@@ -15,6 +15,7 @@ import pandas as pd
 from bloodlib import comparison, images, intervals, measured, records, scores, study, synthetic
 from bloodlib.comparison import signed, with_interval
 from bloodlib.figures import COLOURS, GALLERY_SIZE
+from bloodlib.harmonising import whole
 from bloodlib.images import TASKS
 
 NAME = "disturbance"
@@ -68,7 +69,7 @@ def disturb(picture: np.ndarray, kind: str, strength: float) -> np.ndarray:
     if kind == "blur":
         return cv2.GaussianBlur(picture, (0, 0), strength)
     if kind == "brightness":
-        return _whole(picture * np.float32(strength))
+        return whole(picture * np.float32(strength))
     if kind == "stain":
         return restain(picture, strength)
     if kind == "JPEG":
@@ -99,22 +100,13 @@ def restain(picture: np.ndarray, factor: float) -> np.ndarray:
     change = np.linalg.inv(dyes) @ np.diag([factor, 1 / factor, 1.0]) @ dyes
     ground = np.log(np.percentile(picture.reshape(-1, 3), 95, axis=0) + 1)
     density = ground - np.log(picture + np.float32(1))
-    return _whole(np.exp(ground - density @ change) - 1)
+    return whole(np.exp(ground - density @ change) - 1)
 
 
-def _whole(values):
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
-
-
-def remake(progress: bool = True) -> None:
+def remake() -> None:
     """Disturb TEST's images, have both networks answer, and write ``results/disturbance.npz``.
 
     Takes some minutes. It goes on where it was stopped.
-
-    Parameters
-    ----------
-    progress : bool
-        Whether to show a progress bar.
 
     Raises
     ------
@@ -144,7 +136,7 @@ def remake(progress: bool = True) -> None:
             for task in TASKS
         }
 
-    arrays = measured.in_chunks(NAME, settings, answered, len(names), clock, progress=progress)
+    arrays = measured.in_chunks(NAME, settings, answered, len(names), clock)
     measured.save(NAME, arrays, settings, clock)
 
 

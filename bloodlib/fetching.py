@@ -54,18 +54,18 @@ def fetch(url: str | None = None, timeout: float = 4) -> Path:
                 f"the images cannot be stored: {error}. "
                 "Set BLOODLIB_DATA and BLOODLIB_CACHE to folders that can be written."
             ) from error
-    images.verify(target, progress=True)
+    images.verify(target)
     return target
 
 
 def _install(url: str, timeout: float, target: Path) -> None:
-    """Download, extract and images.verify beside the target, then move there in one step."""
+    """Download, extract and verify beside the target, then move there in one step."""
     archive = _download(url, timeout)
     part = target.with_name(f".{images.FOLDER}.part")
     shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
     try:
         _extract(archive, part)
-        images.verify(part, progress=True, thorough=True)
+        images.verify(part, thorough=True)
         os.replace(part, target)
     finally:
         shutil.rmtree(part, ignore_errors=True)

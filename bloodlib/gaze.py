@@ -252,22 +252,21 @@ def load_examples() -> list[dict]:
         ``picture`` uint8 [240, 320, 3], stamped if it is drawn; ``box``, bool [60, 80] or None;
         ``maps`` [maps, 15, 20]; ``true`` and ``label``, names of classes.
     """
-    found, n = read(), len(CLASSES)
-    published = images.available()
-    examples = []
-    for place in range(n):
-        row = place if published else n + place
-        drawn = None if published else synthetic.stamp(attention.example_drawings()[place])
-        number = int(attention.example_rows()[place])
-        one = slice(number, number + 1)
-        box = boxes.inside(boxes.coordinates("TEST", one))[0] if published else None
-        name = images.names("TEST")[number]
+    found, examples = read(), []
+    for place, name in enumerate(CLASSES):
+        if images.available():
+            row, number = place, int(attention.example_rows()[place])
+            picture = images.picture("TEST", images.names("TEST")[number])
+            box = boxes.inside(boxes.coordinates("TEST", slice(number, number + 1)))[0]
+        else:
+            row = len(CLASSES) + place
+            picture, box = synthetic.stamp(attention.example_drawings()[place]), None
         examples.append(
             {
-                "picture": images.picture("TEST", name) if published else drawn,
+                "picture": picture,
                 "box": box,
                 "maps": found["examples"][row].astype(float),
-                "true": CLASSES[place],
+                "true": name,
                 "label": CLASSES[found["example_labels"][row]],
             }
         )

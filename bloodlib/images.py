@@ -1,8 +1,8 @@
 """The images of the paper: find them, verify them, decode them (:mod:`bloodlib.fetching` fetches).
 
 The images come from the public repository ``dhruvp/wbc-classification``, at one commit. It took
-the photographs of the BCCD dataset, each listed with the name of its white blood cell, and made
-about 2,500 turned, shifted and sheared images a class from them. **The repository states no
+the photographs of the BCCD dataset (MIT), each listed with the name of its white blood cell, and
+made about 2,500 turned, shifted and sheared images a class from them. **The repository states no
 licence**: the images are fetched from it by whoever wants them and are not part of this book.
 
 The manifest, ``wbc-classification.txt.gz``, lists mode, size, name and the first 16 digits of
@@ -49,7 +49,6 @@ class Source:
     hashes: Mapping[str, str]  # git's object name of each part of the dataset
     image_size: tuple[int, int]  # width, height
     photograph_size: tuple[int, int]
-    licence: str
 
     @property
     def archive(self) -> str:
@@ -67,7 +66,6 @@ SOURCE = Source(
     },
     image_size=(320, 240),
     photograph_size=(640, 480),
-    licence="The repository states none. Its photographs are those of BCCD_Dataset (MIT).",
 )
 DATA_HASH = SOURCE.hashes["images"]  # what the record of a run calls its data
 
@@ -191,9 +189,7 @@ def available() -> bool:
     return (paths.data_folder() / FOLDER).is_dir()
 
 
-def verify(
-    folder: str | os.PathLike | None = None, progress: bool = False, thorough: bool = False
-) -> dict[str, str]:
+def verify(folder: str | os.PathLike | None = None, thorough: bool = False) -> dict[str, str]:
     """Check that a folder holds the published dataset, to the last bit.
 
     Git's hashes of ``SOURCE`` are recomputed from the files. A success is remembered in the cache
@@ -204,8 +200,6 @@ def verify(
     ----------
     folder : path, optional
         Folder with ``images/``, ``Original_Images/`` and ``labels.csv``; by default ``find()``.
-    progress : bool
-        Show a progress bar, on a terminal.
     thorough : bool
         Read every file, whatever is remembered.
 
@@ -226,7 +220,7 @@ def verify(
         with contextlib.suppress(OSError):
             mark.unlink(missing_ok=True)
         _refuse(folder, _differences(found))
-        _refuse(folder, _alterations(folder, progress))
+        _refuse(folder, _alterations(folder))
         with contextlib.suppress(OSError):  # a cache that can't be written costs time, no more
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.touch()
@@ -284,11 +278,11 @@ def _differences(found: Mapping[str, tuple[int, int]]) -> list[str]:
     return problems + [f"{path} does not belong there" for path in sorted(strays)]
 
 
-def _alterations(folder: Path, progress: bool) -> list[str]:
+def _alterations(folder: Path) -> list[str]:
     """Name what only the content of the files shows to be wrong."""
     expected = manifest()
     files = list(expected)
-    shas = _in_threads(lambda path: _sha(_read(folder / path)), files, "verifying", progress)
+    shas = _in_threads(lambda path: _sha(_read(folder / path)), files, "verifying")
     blobs = dict(zip(files, shas, strict=True))
     problems = [
         f"{path} is altered"
@@ -356,7 +350,7 @@ def _read(path: Path) -> bytes:
         raise DatasetError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _in_threads(function: Callable, items: Sequence, title: str, progress: bool) -> Iterable:
+def _in_threads(function: Callable, items: Sequence, title: str) -> Iterable:
     """Apply a function to all items, in order and on all cores.
 
     Items are handed out in lots: one by one, threads would mostly wait for each other.
@@ -364,11 +358,9 @@ def _in_threads(function: Callable, items: Sequence, title: str, progress: bool)
     from tqdm import tqdm
 
     lots = [items[start : start + 50] for start in range(0, len(items), 50)]
-    # one reads while another computes; disable=None: a bar on a terminal, nothing in a log
-    threads, hidden = 2 * (os.cpu_count() or 1), None if progress else True
     with (
-        ThreadPoolExecutor(threads) as pool,
-        tqdm(desc=title, total=len(items), leave=False, disable=hidden) as bar,
+        ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool,  # one reads while another computes
+        tqdm(desc=title, total=len(items), leave=False, disable=None) as bar,  # on a terminal
     ):
         for results in pool.map(lambda lot: [function(item) for item in lot], lots):
             bar.update(len(results))
@@ -378,9 +370,7 @@ def _in_threads(function: Callable, items: Sequence, title: str, progress: bool)
 # -------------------------------------------------------------------------------------- pixels
 
 
-def load(
-    split: str, task: str = "four", size: tuple[int, int] = (60, 80), progress: bool = True
-) -> Images:
+def load(split: str, task: str = "four", size: tuple[int, int] = (60, 80)) -> Images:
     """Images of one split, verified, resized and in memory-mapped arrays.
 
     The first call decodes the images, reduces them with Pillow's bilinear filter, and keeps the
@@ -393,8 +383,6 @@ def load(
         What the labels tell apart.
     size : (int, int)
         Height and width of an image.
-    progress : bool
-        Show progress bars, on a terminal.
 
     Returns
     -------
@@ -412,7 +400,7 @@ def load(
 
     target, inside = labels(split, task), names(split)
     folder = find()
-    verify(folder, progress)
+    verify(folder)
     shape = (len(inside), *size, 3)
     path = paths.cache_folder() / "pixels" / _pixels_name(split, size)
     pixels = _mapped(path, shape)
@@ -423,7 +411,7 @@ def load(
                 pixels = _mapped(path, shape)
                 if pixels is None:
                     files = [folder / "images" / split / name for name in inside]
-                    _save(path, _decode_all(files, size, progress))
+                    _save(path, _decode_all(files, size))
                     pixels = _mapped(path, shape)
         except OSError as error:
             raise DatasetError(
@@ -584,12 +572,12 @@ def _open(path: Path, content: bytes, size: tuple[int, int]) -> np.ndarray:
     return pixels
 
 
-def _decode_all(files: list[Path], size: tuple[int, int], progress: bool) -> np.ndarray:
+def _decode_all(files: list[Path], size: tuple[int, int]) -> np.ndarray:
     def decode(path):
         return resize(_open(path, _read(path), SOURCE.image_size), size)
 
     pixels = np.empty((len(files), *size, 3), dtype=np.uint8)
-    for i, image in enumerate(_in_threads(decode, files, "decoding", progress)):
+    for i, image in enumerate(_in_threads(decode, files, "decoding")):
         pixels[i] = image
     return pixels
 

@@ -194,16 +194,11 @@ def prepare(
 # -------------------------------------------------------------------------------------- the answers
 
 
-def remake(progress: bool = True) -> None:
+def remake() -> None:
     """Have the networks and the baselines answer in every way; write ``results/laboratory.npz``.
 
     The networks are those of :mod:`bloodlib.weights`; the baselines, as in Table 1, learn from
     TRAIN first. Takes some ten minutes, most of them for the SVM. It goes on where it was stopped.
-
-    Parameters
-    ----------
-    progress : bool
-        Whether to show progress bars.
 
     Raises
     ------
@@ -244,7 +239,7 @@ def remake(progress: bool = True) -> None:
             return {"chances": chances.reshape(len(shown), ways, -1).astype(np.float16)}
 
         title, asked = f"{NAME} {task}", settings | {"task": task}
-        answers = measured.in_chunks(title, asked, network, n, clock, progress=progress)
+        answers = measured.in_chunks(title, asked, network, n, clock)
         arrays[f"DCLNN_{task}"] = answers["chances"]
     for method, task in itertools.product(METHODS[:2], TASKS):
         config = study.resolve(comparison.COMPARED[method] | {"task": task})
@@ -256,7 +251,7 @@ def remake(progress: bool = True) -> None:
             return {"labels": predicted.labels[0].reshape(n, ways)}
 
         title, asked = f"{NAME} {method} {task}", settings | {"config": config}
-        answers = measured.in_chunks(title, asked, baseline, n, clock, size=n, progress=progress)
+        answers = measured.in_chunks(title, asked, baseline, n, clock, size=n)
         arrays[f"{method}_{task}"] = answers["labels"]
     measured.save(NAME, arrays, settings, clock)
 
@@ -315,14 +310,9 @@ def confusion(method: str, task: str, way: tuple[str, str] = MAIN) -> np.ndarray
 # ---------------------------------------------------------------------------------- what is shown
 
 
-def provenance() -> dict:
-    """How the answers were made: see :mod:`bloodlib.measured`."""
-    return measured.read(NAME).made
-
-
 def size_of(name: str) -> Ruler:
     """The ruler that the pictures were scaled with: ``white cells`` or ``red cells``."""
-    return Ruler(**provenance()["settings"]["rulers"][name])
+    return Ruler(**measured.read(NAME).made["settings"]["rulers"][name])
 
 
 def guessing(task: str) -> float:
@@ -364,22 +354,14 @@ def load_scores() -> pd.DataFrame:
 
 def show_scores(found: pd.DataFrame) -> pd.DataFrame:
     """DCLNN's rows of :func:`load_scores`, both tasks beside each other, for a page."""
-    rows = []
-    for way in WAYS:
-        row = {"Scale": way[0], "Colours": way[1]}
-        for one in _of_way(found, way).itertuples():
-            if one.method == "DCLNN":
-                shown = with_interval(one.accuracy, one.low, one.high)
-                row[f"{one.task.capitalize()} classes"] = shown
-                most = f"{one.favourite[:4].capitalize()}. ({one.given:.0%})"
-                row[f"Answered most, {one.task}"] = most
-                row[f"Confidence, {one.task}"] = one.sure
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _of_way(found, way):
-    return found[(found["scale"] == way[0]) & (found["tint"] == way[1])]
+    rows = {way: {"Scale": way[0], "Colours": way[1]} for way in WAYS}
+    for one in found[found["method"] == "DCLNN"].itertuples():
+        rows[one.scale, one.tint] |= {
+            f"{one.task.capitalize()} classes": with_interval(one.accuracy, one.low, one.high),
+            f"Answered most, {one.task}": f"{one.favourite[:4].capitalize()}. ({one.given:.0%})",
+            f"Confidence, {one.task}": one.sure,
+        }
+    return pd.DataFrame(rows.values())
 
 
 def plot_scores(found: pd.DataFrame) -> plt.Figure:
@@ -415,7 +397,7 @@ def plot_scores(found: pd.DataFrame) -> plt.Figure:
     return figure
 
 
-def load_recalls(way: tuple[str, str] = MAIN) -> pd.DataFrame:
+def load_recalls() -> pd.DataFrame:
     """Recall of each class, here and at home.
 
     Returns
@@ -426,7 +408,7 @@ def load_recalls(way: tuple[str, str] = MAIN) -> pd.DataFrame:
     """
     rows = []
     for task, classes in TASKS.items():
-        counts, at_home = confusion("DCLNN", task, way), weights.frozen(task)
+        counts, at_home = confusion("DCLNN", task), weights.frozen(task)
         n, right = counts.sum(axis=1), np.diagonal(counts)
         ends = intervals.exact(right, n)
         columns = n, right / n, *ends, *comparison.estimate([at_home], scores.recall)
@@ -451,7 +433,7 @@ def show_recalls(found: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def load_differences(way: tuple[str, str] = MAIN) -> pd.DataFrame:
+def load_differences() -> pd.DataFrame:
     """Accuracy of DCLNN less that of the others on the same pictures.
 
     Returns
@@ -465,9 +447,9 @@ def load_differences(way: tuple[str, str] = MAIN) -> pd.DataFrame:
         drawn = intervals.resample(
             labels(task), np.arange(n), len(TASKS[task]), strata=labels(), unseen=True
         )
-        ours = predicted("DCLNN", task, way)
+        ours = predicted("DCLNN", task)
         for other in METHODS[:2]:
-            theirs = predicted(other, task, way)
+            theirs = predicted(other, task)
             difference = (ours == labels(task)).mean() - (theirs == labels(task)).mean()
             ends = intervals.bounds(scores.accuracy, ours[None], drawn, theirs[None])
             rows.append((task, other, float(difference), *map(float, ends)))
@@ -478,7 +460,7 @@ def show_methods(found: pd.DataFrame, differences: pd.DataFrame) -> pd.DataFrame
     """Every method in the quoted way, and what DCLNN is ahead of it, for a page."""
     ahead = differences.set_index(["task", "other"])
     rows = []
-    for row in _of_way(found, MAIN).itertuples():
+    for row in found[(found["scale"] == MAIN[0]) & (found["tint"] == MAIN[1])].itertuples():
         other = (row.task, row.method) in ahead.index
         rows.append(
             {
@@ -527,7 +509,7 @@ def load_swatches() -> dict[str, np.ndarray]:
     def seen(ground, density):
         return np.exp(np.log(ground + 1) - np.vstack([np.zeros(3), density])) - 1
 
-    made = provenance()["settings"]
+    made = measured.read(NAME).made["settings"]
     dyes = {name: Stain(*map(np.array, found.values())) for name, found in made["stain"].items()}
     tints = {name: Tint(*map(np.array, found.values())) for name, found in made["tint"].items()}
     own = seen(*dyes["PBC"])

@@ -87,13 +87,8 @@ def load_reference() -> Reference:
     return found
 
 
-def remake(progress: bool = True) -> None:
+def remake() -> None:
     """Measure TRAIN's light and colours, and how far TEST and PBC are; write ``likeness.npz``.
-
-    Parameters
-    ----------
-    progress : bool
-        Whether to show a progress bar.
 
     Raises
     ------
@@ -103,13 +98,10 @@ def remake(progress: bool = True) -> None:
     from bloodlib import laboratory
 
     clock = measured.Clock()
-    found = numbers(images.load("TRAIN", progress=progress).pixels)
+    found = numbers(images.load("TRAIN").pixels)
     precision = np.linalg.inv(np.cov(found.T))
     reference = Reference(found.mean(axis=0), precision, np.empty(0))
-    train, test = (
-        distance(images.load(split, progress=progress).pixels, reference)
-        for split in ("TRAIN", "TEST")
-    )
+    train, test = (distance(images.load(split).pixels, reference) for split in ("TRAIN", "TEST"))
     there = np.stack([images.resize(picture) for picture in laboratory.load()])
     arrays = {
         **reference._replace(distances=np.percentile(train, range(101)))._asdict(),

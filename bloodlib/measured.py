@@ -111,7 +111,6 @@ def in_chunks(
     n: int,
     clock: Clock,
     size: int = 100,
-    progress: bool = True,
 ) -> dict[str, np.ndarray]:
     """Compute something for n images, some at a time; what was computed is kept in the cache.
 
@@ -130,8 +129,6 @@ def in_chunks(
         It is told of what was in the cache.
     size : int
         How many images make a chunk.
-    progress : bool
-        Whether to show a progress bar.
 
     Returns
     -------
@@ -145,7 +142,7 @@ def in_chunks(
     folder = paths.cache_folder() / "measured" / f"{name}-{digest}"
     folder.mkdir(parents=True, exist_ok=True)
     found = []
-    with tqdm(total=n, desc=name, unit=" images", disable=None if progress else True) as bar:
+    with tqdm(total=n, desc=name, unit=" images", disable=None) as bar:
         for start in range(0, n, size):
             rows, path = slice(start, min(start + size, n)), folder / f"{start:05}.npz"
             try:

@@ -1,9 +1,8 @@
 """What a method is: a function from images to predictions, and its settings.
 
-A method takes the images, the task and a seed, and returns predictions. Its
-settings are its keyword-only arguments: their names, types and defaults are
+A method's settings are its keyword-only arguments: their names, types and defaults are
 read from the signature, and a wrong name or a wrong value is refused. To add a
-method, write one function and decorate it::
+method, write one function and decorate it with :func:`method`::
 
     @method("forest")
     def random_forest(data, task, seed, checkpoint, *, trees: int = 100): ...
@@ -135,7 +134,13 @@ class InfeasibleError(ValueError):
 
 
 def method(name: str) -> Callable:
-    """Register a function under the name by which ``study.yml`` and the tables call it."""
+    """Register a function under the name by which ``study.yml`` and the tables call it.
+
+    The function returns :class:`Predictions`. Before its settings it takes ``data``: :class:`Data`,
+    of any size; ``task``: "four" or "two", classes to tell apart; ``seed``: int, of all that is
+    left to chance, if anything is; ``checkpoint``: path, where what learns in epochs keeps its
+    state after each, and goes on from.
+    """
 
     def register(function):
         METHODS[name] = function

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from bloodlib import records
 from bloodlib.images import TASKS
@@ -190,7 +191,14 @@ def train(
     model.optimizer.build(model.trainable_variables)
     state = _restore(model, checkpoint)
     done = len(state["loss"])
-    with _progress(title, len(x), done, epochs) as bar:
+    with tqdm(
+        desc=title,
+        initial=len(x) * min(done, epochs),
+        total=len(x) * epochs,
+        unit=" images",
+        unit_scale=True,
+        mininterval=1.0,
+    ) as bar:
         for epoch in range(done, epochs):
             clock = time.monotonic()
             _seed_dropout(model, seed, epoch)
@@ -213,7 +221,7 @@ def train(
             state["seconds"].append(time.monotonic() - clock)
             state["labels"].append(tests["TEST"].argmax(axis=1).astype(np.uint8))
             state["confusion"].append(confusion.astype(np.int32))
-            state |= {split: tests[split] for split in tests}
+            state |= tests
             _save(model, checkpoint, state)
     return Predictions(
         labels=np.stack(state["labels"]),
@@ -342,19 +350,6 @@ def _restore(model, checkpoint):
     for variable, value in zip(variables, slots, strict=True):
         variable.assign(value)
     return state
-
-
-def _progress(title, images, done, epochs):
-    from tqdm import tqdm
-
-    return tqdm(
-        total=images * epochs,
-        initial=images * min(done, epochs),
-        desc=title,
-        unit=" images",
-        unit_scale=True,
-        mininterval=1.0,
-    )
 
 
 @contextlib.contextmanager

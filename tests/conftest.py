@@ -7,13 +7,16 @@ import types
 
 import archives
 import made_up
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from tiny_book import CONFIG, TOC, chapter
 
-from bloodlib import book, images, methods, paths, photographs, study, training
+from bloodlib import book, images, measured, methods, paths, photographs, study, training
 from bloodlib.images import SPLITS, TASKS
 
+mpl.use("agg")
 # some tests move to a folder of their own: the checkout is that of the start
 CHECKOUT = paths.checkout()
 FAKE = {"method": "fake", "task": "four", "images": "drawn", "images_per_class": 5}
@@ -48,6 +51,16 @@ def folders(tmp_path, monkeypatch):
     study.load.cache_clear()
     yield found
     study.load.cache_clear()
+
+
+@pytest.fixture
+def style():
+    """The book's style, no figure left open, and nothing remembered."""
+    measured.read.cache_clear()
+    with plt.style.context("bloodlib.book"):
+        yield
+    plt.close("all")
+    measured.read.cache_clear()
 
 
 @pytest.fixture

@@ -171,7 +171,7 @@ def small_study(folder, folders, monkeypatch):
 
 
 def test_all_that_is_shown_is_frozen(small_study, monkeypatch):
-    attention.remake(progress=False)
+    attention.remake()
     n = len(images.names("TEST"))
     found, made = attention.read(), measured.read("attention").made
     assert made["settings"]["weights"] == {task: task for task in TASKS}
@@ -190,7 +190,7 @@ def test_all_that_is_shown_is_frozen(small_study, monkeypatch):
     np.testing.assert_allclose(found["examples"].max(axis=(2, 3)), 1)
     # a second start takes all of it from the cache
     monkeypatch.setattr(attention._Measure, "__call__", None)
-    attention.remake(progress=False)
+    attention.remake()
     assert measured.read("attention").made["images_from_cache"] == 2 * n
 
 

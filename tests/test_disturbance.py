@@ -1,7 +1,5 @@
 """Disturbed images: what each kind does to a picture, and what is told of the answers."""
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -19,18 +17,8 @@ from bloodlib import (
 from bloodlib.disturbance import CONDITIONS, KINDS, disturb
 from bloodlib.images import TASKS
 
-mpl.use("agg")
+pytestmark = pytest.mark.usefixtures("style")
 PICTURE = synthetic.draw("EOSINOPHIL", np.random.default_rng(1), (240, 320))
-
-
-@pytest.fixture(autouse=True)
-def style():
-    """The book's style, no figure left open, and nothing remembered."""
-    measured.read.cache_clear()
-    with plt.style.context("bloodlib.book"):
-        yield
-    plt.close("all")
-    measured.read.cache_clear()
 
 
 def distance(a, b):
@@ -123,7 +111,7 @@ def network(monkeypatch):
 
 def test_every_image_is_answered_under_every_disturbance(folder, folders, network, monkeypatch):
     monkeypatch.setattr(images, "verify", lambda folder: None)
-    disturbance.remake(progress=False)
+    disturbance.remake()
     found, made = disturbance.read(), measured.read("disturbance").made
     names = images.names("TEST")
     assert network == [(task, len(names) * len(CONDITIONS)) for task in TASKS]
@@ -134,7 +122,7 @@ def test_every_image_is_answered_under_every_disturbance(folder, folders, networ
                 seen = images.resize(disturb(images.picture("TEST", name), *how))
                 label = int(seen.mean() * len(TASKS[task]) / 256)
                 assert found[task][row, column] == label
-    disturbance.remake(progress=False)
+    disturbance.remake()
     assert len(network) == len(TASKS)
     assert measured.read("disturbance").made["images_from_cache"] == len(names)
 

@@ -2,8 +2,6 @@
 
 import shutil
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from conftest import CHECKOUT
@@ -23,18 +21,8 @@ from bloodlib import (
 from bloodlib.attention import ASKED, BINS, COARSE, HIDDEN, MAPS, SIGNS
 from bloodlib.images import CLASSES, TASKS
 
-mpl.use("agg")
+pytestmark = pytest.mark.usefixtures("style")
 N = len(images.names("TEST"))
-
-
-@pytest.fixture(autouse=True)
-def style():
-    """The book's style, no figure left open, and nothing remembered."""
-    measured.read.cache_clear()
-    with plt.style.context("bloodlib.book"):
-        yield
-    plt.close("all")
-    measured.read.cache_clear()
 
 
 @pytest.fixture

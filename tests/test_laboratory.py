@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -24,18 +23,8 @@ from bloodlib import (
 from bloodlib.images import CLASSES, TASKS
 from bloodlib.laboratory import MAIN, METHODS, WAYS
 
-mpl.use("agg")
+pytestmark = pytest.mark.usefixtures("style")
 FOUR = ("eosinophil", "lymphocyte", "monocyte", "neutrophil")
-
-
-@pytest.fixture(autouse=True)
-def style():
-    """The book's style, no figure left open, and nothing remembered."""
-    measured.read.cache_clear()
-    with plt.style.context("bloodlib.book"):
-        yield
-    plt.close("all")
-    measured.read.cache_clear()
 
 
 @pytest.fixture
@@ -148,7 +137,7 @@ def asked(published, monkeypatch):
 
 
 def test_every_picture_is_asked_about_in_every_way(asked):
-    laboratory.remake(progress=False)
+    laboratory.remake()
     assert asked == [(task, 12 * len(WAYS)) for task in TASKS]
     arrays = laboratory.read()
     np.testing.assert_array_equal(arrays["truth"], laboratory.labels())
@@ -170,7 +159,7 @@ def test_every_picture_is_asked_about_in_every_way(asked):
 def test_baselines_answer_as_they_do_alone(asked):
     from sklearn.naive_bayes import GaussianNB
 
-    laboratory.remake(progress=False)
+    laboratory.remake()
     train, pictures = images.load("TRAIN"), laboratory.load()
     pixels = laboratory.prepare(
         pictures, RULERS, harmonising.tint(train.pixels), harmonising.stain(train.pixels[::8])
@@ -200,17 +189,17 @@ def test_ways_are_scale_by_colours(published):
 
 
 def test_what_was_answered_is_not_asked_again(asked):
-    laboratory.remake(progress=False)
+    laboratory.remake()
     first, n = laboratory.read(), len(asked)
-    laboratory.remake(progress=False)
+    laboratory.remake()
     assert len(asked) == n
     for name, array in laboratory.read().items():
         np.testing.assert_array_equal(array, first[name])
-    assert laboratory.provenance()["images_from_cache"] == 6 * 12
+    assert measured.read(laboratory.NAME).made["images_from_cache"] == 6 * 12
 
 
 def test_how_it_was_made_is_kept(asked, folders):
-    laboratory.remake(progress=False)
+    laboratory.remake()
     made = json.loads((folders.results / "laboratory.json").read_text())
     assert made["command"] == "bloodlib measure laboratory"
     assert made["settings"]["weights"] == {task: task * 16 for task in TASKS}
@@ -232,7 +221,7 @@ def one_missing(folders):
 
 @pytest.mark.parametrize("harm", [other_pictures, one_missing])
 def test_answers_about_other_pictures_are_refused(asked, folders, harm):
-    laboratory.remake(progress=False)
+    laboratory.remake()
     laboratory.read()
     harm(folders)
     with pytest.raises(records.RecordError, match="`bloodlib measure laboratory` makes it anew"):
@@ -313,7 +302,7 @@ def test_the_frozen_answers_are_about_the_listed_pictures():
     arrays = laboratory.read()
     assert len(arrays["truth"]) == len(laboratory.names())
     assert set(np.bincount(laboratory.labels())) <= {299, 300}
-    made = laboratory.provenance()
+    made = measured.read(laboratory.NAME).made
     for task in TASKS:
         assert made["settings"]["weights"][task] == weights.provenance(task)["weights"]
     assert made["settings"]["ways"] == [list(way) for way in WAYS]
@@ -374,7 +363,7 @@ def test_the_frozen_answers_are_those_for_the_pictures():
     except images.DatasetNotFoundError as error:
         pytest.skip(str(error))
     train = images.load("TRAIN").pixels
-    made = laboratory.provenance()["settings"]
+    made = measured.read(laboratory.NAME).made["settings"]
     rulers = laboratory.rulers(pictures)
     for name, ruler in rulers.items():
         np.testing.assert_allclose(ruler, list(made["rulers"][name].values()), rtol=1e-6)

@@ -63,10 +63,9 @@ def test_it_is_made_from_train_and_tried_on_others(folders, monkeypatch):
 
     rng = np.random.default_rng(0)
     drawn = {"TRAIN": some(60), "TEST": some(20, 1)}
-    given = lambda split, progress=True: images.Images(drawn[split], None, ())  # noqa: E731
-    monkeypatch.setattr(images, "load", given)
+    monkeypatch.setattr(images, "load", lambda split: images.Images(drawn[split], None, ()))
     monkeypatch.setattr(laboratory, "load", lambda: [synthetic.draw(0, rng, (30, 40))] * 3)
-    likeness.remake(progress=False)
+    likeness.remake()
     arrays, made = measured.read(likeness.NAME)
     assert made["command"] == "bloodlib measure likeness"
     assert (arrays["test"].shape, arrays["laboratory"].shape) == ((20,), (3,))

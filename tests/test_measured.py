@@ -85,7 +85,7 @@ class Doubled:
 
 def chunks(function, settings=0, clock=None):
     return measured.in_chunks(
-        "attention", {"settings": settings}, function, 10, clock or measured.Clock(), 4, False
+        "attention", {"settings": settings}, function, 10, clock or measured.Clock(), 4
     )
 
 

@@ -224,7 +224,7 @@ def test_four_processes_at_once(folder, record_property):
 
         images._decode_all = noted
         files = [folder / "images/TEST" / name for name in images.names("TEST")]
-        return np.array_equal(images.load("TEST").pixels, decode(files, (60, 80), False))
+        return np.array_equal(images.load("TEST").pixels, decode(files, (60, 80)))
 
     assert in_processes(load) == [0] * 4
     assert log.read_text() == "x"
