@@ -249,7 +249,7 @@ def load_examples() -> list[dict]:
     Returns
     -------
     list of dict
-        ``picture`` uint8 [240, 320, 3], stamped if it is drawn; ``box``, bool [60, 80] or None;
+        ``picture`` uint8 [240, 320, 3]; ``drawn``, whether it is; ``box``, bool [60, 80] or None;
         ``maps`` [maps, 15, 20]; ``true`` and ``label``, names of classes.
     """
     found, n = read(), len(CLASSES)
@@ -257,7 +257,7 @@ def load_examples() -> list[dict]:
     examples = []
     for place in range(n):
         row = place if published else n + place
-        drawn = None if published else synthetic.stamp(attention.example_drawings()[place])
+        drawn = None if published else attention.example_drawings()[place]
         number = int(attention.example_rows()[place])
         one = slice(number, number + 1)
         box = boxes.inside(boxes.coordinates("TEST", one))[0] if published else None
@@ -265,6 +265,7 @@ def load_examples() -> list[dict]:
         examples.append(
             {
                 "picture": images.picture("TEST", name) if published else drawn,
+                "drawn": not published,
                 "box": box,
                 "maps": found["examples"][row].astype(float),
                 "true": CLASSES[place],
@@ -275,7 +276,7 @@ def load_examples() -> list[dict]:
 
 
 def plot_examples(examples: list[dict]) -> plt.Figure:
-    """Pictures, and the maps of their answers below; dashed: the white cell's box.
+    """Pictures, stamped if drawn; below, the maps of their answers; dashed: the white cell's box.
 
     Parameters
     ----------
@@ -297,7 +298,8 @@ def plot_examples(examples: list[dict]) -> plt.Figure:
                     interpolation="bilinear",
                 )  # fmt: skip
             else:
-                axis.imshow(example["picture"])
+                stamp = synthetic.stamp if example["drawn"] else np.asarray
+                axis.imshow(stamp(example["picture"]))
             if example["box"] is not None:
                 h, w = example["box"].shape
                 axis.contour(
