@@ -14,7 +14,7 @@ from bloodlib import comparison, images, paths, photographs, records, study
 from bloodlib.figures import COLOURS
 from bloodlib.images import CLASSES, SPLITS, TASKS
 
-#: What the augmentation's notebook asks for, on pictures of 320x240: degrees, pixels, and scale,
+#: What the augmentation's notebook asks for, on pictures of 320x240, in degrees, pixels, and scale,
 #: as distances from doing nothing.
 ASKED = {
     "rotation": 20.0,

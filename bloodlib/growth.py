@@ -11,7 +11,7 @@ import pandas as pd
 from bloodlib import comparison, contenders, photographs, scores, splits
 from bloodlib.comparison import CHANCE
 
-#: By how it is called: the way to divide.
+#: Ways to divide, by how they are called.
 SHARES = {"a quarter": "quarter", "a half": "half", "all": "published"}
 
 
