@@ -57,6 +57,7 @@ SETTINGS = {
 SCREEN, END = "<span class='screen'>", "</span>"
 #: Small letters on a line of a table.
 LINE = 118
+NARROW = set(".,:;()ijlt ")
 NUMBERS = set("0123456789.,()+-\u2212\u2013% ")
 
 
@@ -239,7 +240,9 @@ def _width(cell):
         factor = 1.15
 
     def wide(text):
-        return factor * sum(1.5 if letter.isupper() else 1.05 for letter in text)
+        return factor * sum(
+            1.5 if letter.isupper() else 0.7 if letter in NARROW else 1.05 for letter in text
+        )
 
     text = _text(cell)
     return max((wide(word) for word in re.split(r"[ \n]+", text)), default=0), wide(text)
