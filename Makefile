@@ -14,7 +14,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
 TEX := texlive-xetex texlive-latex-extra texlive-fonts-recommended texlive-plain-generic \
 	fonts-freefont-otf lmodern latexmk xindy
 
-.PHONY: book test check check-long check-freeze pdf tex-packages release env lint lock clean
+.PHONY: book test check check-long check-freeze pdf tex-packages committed release env lint lock clean
 
 book: env
 	@$(BIN)/bloodlib data --fetch || echo "Going on without the images: drawn cells stand in for pictures."
@@ -30,9 +30,13 @@ pdf: env
 tex-packages:
 	@echo $(TEX)
 
+committed:
+	@test -z "$$(git status --porcelain 2> /dev/null)" || { git status --short; \
+		echo "These are in no commit, and a release is of a commit: commit them or put them aside."; exit 1; }
+
 # what is published: without the dataset's pictures, unless _config.yml says otherwise
 release: export BLOODLIB_PUBLISH = 1
-release: pdf
+release: committed pdf
 	rm -rf dist _build/html
 	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
 	$(BIN)/jupyter-book build . -n -W --keep-going

@@ -10,7 +10,7 @@ from bloodlib.images import TASKS
 from bloodlib.methods import Data, Predictions, method
 from bloodlib.training import load_keras, train
 
-#: Epochs of the small network: as many as the paper's. They are no setting: the learning rate
+#: Epochs of the small network, as many as the paper's. They are no setting, as the learning rate
 #: falls to zero over them, so that fewer or more of them would be another training.
 EPOCHS = 25
 

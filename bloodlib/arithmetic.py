@@ -37,8 +37,10 @@ class Span:
 
     Attributes
     ----------
-    low, high : fractions.Fraction
-        Its ends, exactly.
+    low : fractions.Fraction
+        Its lower end, exactly.
+    high : fractions.Fraction
+        Its upper end, exactly.
     closed : bool
         Whether it may be ``high``; ``low`` it may always be.
     """

@@ -26,22 +26,22 @@ from bloodlib.images import CLASSES, TASKS
 
 NAME = "attention"
 MAPS = {"pixels": "Integrated gradients", "features": "HiResCAM"}
-#: What is mapped: the trained network's answer; another class in its place, drawn at random; and
+#: What is mapped, the trained network's answer; another class in its place, drawn at random; and
 #: the answer of the network as it was before training.
 ASKED = ("answer", "another class", "untrained")
 SIGNS = ("all", "for it")  # absolute weight; positive weight, which speaks for the class
-#: What is hidden under the median colour: the box; the same box half the picture away, over each
+#: What is hidden under the median colour, the box; the same box half the picture away, over each
 #: edge back in at the other side; all but the box.
 HIDDEN = ("the cell", "as much elsewhere", "all but the cell")
 #: Points on the way from the empty picture; seed of the other class, of the untrained network and
 #: of the drawn examples; raised when the computation changes.
 STEPS, SEED, VERSION = 8, 0, 2
-#: What is known of each box: its share of the picture, how much of it lies in the picture, and its
+#: What is known of each box, its share of the picture, how much of it lies in the picture, and its
 #: share of :func:`blob`.
 PLACES = ("area", "visible", "blob")
 #: Bins of the mean map, over three widths and heights of the box.
 BINS = 24
-#: Height and width to which the maps of examples are reduced: too coarse to be a picture.
+#: Height and width to which the maps of examples are reduced, too coarse to be a picture.
 COARSE = (15, 20)
 
 

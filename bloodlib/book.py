@@ -31,7 +31,7 @@ from sphinx.util.docutils import ReferenceRole, SphinxDirective
 from bloodlib import chapter, images, paths, policy, records, study, tables, tryit
 
 PACKAGE = Path(__file__).parent
-#: How many chapters run at the same time, where there are as many processors: each may hold a GB.
+#: How many chapters run at the same time, where there are as many processors; each may hold a GB.
 AT_ONCE = 2
 #: A kernel is ended by an interrupt, which is no error to be told of.
 QUIET = [

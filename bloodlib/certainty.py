@@ -17,7 +17,7 @@ from bloodlib.figures import COLOURS, in_rows
 from bloodlib.images import TASKS
 
 METHODS = ("NB", "SVM", "DCLNN")
-#: Which rows are held against each other: the first less the second.
+#: Which rows are held against each other, the first less the second.
 PAIRS = (("SVM", "NB"), ("DCLNN", "SVM"), ("MaxPooling", "AveragePooling"))
 #: The scores of a whole method.
 SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"accuracy": scores.accuracy} | {

@@ -22,7 +22,7 @@ COMPARED = {
     "MaxPooling": {"method": "DCLNN", "pooling": "max"},
 }
 
-#: Settings in which runs of one row may differ: the rounding of numbers is chance, as a seed is.
+#: Settings in which runs of one row may differ; the rounding of numbers is chance, as a seed is.
 CHANCE = ("seed", "precision")
 
 

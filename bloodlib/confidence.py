@@ -32,8 +32,10 @@ class Answers(NamedTuple):
     ----------
     numbers : int array [n]
         Of photographs, or of cells; for images their rows.
-    truth, strata : int array [n]
-        True label in the task, and of the four classes.
+    truth : int array [n]
+        True label in the task.
+    strata : int array [n]
+        True label of the four classes.
     cells : int array [n]
     labels : int array [runs, n]
     confidence : float array [runs, n]

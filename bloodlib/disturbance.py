@@ -19,7 +19,7 @@ from bloodlib.harmonising import whole
 from bloodlib.images import TASKS
 
 NAME = "disturbance"
-#: Strengths of each kind: the Gaussian's standard deviation in pixels of 320x240; what brightness
+#: Strengths of each kind, the Gaussian's standard deviation in pixels of 320x240; what brightness
 #: is multiplied by; what the blue dye is multiplied and eosin divided by; Pillow's quality.
 KINDS = {
     "blur": (1.0, 2.0, 3.0, 4.0, 6.0),
@@ -38,7 +38,7 @@ SHOWN = {
 AT_REST = {"blur": (0, "0"), "brightness": (3, "1"), "stain": (3, "1"), "JPEG": (0, "–")}
 #: Every disturbance, in the order in which labels are kept; first, none.
 CONDITIONS = (("none", 0.0), *((kind, s) for kind, strengths in KINDS.items() for s in strengths))
-#: Optical density of methylene blue and of eosin in red, green and blue: "Giemsa" in the plug-in
+#: Optical density of methylene blue and of eosin in red, green and blue, "Giemsa" in the plug-in
 #: for colour deconvolution by Landini, Martinelli and Piccinini (2021).
 DYES = np.array([[0.834750233, 0.513556283, 0.196330403], [0.092789, 0.954111, 0.283111]])
 VERSION = 1  # raised when the computation changes

@@ -193,7 +193,9 @@ def show_numbers(cells: list[dict], table: int):
 
 
 def show_runs():
-    """Every frozen run, as :func:`text` prints it, below its id.
+    """Every frozen run, as :func:`text` prints it, below its id; first those behind Tables 1 and 2.
+
+    The others are in a container of the class ``screen``, which print leaves out.
 
     Returns
     -------
@@ -202,11 +204,14 @@ def show_runs():
     """
     from IPython.display import Markdown
 
-    blocks = []
+    behind = {run.id for name in comparison.COMPARED for task in TASKS for run in _runs(name, task)}
+    blocks = {True: [], False: []}
     for record in records.read_all():
         facts = _facts(describe(record))
-        blocks.append(f"{{anchor}}`{facts.pop('Run')}`\n\n```text\n{_lines(facts)}\n```")
-    return Markdown("\n\n".join(blocks))
+        text = f"{{anchor}}`{facts.pop('Run')}`\n\n```text\n{_lines(facts)}\n```"
+        blocks[record.id in behind].append(text)
+    others = [":::::{container} screen", *blocks[False], ":::::"]
+    return Markdown("\n\n".join(blocks[True] + others))
 
 
 # ------------------------------------------------------------------------------ what they share

@@ -18,7 +18,7 @@ from bloodlib import comparison, images, paths, photographs, records, study
 from bloodlib.figures import COLOURS, bare
 from bloodlib.images import CLASSES, SPLITS, TASKS
 
-#: What the augmentation's notebook asks for, on pictures of 320x240: degrees, pixels, and scale,
+#: What the augmentation's notebook asks for, on pictures of 320x240, in degrees, pixels, and scale,
 #: as distances from doing nothing.
 ASKED = {
     "rotation": 20.0,
@@ -564,14 +564,14 @@ def plot_shares(shares: pd.DataFrame) -> plt.Figure:
                 edgecolors=COLOURS[name], clip_on=False, zorder=3,
             )  # fmt: skip
         wrong = wrong[wrong > 0.05 * wrong.sum()].nlargest(3)
-        for number in wrong.index:
+        for nth, place in enumerate(sorted(map(order.get_loc, wrong.index))):
             axis.annotate(
-                str(number), (order.get_loc(number), 0), xytext=(0, -9),
+                str(order[place]), (place, 0), xytext=(0, -9 - 7 * (nth % 2)),
                 textcoords="offset points", ha="center", va="top", fontsize=7,
             )  # fmt: skip
         axis.set(ylim=(-0.02, 1.02), xticks=[], ylabel="share right", title=f"{task} classes")
         axis.set_xlim(-1.5, len(order) + 0.5)
-        axis.set_xlabel(f"TEST's {len(order)} photographs, by their mean share", labelpad=15)
+        axis.set_xlabel(f"TEST's {len(order)} photographs, by their mean share", labelpad=20)
     handles = [Line2D([], [], ls="", marker="o", color=COLOURS[name]) for name in CLASSES]
     handles += [
         Line2D([], [], ls="", marker="o", mec="#222222", mfc=c) for c in ("#222222", "none")

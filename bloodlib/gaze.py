@@ -249,21 +249,23 @@ def load_examples() -> list[dict]:
     Returns
     -------
     list of dict
-        ``picture`` uint8 [240, 320, 3], stamped if it is drawn; ``box``, bool [60, 80] or None;
+        ``picture`` uint8 [240, 320, 3]; ``drawn``, whether it is; ``box``, bool [60, 80] or None;
         ``maps`` [maps, 15, 20]; ``true`` and ``label``, names of classes.
     """
     found, examples = read(), []
     for place, name in enumerate(CLASSES):
-        if images.available():
+        drawn = not images.available()
+        if drawn:
+            row, box = len(CLASSES) + place, None
+            picture = attention.example_drawings()[place]
+        else:
             row, number = place, int(attention.example_rows()[place])
             picture = images.picture("TEST", images.names("TEST")[number])
             box = boxes.inside(boxes.coordinates("TEST", slice(number, number + 1)))[0]
-        else:
-            row = len(CLASSES) + place
-            picture, box = synthetic.stamp(attention.example_drawings()[place]), None
         examples.append(
             {
                 "picture": picture,
+                "drawn": drawn,
                 "box": box,
                 "maps": found["examples"][row].astype(float),
                 "true": name,
@@ -274,7 +276,7 @@ def load_examples() -> list[dict]:
 
 
 def plot_examples(examples: list[dict]) -> plt.Figure:
-    """Pictures, and the maps of their answers below; dashed: the white cell's box.
+    """Pictures, stamped if drawn; below, the maps of their answers; dashed: the white cell's box.
 
     Parameters
     ----------
@@ -296,7 +298,8 @@ def plot_examples(examples: list[dict]) -> plt.Figure:
                     interpolation="bilinear",
                 )  # fmt: skip
             else:
-                axis.imshow(example["picture"])
+                stamp = synthetic.stamp if example["drawn"] else np.asarray
+                axis.imshow(stamp(example["picture"]))
             if example["box"] is not None:
                 h, w = example["box"].shape
                 axis.contour(

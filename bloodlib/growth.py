@@ -12,7 +12,7 @@ from bloodlib import comparison, contenders, photographs, scores, splits
 from bloodlib.comparison import CHANCE
 from bloodlib.figures import COLOURS
 
-#: By how it is called: the way to divide.
+#: Ways to divide, by how they are called.
 SHARES = {"a quarter": "quarter", "a half": "half", "all": "published"}
 
 

@@ -11,13 +11,13 @@ import numpy as np
 
 from bloodlib import images
 
-#: What is shown of a picture: all of it, squeezed to the shape of BCCD's; the largest part in the
+#: What is shown of a picture, all of it, squeezed to the shape of BCCD's; the largest part in the
 #: middle that has this shape; or as much as makes white, or red cells as large as in BCCD.
 SCALES = ("squeezed", "cropped", "white cells", "red cells")
 #: Colours as published; each channel with the mean and standard deviation that it has in TRAIN;
 #: the ground in the colour that it has in TRAIN; or ground, red cells and nuclei.
 TINTS = ("own", "channels", "ground", "stain")
-#: A pixel is fill, not blood, where no channel is above this: TRAIN's images were turned.
+#: A pixel is fill, not blood, where no channel is above this; TRAIN's images were turned.
 FILL = 15
 
 

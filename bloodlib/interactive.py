@@ -38,9 +38,9 @@ SCRIPTS = {
     ),
     "wall": ("interactive/shared.js", "interactive/wall.js"),
 }
-#: The paper's rows for DCLNN with a kind of pooling: table and method.
+#: The paper's rows for DCLNN with a kind of pooling, by table and method.
 PRINTED = {"max": (1, "DCLNN"), "average": (2, "AveragePooling")}
-#: Settings that say most of a run: their values are told, at the defaults too.
+#: Settings that say most of a run; their values are told, at the defaults too.
 TOLD = ("kind", "kernel", "features")
 #: The seed of the mean over seeds.
 MEAN = "mean of all"

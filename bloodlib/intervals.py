@@ -41,8 +41,10 @@ class Resamples:
 
     Attributes
     ----------
-    truth, clusters : int array [n]
-        True class and cluster of each image, from 0.
+    truth : int array [n]
+        True class of each image, from 0.
+    clusters : int array [n]
+        Cluster of each image, from 0.
     n_classes : int
     strata : int array [strata]
         True class of each stratum.

@@ -42,7 +42,7 @@ MANIFEST = "pbc.sha256"
 SOURCE = "https://doi.org/10.17632/snkd93bnjr.1"
 #: Every way, in the order in which answers are kept.
 WAYS = tuple(itertools.product(SCALES, TINTS))
-#: The way that is quoted: red cells tell scale and say nothing of the class, and only by stain do
+#: The way that is quoted. Red cells tell scale and say nothing of the class, and only by stain do
 #: nuclei get the colour that they have in TRAIN.
 MAIN = ("red cells", "stain")
 #: What was added to see why, when the answers for the others were known.

@@ -24,7 +24,7 @@ from bloodlib import (
 )
 
 PRESENT, ABSENT, UNDECIDABLE = "present", "absent", "can't be told"
-#: The methods that are tried on all splits: DCLNN as in Table 1, and one that only recognises.
+#: The methods that are tried on all splits, DCLNN as in Table 1, and one that only recognises.
 METHODS = {
     "NB": comparison.COMPARED["NB"],
     "SVM": comparison.COMPARED["SVM"],

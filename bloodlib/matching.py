@@ -35,7 +35,7 @@ from bloodlib import images, paths, photographs, records
 
 #: Height and width at which images and photographs are compared.
 SIZE = (240, 320)
-#: What the augmentation of the published images did, with a tolerance: turned by up to 20°,
+#: What the augmentation of the published images did, with a tolerance. It turned by up to 20°,
 #: sheared by up to 0.2 radians, shifted by up to a tenth of height and width, never scaled (1).
 LIMITS = {
     "rotation": 20 + 1.0,
@@ -56,7 +56,7 @@ OVERLAP, COMMON, SHARED = 0.85, 0.4, 0.5
 STRONGEST = 40
 #: How many images are registered too, as a check of what features found; drawn with the seed.
 SAMPLE, SEED = 300, 0
-#: Columns of ``results/pairs.csv``: see :func:`bloodlib.photographs.pair_table`.
+#: Columns of ``results/pairs.csv``, see :func:`bloodlib.photographs.pair_table`.
 PAIR_COLUMNS = ["a", "b", "shift_x", "shift_y", "correlation", "common", "share", "same_cell"]
 CHUNK = 100  # images between two saves
 VERSION = 5  # of what is kept in the cache; raised when the computation changes

@@ -84,8 +84,10 @@ class Predictions:
         Predicted labels on TEST after each epoch; one row where there are no epochs.
     labels_simple : uint8 array [n]
         Predicted labels on TEST_SIMPLE at the end.
-    probabilities, probabilities_simple : float16 array [n, classes]
-        Class probabilities on TEST and TEST_SIMPLE at the end.
+    probabilities : float16 array [n, classes]
+        Class probabilities on TEST at the end.
+    probabilities_simple : float16 array [n, classes]
+        Class probabilities on TEST_SIMPLE at the end.
     confusion_train : int32 array [epochs, classes, classes], optional
         Counts on TRAIN (rows: true class), as gathered while each epoch ran.
     history : dict of str to list of float

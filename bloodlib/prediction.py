@@ -9,7 +9,7 @@ import numpy as np
 from bloodlib import images, likeness, weights
 from bloodlib.images import TASKS
 
-#: Larger pictures are refused, unread: a few hundred bytes can claim to hold gigabytes.
+#: Larger pictures are refused, unread; a few hundred bytes can claim to hold gigabytes.
 MOST_PIXELS = 50_000_000
 #: How many pictures are held at once.
 AT_ONCE = 64

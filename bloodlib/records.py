@@ -24,7 +24,7 @@ from bloodlib import images, paths, splits
 
 SCHEMA = 1
 PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "scipy", "scikit-learn", "pillow")
-#: Arrays of a record: type, and whether every complete record has it.
+#: Arrays of a record, with their type, and whether every complete record has it.
 ARRAYS = {
     "truth": (np.uint8, True),
     "truth_simple": (np.uint8, True),

@@ -11,14 +11,13 @@ import re
 from pathlib import Path
 
 from docutils import nodes
-from sphinx.errors import NoUri
 from sphinx.util.nodes import make_refnode
 
 from bloodlib import book
 
 #: How the names of the reference's pages begin.
 PAGES = "chapters/reference_"
-#: What autodoc does not import: frameworks that a page about them doesn't need.
+#: What autodoc does not import, frameworks that a page about them doesn't need.
 MOCKED = ("keras", "tensorflow")
 #: Code in prose that may name something of the library, and what may stand behind the name.
 NAMED = re.compile(
@@ -33,6 +32,8 @@ def setup(app) -> dict:
     app.connect("config-inited", _configure)
     app.connect("env-get-outdated", _outdated)
     app.connect("autodoc-process-docstring", _add_chapters, priority=900)
+    app.connect("autodoc-process-signature", _tidy)
+    app.connect("autodoc-skip-member", _skip)
     app.connect("doctree-resolved", _link)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -114,9 +115,23 @@ def _add_chapters(app, what, name, obj, options, lines):
         lines += ["", "Used in " + ", ".join(f":doc:`/{page}`" for page in found) + ".", ""]
 
 
+def _tidy(app, what, name, obj, options, signature, returns):
+    """Defaults of a dataclass as they would be written."""
+    signature = re.sub(r"<class '(\w+)'>", r"\1", signature or "").replace("<factory>", "...")
+    return signature, returns
+
+
+def _skip(app, what, name, obj, skip, options):
+    """Leave out what only says which field of a tuple it is; the tuple's docstring has it."""
+    return skip or str(obj.__doc__).startswith("Alias for field number")
+
+
 def _link(app, doctree, docname):
-    """Link what a page names of the library, and list what a chapter takes from it."""
-    if docname.startswith(PAGES):
+    """Link what a page names of the library, and list what a chapter takes from it.
+
+    Not in print, which leaves the reference out.
+    """
+    if docname.startswith(PAGES) or app.builder.format == "latex":
         return
     for literal in list(doctree.findall(nodes.literal)):
         match = NAMED.fullmatch(literal.astext())
@@ -141,9 +156,4 @@ def _linked(app, docname, name, node):
     entry = app.env.domains["py"].objects.get(name)
     if entry is None:
         return node
-    try:
-        return make_refnode(
-            app.builder, docname, entry.docname, entry.node_id, node.deepcopy(), name
-        )
-    except NoUri:  # a format that leaves the reference out
-        return node
+    return make_refnode(app.builder, docname, entry.docname, entry.node_id, node.deepcopy(), name)

@@ -15,10 +15,10 @@ import numpy as np
 from bloodlib import images
 from bloodlib.methods import Data
 
-#: What is kept together. ``published``: the folders as they are; ``image``: nothing, images are
-#: drawn at random, as many public notebooks do; ``photograph`` and ``cell``: all images of one;
-#: ``train-cell``: all images of one cell, within TRAIN, and TEST is left out; ``half`` and
-#: ``quarter``: that share of TRAIN's cells is trained on.
+#: What is kept together. By ``published``, the folders as they are; ``image``, nothing, images are
+#: drawn at random, as many public notebooks do; ``photograph`` and ``cell``, all images of one;
+#: ``train-cell``, all images of one cell, within TRAIN, and TEST is left out; ``half`` and
+#: ``quarter``, that share of TRAIN's cells is trained on.
 SPLIT_BY = ("published", "image", "photograph", "cell", "train-cell", "half", "quarter")
 N_FOLDS = 5
 #: Into how many parts TRAIN's cells are divided where only one part is trained on.
@@ -32,7 +32,8 @@ class Split(NamedTuple):
 
     Attributes
     ----------
-    train, test : int array
+    train : int array
+    test : int array
     """
 
     train: np.ndarray

@@ -17,7 +17,7 @@ import numpy as np
 from bloodlib import __version__, comparison, images, paths, records, study
 from bloodlib.images import TASKS
 
-#: Weights of the hidden layer that share a scale: so many consecutive ones of one node.
+#: Weights of the hidden layer that share a scale, so many consecutive ones of one node.
 BLOCK = 32
 #: How far a probability may be from the record's.
 TOLERANCE = 0.02

@@ -50,8 +50,12 @@ explain.show_numbers(cells, 2)
 # %% [markdown]
 # ## The runs
 #
-# All frozen runs, those of other chapters too. "Checked" says whether the record had its checksum, its
-# settings, its images and its true labels when this page was made.
+# All frozen runs, those behind Tables 1 and 2 first, then those of other chapters. "Checked" says whether the record
+# had its checksum, its settings, its images and its true labels when this page was made.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 explain.show_runs()
+
+# %% [markdown]
+# In print the runs of other chapters are left out. They are on this page in HTML and, as files, in `results/runs`;
+# `bloodlib explain` followed by such a file's name, without its ending, prints the same.

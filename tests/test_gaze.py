@@ -148,13 +148,15 @@ def test_without_images_maps_are_of_drawn_cells_that_say_so(frozen):
     found = gaze.load_examples()
     drawn = attention.example_drawings()
     for place, example in enumerate(found):
-        np.testing.assert_array_equal(example["picture"], synthetic.stamp(drawn[place]))
+        np.testing.assert_array_equal(example["picture"], drawn[place])
         np.testing.assert_array_equal(example["maps"], frozen["examples"][4 + place])
         assert example["label"] == CLASSES[3 - place]
         assert example["box"] is None
     figure = gaze.plot_examples(found)
     titles = [axis.get_title(loc="left") for axis in figure.axes]
     assert titles[0] == "Neutrophil\nanswer: lymphocyte"
+    shown = figure.axes[0].images[0].get_array()
+    np.testing.assert_array_equal(shown, synthetic.stamp(drawn[0]))
 
 
 def test_with_images_they_are_of_images(frozen, folders, monkeypatch):

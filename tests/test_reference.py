@@ -38,6 +38,17 @@ def test_every_module_is_on_one_page():
     assert sorted(named) == sorted(modules)
 
 
+def test_no_comment_is_taken_for_a_type():
+    """What stands before a colon in the first line would be."""
+    code = r":\w+:`[^`]*`|``.*?``"
+    for path in (ROOT / "bloodlib").glob("*.py"):
+        before = ""
+        for line in path.read_text(encoding="utf-8").splitlines():
+            first = line.startswith("#:") and not before.startswith("#:")
+            assert not (first and ":" in re.sub(code, "", line[2:])), f"{path.name}: {line}"
+            before = line
+
+
 @pytest.mark.parametrize(
     ("code", "name"),
     [
@@ -68,7 +79,8 @@ def site(tmp_path):
         "format: jb-book\nroot: chapters/one\nchapters:\n- file: chapters/reference_x\n"
     )
     (folder / "chapters" / "reference_x.rst").write_text(
-        "X\n=\n\n.. automodule:: bloodlib.scores\n"
+        "X\n=\n\n.. automodule:: bloodlib.scores\n\n.. automodule:: bloodlib.methods\n\n"
+        ".. automodule:: bloodlib.splits\n"
     )
     (folder / "chapters" / "one.py").write_text(
         "from bloodlib import scores\nscores.recall\nscores.nothing\n"
@@ -108,6 +120,11 @@ def test_links_there_and_back(site):
     assert entries.count("Used in <a") == 1
     recall = entries[entries.index('id="bloodlib.scores.recall"') :]
     assert "Used in <a" in recall[: recall.index("</dd>")]
+
+    assert "splits.Split" in entries
+    assert "Alias for field" not in entries
+    assert "history" in entries
+    assert "factory" not in entries
 
     chapter = folder / "chapters" / "one.py"
     chapter.write_text(chapter.read_text() + "scores.precision\n")
