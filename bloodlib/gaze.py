@@ -297,6 +297,11 @@ def plot_examples(examples: list[dict]) -> plt.Figure:
                     example["maps"][place - 1], cmap="magma", extent=frame, alpha=0.65, vmin=0,
                     interpolation="bilinear",
                 )  # fmt: skip
+                if example["drawn"]:
+                    axis.text(
+                        0.5, 0.02, synthetic.STAMP, color="white", fontsize=5,
+                        ha="center", va="bottom", transform=axis.transAxes,
+                    )  # fmt: skip
             else:
                 stamp = synthetic.stamp if example["drawn"] else np.asarray
                 axis.imshow(stamp(example["picture"]))

@@ -157,6 +157,9 @@ def test_without_images_maps_are_of_drawn_cells_that_say_so(frozen):
     assert titles[0] == "Neutrophil\nanswer: lymphocyte"
     shown = figure.axes[0].images[0].get_array()
     np.testing.assert_array_equal(shown, synthetic.stamp(drawn[0]))
+    maps = [axis for axis in figure.axes if len(axis.images) == 2]
+    assert len(maps) == len(MAPS) * len(CLASSES)
+    assert all([text.get_text() for text in axis.texts] == [synthetic.STAMP] for axis in maps)
 
 
 def test_with_images_they_are_of_images(frozen, folders, monkeypatch):
