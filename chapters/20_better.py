@@ -225,7 +225,7 @@ rising = sum(
 )
 glue("rising", int(rising) or "none", display=False)
 gains = grown[grown["gain"].notna() & grown["method"].isin(learning)]
-glue("gains_apart", int((gains["gain_low"] > 0).sum()) or "None", display=False)
+glue("gains_apart", int((gains["gain_low"] > 0).sum()) or "none", display=False)
 glue("gains_all", len(gains), display=False)
 glue("best_gain", contenders.SHOWN[best["method"]], display=False)
 glue("gain", comparison.signed(best["gain"], best["gain_low"], best["gain_high"]), display=False)
@@ -236,8 +236,8 @@ glue("gain", comparison.signed(best["gain"], best["gain_low"], best["gain_high"]
 # More images of the same cells bring little that is new; what about more cells? {numref}`fig-growth-cells` turns the question
 # round: what do methods lose that learn from a half of TRAIN's cells, or from a quarter? For {glue:text}`rising` of
 # {glue:text}`grown` methods that learn anything, accuracy on TEST rises from each share to the next. From a half to all, the largest gain is that of
-# {glue:text}`best_gain`: {glue:text}`gain` ({numref}`tbl-growth-cells`). {glue:text}`gains_apart` of the {glue:text}`gains_all` steps has an interval
-# that leaves zero out. And half of the cells come with half of the images: networks see them for as many epochs and so take half as
+# {glue:text}`best_gain`: {glue:text}`gain` ({numref}`tbl-growth-cells`). Of {glue:text}`gains_all` steps, {glue:text}`gains_apart`
+# has an interval that leaves zero out. And half of the cells come with half of the images: networks see them for as many epochs and so take half as
 # many steps, so that what they lose can't be laid to cells alone.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-growth-cells", "caption": "Accuracy on TEST, four classes, by the number of TRAIN's cells that were learned from: mean over runs, and from the least to the greatest of them. Dotted: guessing."}, "image": {"alt": "A line for each method over three numbers of cells. Most frequent class, Naive Bayes and SVM stay near guessing; the lines of the colour histogram and the small network lie far above them and rise, and that of DCLNN rises from between them to the same height."}}
