@@ -167,7 +167,7 @@ def _settings_complete():
 
 @rule("four-measures-used")
 def _four_measures_used():
-    measures = sorted({cell.measure for cell in paper.CELLS})
+    measures = sorted({_called(cell.measure) for cell in paper.CELLS}, key=str.lower)
     return Verdict(
         CONTRADICTS,
         f"Tables 1 and 2 print {', '.join(measures)}. Accuracy is printed for no method there; "
@@ -197,6 +197,10 @@ def _there(runs):
     if not runs:
         raise records.MissingRecordError("a run is missing")
     return runs
+
+
+def _called(measure):
+    return {"f1": "F1"}.get(measure, measure)
 
 
 def _shown(cell):
@@ -247,7 +251,7 @@ def _counted(differences):
     )
     words = f"Of {len(states)} comparisons {held} hold, {failed} fail and {still} are open"
     named = [
-        f"{' '.join(key)} {comparison.signed(*d[:3])}"
+        f"{' '.join(map(_called, key))} {comparison.signed(*d[:3])}"
         for key, d in differences.items()
         if d.value <= 0
     ]
@@ -345,7 +349,7 @@ def _max_pooling_better_overall():
     _ours(2, "four")
     found = _differences("MaxPooling", "AveragePooling", "four")
     gains = {measure: found["Average", measure] for measure in paper.MEASURES}
-    listed = ", ".join(f"{comparison.signed(*d[:3])} in {measure}" for measure, d in gains.items())
+    listed = ", ".join(f"{comparison.signed(*d[:3])} in {_called(m)}" for m, d in gains.items())
     return Verdict(judging.higher(gains.values()), f"Max minus average pooling: {listed}.")
 
 
@@ -374,7 +378,7 @@ def _pooling_same_on_two():
     return Verdict(
         judging.alike(found.values()),
         f"The largest difference is {comparison.signed(*largest[:3])}, in {name[0].lower()} "
-        f"{name[1]}; virtually identical would be within ±{judging.ALIKE} for all cells.",
+        f"{_called(name[1])}; virtually identical would be within ±{judging.ALIKE} for all cells.",
     )
 
 

@@ -237,7 +237,7 @@ def test_evidence_of_what_only_the_print_decides(facts):
     assert decide("settings-complete").verdict == NOT
     assert decide("four-measures-used") == (
         CONTRADICTS,
-        "Tables 1 and 2 print f1, precision, recall. Accuracy is printed for no method there; "
+        "Tables 1 and 2 print F1, precision, recall. Accuracy is printed for no method there; "
         "section 1 gives two percentages of the network, and none of the baselines.",
     )
     assert decide("epochs-precision").verdict == CONTRADICTS
