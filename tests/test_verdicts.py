@@ -277,7 +277,7 @@ def test_better_results_looks_at_averages_of_both_tasks(cells):
     found = decide("better-results")
     assert found.verdict == NOT
     assert "Of 12 comparisons 10 hold, 2 fail" in found.evidence
-    assert "two averages f1 against NB" in found.evidence
+    assert "two averages F1 against NB" in found.evidence
 
 
 @pytest.mark.parametrize(
