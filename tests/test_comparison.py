@@ -312,3 +312,11 @@ def test_epoch_of_the_tables_is_that_of_the_paper():
     assert [u.ours for u in paper.UNSTATED if u.name == "Epoch of Tables 1 and 2"] == [
         str(comparison.EPOCH)
     ]
+
+
+@pytest.mark.parametrize(
+    ("paper", "found"), [(0.2, 0), (0.196, 0), (0.194, 1), (0.604, 0), (0.606, 1)]
+)
+def test_outside_is_by_more_than_the_rounding_of_the_print(paper, found):
+    cells = [{"paper": paper, "low": 0.2, "high": 0.6}, {"paper": 0.9, "low": None, "high": None}]
+    assert comparison.outside(cells) == (found, 1)
