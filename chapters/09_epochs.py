@@ -15,7 +15,8 @@
 #
 # The paper tried several numbers of epochs and concludes from its Figure 7 that 25 is "a good option
 # trade-off between precision and computing time". Its text calls the figure's measure precision, its
-# caption accuracy; here are both. Our runs end at epoch 25, so that what comes after it is not seen here.
+# caption accuracy; here are both. Our runs end at epoch {glue:text}`epochs`; what comes after it is not
+# seen here.
 
 # %% tags=["parameters"]
 task = "four"  # four | two

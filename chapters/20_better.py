@@ -142,7 +142,7 @@ glue("quicker", float(seconds), display=False)
 # **Colour alone goes far.** The histogram knows no shape, no place and no edge, and learns in seconds. It is right
 # for {glue:text}`histogram_four` of TEST with four classes and for {glue:text}`histogram_two` with two. Less the SVM on
 # pixels that is {glue:text}`histogram_SVM_four` and {glue:text}`histogram_SVM_two`: {glue:text}`histogram_SVM_four_side` zero with
-# four classes, {glue:text}`histogram_SVM_two_side` zero with two. DCLNN is as far above it:
+# four classes, {glue:text}`histogram_SVM_two_side` zero with two. DCLNN less the SVM is
 # {glue:text}`DCLNN_SVM_four` and {glue:text}`DCLNN_SVM_two`. The paper's baselines failed on what
 # they were given to see, 14,400 numbers at fixed places of images that were turned and shifted, and not for want
 # of convolutions.

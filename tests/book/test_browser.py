@@ -78,7 +78,12 @@ def opened(browser, addresses):
                 page.wrong.append(f"asked for {request.url}")
 
         page.on("request", asked)
-        page.on("requestfailed", lambda request: page.wrong.append(f"failed: {request.url}"))
+
+        def failed(request):
+            if request.failure != "net::ERR_ABORTED":  # the page was left before it came
+                page.wrong.append(f"failed: {request.url} {request.failure}")
+
+        page.on("requestfailed", failed)
         page.on("pageerror", lambda error: page.wrong.append(f"error: {error}"))
         page.on(
             "console",
