@@ -165,9 +165,9 @@ tables.show(
 #
 # The readings of one method can't be right about the row of the other. The nearest SVM is at
 # {glue:text}`control_NB_four:.3f` (four classes) and {glue:text}`control_NB_two:.3f` (two) from the row of Naive Bayes; the nearest Naive
-# Bayes is {glue:text}`nearer_NB_four` and {glue:text}`nearer_NB_two`. The nearest Naive Bayes is at
+# Bayes is {glue:text}`nearer_NB_four` with four classes, {glue:text}`nearer_NB_two` with two. The nearest Naive Bayes is at
 # {glue:text}`control_SVM_four:.3f` and {glue:text}`control_SVM_two:.3f` from the row of the SVM; the nearest SVM is
-# {glue:text}`nearer_SVM_four` and {glue:text}`nearer_SVM_two`.
+# {glue:text}`nearer_SVM_four` with four classes, {glue:text}`nearer_SVM_two` with two.
 #
 # And if a row had been printed from a reading like ours, one that we just missed, it would lie about as far from its
 # nearest as our readings from each other. These are typically {glue:text}`among_NB_four:.3f` (Naive Bayes, four classes),
