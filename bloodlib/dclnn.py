@@ -25,6 +25,8 @@ def build(
     seed: int = 0,
     size: tuple[int, int] = (60, 80),
     precision: str = "float32",
+    activation: str = "relu",
+    strides: int = 1,
 ):
     """The network of section 4.2, untrained.
 
@@ -44,6 +46,10 @@ def build(
         Height and width of the images.
     precision : {"float32", "mixed_bfloat16"}
         Keras' dtype policy of all layers but the scaling and the output, which stay float32.
+    activation : {"relu", "tanh"}
+        Of both convolutions and the hidden layer: section 4.2 has ReLU, equations 7 to 10 tanh.
+    strides : int
+        Of the first convolution, in pixels; the lineage has 2 for two classes.
 
     Returns
     -------
@@ -57,10 +63,11 @@ def build(
     def glorot():
         return keras.initializers.GlorotUniform(seed=next(seeds))
 
-    def convolution(filters, name):
+    def convolution(filters, name, strides):
         return layers.Conv2D(
-            filters, 3, activation="relu", kernel_initializer=glorot(), name=name, dtype=precision
-        )
+            filters, 3, strides, activation=activation, kernel_initializer=glorot(), name=name,
+            dtype=precision,
+        )  # fmt: skip
 
     def dense(nodes, activation, name, dtype):
         return layers.Dense(
@@ -72,12 +79,12 @@ def build(
         [
             keras.Input((*size, 3)),
             layers.Rescaling(1 / 255, name="scale", dtype="float32"),
-            convolution(32, "conv_1"),
-            convolution(64, "conv_2"),
+            convolution(32, "conv_1", strides),
+            convolution(64, "conv_2", 1),
             *(pool(2, name="pool", dtype=precision) for pool in pools[pooling]),
             layers.Dropout(0.25, seed=0, name="dropout_1", dtype=precision),
             layers.Flatten(name="flatten", dtype=precision),
-            dense(hidden, "relu", "hidden", precision),
+            dense(hidden, activation, "hidden", precision),
             layers.Dropout(hidden_dropout, seed=0, name="dropout_2", dtype=precision),
             dense(classes, "softmax", "output", "float32"),
         ],
@@ -101,6 +108,8 @@ def dclnn(
     batch_size: int = 32,
     augmentation: bool = True,
     precision: Literal["float32", "mixed_bfloat16"] = "float32",
+    activation: Literal["relu", "tanh"] = "relu",
+    strides: Literal[1, 2] = 1,
 ) -> Predictions:
     """Train DCLNN and predict TEST after each epoch.
 
@@ -121,6 +130,8 @@ def dclnn(
     precision : {"float32", "mixed_bfloat16"}
         Numbers of 32 bits, or multiplications of 16-bit numbers with weights kept in 32: nearly
         twice as fast on recent processors.
+    activation, strides
+        See :func:`build`.
 
     Raises
     ------
@@ -131,7 +142,17 @@ def dclnn(
     """
     keras = load_keras()
     size = data.pixels["TRAIN"].shape[1:3]
-    model = build(len(TASKS[task]), pooling, hidden, hidden_dropout, seed, size, precision)
+    model = build(
+        len(TASKS[task]),
+        pooling,
+        hidden,
+        hidden_dropout,
+        seed,
+        size,
+        precision,
+        activation,
+        strides,
+    )
     optimizer_class = getattr(keras.optimizers, optimizer)
     options = {"momentum": 0.9} if optimizer == "SGD" else {}
     if keras.backend.backend() == "tensorflow" and not device_name():

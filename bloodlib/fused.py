@@ -29,11 +29,12 @@ def twin(model: keras.Sequential) -> keras.Sequential:
         Layers of the same names, weights in the same order.
     """
     layers = []
-    for layer, following in zip(model.layers, [*model.layers[1:], None], strict=True):
+    row = [None, *model.layers, None]
+    for before, layer, following in zip(row[:-2], row[1:-1], row[2:], strict=True):
         config = layer.get_config()
-        if isinstance(following, keras.layers.MaxPooling2D):
+        if _cut_after_pooling(layer, following):
             layers.append(type(layer).from_config(config | {"activation": None}))
-        elif isinstance(layer, keras.layers.MaxPooling2D):
+        elif _cut_after_pooling(before, layer):
             layers.append(MaxPoolReLU(name=layer.name, dtype=config["dtype"]))
         elif isinstance(layer, keras.layers.Dropout) and (256 * layer.rate).is_integer():
             layers.append(Dropout.from_config(config))
@@ -89,6 +90,11 @@ class Adadelta(keras.optimizers.Adadelta):
             epsilon=self.epsilon,
             grad=tf.cast(gradient, variable.dtype),
         )
+
+
+def _cut_after_pooling(layer, following):
+    relu = getattr(layer, "activation", None) is keras.activations.relu
+    return relu and isinstance(following, keras.layers.MaxPooling2D)
 
 
 def _drop(inputs, drawn, rate):

@@ -370,11 +370,16 @@ def _in_threads(function: Callable, items: Sequence, title: str) -> Iterable:
 # -------------------------------------------------------------------------------------- pixels
 
 
-def load(split: str, task: str = "four", size: tuple[int, int] = (60, 80)) -> Images:
+def load(
+    split: str,
+    task: str = "four",
+    size: tuple[int, int] = (60, 80),
+    filter: str = "averaged",
+) -> Images:
     """Images of one split, verified, resized and in memory-mapped arrays.
 
-    The first call decodes the images, reduces them with Pillow's bilinear filter, and keeps the
-    array in the cache; later calls, of any process, only map it.
+    The first call decodes the images, reduces them with :func:`resize`, and keeps the array in the
+    cache; later calls, of any process, only map it.
 
     Parameters
     ----------
@@ -383,6 +388,8 @@ def load(split: str, task: str = "four", size: tuple[int, int] = (60, 80)) -> Im
         What the labels tell apart.
     size : (int, int)
         Height and width of an image.
+    filter : {"averaged", "sampled"}
+        See :func:`resize`.
 
     Returns
     -------
@@ -402,7 +409,7 @@ def load(split: str, task: str = "four", size: tuple[int, int] = (60, 80)) -> Im
     folder = find()
     verify(folder)
     shape = (len(inside), *size, 3)
-    path = paths.cache_folder() / "pixels" / _pixels_name(split, size)
+    path = paths.cache_folder() / "pixels" / _pixels_name(split, size, filter)
     pixels = _mapped(path, shape)
     if pixels is None:
         try:
@@ -411,7 +418,7 @@ def load(split: str, task: str = "four", size: tuple[int, int] = (60, 80)) -> Im
                 pixels = _mapped(path, shape)
                 if pixels is None:
                     files = [folder / "images" / split / name for name in inside]
-                    _save(path, _decode_all(files, size))
+                    _save(path, _decode_all(files, size, filter))
                     pixels = _mapped(path, shape)
         except OSError as error:
             raise DatasetError(
@@ -420,17 +427,32 @@ def load(split: str, task: str = "four", size: tuple[int, int] = (60, 80)) -> Im
     return Images(pixels, target, inside)
 
 
-def resize(picture: np.ndarray, size: tuple[int, int] = (60, 80)) -> np.ndarray:
-    """A picture as the methods see it, reduced with Pillow's bilinear filter.
+def resize(
+    picture: np.ndarray, size: tuple[int, int] = (60, 80), filter: str = "averaged"
+) -> np.ndarray:
+    """A picture as the methods see it, reduced with a bilinear filter.
 
     Parameters
     ----------
     picture : uint8 array [height, width, 3]
     size : (int, int)
         Height and width that it gets.
+    filter : {"averaged", "sampled"}
+        Pillow's, which averages over all that becomes one pixel, or OpenCV's, as in the lineage,
+        which sees only the four pixels in the middle of it.
+
+    Raises
+    ------
+    ValueError
+        If there is no such filter.
     """
+    import cv2
     from PIL import Image
 
+    if filter == "sampled":
+        return cv2.resize(picture, size[::-1], interpolation=cv2.INTER_LINEAR)
+    if filter != "averaged":
+        raise ValueError(f"there is no filter {filter!r}. There are: averaged, sampled.")
     reduced = Image.fromarray(picture).resize(size[::-1], Image.Resampling.BILINEAR)
     return np.asarray(reduced)
 
@@ -572,9 +594,9 @@ def _open(path: Path, content: bytes, size: tuple[int, int]) -> np.ndarray:
     return pixels
 
 
-def _decode_all(files: list[Path], size: tuple[int, int]) -> np.ndarray:
+def _decode_all(files: list[Path], size: tuple[int, int], filter: str = "averaged") -> np.ndarray:
     def decode(path):
-        return resize(_open(path, _read(path), SOURCE.image_size), size)
+        return resize(_open(path, _read(path), SOURCE.image_size), size, filter)
 
     pixels = np.empty((len(files), *size, 3), dtype=np.uint8)
     for i, image in enumerate(_in_threads(decode, files, "decoding")):
@@ -582,13 +604,13 @@ def _decode_all(files: list[Path], size: tuple[int, int]) -> np.ndarray:
     return pixels
 
 
-def _pixels_name(split: str, size: tuple[int, int]) -> str:
+def _pixels_name(split: str, size: tuple[int, int], filter: str) -> str:
     """Name of the file of pixels: all that they depend on is in it."""
     import cv2
     import PIL
 
     made = f"{SOURCE.hashes['images'][:12]}-pillow{PIL.__version__}-opencv{cv2.__version__}"
-    return f"{split}-{size[0]}x{size[1]}-bilinear-{made}.npy"
+    return f"{split}-{size[0]}x{size[1]}-{filter}-{made}.npy"
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:

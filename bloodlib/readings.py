@@ -72,7 +72,7 @@ def readings(row: str, task: str) -> pd.DataFrame:
         ``numbers``: its numbers [classes, measures], the mean over runs; ``accuracy`` on TEST.
     """
     found: dict[str, list[records.Record]] = {}
-    whole = {key: study.COMMON[key] for key in study.DATA}
+    whole = {key: study.COMMON[key] for key in study.DATA if key != "resize"}
     for run in study.select(**ROWS[row], task=task, **whole):
         if run.epochs == 1 or run.epochs >= EPOCH:
             found.setdefault(_words(run.config), []).append(run)

@@ -39,9 +39,10 @@ COMMON = {
     "images_per_class": None,
     "split_by": "published",
     "fold": 0,
+    "resize": "averaged",
 }
 #: Those of them that say which images a run sees; the arguments of :func:`load`.
-DATA = ("images", "images_per_class", "split_by", "fold")
+DATA = ("images", "images_per_class", "split_by", "fold", "resize")
 #: Runs that take so little that checking the records may include one. An SVM's seconds are those
 #: of a machine that had its kernel matrix from the run before.
 CHEAP_METHODS, CHEAP_SECONDS = ("NB", "KNN"), 60
@@ -62,7 +63,8 @@ def resolve(config: dict) -> dict:
     ----------
     config : dict
         ``method`` and ``task``, and any of ``seed``, ``images``, ``images_per_class``,
-        ``split_by``, ``fold`` (:func:`bloodlib.splits.split`) and the method's own settings.
+        ``split_by``, ``fold`` (:func:`bloodlib.splits.split`), ``resize``
+        (:func:`bloodlib.images.resize`) and the method's own settings.
 
     Raises
     ------
@@ -89,6 +91,10 @@ def resolve(config: dict) -> dict:
     splits.check(by, fold)
     if by != "published" and common["images"] != "published":
         raise ValueError(f"split_by {by} divides the published images; drawn cells have no {by}")
+    if common["resize"] not in ("averaged", "sampled"):
+        raise ValueError(f"resize is {common['resize']!r}. There are: averaged, sampled.")
+    if common["resize"] != "averaged" and common["images"] != "published":
+        raise ValueError("resize is for the published images; drawn cells are drawn small")
     return common | methods.check(common["method"], given)
 
 
@@ -353,7 +359,11 @@ def describe(config: dict) -> str:
 
 @functools.lru_cache(maxsize=1)
 def load(
-    source: str, images_per_class: int | None, split_by: str = "published", fold: int = 0
+    source: str,
+    images_per_class: int | None,
+    split_by: str = "published",
+    fold: int = 0,
+    resize: str = "averaged",
 ) -> methods.Data:
     """The images of a run.
 
@@ -365,6 +375,8 @@ def load(
         Take only so many of TRAIN, and a quarter as many of TEST.
     split_by, fold : str, int
         What is held out in the place of TEST: see :func:`bloodlib.splits.split`.
+    resize : {"averaged", "sampled"}
+        See :func:`bloodlib.images.resize`.
     """
     n = images_per_class
     if source == "drawn":
@@ -372,7 +384,7 @@ def load(
         identity = synthetic.data_hash(_drawn(n))
     else:
         identity = splits.data_hash(split_by, fold)
-        loaded = {split: images.load(split) for split in images.SPLITS}
+        loaded = {split: images.load(split, filter=resize) for split in images.SPLITS}
     nuclei = np.array([images.NUCLEI[name] for name in images.CLASSES], dtype=np.uint8)
     data = methods.Data(
         {split: found.pixels for split, found in loaded.items()},

@@ -43,6 +43,15 @@ def test_layers_as_stated(keras):
     assert [model.get_layer(f"dropout_{i}").rate for i in (1, 2)] == [0.25, 0.4]
 
 
+def test_tanh_and_strides_of_two_where_they_are_asked_for(keras):
+    model = dclnn.build(2, activation="tanh", strides=2)
+    for name in ("conv_1", "conv_2", "hidden"):
+        assert model.get_layer(name).activation.__name__ == "tanh"
+    assert model.get_layer("output").activation.__name__ == "softmax"
+    assert model.get_layer("conv_1").output.shape[1:] == (29, 39, 32)
+    assert model.get_layer("pool").output.shape[1:] == (13, 18, 64)
+
+
 def test_initial_weights_are_glorot_uniform_and_biases_nothing(keras):
     model = dclnn.build(4)
     for name, inputs, outputs in (
@@ -123,6 +132,8 @@ def test_the_defaults_are_the_lineage():
         "batch_size": 32,
         "augmentation": True,
         "precision": "float32",
+        "activation": "relu",
+        "strides": 1,
     }
 
 

@@ -337,7 +337,7 @@ def test_mistakes_show_the_images_that_the_run_saw(monkeypatch):
     monkeypatch.setattr(study, "load", load)
     monkeypatch.setattr(images, "available", lambda: False)
     found = figures.load_mistakes(a_run(images="drawn", images_per_class=50))
-    assert asked == [("drawn", 50, "published", 0)]
+    assert asked == [("drawn", 50, "published", 0, "averaged")]
     assert [(m["pixels"], m["name"]) for m in found] == [
         (1, "number 1"),
         (4, "number 4"),
@@ -345,7 +345,7 @@ def test_mistakes_show_the_images_that_the_run_saw(monkeypatch):
     ]
     monkeypatch.setattr(images, "available", lambda: True)
     assert figures.load_mistakes(a_run(images_per_class=50))[0]["name"] == "number 1"
-    assert asked[-1] == ("published", 50, "published", 0)
+    assert asked[-1] == ("published", 50, "published", 0, "averaged")
     assert figures.load_mistakes(a_run(split_by="cell", fold=1))[0]["name"] == "number 1"
     assert asked[-1] == ("published", None, "cell", 1)
 

@@ -36,10 +36,20 @@ def gradients(model, pixels, labels):
     return [g.numpy() for g in tape.gradient(loss, [w.value for w in model.trainable_variables])]
 
 
-@pytest.mark.parametrize("pooling", ["max", "average"])
 @pytest.mark.parametrize("size", [SIZE, (20, 31), (24, 32)])
-def test_the_twin_answers_alike_and_has_the_same_gradients(pooling, size):
-    model = dclnn.build(4, pooling, 16, size=size, seed=1)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"pooling": "average"},
+        {"pooling": "none"},
+        {"activation": "tanh"},
+        {"strides": 2},
+    ],
+    ids=str,
+)
+def test_the_twin_answers_alike_and_has_the_same_gradients(settings, size):
+    model = dclnn.build(4, hidden=16, size=size, seed=1, **settings)
     model.set_weights(
         [w if w.ndim > 1 else 0.01 * (1 + np.arange(len(w))) for w in model.get_weights()]
     )

@@ -212,14 +212,26 @@ def test_pixels_equal_a_plain_loop(folder, size):
     assert got.names == images.names("TRAIN")
 
 
-def test_sizes_and_splits_do_not_share_a_file(folder):
+def test_sampled_pixels_are_the_mean_of_the_four_in_the_middle(folder):
+    whole = images.picture("TEST", images.names("TEST")[0]).astype(float)
+    # of four by four pixels, the two by two in the middle
+    middle = [whole[i::4, j::4] for i in (1, 2) for j in (1, 2)]
+    got = images.load("TEST", filter="sampled").pixels[0]
+    np.testing.assert_allclose(got, np.mean(middle, axis=0), atol=1)
+    assert np.abs(got.astype(int) - images.load("TEST").pixels[0]).max() > 2
+    with pytest.raises(ValueError, match="no filter 'nearest'"):
+        images.resize(whole.astype(np.uint8), filter="nearest")
+
+
+def test_sizes_splits_and_filters_do_not_share_a_file(folder):
     shapes = {
-        images.load(split, size=size).pixels.shape
+        images.load(split, size=size, filter=filter).pixels.shape
         for split in images.SPLITS
         for size in ((60, 80), (80, 60))
+        for filter in ("averaged", "sampled")
     }
     assert shapes == {(n, h, 140 - h, 3) for n in (12, 8) for h in (60, 80)}
-    assert len(list(paths.cache_folder().glob("pixels/*.npy"))) == 6
+    assert len(list(paths.cache_folder().glob("pixels/*.npy"))) == 12
 
 
 def test_the_second_load_decodes_nothing(folder, monkeypatch):

@@ -41,7 +41,7 @@ def published(monkeypatch):
     """The published images are at hand, without their pictures."""
     data = blank()
 
-    def load(source, images_per_class, split_by, fold):
+    def load(source, images_per_class, split_by, fold, resize):
         assert split_by == "published"
         assert source == "published"
         return data.head(images_per_class) if images_per_class else data
@@ -62,6 +62,7 @@ def test_a_resolved_configuration_has_every_setting(fake):
         "images_per_class": None,
         "split_by": "published",
         "fold": 0,
+        "resize": "averaged",
         "depth": 3,
         "rate": 1.0,
         "epochs": 1,
@@ -99,6 +100,7 @@ def test_an_id_depends_on_what_matters_only(fake):
         {"images": "published"},
         {"images_per_class": 6},
         {"images_per_class": None},
+        {"images": "published", "resize": "sampled"},
     ]
     assert len({ident, *(study.identify(FAKE | other) for other in others)}) == 1 + len(others)
 

@@ -335,6 +335,8 @@ SETTINGS = {
     "a seed that is no number": ({"seed": float("nan")}, "seed is nan"),
     "no such images": ({"images": "real"}, "images is 'real'. There are: published, drawn."),
     "too few images": ({"images_per_class": 4}, "images_per_class is 4"),
+    "another filter": ({"resize": "nearest"}, "resize is 'nearest'"),
+    "a filter for what is drawn": ({"images": "drawn", "resize": "sampled"}, "drawn small"),
     "half an image": ({"images_per_class": 5.0}, "images_per_class is 5.0"),
     "a true number of images": ({"images_per_class": True}, "images_per_class is True"),
     "a mistyped setting": ({"dept": 4}, "fake has no setting 'dept'. Did you mean 'depth'?"),
