@@ -347,7 +347,7 @@ def test_mistakes_show_the_images_that_the_run_saw(monkeypatch):
     assert figures.load_mistakes(a_run(images_per_class=50))[0]["name"] == "number 1"
     assert asked[-1] == ("published", 50, "published", 0, "averaged")
     assert figures.load_mistakes(a_run(split_by="cell", fold=1))[0]["name"] == "number 1"
-    assert asked[-1] == ("published", None, "cell", 1)
+    assert asked[-1] == ("published", None, "cell", 1, "averaged")
 
 
 @pytest.mark.parametrize("pixels", [True, False])
