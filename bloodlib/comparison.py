@@ -43,6 +43,14 @@ def frozen(settings: dict, free: tuple[str, ...] = CHANCE) -> list[records.Recor
     return [record for record in study.select(**wanted) if record.epochs >= epochs]
 
 
+def ended(method: str, task: str) -> list[records.Record]:
+    """Those of :func:`compared` that ended at :data:`EPOCH`, or have no epochs.
+
+    Probabilities, and answers on TEST_SIMPLE, are kept of the end of a run alone.
+    """
+    return [run for run in compared(method, task) if run.epochs in (1, EPOCH)]
+
+
 def confusions(runs: list[records.Record], epoch: int = EPOCH, split: str = "TEST") -> np.ndarray:
     """Confusion matrices [runs, classes, classes], of networks after an epoch.
 
@@ -136,7 +144,7 @@ def difference(
     runs: list[records.Record],
     other: list[records.Record],
     score: intervals.Score = scores.accuracy,
-    epochs: tuple[int, int] = (EPOCH, EPOCH),
+    epochs: tuple[int | range, int | range] = (EPOCH, EPOCH),
 ) -> Estimate:
     """The score of runs less that of others, on the same cells of TEST.
 
@@ -146,12 +154,16 @@ def difference(
         Of one task; their numbers may differ.
     score : callable
         As for :func:`estimate`.
-    epochs : tuple of int
-        After which epoch, of the runs and of the others.
+    epochs : tuple of int or range
+        After which epoch, of the runs and of the others; of several epochs the mean counts.
     """
-    labels = predicted(runs, epochs[0]), predicted(other, epochs[1])
+    each = [
+        [(found, int(epoch)) for epoch in np.atleast_1d(which)]
+        for found, which in zip((runs, other), epochs, strict=True)
+    ]
+    labels = [np.concatenate([predicted(*one) for one in some]) for some in each]
     ours, theirs = (
-        score(confusions(r, e)).mean(axis=0) for r, e in zip((runs, other), epochs, strict=True)
+        np.concatenate([score(confusions(*one)) for one in some]).mean(axis=0) for some in each
     )
     if not on_test([*runs, *other]):
         return Estimate(ours - theirs, None, None)
@@ -169,11 +181,11 @@ def with_interval(ours: float | None, low: float | None, high: float | None, **_
 def signed(value: float, low: float | None = None, high: float | None = None) -> str:
     """A difference with its sign, and its interval in brackets, where there is one.
 
-    With three decimals if an end would look like zero with two.
+    With three decimals if it or an end would look like zero with two.
     """
     if low is None:
         return f"{value:+.2f}".replace("-", "−")
-    digits = 3 if min(abs(low), abs(high)) < 0.005 else 2
+    digits = 3 if min(abs(value), abs(low), abs(high)) < 0.005 else 2
     return f"{value:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})".replace("-", "−")
 
 

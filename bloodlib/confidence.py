@@ -331,7 +331,7 @@ def load_averaging() -> pd.DataFrame:
     rows = []
     for task in TASKS:
         for method in METHODS:
-            if runs := comparison.compared(method, task):
+            if runs := comparison.ended(method, task):
                 images_, together = answers(runs), answers(runs, "photograph")
                 numbers = photographs.photographs("TEST")
                 right, sizes = intervals.tally(images_.right, numbers)
@@ -375,7 +375,7 @@ def load_photographs(method: str = "DCLNN") -> pd.DataFrame:
     frames = []
     numbers = photographs.photographs("TEST")
     for task, names in TASKS.items():
-        if runs := comparison.compared(method, task):
+        if runs := comparison.ended(method, task):
             found = answers(runs, "photograph")
             right, sizes = intervals.tally(answers(runs).right, numbers)
             means = found.probabilities.mean(axis=0)
@@ -422,7 +422,7 @@ def _runs():
     """The runs of Table 1, by task, method and seed, and what they are."""
     for task in TASKS:
         for method in METHODS:
-            runs = comparison.compared(method, task)
+            runs = comparison.ended(method, task)
             for run in sorted(runs, key=lambda run: run.config["seed"]):
                 yield {"task": task, "method": method, "seed": run.config["seed"]}, run
 

@@ -240,24 +240,47 @@ def load_curves(record) -> pd.DataFrame:
         ``accuracy_low, accuracy_high, precision_low, precision_high``, the intervals by cell of
         validation, without a number where it was not on the published TEST.
     """
+    found = _curves(record)
+    columns = [f"{name}_{end}" for name in ("accuracy", "precision") for end in ("low", "high")]
+    found[columns] = np.nan
+    if comparison.on_test([record]):
+        epochs = range(1, record.epochs + 1)
+        ends = [comparison.estimate([record], _both, epoch=epoch)[1:] for epoch in epochs]
+        tested = found["images"] == "validation"
+        found.loc[tested, columns] = np.moveaxis(ends, 1, 2).reshape(len(epochs), -1)
+    return found
 
-    def both(confusion):
-        return np.stack(
-            [scores.accuracy(confusion), scores.precision(confusion).mean(axis=-1)], axis=-1
-        )
 
+def _curves(record):
     epochs = range(1, record.epochs + 1)
     frames = []
     for split, shown, loss in (("TRAIN", "training", "loss"), ("TEST", "validation", "val_loss")):
-        found = both(np.stack([record.confusion(split, epoch) for epoch in epochs]))
+        found = _both(np.stack([record.confusion(split, epoch) for epoch in epochs]))
         named = {"accuracy": found[:, 0], "precision": found[:, 1], "loss": record.history[loss]}
         frames.append(pd.DataFrame({"epoch": epochs, "images": shown, **named}))
-    columns = [f"{name}_{end}" for name in ("accuracy", "precision") for end in ("low", "high")]
-    frames[1][columns] = np.nan
-    if comparison.on_test([record]):
-        ends = [comparison.estimate([record], both, epoch=epoch)[1:] for epoch in epochs]
-        frames[1][columns] = np.moveaxis(ends, 1, 2).reshape(len(epochs), -1)
     return pd.concat(frames, ignore_index=True)
+
+
+def _both(confusion):
+    """Accuracy and average precision of confusion matrices: [..., 2]."""
+    return np.stack(
+        [scores.accuracy(confusion), scores.precision(confusion).mean(axis=-1)], axis=-1
+    )
+
+
+def load_mean_curves(runs: list[records.Record]) -> pd.DataFrame:
+    """The mean of :func:`load_curves` over runs, and in the place of intervals the outermost runs.
+
+    Parameters
+    ----------
+    runs : list of bloodlib.records.Record
+        Of one network, with other seeds; epochs that not all of them have are left out.
+    """
+    names = ["accuracy", "precision", "loss"]
+    every = pd.concat(map(_curves, runs)).groupby(["images", "epoch"])[names]
+    low, high = every.min().add_suffix("_low"), every.max().add_suffix("_high")
+    found = every.mean().join([low, high])[every.size() == len(runs)]
+    return found.reset_index()
 
 
 def plot_curves(
@@ -265,12 +288,12 @@ def plot_curves(
 ) -> plt.Figure:
     """Curves over epochs, training red and validation blue as in the paper's Figure 7.
 
-    The band round validation is its interval by cell, where there is one.
+    The band round validation is its interval by cell, where there is one, or the range of runs.
 
     Parameters
     ----------
     curves : pandas.DataFrame
-        See :func:`load_curves`.
+        See :func:`load_curves` and :func:`load_mean_curves`.
     measures : tuple of str
         A panel for each of these columns.
     mark : int, optional

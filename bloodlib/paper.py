@@ -478,7 +478,7 @@ scikit-learn's default: one over the number of features times their variance.
 What the baselines see | pixels of the 60x80 images
 The paper calls its own input raw pixels and mentions no features for the baselines.
 
-Number of runs | three seeds of each network, one run of what chance has no part in
+Number of runs | three seeds or more of each network, one run of what chance has no part in
 No spread is printed: one run, it seems, but the paper doesn't say so.
 
 Average | unweighted mean of the class rows

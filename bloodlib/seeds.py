@@ -20,7 +20,7 @@ def table() -> pd.DataFrame:
     pandas.DataFrame
         A row for each run. ``task, pooling, seed, precision, id``; ``accuracy`` on TEST after
         epoch 25; ``late``: a tuple of the accuracies after the last ten epochs up to that one;
-        ``simple``: accuracy on TEST_SIMPLE at the end; ``minutes``.
+        ``epochs``; ``simple``: accuracy on TEST_SIMPLE after the last of them; ``minutes``.
     """
     rows = []
     for task in TASKS:
@@ -37,6 +37,7 @@ def table() -> pd.DataFrame:
                         "id": run.id,
                         "accuracy": late[-1],
                         "late": tuple(late),
+                        "epochs": run.epochs,
                         "simple": float(scores.accuracy(run.confusion("TEST_SIMPLE"))),
                         "minutes": run.seconds / 60,
                     }
@@ -91,6 +92,7 @@ def load_runs(found: pd.DataFrame) -> pd.DataFrame:
             "Precision": found["precision"],
             "Epoch 25": found["accuracy"],
             "Last ten epochs": late,
+            "Epochs": found["epochs"],
             "TEST_SIMPLE": found["simple"],
             "Minutes": found["minutes"].round().astype(int),
         }

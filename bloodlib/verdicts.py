@@ -492,15 +492,22 @@ def _epochs_25():
     runs = _there(comparison.compared("DCLNN", "four"))
     epochs = range(1, comparison.EPOCH + 1)
     matrices = np.stack([[run.confusion(epoch=e) for e in epochs] for run in runs])
-    found = scores.precision(matrices).mean(axis=(0, -1))
-    jump = np.abs(np.diff(found[-10:])).mean()
-    further = any(run.epochs > comparison.EPOCH for run in runs)
-    after = "" if further else " No run here goes on after it: what comes then was not seen."
+    found = scores.precision(matrices).mean(axis=-1)  # of each run: their mean is smoother
+    jump = np.abs(np.diff(found[:, -10:])).mean()
+    after = " No run here goes on after it: what comes then was not seen."
+    if longer := [run for run in runs if run.epochs > comparison.EPOCH]:
+        last = min(run.epochs for run in longer)
+        gain = comparison.difference(
+            longer, longer, lambda m: scores.precision(m).mean(axis=-1), (last, comparison.EPOCH)
+        )
+        after = (
+            f" {len(longer)} runs go on: by epoch {last} it changes by {comparison.signed(*gain)}."
+        )
     ours = str(comparison.estimate(runs, lambda m: scores.precision(m).mean(axis=-1)))
     return Verdict(
         UNDECIDABLE if jump > 0.01 else REPRODUCED,
-        f"Average precision on TEST is {ours} at epoch {epochs[-1]}, but moves by {jump:.2f} from "
-        f"one late epoch to the next.{after} And TEST is what the tables are computed on.",
+        f"Average precision on TEST is {ours} at epoch {epochs[-1]}, but a run moves by {jump:.2f} "
+        f"from one late epoch to the next.{after} And TEST is what the tables are computed on.",
     )
 
 

@@ -34,7 +34,7 @@ chapter.begin()
 runs = seeds.table()
 spread = seeds.spread(runs)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-seeds", "caption": "Accuracy on TEST of every run with the lineage's settings; the number below is its seed. Point: after epoch 25, filled for float32, hollow for mixed bfloat16. Line: its last ten epochs. Band: interval by cell of the mean (chapter 13). Dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, each with max and average pooling. For each run a point stands on a vertical line, the range of its last ten epochs. Points of different seeds lie close together inside the wide shaded band, the interval by cell; the lines are several times as long, and some reach below the band."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-seeds", "caption": "Accuracy on TEST of every run with the lineage's settings; the number below is its seed. Point: after epoch 25, filled for float32, hollow for mixed bfloat16. Line: its last ten epochs up to there. Band: interval by cell of the mean (chapter 13). Dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, each with max and average pooling. For each run a point stands on a vertical line, the range of its last ten epochs. Points of different seeds lie close together inside the wide shaded band, the interval by cell; the lines are several times as long, and some reach below the band."}}
 seeds.plot(runs, spread)
 plt.show()
 
@@ -78,7 +78,7 @@ tables.show(seeds.load_spread(spread), "tbl-spread", "What moves the accuracy on
 tables.show(
     seeds.load_runs(runs),
     "tbl-seed-runs",
-    "Every run of the network with the lineage's settings: accuracy after epoch 25, over the last ten epochs, and on TEST_SIMPLE.",
+    "Every run of the network with the lineage's settings: accuracy after epoch 25, over the ten epochs up to there, and, after the last of its epochs, on TEST_SIMPLE.",
 )
 
 # %% [markdown]

@@ -4,7 +4,6 @@ import time
 import types
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,15 +14,8 @@ from bloodlib import certainty, comparison, figures, images, intervals, photogra
 from bloodlib.images import CLASSES, TASKS
 
 mpl.use("agg")
+pytestmark = pytest.mark.usefixtures("style")
 CELLS = photographs.cells("TEST")
-
-
-@pytest.fixture(autouse=True)
-def style():
-    """The book's style, and no figure left open."""
-    with plt.style.context("bloodlib.book"):
-        yield
-    plt.close("all")
 
 
 def made_up(labels, task, method="NB"):

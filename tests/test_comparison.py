@@ -197,6 +197,11 @@ def test_a_difference_is_paired_by_cell(folders):
     drawn = by_cell("four", "TEST")
     expected = intervals.bounds(scores.accuracy, first[None], drawn, second[None])
     assert found[1:] == expected
+    both = comparison.difference([network], [other], epochs=(range(1, 3), 25))
+    right = [(one == truth).mean() for one in (*labels[0], second)]
+    assert both.value == pytest.approx((right[0] + right[1]) / 2 - right[2])
+    expected = intervals.bounds(scores.accuracy, labels[0], drawn, second[None])
+    assert both[1:] == expected
     same = comparison.difference([network], [network], epochs=(2, 2))
     assert same.value == 0
     assert same.low < 0 < same.high

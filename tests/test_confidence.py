@@ -3,7 +3,6 @@
 import types
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,15 +11,8 @@ from bloodlib import comparison, confidence, images, intervals, photographs, stu
 from bloodlib.images import CLASSES, TASKS
 
 mpl.use("agg")
+pytestmark = pytest.mark.usefixtures("style")
 CELLS, NUMBERS = photographs.cells("TEST"), photographs.photographs("TEST")
-
-
-@pytest.fixture(autouse=True)
-def style():
-    """The book's style, and no figure left open."""
-    with plt.style.context("bloodlib.book"):
-        yield
-    plt.close("all")
 
 
 def a_run(labels, sure, task="four", method="DCLNN", seed=0):
@@ -146,6 +138,16 @@ def test_each_run_tells_how_sure_it_is_with_an_interval(rows):
     assert shown["Run"].tolist()[:4] == ["NB", "SVM", "DCLNN, seed 0", "DCLNN, seed 0"]
     assert shown["Confidence − right"][2].startswith("+0.4")
     assert shown["Confidence − right"][4].startswith("−0.2")
+
+
+def test_a_run_that_went_on_after_epoch_25_is_left_out(rows):
+    before = len(confidence.load_calibration())
+    longer = a_run(wrong_where(True), np.full(len(CELLS), 0.9), seed=3)
+    longer.epochs = 40  # its probabilities are those after epoch 40
+    rows["DCLNN", "four"].append(longer)
+    assert len(confidence.load_calibration()) == before
+    rows["DCLNN", "four"] = [longer]
+    assert len(confidence.load_calibration()) < before
 
 
 def test_rows_without_a_run_are_left_out(rows):

@@ -1,7 +1,6 @@
 """Every method side by side: what was chosen without TEST, and what each has learned."""
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from test_comparison import freeze
@@ -22,14 +21,7 @@ from bloodlib import (
 from bloodlib.images import TASKS
 
 mpl.use("agg")
-
-
-@pytest.fixture(autouse=True)
-def style():
-    """The book's style, and no figure left open."""
-    with plt.style.context("bloodlib.book"):
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("style")
 
 
 def frozen(config, share, seed=0):

@@ -13,14 +13,7 @@ from bloodlib import comparison, figures, images, study, synthetic
 from bloodlib.images import CLASSES, SPLITS, TASKS
 
 mpl.use("agg")
-
-
-@pytest.fixture(autouse=True)
-def style():
-    """The book's style, and no figure left open."""
-    with plt.style.context("bloodlib.book"):
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("style")
 
 
 def texts(figure):
@@ -252,6 +245,31 @@ def test_load_curves(monkeypatch, published):
     for measure, below, over in (("accuracy", 0.1, 0.3), ("precision", 0.2, 0.4)):
         np.testing.assert_allclose(tested[f"{measure}_low"], tested[measure] - below)
         np.testing.assert_allclose(tested[f"{measure}_high"], tested[measure] + over)
+
+
+def test_the_mean_of_curves_and_the_outermost_runs():
+    rng = np.random.default_rng(0)
+
+    def run(epochs, last):
+        tables = rng.integers(1, 50, (epochs, 4, 4))
+        losses = [last] * epochs
+        return types.SimpleNamespace(
+            epochs=epochs,
+            history={"loss": losses, "val_loss": losses},
+            confusion=lambda split, epoch: tables[epoch - 1],
+        )
+
+    runs = [run(3, 1.0), run(4, 5.0), run(3, 3.0)]
+    found = figures.load_mean_curves(runs)
+    assert found["epoch"].tolist() == [1, 2, 3] * 2  # the fourth only one run has
+    assert found[["loss_low", "loss", "loss_high"]].iloc[-1].tolist() == [1.0, 3.0, 5.0]
+    last = [run.confusion("TEST", 3) for run in runs]
+    right = [np.trace(one) / one.sum() for one in last]
+    assert found["accuracy"].iloc[-1] == pytest.approx(np.mean(right))
+    ends = found[["accuracy_low", "accuracy_high"]].iloc[-1]
+    assert ends.tolist() == pytest.approx([min(right), max(right)])
+    figure = figures.plot_curves(found, ("accuracy", "loss"))
+    assert [len(axis.collections) for axis in figure.axes] == [1, 1]
 
 
 # --------------------------------------------------------------------------- pictures

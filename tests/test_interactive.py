@@ -65,8 +65,8 @@ def test_curves_are_the_records_after_each_epoch(curves):
             for run in runs:
                 one = shown[run.config["seed"]]
                 truth, labels = run.arrays["truth"], run.arrays["labels"]
-                assert len(one["scores"]) == len(one["band"]) == run.epochs == 25
-                for epoch in (0, 11, 24):
+                assert len(one["scores"]) == len(one["band"]) == run.epochs >= 25
+                for epoch in (0, 11, 24, run.epochs - 1):
                     want = precision_recall_fscore_support(truth, labels[epoch], zero_division=0)
                     want = np.stack(want[:3], axis=-1)
                     want = np.vstack([want, want.mean(axis=0)])
@@ -148,7 +148,8 @@ def test_every_run_votes_on_every_photograph(wall):
             assert tile["images"] == own.sum()
     assert ties
     compared = [one for one in wall["runs"] if one["compared"]]
-    assert len(compared) == 2 * (1 + 1 + 3 + 3)
+    networks = [frozen(task, pooling) for task in TASKS for pooling in interactive.PRINTED]
+    assert len(compared) == 2 * (1 + 1) + sum(map(len, networks)) >= 16
     assert {one["settings"] for one in compared if one["method"] == "DCLNN"} == {
         "max pooling",
         "average pooling",

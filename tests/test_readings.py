@@ -1,7 +1,6 @@
 """Readings of the printed rows: how near they come, and what that is worth."""
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
@@ -11,14 +10,7 @@ from bloodlib import images, paper, readings, scores, study
 from bloodlib.images import TASKS
 
 mpl.use("agg")
-
-
-@pytest.fixture(autouse=True)
-def style():
-    """The book's style, and no figure left open."""
-    with plt.style.context("bloodlib.book"):
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("style")
 
 
 def labels(task, share, seed=0, epochs=1):

@@ -12,6 +12,7 @@ class Run:
     def __init__(self, task, seed, right, precision="float32"):
         self.config = {"method": "DCLNN", "task": task, "seed": seed, "precision": precision}
         self.id, self.seconds, self.right = f"DCLNN-{task}-{seed}", 90.0, right
+        self.epochs = 25
 
     def confusion(self, split="TEST", epoch=None):
         right = 50 if split == "TEST_SIMPLE" else self.right(epoch)

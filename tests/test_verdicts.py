@@ -471,11 +471,15 @@ def test_epochs_25(cells, monkeypatch, jump, verdict):
     class Run:
         epochs = 25
 
+        def __init__(self, odd):
+            self.odd = odd
+
         def confusion(self, epoch):
-            wrong = 100 + jump * (epoch % 2)
+            wrong = 100 + jump * ((epoch + self.odd) % 2)
             return np.array([[1000 - wrong, wrong], [wrong, 1000 - wrong]])
 
-    monkeypatch.setattr(comparison, "compared", lambda method, task: [Run()])
+    # two runs whose mean stays where it is
+    monkeypatch.setattr(comparison, "compared", lambda method, task: [Run(0), Run(1)])
     monkeypatch.setattr(
         comparison, "estimate", lambda runs, score: comparison.Estimate(0.88, 0.7, 0.9)
     )
@@ -484,7 +488,12 @@ def test_epochs_25(cells, monkeypatch, jump, verdict):
     assert "is 0.88 (0.70–0.90) at epoch 25" in found.evidence
     assert "No run here goes on after it" in found.evidence
     Run.epochs = 40
-    assert "No run here goes on after it" not in decide("epochs-25").evidence
+    gain = comparison.Estimate(0.02, -0.01, 0.05)
+    asked = []
+    monkeypatch.setattr(comparison, "difference", lambda *given: asked.append(given[3]) or gain)
+    evidence = decide("epochs-25").evidence
+    assert "2 runs go on: by epoch 40 it changes by +0.02 (−0.01 to +0.05)." in evidence
+    assert asked == [(40, 25)]
     monkeypatch.setattr(comparison, "compared", lambda method, task: [])
     assert decide("epochs-25") == (UNTESTED, "")
 

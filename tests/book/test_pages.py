@@ -182,6 +182,12 @@ def test_no_page_shows_a_path_of_this_machine(html, root):
         assert not found, (path.name, found)
 
 
+def test_the_page_to_try_says_how_much_it_loads(html):
+    weights = sum(file.stat().st_size for file in (html / "try-it").glob("weights-*.js"))
+    text = (html / "chapters" / "try_it.html").read_text()
+    assert f"some {weights / 1e6:.0f} MB" in " ".join(text.split())
+
+
 def test_figures_say_no_missing_number(html):
     for path in (html / "_images").glob("*.svg"):
         assert ">nan<" not in path.read_text(encoding="utf-8"), path.name
