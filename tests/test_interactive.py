@@ -76,7 +76,8 @@ def test_curves_are_the_records_after_each_epoch(curves):
                     assert one["validation"]["precision"][epoch] == one["scores"][epoch][-1][0]
                     low, high = one["band"][epoch]
                     assert low <= accuracy <= high
-            means = np.mean([shown[run.config["seed"]]["scores"] for run in runs], axis=0)
+            # the mean ends with the shortest run
+            means = np.mean([shown[run.config["seed"]]["scores"][:25] for run in runs], axis=0)
             np.testing.assert_allclose(shown[interactive.MEAN]["scores"], means, atol=1.1e-4)
 
 

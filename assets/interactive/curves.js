@@ -42,7 +42,10 @@
   }
 
   function show() {
-    const run = runs.find((one) => one.task === task.value && one.pooling === pooling.value && `${one.seed}` === seed.value);
+    const alike = runs.filter((one) => one.task === task.value && one.pooling === pooling.value);
+    for (const option of seed.options) option.disabled = !alike.some((one) => `${one.seed}` === option.value);
+    if (seed.selectedOptions[0].disabled) seed.value = `${alike[0].seed}`; // not every network has every seed
+    const run = alike.find((one) => `${one.seed}` === seed.value);
     epoch.max = run.scores.length;
     const n = Number(epoch.value), ours = run.scores[n - 1];
     const { table, method, scores: paper } = printed[run.task][run.pooling];
