@@ -157,6 +157,7 @@ def run(source: Path, parameters: dict, notebook: Path | None = None) -> None:
                 language="python",
                 progress_bar=False,
                 extra_arguments=QUIET,
+                iopub_timeout=600,  # of 4 seconds, a machine busy with other work takes more
                 **_local_transport(folder),
             )
         except papermill.PapermillExecutionError as error:

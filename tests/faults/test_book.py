@@ -175,6 +175,22 @@ def test_interrupted_it_leaves_no_half_notebook(tiny, monkeypatch):
     assert sorted(p.name for p in source.parent.iterdir()) == ["draft.py", "one.py", "two.py"]
 
 
+def test_a_machine_busy_with_other_work_is_no_failure(tiny, monkeypatch):
+    """A kernel may take minutes to answer; nbclient would give it four seconds."""
+    from nbclient import NotebookClient
+
+    patience = []
+    init = NotebookClient.__init__
+
+    def remember(self, *given, **more):
+        init(self, *given, **more)
+        patience.append(self.iopub_timeout)
+
+    monkeypatch.setattr(NotebookClient, "__init__", remember)
+    book.run(tiny / "chapters" / "two.py", {})
+    assert patience == [600]
+
+
 def test_a_kernel_of_another_environment_is_refused(tiny, tmp_path, monkeypatch):
     other = str(tmp_path / "elsewhere" / "python")
     argv = [other, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
