@@ -99,10 +99,11 @@ for name, changed in {"average": {"pooling": "average"}, "two": {"task": "two"}}
 # {glue:text}`last` ({numref}`fig-longer`).
 
 # %%
-longer = [run for run in comparison.compared("DCLNN", "four") if run.epochs > comparison.EPOCH]
+seeds = comparison.compared("DCLNN", "four")
+longer = [run for run in seeds if run.epochs > comparison.EPOCH]
 spread = figures.load_mean_curves(longer)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-longer", "caption": "Runs that go on after epoch 25 (dotted): the mean over their seeds, training red and validation blue, with the range from the lowest to the highest seed as a band."}, "image": {"alt": "Three panels over epochs, for average precision, accuracy and loss. The red training curves of precision and accuracy rise to nearly one and that of loss falls to nearly zero. The blue validation curves level off long before the dotted line at epoch 25, inside a band as wide as they jump; validation loss does not fall with training loss."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-longer", "caption": "Runs that go on after epoch 25 (dotted): the mean over their seeds, training red and validation blue, with the range from the lowest to the highest seed as a band."}, "image": {"alt": "Three panels over epochs, for average precision, accuracy and loss. The red training curves of precision and accuracy rise smoothly to the end and that of loss falls. The blue validation curves jump, inside a band as wide as their jumps, and rise little after the dotted line at epoch 25; validation loss does not fall with training loss."}}
 figures.plot_curves(spread, ("precision", "accuracy", "loss"), mark=comparison.EPOCH)
 plt.show()
 
