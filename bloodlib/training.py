@@ -283,6 +283,8 @@ def _seed_dropout(model, seed, epoch):
     for number, layer in enumerate(
         layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)
     ):
+        if not layer.rate:  # it draws nothing, and has no seed
+            continue
         start = np.random.SeedSequence([seed, epoch, number]).generate_state(1)[0]
         state = layer.seed_generator.state
         # TensorFlow keeps the state as a signed number, the others as an unsigned one

@@ -15,7 +15,7 @@
 #
 # The paper leaves much open: which Naive Bayes, which of its two SVMs, which kernel, which $C$, whether these methods
 # see colours, greys or features; and for the network the width of a layer, the optimizer, the batch
-# ({doc}`06_baselines`, {doc}`04_network`). We tried what the text allows of these two methods, and the network's settings one by one. Is there a reading that gives the printed numbers?
+# ({doc}`06_baselines`, {doc}`04_network`). We tried much of what the text allows of these two methods, and the network's settings one by one. Is there a reading that gives the printed numbers?
 #
 # A reading's distance from a printed row is the root mean square of the differences between its numbers and the
 # printed ones: precision, recall and F1 of each class, on TEST.
@@ -34,7 +34,7 @@ chapter.begin()
 found = readings.load_all()
 summary = readings.summarise(found)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-readings", "caption": "Distance of every reading from its printed row. Dots: readings; ringed: the one in this book's tables; crosses: readings of the other method (SVM for Naive Bayes, Naive Bayes for SVM), which can't be right; dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, with a row for Naive Bayes, SVM, DCLNN and average pooling. For Naive Bayes and SVM some dots lie close to the dotted mark of guessing and others far to the right of it; none lies at zero, and the crosses below them come as near. The ringed dots of the network's rows lie near zero, far from guessing; with four classes another one lies beyond guessing."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-readings", "caption": "Distance of every reading from its printed row. Dots: readings; ringed: the one in this book's tables; crosses: readings of the other method (SVM for Naive Bayes, Naive Bayes for SVM), which can't be right; dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, with a row for Naive Bayes, SVM, DCLNN and average pooling. For Naive Bayes and SVM some dots lie close to the dotted mark of guessing and others far to the right of it; none lies at zero, and the crosses below them come as near. The ringed dots of the network's rows lie near zero, far from guessing; with four classes others lie beyond guessing."}}
 readings.plot(found)
 plt.show()
 
@@ -84,7 +84,8 @@ for name, chosen in {
     words = [f'"{r.reading}" ({r.distance:.3f})' for r in others[chosen].itertuples()]
     glue(name, ", ".join(words) or "none", display=False)
 nearest_runs = [len(found["DCLNN", task]["runs"].iloc[0]) for task in images.TASKS]
-glue("nearest_runs", " and ".join(f"{n} run{'s' * (n != 1)}" for n in nearest_runs), display=False)
+by_runs = "one run each" if set(nearest_runs) == {1} else "{} and {} runs".format(*nearest_runs)
+glue("nearest_runs", by_runs, display=False)
 stuck = others[others["accuracy"] < 0.3]["reading"]
 glue("stuck", ", ".join(f'"{reading}"' for reading in stuck) or "none", display=False)
 lasted = [
@@ -216,8 +217,8 @@ for task in images.TASKS:
 # was learned: {glue:text}`stuck`.
 #
 # The nearest are "{glue:text}`nearest_DCLNN_four`" with four classes, at {glue:text}`distance_DCLNN_four:.3f`, and
-# "{glue:text}`nearest_DCLNN_two`" with two, at {glue:text}`distance_DCLNN_two:.3f`, by {glue:text}`nearest_runs`. Sampled images (four pixels
-# of sixteen, as OpenCV reduces them) and, for two classes, strides of 2 are what that notebook has. Not tried: two changes at once, other learning rates than these, and padding, scaling and
+# "{glue:text}`nearest_DCLNN_two`" with two, at {glue:text}`distance_DCLNN_two:.3f` ({glue:text}`nearest_runs`). Sampled images (four pixels
+# of sixteen, as OpenCV reduces them) and, for two classes, strides of 2 are what that notebook has. Not tried: two changes at once, other learning rates than these, another second dropout, and padding, scaling and
 # the order of the colours.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}

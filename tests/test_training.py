@@ -222,6 +222,11 @@ def test_dropout_depends_on_seed_and_epoch(keras):
         assert (masks(0, 0) != other).mean() > 0.2
 
 
+def test_without_the_second_dropout(keras, tmp_path):
+    found = train(tmp_path, hidden_dropout=0.0, epochs=1)
+    assert np.isfinite(found.history["loss"]).all()
+
+
 def test_it_learns(keras, tmp_path):
     data = drawn(800, 200, (30, 40))
     found = train(
