@@ -156,7 +156,8 @@ def grid(profile: str = "full", source: str = "published", only: Iterable[str] =
     profile : {"recorded", "quick", "full"}
         See :func:`run`.
     source : {"published", "drawn"}
-        Which images. Drawn cells can't be held out by photograph: such runs are left out.
+        Which images. Drawn cells can't be held out by photograph, nor reduced: such runs are left
+        out.
     only : iterable of str
         Words, each of which a run's id or description must hold.
 
@@ -169,7 +170,8 @@ def grid(profile: str = "full", source: str = "published", only: Iterable[str] =
     found = [
         config
         for given in runs()
-        if source == "published" or given["split_by"] == "published"
+        if source == "published"
+        or (given["split_by"], given["resize"]) == ("published", "averaged")
         for config in [with_profile(given | {"images": source}, profile)]
         if all(word in f"{identify(config)} {describe(config)}" for word in only)
     ]

@@ -80,6 +80,8 @@ def test_the_frozen_runs():
     lineage = {k: v for k, v in methods.defaults("DCLNN").items() if k not in free}
     assert set(found["id"]) == {
         record.id
-        for record in study.select(method="DCLNN", split_by="published", **lineage)
+        for record in study.select(
+            method="DCLNN", split_by="published", resize="averaged", **lineage
+        )
         if record.epochs >= 25 and record.config["pooling"] != "none"
     }

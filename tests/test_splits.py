@@ -248,7 +248,7 @@ def test_the_simple_test_set_stays(data, by):
 def test_a_method_may_ask_for_the_photographs_of_its_training_images(monkeypatch, by, fold, n):
     first = {"TRAIN": 0, "TEST": N_TRAIN, "TEST_SIMPLE": N_TRAIN + N_TEST}
 
-    def load(split):
+    def load(split, filter):
         pixels = coded(split, first[split])
         return types.SimpleNamespace(pixels=pixels, labels=images.labels(split))
 
