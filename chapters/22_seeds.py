@@ -101,7 +101,7 @@ glue("q_by_seed", float(other["by_seed"]), display=False)
 glue("q_by_epoch", float(other["by_epoch"]), display=False)
 glue("q_low", float(other["low"]), display=False)
 glue("q_high", float(other["high"]), display=False)
-glue("q_runs", int(other["runs"]), display=False)
+glue("q_runs", int(spread.loc[spread["by_seed"].idxmax(), "runs"]), display=False)
 far = {
     "cells": (other["high"] - other["low"]) / 2,
     "epochs": other["by_epoch"],
