@@ -34,7 +34,7 @@ glue("level", level, display=False)
 
 # %% [markdown]
 # Confidence here is the probability that a method gives to its own answer, for the frozen runs of Table 1 after
-# their last epoch. {numref}`fig-reliability` puts the answers of each run into bins by confidence, and asks of each bin how
+# their last epoch; those that went on after epoch 25 ({doc}`09_epochs`) are left out. {numref}`fig-reliability` puts the answers of each run into bins by confidence, and asks of each bin how
 # many are right {cite}`guo2017calibration`.
 
 # %%
