@@ -10,7 +10,7 @@ on a chapter; the executed notebook is left beside the record.
 
 from pathlib import Path
 
-from bloodlib import jobs, study
+from bloodlib.study import jobs, study
 
 profile = config.get("profile", "full")
 only = [str(config["only"])] if "only" in config else []

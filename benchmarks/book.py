@@ -10,7 +10,8 @@ import time
 from material import source
 from rounds import peak_gb, serve
 
-from bloodlib import paths, records
+from bloodlib.data import paths
+from bloodlib.study import records
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--cold", action="store_true", help="a fresh copy, and an empty cache")

@@ -11,7 +11,7 @@ from material import source
 from PIL import Image
 from rounds import serve
 
-from bloodlib import images, synthetic
+from bloodlib.data import images, synthetic
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--by", choices=("ours", "loop", "keras"), default="ours")
@@ -68,7 +68,7 @@ with tempfile.TemporaryDirectory() as temporary:
     paths = files(Path(temporary))
     versions = ("pillow",)
     if options.by == "keras":
-        from bloodlib import training
+        from bloodlib.models import training
 
         keras = training.load_keras()
         versions = ("keras", "tensorflow")

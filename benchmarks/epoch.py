@@ -8,7 +8,7 @@ from pathlib import Path
 from material import data, source
 from rounds import serve
 
-from bloodlib import dclnn
+from bloodlib.models import dclnn
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--images", type=int, help="of TRAIN; all of them if not given")

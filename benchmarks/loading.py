@@ -8,7 +8,7 @@ import numpy as np
 from material import source
 from rounds import serve
 
-from bloodlib import images, synthetic
+from bloodlib.data import images, synthetic
 
 
 def measure():

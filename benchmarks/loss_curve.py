@@ -7,7 +7,7 @@ from material import source, train
 from rounds import serve
 from tqdm import tqdm
 
-from bloodlib import dclnn, training
+from bloodlib.models import dclnn, training
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--stock", action="store_true", help="Keras' own pooling and Adadelta")
@@ -24,7 +24,7 @@ def measure():
     model = dclnn.build(4, seed=options.seed, precision=options.precision)
     optimizer = keras.optimizers.Adadelta
     if not options.stock:
-        from bloodlib import fused
+        from bloodlib.models import fused
 
         model, optimizer = fused.twin(model), fused.Adadelta
     model.compile(

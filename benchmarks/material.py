@@ -3,7 +3,9 @@
 import cv2
 import numpy as np
 
-from bloodlib import images, methods, study, synthetic
+from bloodlib.data import images, synthetic
+from bloodlib.models import methods
+from bloodlib.study import study
 
 
 def source() -> str:

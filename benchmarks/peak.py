@@ -3,7 +3,8 @@
 import steps
 from rounds import rate, serve
 
-from bloodlib import bench, training
+from bloodlib.analyses import bench
+from bloodlib.models import training
 
 parser = steps.arguments(__doc__)
 parser.add_argument("--side", type=int, default=2048, help="of the matrices that are multiplied")

@@ -12,7 +12,7 @@ import numpy as np
 from material import source
 from rounds import serve
 
-from bloodlib import images, matching, synthetic
+from bloodlib.data import images, matching, synthetic
 
 CHUNK = 5  # images handed to a process at once
 
@@ -41,7 +41,7 @@ def drawn(n):
 
 
 def match(chunk):
-    """Match drawn images as :func:`bloodlib.matching._work` does published ones."""
+    """Match drawn images as :func:`bloodlib.data.matching._work` does published ones."""
     return [[fit.photograph for fit in matching.match(one, matching._known)] for one in chunk]
 
 

@@ -7,7 +7,7 @@ import steps
 from material import source, train
 from rounds import rate, serve
 
-from bloodlib import dclnn, training
+from bloodlib.models import dclnn, training
 
 parser = steps.arguments(__doc__)
 parser.add_argument("--stock", action="store_true", help="with Keras' own pooling and Adadelta")
@@ -15,7 +15,7 @@ options = parser.parse_args()
 keras = training.load_keras()
 import tensorflow as tf  # noqa: E402
 
-from bloodlib import fused  # noqa: E402
+from bloodlib.models import fused  # noqa: E402
 
 dtype = tf.bfloat16 if options.precision == "mixed_bfloat16" else tf.float32
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from bloodlib import dclnn, training
+from bloodlib.models import dclnn, training
 
 #: Steps of the check, and their learning rate: at the lineage's 1.0 the second loss is so large
 #: that Keras cuts it off on JAX, and on TensorFlow not.

@@ -18,8 +18,8 @@ from material import data, source  # noqa: E402
 from rounds import serve  # noqa: E402
 from sklearn.svm import SVC  # noqa: E402
 
-from bloodlib import baselines  # noqa: E402
-from bloodlib.images import TASKS  # noqa: E402
+from bloodlib.data.images import TASKS  # noqa: E402
+from bloodlib.models import baselines  # noqa: E402
 
 
 def plain(task):
@@ -31,7 +31,7 @@ def plain(task):
 
 
 def ours(task):
-    """Labels as :func:`bloodlib.baselines.support_vector_machine` finds them."""
+    """Labels as :func:`bloodlib.models.baselines.support_vector_machine` finds them."""
     machine = SVC(C=1, kernel="precomputed", cache_size=1000)
     machine.fit(baselines._kernel(found, "TRAIN", "rbf"), found.labels[task]["TRAIN"])
     return machine.predict(baselines._kernel(found, "TEST", "rbf"))

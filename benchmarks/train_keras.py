@@ -15,7 +15,7 @@ parser.add_argument(
 options = parser.parse_args()
 os.environ["KERAS_BACKEND"] = options.backend
 
-from bloodlib import training  # noqa: E402
+from bloodlib.models import training  # noqa: E402
 
 keras = training.load_keras()
 

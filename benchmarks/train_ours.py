@@ -1,4 +1,4 @@
-"""Images a second in training, ours: the steps of bloodlib.dclnn."""
+"""Images a second in training, ours: the steps of bloodlib.models.dclnn."""
 
 import time
 
@@ -8,7 +8,7 @@ from material import source, train
 from rounds import rate, serve
 from tqdm import tqdm
 
-from bloodlib import training
+from bloodlib.models import training
 
 parser = steps.arguments(__doc__)
 parser.add_argument(
@@ -16,11 +16,11 @@ parser.add_argument(
 )
 options = parser.parse_args()
 training.load_keras()
-from bloodlib import fused  # noqa: E402
+from bloodlib.models import fused  # noqa: E402
 
 
 def made():
-    """The network as :func:`bloodlib.dclnn.dclnn` trains it on a processor."""
+    """The network as :func:`bloodlib.models.dclnn.dclnn` trains it on a processor."""
     model = fused.twin(steps.network(options))
     model.compile(
         optimizer=fused.Adadelta(learning_rate=1.0),

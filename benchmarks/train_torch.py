@@ -6,7 +6,7 @@ from material import source, train
 from rounds import rate, serve
 from torch import nn
 
-from bloodlib import training
+from bloodlib.models import training
 
 options = steps.arguments(__doc__).parse_args()
 

@@ -13,7 +13,8 @@ from bloodlib import __version__
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; what can go wrong for a user ends in one sentence, not in a traceback."""
     options = _parser().parse_args(arguments)
-    from bloodlib import images, photographs, records, study
+    from bloodlib.data import images, photographs
+    from bloodlib.study import records, study
 
     try:
         return options.run(options) or 0
@@ -188,10 +189,10 @@ def _parser():
 
 
 def _data(options):
-    from bloodlib import images, paths
+    from bloodlib.data import images, paths
 
     if options.fetch:
-        from bloodlib import fetching
+        from bloodlib.data import fetching
 
         fetching.fetch()
     folder = images.find()
@@ -213,7 +214,7 @@ def _data(options):
 
 
 def _study(options):
-    from bloodlib import study
+    from bloodlib.study import study
 
     if options.verify:
         return _verify(options.only)
@@ -234,7 +235,7 @@ def _study(options):
 def _compute(todo, known, options):
     from tqdm import tqdm
 
-    from bloodlib import jobs, study
+    from bloodlib.study import jobs, study
 
     waiting = {study.identify(config): study.expected_seconds(config, known) for config in todo}
     ended, failed = [], 0
@@ -260,7 +261,7 @@ def _compute(todo, known, options):
 
 
 def _merge(folders):
-    from bloodlib import merging
+    from bloodlib.study import merging
 
     counts = collections.Counter()
     for folder in folders:
@@ -276,7 +277,8 @@ def _verify(only):
     import numpy as np
     from tqdm import tqdm
 
-    from bloodlib import images, records, study
+    from bloodlib.data import images
+    from bloodlib.study import records, study
 
     found = records.read_all()
     for record in tqdm(found, desc="records", unit=" records", disable=None):
@@ -310,14 +312,15 @@ def _verify(only):
 
 
 def _measure(options):
-    importlib.import_module(f"bloodlib.{options.what}").remake()
+    room = "data" if options.what == "boxes" else "analyses"
+    importlib.import_module(f"bloodlib.{room}.{options.what}").remake()
 
 
 def _audit(options):
-    from bloodlib import leakage
+    from bloodlib.analyses import leakage
 
     if options.remake:
-        from bloodlib import matching
+        from bloodlib.data import matching
 
         matching.remake()
     found = leakage.audit()
@@ -326,18 +329,19 @@ def _audit(options):
 
 def _report(options):
     if options.picture:
-        from bloodlib import figures
+        from bloodlib.book import figures
 
         figures.draw_finding(options.picture)
         return
-    from bloodlib import tables
+    from bloodlib.book import tables
 
     report = tables.report()
     print(json.dumps(report, indent=1) if options.json else tables.report_text(report))
 
 
 def _weights(options):
-    from bloodlib import images, weights
+    from bloodlib.data import images
+    from bloodlib.models import weights
 
     for task in images.TASKS:
         if options.freeze:
@@ -354,7 +358,7 @@ def _weights(options):
 
 
 def _predict(options):
-    from bloodlib import prediction
+    from bloodlib.analyses import prediction
 
     failed = 0
     for path, answer in prediction.predict(options.files):
@@ -370,14 +374,14 @@ def _predict(options):
 
 
 def _explain(options):
-    from bloodlib import explain
+    from bloodlib.study import explain
 
     found = explain.explain(options.address)
     print(json.dumps(found, indent=1) if options.json else explain.text(found))
 
 
 def _bench(options):
-    from bloodlib import bench
+    from bloodlib.analyses import bench
 
     names = bench.chosen(options.only, options.full or options.list)
     if options.list:

@@ -19,7 +19,10 @@
 # %% tags=["remove-input"]
 from myst_nb import glue
 
-from bloodlib import chapter, images, judging, paper, tables
+from bloodlib.book import chapter, tables
+from bloodlib.data import images
+from bloodlib.evidence import judging
+from bloodlib.paper import paper
 
 chapter.begin()
 glue("n_claims", len(paper.CLAIMS), display=False)
@@ -41,7 +44,7 @@ tables.show(tables.load_claims(), "tbl-claims", "The paper's claims and what bec
 # %% [markdown]
 # ## How a verdict is reached
 #
-# The rules are code, `bloodlib.judging`, and are tested on invented numbers. They were not blind: the first runs were known
+# The rules are code, `bloodlib.evidence.judging`, and are tested on invented numbers. They were not blind: the first runs were known
 # when they were fixed. A score of ours has one value for each run, and behind it, in brackets, an interval: where the score
 # could lie, 95 times in 100, with other cells of the same kinds, as few as TEST's. That is what this book calls an interval by cell
 # ({doc}`13_intervals`); of other laboratories it says nothing. A difference
@@ -67,7 +70,7 @@ tables.show(tables.load_claims(), "tbl-claims", "The paper's claims and what bec
 #
 # ## What is stated
 #
-# Section 4.2 lists the settings in {numref}`tbl-stated`; they are fixed in `bloodlib.dclnn`.
+# Section 4.2 lists the settings in {numref}`tbl-stated`; they are fixed in `bloodlib.models.dclnn`.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(tables.load_stated(), "tbl-stated", "Settings that the paper states, as printed.")
@@ -88,7 +91,7 @@ tables.show(tables.load_settings(), "tbl-unstated", "Settings that the paper lea
 # ## Numbers as intervals
 #
 # Tables 1 and 2 print {glue:text}`n_cells` numbers with two decimals, trailing zeros dropped: "0.6" is
-# 0.60 and "1" is 1.00. A printed number stands for every number that rounds to it, and `bloodlib.paper`
+# 0.60 and "1" is 1.00. A printed number stands for every number that rounds to it, and `bloodlib.paper.paper`
 # keeps both.
 
 # %%

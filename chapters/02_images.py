@@ -28,7 +28,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from myst_nb import glue
 
-from bloodlib import chapter, figures, images, tables, verdicts
+from bloodlib.book import chapter, figures, tables
+from bloodlib.data import images
+from bloodlib.evidence import verdicts
 
 chapter.begin()
 facts = verdicts.dataset()
@@ -54,7 +56,7 @@ for name, value in {
 # {numref}`fig-gallery` shows a few images of each class, chosen by chance. Where the photographs
 # can't be had, it shows drawn cells instead, and says so inside each picture.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-gallery", "caption": "Images of each class from TRAIN, chosen by chance. Pictures that say so are drawn by `bloodlib.synthetic` and are only there to show what to look for."}, "image": {"alt": "Four rows of pictures of blood smears, one row for each class. Each picture shows pink red cells and one larger white cell with a violet nucleus: in several lobes for neutrophils, in two lobes among red granules for eosinophils, kidney-shaped for monocytes, round and nearly filling the cell for lymphocytes."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-gallery", "caption": "Images of each class from TRAIN, chosen by chance. Pictures that say so are drawn by `bloodlib.data.synthetic` and are only there to show what to look for."}, "image": {"alt": "Four rows of pictures of blood smears, one row for each class. Each picture shows pink red cells and one larger white cell with a violet nucleus: in several lobes for neutrophils, in two lobes among red granules for eosinophils, kidney-shaped for monocytes, round and nearly filling the cell for lymphocytes."}}
 pictures, published = figures.load_gallery(per_class, seed)
 figures.plot_gallery(pictures)
 plt.show()

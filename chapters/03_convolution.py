@@ -28,7 +28,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from myst_nb import glue
 
-from bloodlib import chapter, drawings, tables
+from bloodlib.book import chapter, drawings, tables
 
 chapter.begin()
 
@@ -64,7 +64,7 @@ glue("side_after", len(feature), display=False)
 # {numref}`fig-kernels` tries four kernels on one cell, in grey and at the 60 × 80 pixels that the network
 # sees.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-kernels", "caption": "Four kernels and what they make of one image. Edges are shown by their size, bright on black. Pictures that say so are drawn by `bloodlib.synthetic`."}, "image": {"alt": "Four pairs of a yellow 3 by 3 matrix and a grey picture of a blood smear. Identity: the picture as it is. Edges: bright outlines of cells on black. Sharpen: the same picture with harder outlines. Blur: the same picture out of focus."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-kernels", "caption": "Four kernels and what they make of one image. Edges are shown by their size, bright on black. Pictures that say so are drawn by `bloodlib.data.synthetic`."}, "image": {"alt": "Four pairs of a yellow 3 by 3 matrix and a grey picture of a blood smear. Identity: the picture as it is. Edges: bright outlines of cells on black. Sharpen: the same picture with harder outlines. Blur: the same picture out of focus."}}
 grey, features, published = drawings.load_kernels(kind, seed)
 drawings.plot_kernels(features, published)
 plt.show()

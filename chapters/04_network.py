@@ -28,7 +28,9 @@ import math
 import matplotlib.pyplot as plt
 from myst_nb import glue
 
-from bloodlib import chapter, dclnn, drawings, images, tables
+from bloodlib.book import chapter, drawings, tables
+from bloodlib.data import images
+from bloodlib.models import dclnn
 
 chapter.begin()
 

@@ -27,7 +27,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from myst_nb import glue
 
-from bloodlib import chapter, figures, images, scores, study, tables
+from bloodlib.book import chapter, figures, tables
+from bloodlib.data import images
+from bloodlib.evidence import scores
+from bloodlib.study import study
 
 chapter.begin()
 

@@ -20,7 +20,9 @@
 import matplotlib.pyplot as plt
 from myst_nb import glue
 
-from bloodlib import chapter, comparison, figures, images, tables, verdicts
+from bloodlib.book import chapter, figures, tables
+from bloodlib.data import images
+from bloodlib.evidence import comparison, verdicts
 
 chapter.begin()
 cells = comparison.cells()

@@ -20,7 +20,8 @@
 import matplotlib.pyplot as plt
 from myst_nb import glue
 
-from bloodlib import certainty, chapter, comparison, figures, tables
+from bloodlib.book import chapter, figures, tables
+from bloodlib.evidence import certainty, comparison
 
 chapter.begin()
 cells = comparison.cells()

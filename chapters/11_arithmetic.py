@@ -22,7 +22,10 @@
 import matplotlib.pyplot as plt
 from myst_nb import glue
 
-from bloodlib import arithmetic, chapter, figures, images, paper, scores, tables
+from bloodlib.book import chapter, figures, tables
+from bloodlib.data import images
+from bloodlib.evidence import scores
+from bloodlib.paper import arithmetic, paper
 
 chapter.begin()
 

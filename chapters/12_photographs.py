@@ -26,16 +26,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from myst_nb import glue
 
-from bloodlib import (
-    chapter,
-    comparison,
-    galleries,
-    images,
-    interactive,
-    intervals,
-    photographs,
-    tables,
-)
+from bloodlib.analyses import galleries
+from bloodlib.book import chapter, interactive, tables
+from bloodlib.data import images, photographs
+from bloodlib.evidence import comparison, intervals
 
 chapter.begin()
 

@@ -22,17 +22,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from myst_nb import glue
 
-from bloodlib import (
-    certainty,
-    chapter,
-    comparison,
-    figures,
-    images,
-    intervals,
-    photographs,
-    scores,
-    tables,
-)
+from bloodlib.book import chapter, figures, tables
+from bloodlib.data import images, photographs
+from bloodlib.evidence import certainty, comparison, intervals, scores
 
 chapter.begin()
 counts = photographs.counts("cells")["TEST"]

@@ -32,7 +32,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from myst_nb import glue
 
-from bloodlib import chapter, figures, images, leakage, splits, tables
+from bloodlib.analyses import leakage
+from bloodlib.book import chapter, figures, tables
+from bloodlib.data import images, splits
 
 chapter.begin()
 

@@ -20,7 +20,8 @@
 import matplotlib.pyplot as plt
 from myst_nb import glue
 
-from bloodlib import bench, chapter, cost, tables
+from bloodlib.analyses import bench, cost
+from bloodlib.book import chapter, tables
 
 chapter.begin()
 machine = bench.read()["machine"]

@@ -25,17 +25,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from myst_nb import glue
 
-from bloodlib import (
-    attention,
-    boxes,
-    chapter,
-    comparison,
-    galleries,
-    gaze,
-    images,
-    photographs,
-    tables,
-)
+from bloodlib.analyses import attention, galleries, gaze
+from bloodlib.book import chapter, tables
+from bloodlib.data import boxes, images, photographs
+from bloodlib.evidence import comparison
 
 chapter.begin()
 measured = attention.read()

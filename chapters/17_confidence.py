@@ -25,7 +25,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from myst_nb import glue
 
-from bloodlib import chapter, comparison, confidence, images, photographs, tables
+from bloodlib.analyses import confidence
+from bloodlib.book import chapter, tables
+from bloodlib.data import images, photographs
+from bloodlib.evidence import comparison
 
 chapter.begin()
 n = len(images.names("TEST"))

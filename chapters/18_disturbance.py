@@ -25,7 +25,10 @@ example = "NEUTROPHIL/_16_6249.jpeg"  # an image of TEST
 import matplotlib.pyplot as plt
 from myst_nb import glue
 
-from bloodlib import chapter, comparison, disturbance, galleries, images, tables
+from bloodlib.analyses import disturbance, galleries
+from bloodlib.book import chapter, tables
+from bloodlib.data import images
+from bloodlib.evidence import comparison
 
 chapter.begin()
 

@@ -21,7 +21,10 @@
 import matplotlib.pyplot as plt
 from myst_nb import glue
 
-from bloodlib import chapter, comparison, figures, images, laboratory, photographs, tables
+from bloodlib.analyses import laboratory
+from bloodlib.book import chapter, figures, tables
+from bloodlib.data import images, photographs
+from bloodlib.evidence import comparison
 
 chapter.begin()
 n = len(laboratory.names())

@@ -29,17 +29,10 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from myst_nb import glue
 
-from bloodlib import (
-    chapter,
-    comparison,
-    contenders,
-    figures,
-    growth,
-    images,
-    photographs,
-    splits,
-    tables,
-)
+from bloodlib.analyses import contenders, growth
+from bloodlib.book import chapter, figures, tables
+from bloodlib.data import images, photographs, splits
+from bloodlib.evidence import comparison
 
 chapter.begin()
 chosen = {method: contenders.candidates(method) for method in contenders.CHOSEN}

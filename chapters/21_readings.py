@@ -26,7 +26,10 @@ import numpy as np
 import pandas as pd
 from myst_nb import glue
 
-from bloodlib import chapter, comparison, images, readings, tables
+from bloodlib.analyses import readings
+from bloodlib.book import chapter, tables
+from bloodlib.data import images
+from bloodlib.evidence import comparison
 
 chapter.begin()
 

@@ -26,7 +26,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from myst_nb import glue
 
-from bloodlib import chapter, seeds, tables
+from bloodlib.analyses import seeds
+from bloodlib.book import chapter, tables
 
 chapter.begin()
 

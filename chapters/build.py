@@ -17,7 +17,7 @@
 # its images ({numref}`tbl-environment`), and how long each chapter took.
 
 # %% tags=["remove-input"]
-from bloodlib import chapter, tables
+from bloodlib.book import chapter, tables
 
 chapter.begin()
 

@@ -20,7 +20,10 @@
 import numpy as np
 from myst_nb import glue
 
-from bloodlib import boxes, chapter, galleries, images, laboratory, photographs, verdicts
+from bloodlib.analyses import galleries, laboratory
+from bloodlib.book import chapter
+from bloodlib.data import boxes, images, photographs
+from bloodlib.evidence import verdicts
 
 chapter.begin()
 facts = verdicts.dataset()

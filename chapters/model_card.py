@@ -20,19 +20,11 @@
 # %% tags=["remove-input"]
 from myst_nb import glue
 
-from bloodlib import (
-    chapter,
-    comparison,
-    contenders,
-    disturbance,
-    drawings,
-    images,
-    laboratory,
-    photographs,
-    scores,
-    tables,
-    weights,
-)
+from bloodlib.analyses import contenders, disturbance, laboratory
+from bloodlib.book import chapter, drawings, tables
+from bloodlib.data import images, photographs
+from bloodlib.evidence import comparison, scores
+from bloodlib.models import weights
 
 chapter.begin()
 runs = {task: weights.frozen(task) for task in images.TASKS}

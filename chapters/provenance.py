@@ -25,7 +25,9 @@
 # ```
 
 # %% tags=["remove-input"]
-from bloodlib import chapter, comparison, explain
+from bloodlib.book import chapter
+from bloodlib.evidence import comparison
+from bloodlib.study import explain
 
 chapter.begin()
 cells = comparison.cells()

@@ -19,7 +19,8 @@
 # %% tags=["remove-input"]
 from myst_nb import glue
 
-from bloodlib import chapter, checked, tables
+from bloodlib.analyses import checked
+from bloodlib.book import chapter, tables
 
 chapter.begin()
 

@@ -6,7 +6,7 @@ import tarfile
 
 from made_up import published
 
-from bloodlib import images, paths
+from bloodlib.data import images, paths
 
 TOP = f"wbc-classification-{images.SOURCE.commit}"
 

@@ -15,7 +15,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bloodlib import checked, records
+from bloodlib.analyses import checked
+from bloodlib.study import records
 
 ROOT = Path(__file__).parents[1]
 MODULES = ("scores", "arithmetic", "records")

@@ -13,8 +13,11 @@ import numpy as np
 import pytest
 from tiny_book import CONFIG, TOC, chapter
 
-from bloodlib import book, images, measured, methods, paths, photographs, study, training
-from bloodlib.images import SPLITS, TASKS
+from bloodlib.book import book
+from bloodlib.data import images, paths, photographs
+from bloodlib.data.images import SPLITS, TASKS
+from bloodlib.models import methods, training
+from bloodlib.study import measured, study
 
 mpl.use("agg")
 # some tests move to a folder of their own: the checkout is that of the start
@@ -57,7 +60,7 @@ def folders(tmp_path, monkeypatch):
 def style():
     """The book's style, no figure left open, and nothing remembered."""
     measured.read.cache_clear()
-    with plt.style.context("bloodlib.book"):
+    with plt.style.context("bloodlib.book.book"):
         yield
     plt.close("all")
     measured.read.cache_clear()

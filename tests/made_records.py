@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from bloodlib import merging
+from bloodlib.study import merging
 
 ENVIRONMENT = {
     "commit": "",

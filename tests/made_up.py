@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bloodlib import images
+from bloodlib.data import images
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
 VICTIM = "images/TRAIN/MONOCYTE/_1_7.jpeg"

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bloodlib import dclnn, methods, synthetic
-from bloodlib.images import NUCLEI, SPLITS
+from bloodlib.data import synthetic
+from bloodlib.data.images import NUCLEI, SPLITS
+from bloodlib.models import dclnn, methods
 
 SIZE = (24, 32)
 # 20 images: two full batches and a half one. At the default rate so small a network soon dies.
@@ -62,7 +63,7 @@ PRELUDE = """
 import io, os, signal, sys
 from pathlib import Path
 import numpy as np
-from bloodlib import dclnn, methods, training
+from bloodlib.models import dclnn, methods, training
 
 folder = Path(sys.argv[1])
 with np.load(folder / "images.npz") as stored:

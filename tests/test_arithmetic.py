@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bloodlib import arithmetic, figures, images, paper
-from bloodlib.arithmetic import Span
+from bloodlib.book import figures
+from bloodlib.data import images
+from bloodlib.paper import arithmetic, paper
+from bloodlib.paper.arithmetic import Span
 
 mpl.use("agg")
 BLOCKS = [(method, task) for task in images.TASKS for method in arithmetic.METHODS]

@@ -5,19 +5,12 @@ import types
 import numpy as np
 import pytest
 
-from bloodlib import (
-    attention,
-    boxes,
-    dclnn,
-    images,
-    measured,
-    records,
-    synthetic,
-    training,
-    weights,
-)
-from bloodlib.attention import ASKED, BINS, COARSE, HIDDEN, MAPS, SIGNS
-from bloodlib.images import CLASSES, TASKS
+from bloodlib.analyses import attention
+from bloodlib.analyses.attention import ASKED, BINS, COARSE, HIDDEN, MAPS, SIGNS
+from bloodlib.data import boxes, images, synthetic
+from bloodlib.data.images import CLASSES, TASKS
+from bloodlib.models import dclnn, training, weights
+from bloodlib.study import measured, records
 
 SMALL = (12, 16)
 

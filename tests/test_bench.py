@@ -16,7 +16,9 @@ import pytest
 import yaml
 from conftest import CHECKOUT
 
-from bloodlib import bench, cli, records
+from bloodlib import cli
+from bloodlib.analyses import bench
+from bloodlib.study import records
 
 FAKE = """
 import argparse, itertools, pathlib, sys
@@ -594,7 +596,7 @@ def test_training_scripts_take_the_same_steps(script):
 
 def test_the_parts_of_a_step(script):
     pytest.importorskip("tensorflow")
-    from bloodlib import cost
+    from bloodlib.analyses import cost
 
     for more in ("--stock", "--precision mixed_bfloat16"):
         found = script(f"pieces.py {more} {TINY}")

@@ -14,7 +14,8 @@ import nbformat
 import pytest
 from tiny_book import STRICT, build, chapter, kernelspec, page
 
-from bloodlib import book, images
+from bloodlib.book import book
+from bloodlib.data import images
 
 # --------------------------------------------------------------------------- what is stale
 
@@ -102,7 +103,7 @@ def test_a_parameter_with_a_type(tiny, update):
 
 
 def test_no_chapter_runs_because_another_did(tiny, update):
-    (tiny / "chapters" / "two.py").write_text(chapter("Two", "from bloodlib import book"))
+    (tiny / "chapters" / "two.py").write_text(chapter("Two", "from bloodlib.book import book"))
     update()
     assert update() == []
     with (tiny / "chapters" / "one.py").open("a") as file:
@@ -125,7 +126,7 @@ def test_stamps_tell_when_and_how_long(tiny, update):
 def package(tmp_path, monkeypatch):
     """A package in bloodlib's place; a chapter's key after a module of it was edited."""
     folder = tmp_path / "bloodlib"
-    folder.mkdir()
+    (folder / "book").mkdir(parents=True)
     for name, text in {
         "a": "from bloodlib import b\n",
         "b": "import os\nfrom bloodlib.c import thing\n",
@@ -166,7 +167,7 @@ def test_key_is_the_same_twice_and_follows_the_style(tiny, package):
     first = book.key(source, {"seed": 1}, book.surroundings(tiny))
     assert book.key(source, {"seed": 1}, book.surroundings(tiny)) == first
     assert book.key(source, {"seed": 2}, book.surroundings(tiny)) != first
-    (package / "book.mplstyle").write_text("font.size: 9\n")
+    (package / "book" / "book.mplstyle").write_text("font.size: 9\n")
     assert book.key(source, {"seed": 1}, book.surroundings(tiny)) != first
 
 

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from conftest import CHECKOUT
 
-from bloodlib import boxes, images, matching, paths, photographs, records
+from bloodlib.data import boxes, images, matching, paths, photographs
+from bloodlib.study import records
 
 OBJECT = (
     "<object><name>{}</name><bndbox><xmin>{}</xmin><ymin>{}</ymin>"

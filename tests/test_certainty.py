@@ -10,8 +10,11 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from bloodlib import certainty, comparison, figures, images, intervals, photographs, study
-from bloodlib.images import CLASSES, TASKS
+from bloodlib.book import figures
+from bloodlib.data import images, photographs
+from bloodlib.data.images import CLASSES, TASKS
+from bloodlib.evidence import certainty, comparison, intervals
+from bloodlib.study import study
 
 mpl.use("agg")
 pytestmark = pytest.mark.usefixtures("style")

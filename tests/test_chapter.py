@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from conftest import CHECKOUT
 
-from bloodlib import chapter
+from bloodlib.book import chapter
 
 PARAMETERS = 'profile = "recorded"\nseed: int = 0  # which\n'
 

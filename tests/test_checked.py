@@ -3,7 +3,8 @@
 import pytest
 import tally
 
-from bloodlib import checked, records
+from bloodlib.analyses import checked
+from bloodlib.study import records
 
 FOUND = {
     "command": "make check-freeze",

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from bloodlib import choosing, comparison, images, photographs, records, splits
+from bloodlib.analyses import choosing
+from bloodlib.data import images, photographs, splits
+from bloodlib.evidence import comparison
+from bloodlib.study import records
 
 N_CELLS, EACH = 40, 5
 

@@ -49,7 +49,7 @@ def test_nothing_else_is_cited():
 
 
 def test_the_images_are_those_of_the_commit():
-    from bloodlib import images
+    from bloodlib.data import images
 
     commits = {work.get("commit") for work in CITED["references"]}
     assert images.SOURCE.commit in commits

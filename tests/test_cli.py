@@ -16,7 +16,12 @@ import numpy as np
 import pytest
 from conftest import CHECKOUT, answer
 
-from bloodlib import cli, images, methods, paper, records, scores, study
+from bloodlib import cli
+from bloodlib.data import images
+from bloodlib.evidence import scores
+from bloodlib.models import methods
+from bloodlib.paper import paper
+from bloodlib.study import records, study
 
 STUDY = """\
 profiles:
@@ -89,7 +94,8 @@ def loaded_by(code, **more):
     "code",
     [
         "import bloodlib, bloodlib.cli",
-        "from bloodlib import study, records, scores, baselines, dclnn, paper",
+        "from bloodlib.study import study, records; from bloodlib.evidence import scores; "
+        "from bloodlib.models import baselines, dclnn; from bloodlib.paper import paper",
     ],
 )
 def test_nothing_heavy_is_loaded_without_need(code):
@@ -243,7 +249,7 @@ def test_a_mistake_in_study_yml_is_one_sentence(checkout, capsys, text, words):
 
 def test_outside_a_checkout(folders, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("bloodlib.paths.__file__", str(tmp_path / "bloodlib" / "paths.py"))
+    monkeypatch.setattr("bloodlib.data.paths.__file__", str(tmp_path / "bloodlib" / "paths.py"))
     assert "no checkout of the book" in sentence(capsys, cli.main(["study", "--list"]))
 
 

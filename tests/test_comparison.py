@@ -4,17 +4,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
-from bloodlib import (
-    comparison,
-    images,
-    intervals,
-    paper,
-    photographs,
-    records,
-    scores,
-    splits,
-    study,
-)
+from bloodlib.data import images, photographs, splits
+from bloodlib.evidence import comparison, intervals, scores
+from bloodlib.paper import paper
+from bloodlib.study import records, study
 
 
 def invented(rng, task, epochs=1):

@@ -5,20 +5,13 @@ import numpy as np
 import pytest
 from test_comparison import freeze
 
-from bloodlib import (
-    alternatives,
-    comparison,
-    contenders,
-    dclnn,
-    images,
-    methods,
-    paper,
-    photographs,
-    records,
-    splits,
-    study,
-)
-from bloodlib.images import TASKS
+from bloodlib.analyses import contenders
+from bloodlib.data import images, photographs, splits
+from bloodlib.data.images import TASKS
+from bloodlib.evidence import comparison
+from bloodlib.models import alternatives, dclnn, methods
+from bloodlib.paper import paper
+from bloodlib.study import records, study
 
 mpl.use("agg")
 pytestmark = pytest.mark.usefixtures("style")

@@ -7,7 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from bloodlib import bench, cost, records
+from bloodlib.analyses import bench, cost
+from bloodlib.study import records
 
 
 def row(name, unit, ours, peers=None, **more):

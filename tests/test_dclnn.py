@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from networks import BACKENDS, SIZE, drawn, put_images, start
 
-from bloodlib import dclnn, methods, training
+from bloodlib.models import dclnn, methods, training
 
 
 @pytest.mark.parametrize(

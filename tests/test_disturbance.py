@@ -3,19 +3,13 @@
 import numpy as np
 import pytest
 
-from bloodlib import (
-    comparison,
-    disturbance,
-    images,
-    intervals,
-    measured,
-    records,
-    scores,
-    synthetic,
-    weights,
-)
-from bloodlib.disturbance import CONDITIONS, KINDS, disturb
-from bloodlib.images import TASKS
+from bloodlib.analyses import disturbance
+from bloodlib.analyses.disturbance import CONDITIONS, KINDS, disturb
+from bloodlib.data import images, synthetic
+from bloodlib.data.images import TASKS
+from bloodlib.evidence import comparison, intervals, scores
+from bloodlib.models import weights
+from bloodlib.study import measured, records
 
 pytestmark = pytest.mark.usefixtures("style")
 PICTURE = synthetic.draw("EOSINOPHIL", np.random.default_rng(1), (240, 320))

@@ -7,7 +7,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from bloodlib import drawings, equations, images
+from bloodlib.book import drawings
+from bloodlib.data import images
+from bloodlib.paper import equations
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +89,7 @@ def test_learning():
 )
 def test_parameter_counts_equal_keras(hidden, classes, size):
     pytest.importorskip("tensorflow")
-    from bloodlib import dclnn
+    from bloodlib.models import dclnn
 
     model = dclnn.build(classes, hidden=hidden, size=size)
     counts = drawings.parameter_counts(hidden, classes, size=size)
@@ -97,7 +99,7 @@ def test_parameter_counts_equal_keras(hidden, classes, size):
 
 def test_alternatives_equal_keras():
     pytest.importorskip("tensorflow")
-    from bloodlib import training
+    from bloodlib.models import training
 
     keras = training.load_keras()
     layers, size = keras.layers, (8, 9)
@@ -132,7 +134,7 @@ def test_the_claim_of_fewer_parameters():
 @pytest.mark.parametrize("pooling", ["max", "average"])
 def test_network_is_drawn_from_the_model(pooling):
     pytest.importorskip("tensorflow")
-    from bloodlib import dclnn
+    from bloodlib.models import dclnn
 
     model = dclnn.build(4, pooling)
     layers = drawings.load_layers(model)
@@ -148,7 +150,7 @@ def test_network_is_drawn_from_the_model(pooling):
 
 def test_numbers_for_verdicts_need_no_keras():
     code = (
-        "import sys; from bloodlib import drawings; drawings.load_alternatives(); "
+        "import sys; from bloodlib.book import drawings; drawings.load_alternatives(); "
         "drawings.drawn_effects(); drawings.count_differences(); "
         "print({'keras', 'tensorflow'} & set(sys.modules))"
     )

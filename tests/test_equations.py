@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from bloodlib import equations
-from bloodlib.equations import Network
+from bloodlib.paper import equations
+from bloodlib.paper.equations import Network
 
 COMBINATIONS = list(
     itertools.product(("tanh", "relu"), ("sum", "max", "average"), ("tanh", "softmax"))

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from bloodlib import features, images
+from bloodlib.data import images
+from bloodlib.models import features
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from archives import TOP, archive, left_behind, member, send
 from made_up import VICTIM, published
 
-from bloodlib import fetching, images
+from bloodlib.data import fetching, images
 
 
 def test_fetch(server, place):

@@ -9,8 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bloodlib import comparison, figures, images, study, synthetic
-from bloodlib.images import CLASSES, SPLITS, TASKS
+from bloodlib.book import figures
+from bloodlib.data import images, synthetic
+from bloodlib.data.images import CLASSES, SPLITS, TASKS
+from bloodlib.evidence import comparison
+from bloodlib.study import study
 
 mpl.use("agg")
 pytestmark = pytest.mark.usefixtures("style")

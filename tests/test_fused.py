@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from bloodlib import dclnn, training
+from bloodlib.models import dclnn, training
 
 try:
     keras = training.load_keras()
@@ -16,7 +16,7 @@ if keras.backend.backend() != "tensorflow":
 
 import tensorflow as tf
 
-from bloodlib import fused
+from bloodlib.models import fused
 
 SIZE = (21, 30)  # maps of 17 x 26: pooling leaves a row out
 

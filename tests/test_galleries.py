@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bloodlib import galleries, images, matching, photographs, verdicts
-from bloodlib.images import CLASSES, SPLITS
+from bloodlib.analyses import galleries
+from bloodlib.data import images, matching, photographs
+from bloodlib.data.images import CLASSES, SPLITS
+from bloodlib.evidence import verdicts
 
 mpl.use("agg")
 
@@ -19,7 +21,7 @@ mpl.use("agg")
 def no_images(tmp_path, monkeypatch):
     """No dataset, the book's style, and no figure left open."""
     monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path))
-    with plt.style.context("bloodlib.book"):
+    with plt.style.context("bloodlib.book.book"):
         yield
     plt.close("all")
 

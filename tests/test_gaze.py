@@ -6,20 +6,12 @@ import numpy as np
 import pytest
 from conftest import CHECKOUT
 
-from bloodlib import (
-    attention,
-    boxes,
-    comparison,
-    gaze,
-    images,
-    intervals,
-    measured,
-    photographs,
-    scores,
-    synthetic,
-)
-from bloodlib.attention import ASKED, BINS, COARSE, HIDDEN, MAPS, SIGNS
-from bloodlib.images import CLASSES, TASKS
+from bloodlib.analyses import attention, gaze
+from bloodlib.analyses.attention import ASKED, BINS, COARSE, HIDDEN, MAPS, SIGNS
+from bloodlib.data import boxes, images, photographs, synthetic
+from bloodlib.data.images import CLASSES, TASKS
+from bloodlib.evidence import comparison, intervals, scores
+from bloodlib.study import measured
 
 pytestmark = pytest.mark.usefixtures("style")
 N = len(images.names("TEST"))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from test_contenders import frozen
 
-from bloodlib import growth, photographs, splits
+from bloodlib.analyses import growth
+from bloodlib.data import photographs, splits
 
 mpl.use("agg")
 

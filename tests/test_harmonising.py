@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from bloodlib import harmonising, images
-from bloodlib.harmonising import SCALES, Ruler, Stain, Tint
+from bloodlib.analyses import harmonising
+from bloodlib.analyses.harmonising import SCALES, Ruler, Stain, Tint
+from bloodlib.data import images
 
 GROUND, RED, NUCLEUS = (250, 230, 205), (200, 165, 170), (90, 45, 140)
 RULERS = {"white cells": Ruler(190, 130), "red cells": Ruler(91, 70)}

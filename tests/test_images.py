@@ -19,7 +19,7 @@ import pytest
 from made_up import VICTIM, in_processes, jpeg, mode, posix, publish, published, write
 from PIL import Image
 
-from bloodlib import images, paths
+from bloodlib.data import images, paths
 
 REAL = images.available()
 needs_data = [pytest.mark.data, pytest.mark.skipif(not REAL, reason="no real images here")]
@@ -88,7 +88,7 @@ def test_misspelt_split_and_task():
 
 def test_import_is_quick_and_light():
     heavy = "{'pooch', 'PIL', 'tqdm', 'requests', 'filelock'}"
-    code = f"import sys, bloodlib.images; print(sorted({heavy} & sys.modules.keys()))"
+    code = f"import sys, bloodlib.data.images; print(sorted({heavy} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -411,7 +411,8 @@ class TestRealImages:
     def test_the_second_load_is_quick(self, real_cache):
         images.load("TRAIN")
         code = (
-            "import time, numpy, filelock, PIL.Image, PIL.features; from bloodlib import images\n"
+            "import time, numpy, filelock, PIL.Image, PIL.features\n"
+            "from bloodlib.data import images\n"
             "start = time.process_time(); found = images.load('TRAIN')\n"
             "print(time.process_time() - start, *found.pixels.shape)"
         )

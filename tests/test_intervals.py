@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta, binom, binomtest, f_oneway
 from sklearn.metrics import confusion_matrix
 
-from bloodlib import intervals, scores
+from bloodlib.evidence import intervals, scores
 
 ALL = [lambda c, m=m: scores.printed_rows(c, m) for m in scores.MEASURES]
 

@@ -6,7 +6,10 @@ import time
 
 import pytest
 
-from bloodlib import book, cli, jobs, methods, records, study
+from bloodlib import cli
+from bloodlib.book import book
+from bloodlib.models import methods
+from bloodlib.study import jobs, records, study
 
 FAKE = {"method": "fake", "task": "four", "images": "drawn", "images_per_class": 5}
 STUDY = """\

@@ -2,8 +2,17 @@
 
 import pytest
 
-from bloodlib import judging
-from bloodlib.judging import DIRECTION, FAILS, HOLDS, NOT, OPEN, REPRODUCED, UNDECIDABLE, Difference
+from bloodlib.evidence import judging
+from bloodlib.evidence.judging import (
+    DIRECTION,
+    FAILS,
+    HOLDS,
+    NOT,
+    OPEN,
+    REPRODUCED,
+    UNDECIDABLE,
+    Difference,
+)
 
 CLEAR = Difference(0.3, 0.1, 0.5, 0.2, 0.4)
 AGAINST = Difference(-0.3, -0.5, -0.1, -0.4, -0.2)

@@ -9,19 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bloodlib import (
-    cli,
-    harmonising,
-    images,
-    intervals,
-    laboratory,
-    measured,
-    records,
-    synthetic,
-    weights,
-)
-from bloodlib.images import CLASSES, TASKS
-from bloodlib.laboratory import MAIN, METHODS, WAYS
+from bloodlib import cli
+from bloodlib.analyses import harmonising, laboratory
+from bloodlib.analyses.laboratory import MAIN, METHODS, WAYS
+from bloodlib.data import images, synthetic
+from bloodlib.data.images import CLASSES, TASKS
+from bloodlib.evidence import intervals
+from bloodlib.models import weights
+from bloodlib.study import measured, records
 
 pytestmark = pytest.mark.usefixtures("style")
 FOUR = ("eosinophil", "lymphocyte", "monocyte", "neutrophil")

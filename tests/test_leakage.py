@@ -6,17 +6,11 @@ import numpy as np
 import pytest
 from test_comparison import freeze, invented
 
-from bloodlib import (
-    comparison,
-    images,
-    intervals,
-    leakage,
-    paper,
-    photographs,
-    scores,
-    splits,
-    study,
-)
+from bloodlib.analyses import leakage
+from bloodlib.data import images, photographs, splits
+from bloodlib.evidence import comparison, intervals, scores
+from bloodlib.paper import paper
+from bloodlib.study import study
 
 
 def held_out(config, share, seed=0):

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from bloodlib import images, likeness, measured, records, synthetic
+from bloodlib.analyses import likeness
+from bloodlib.data import images, synthetic
+from bloodlib.study import measured, records
 
 
 def some(n=40, seed=0):
@@ -59,7 +61,7 @@ def test_a_damaged_reference_is_refused(monkeypatch):
 
 
 def test_it_is_made_from_train_and_tried_on_others(folders, monkeypatch):
-    from bloodlib import laboratory
+    from bloodlib.analyses import laboratory
 
     rng = np.random.default_rng(0)
     drawn = {"TRAIN": some(60), "TEST": some(20, 1)}

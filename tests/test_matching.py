@@ -24,7 +24,8 @@ from made_up import publish, write
 from PIL import Image
 from scipy import ndimage
 
-from bloodlib import images, matching, paths, photographs, records
+from bloodlib.data import images, matching, paths, photographs
+from bloodlib.study import records
 
 ROOT = Path(matching.__file__).parents[1]
 FLIPS = ("", "h", "v", "hv")
@@ -777,7 +778,8 @@ from pathlib import Path
 
 sys.path.insert(0, sys.argv[1])
 import made_up
-from bloodlib import images, matching, paths, records
+from bloodlib.data import images, matching, paths
+from bloodlib.study import records
 
 # processes that work for this one read this file too, and see the same small dataset
 folder = paths.data_folder() / images.FOLDER

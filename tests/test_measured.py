@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from bloodlib import cli, images, measured, records
+from bloodlib import cli
+from bloodlib.data import images
+from bloodlib.study import measured, records
 
 ARRAYS = {"labels": np.arange(6, dtype=np.uint8).reshape(3, 2), "shares": np.float16([0.5, 0.25])}
 

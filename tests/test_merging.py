@@ -8,7 +8,9 @@ import pytest
 from conftest import FAKE, answer
 from made_records import files, merged
 
-from bloodlib import cli, merging, methods, records, study
+from bloodlib import cli
+from bloodlib.models import methods
+from bloodlib.study import merging, records, study
 
 
 def same_answers(monkeypatch):

@@ -5,8 +5,9 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from bloodlib import methods, study
-from bloodlib.images import SPLITS
+from bloodlib.data.images import SPLITS
+from bloodlib.models import methods
+from bloodlib.study import study
 
 
 @pytest.fixture

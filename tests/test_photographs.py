@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bloodlib import images, matching, photographs, records
+from bloodlib.data import images, matching, photographs
+from bloodlib.study import records
 
 NAMES = {
     "TRAIN": (

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bloodlib import cli, images, likeness, prediction, synthetic, weights
-from bloodlib.images import TASKS
+from bloodlib import cli
+from bloodlib.analyses import likeness, prediction
+from bloodlib.data import images, synthetic
+from bloodlib.data.images import TASKS
+from bloodlib.models import weights
 
 pytest.importorskip("onnxruntime")
 

@@ -3,7 +3,7 @@
 import pytest
 from docutils import nodes
 
-from bloodlib import printing
+from bloodlib.book import printing
 
 
 def cell(*inside, head=False):

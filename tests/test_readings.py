@@ -6,8 +6,12 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 from test_comparison import freeze, invented
 
-from bloodlib import images, paper, readings, scores, study
-from bloodlib.images import TASKS
+from bloodlib.analyses import readings
+from bloodlib.data import images
+from bloodlib.data.images import TASKS
+from bloodlib.evidence import scores
+from bloodlib.paper import paper
+from bloodlib.study import study
 
 mpl.use("agg")
 pytestmark = pytest.mark.usefixtures("style")
@@ -83,7 +87,7 @@ def test_readings_are_ordered_by_distance_and_named_by_their_settings(folders):
 
 def held_out(split_by):
     """Labels for what another split holds out."""
-    from bloodlib import splits
+    from bloodlib.data import splits
 
     return splits.labels("TEST", "two", split_by, 0)[None]
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_records import made_up
 
-from bloodlib import methods, records, study
+from bloodlib.models import methods
+from bloodlib.study import records, study
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bloodlib import book, reference
+from bloodlib.book import book, reference
 
 ROOT = Path(book.__file__).parent.parent
 
@@ -13,10 +13,19 @@ ROOT = Path(book.__file__).parent.parent
 @pytest.mark.parametrize(
     ("script", "names"),
     [
-        ("from bloodlib import scores\nscores.recall(x)", ["bloodlib.scores.recall"]),
-        ("from bloodlib import scores as s\ns.MEASURES['f1']", ["bloodlib.scores.MEASURES"]),
-        ("from bloodlib.scores import f1\nf1(x)", ["bloodlib.scores.f1"]),
-        ("from bloodlib import images\nimages.load.__defaults__", ["bloodlib.images.load"]),
+        (
+            "from bloodlib.evidence import scores\nscores.recall(x)",
+            ["bloodlib.evidence.scores.recall"],
+        ),
+        (
+            "from bloodlib.evidence import scores as s\ns.MEASURES['f1']",
+            ["bloodlib.evidence.scores.MEASURES"],
+        ),
+        ("from bloodlib.evidence.scores import f1\nf1(x)", ["bloodlib.evidence.scores.f1"]),
+        (
+            "from bloodlib.data import images\nimages.load.__defaults__",
+            ["bloodlib.data.images.load"],
+        ),
         ("from bloodlib import a, b\nb.y(a.x())", ["bloodlib.a.x", "bloodlib.b.y"]),
         ("from bloodlib import a\na.x\nlist(map(a.x, []))", ["bloodlib.a.x"]),
         ("import numpy as np\nfrom bloodlib import a\nnp.array(a)", []),
@@ -52,8 +61,8 @@ def test_no_comment_is_taken_for_a_type():
 @pytest.mark.parametrize(
     ("code", "name"),
     [
-        ("bloodlib.judging", "judging"),
-        ("bloodlib.judging.RUNS", "judging.RUNS"),
+        ("bloodlib.evidence.judging", "judging"),
+        ("bloodlib.evidence.judging.RUNS", "judging.RUNS"),
         ("equations.convolve", "equations.convolve"),
         ('images.load("TRAIN")', "images.load"),
         ("bloodlib study", None),
@@ -79,14 +88,16 @@ def site(tmp_path):
         "format: jb-book\nroot: chapters/one\nchapters:\n- file: chapters/reference_x\n"
     )
     (folder / "chapters" / "reference_x.rst").write_text(
-        "X\n=\n\n.. automodule:: bloodlib.scores\n\n.. automodule:: bloodlib.methods\n\n"
-        ".. automodule:: bloodlib.splits\n"
+        "X\n=\n\n.. automodule:: bloodlib.evidence.scores\n\n"
+        ".. automodule:: bloodlib.models.methods\n\n"
+        ".. automodule:: bloodlib.data.splits\n"
     )
     (folder / "chapters" / "one.py").write_text(
-        "from bloodlib import scores\nscores.recall\nscores.nothing\n"
+        "from bloodlib.evidence import scores\nscores.recall\nscores.nothing\n"
     )
     (folder / "chapters" / "one.rst").write_text(
-        "One\n===\n\nThere is ``scores.f1`` and ``scores.nothing``, ``bloodlib.scores``.\n\n"
+        "One\n===\n\n"
+        "There is ``scores.f1`` and ``scores.nothing``, ``bloodlib.evidence.scores``.\n\n"
         ".. toctree::\n\n   reference_x\n"
     )
     folders = [str(folder), None, str(tmp_path / "html"), str(tmp_path / "trees")]
@@ -97,7 +108,7 @@ def site(tmp_path):
                 *folders,
                 "html",
                 confoverrides={
-                    "extensions": ["bloodlib.reference"],
+                    "extensions": ["bloodlib.book.reference"],
                     "root_doc": "chapters/one",
                 },
                 status=None,
@@ -114,11 +125,15 @@ def test_links_there_and_back(site):
     folder, build = site
     one, entries = build()
     links = re.findall(r'<a class="reference internal" href="reference_x\.html#([\w.-]+)"', one)
-    assert set(links) >= {"bloodlib.scores.f1", "bloodlib.scores.recall", "module-bloodlib.scores"}
+    assert set(links) >= {
+        "bloodlib.evidence.scores.f1",
+        "bloodlib.evidence.scores.recall",
+        "module-bloodlib.evidence.scores",
+    }
     assert "From the library: " in one
     assert one.count("nothing") == 1  # named in the prose, but not there
     assert entries.count("Used in <a") == 1
-    recall = entries[entries.index('id="bloodlib.scores.recall"') :]
+    recall = entries[entries.index('id="bloodlib.evidence.scores.recall"') :]
     assert "Used in <a" in recall[: recall.index("</dd>")]
 
     assert "splits.Split" in entries

@@ -14,7 +14,9 @@ import yaml
 from conftest import CHECKOUT
 from PIL import Image
 
-from bloodlib import __version__, cli, publishing, synthetic
+from bloodlib import __version__, cli
+from bloodlib.book import publishing
+from bloodlib.data import synthetic
 
 
 @functools.cache

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from bloodlib import comparison, methods, seeds, study
+from bloodlib.analyses import seeds
+from bloodlib.evidence import comparison
+from bloodlib.models import methods
+from bloodlib.study import study
 
 
 class Run:

@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 from conftest import CHECKOUT, answer
 
-from bloodlib import cli, images, methods, records, study
-from bloodlib.images import SPLITS
+from bloodlib import cli
+from bloodlib.data import images
+from bloodlib.data.images import SPLITS
+from bloodlib.models import methods
+from bloodlib.study import records, study
 
 #: The smallest images a run may have: 20 drawn cells to learn from, 5 to be tried on.
 DRAWN = {"images": "drawn", "images_per_class": 5}
@@ -377,7 +380,8 @@ from pathlib import Path
 
 sys.path.insert(0, sys.argv[1])
 from conftest import answer
-from bloodlib import methods, study
+from bloodlib.models import methods
+from bloodlib.study import study
 
 log, here = Path(sys.argv[2]), os.getpid()
 

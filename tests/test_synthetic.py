@@ -7,8 +7,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bloodlib import synthetic
-from bloodlib.images import CLASSES, SPLITS, TASKS
+from bloodlib.data import synthetic
+from bloodlib.data.images import CLASSES, SPLITS, TASKS
 
 
 @pytest.fixture(scope="module")

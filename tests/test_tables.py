@@ -13,7 +13,11 @@ from docutils.core import publish_doctree
 from myst_parser.parsers.docutils_ import Parser
 from sklearn.metrics import confusion_matrix
 
-from bloodlib import comparison, images, judging, paper, records, study, tables, verdicts
+from bloodlib.book import tables
+from bloodlib.data import images
+from bloodlib.evidence import comparison, judging, verdicts
+from bloodlib.paper import paper
+from bloodlib.study import records, study
 
 ENVIRONMENT = {
     "commit": "0123456789abcdef",

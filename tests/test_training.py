@@ -8,7 +8,7 @@ import pytest
 from networks import SIZE, assert_same, drawn, outcome, train
 from scipy import ndimage
 
-from bloodlib import dclnn, training
+from bloodlib.models import dclnn, training
 
 
 @pytest.fixture(scope="module")
@@ -257,7 +257,7 @@ def test_an_error_that_is_none_of_memory_stays_what_it_is(keras, tmp_path, monke
 
 def test_importing_the_module_imports_no_backend():
     code = (
-        "import sys, bloodlib.training; "
+        "import sys, bloodlib.models.training; "
         "print(sorted({'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules)))"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,8 +7,11 @@ import re
 import numpy as np
 import pytest
 
-from bloodlib import images, likeness, tryit, weights
-from bloodlib.images import TASKS
+from bloodlib.analyses import likeness
+from bloodlib.book import tryit
+from bloodlib.data import images
+from bloodlib.data.images import TASKS
+from bloodlib.models import weights
 
 
 @pytest.fixture(scope="module")

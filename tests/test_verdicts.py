@@ -8,19 +8,10 @@ import pandas as pd
 import pytest
 from conftest import CHECKOUT
 
-from bloodlib import (
-    attention,
-    comparison,
-    contenders,
-    gaze,
-    images,
-    judging,
-    laboratory,
-    paper,
-    records,
-    verdicts,
-)
-from bloodlib.judging import (
+from bloodlib.analyses import attention, contenders, gaze, laboratory
+from bloodlib.data import images
+from bloodlib.evidence import comparison, judging, verdicts
+from bloodlib.evidence.judging import (
     CONTRADICTS,
     DIRECTION,
     NOT,
@@ -29,7 +20,9 @@ from bloodlib.judging import (
     UNTESTED,
     VERDICTS,
 )
-from bloodlib.verdicts import RULES
+from bloodlib.evidence.verdicts import RULES
+from bloodlib.paper import paper
+from bloodlib.study import records
 
 FACTS = json.loads((CHECKOUT / "results" / "dataset.json").read_text(encoding="utf-8"))
 

@@ -7,7 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from bloodlib import cli, dclnn, images, paths, records, synthetic, training, weights
+from bloodlib import cli
+from bloodlib.data import images, paths, synthetic
+from bloodlib.models import dclnn, training, weights
+from bloodlib.study import records
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -281,7 +284,7 @@ def test_predicting_needs_no_keras():
     code = """
 import sys
 import numpy as np
-from bloodlib import weights
+from bloodlib.models import weights
 found = weights.predict("two", np.zeros((3, 60, 80, 3), np.uint8))
 assert found.shape == (3, 2) and abs(found.sum(axis=1) - 1).max() < 1e-5
 print(sorted({"keras", "tensorflow", "jax", "torch"} & set(sys.modules)))

@@ -14,7 +14,7 @@ import nbformat
 import pytest
 from conftest import CHECKOUT, answer
 
-from bloodlib import records, study
+from bloodlib.study import records, study
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("snakemake") is None,

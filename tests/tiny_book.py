@@ -31,7 +31,7 @@ only_build_toc_files: true
 exclude_patterns: [".*"]
 execute: {execute_notebooks: "off"}
 sphinx:
-  extra_extensions: [bloodlib.book]
+  extra_extensions: [bloodlib.book.book]
   config:
     html_theme: basic
     html_theme_options: {}

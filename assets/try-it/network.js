@@ -1,4 +1,4 @@
-// DCLNN in the browser: what bloodlib/prediction.py does, on TensorFlow.js (its processor backend).
+// DCLNN in the browser: what bloodlib/analyses/prediction.py does, on TensorFlow.js (its processor backend).
 "use strict";
 
 (function (root) {
@@ -65,7 +65,7 @@
   }
 
   class Network {
-    // `given` is what bloodlib/tryit.py writes: classes, and the arrays of results/weights-*.onnx.
+    // `given` is what bloodlib/book/tryit.py writes: classes, and the arrays of results/weights-*.onnx.
     constructor({ classes, block, arrays }) {
       const found = {};
       for (const name of Object.keys(arrays)) found[name] = decoded(arrays[name]);
@@ -146,7 +146,7 @@
     }
   }
 
-  // How unlike the training images RGB of 60 x 80 is: bloodlib/likeness.py.
+  // How unlike the training images RGB of 60 x 80 is: bloodlib/analyses/likeness.py.
   function likeness(pixels, { mean, precision, distances }) {
     const n = pixels.length / 3, numbers = [0, 0, 0, 0, 0, 0];
     for (let i = 0; i < pixels.length; i++) numbers[i % 3] += pixels[i] / n;

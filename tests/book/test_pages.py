@@ -13,7 +13,10 @@ import yaml
 from bs4 import BeautifulSoup
 from sklearn.metrics import precision_recall_fscore_support
 
-from bloodlib import __version__, book, paths, policy, publishing, study, tables
+from bloodlib import __version__
+from bloodlib.book import book, policy, publishing, tables
+from bloodlib.data import paths
+from bloodlib.study import study
 
 CLASSES = {
     "four": ["NEUTROPHIL", "EOSINOPHIL", "MONOCYTE", "LYMPHOCYTE"],
@@ -400,7 +403,7 @@ def test_the_page_of_origins_has_every_record_and_stays_light(html, pages, root)
 
 
 def test_leakage_has_all_splits_of_all_methods(pages):
-    from bloodlib import leakage
+    from bloodlib.analyses import leakage
 
     _, *rows = cells_of(pages["chapters/14_leakage"].find(id="tbl-splits"))
     wanted = {(method, shown) for method in leakage.METHODS for shown in leakage.SHOWN.values()}
@@ -408,7 +411,7 @@ def test_leakage_has_all_splits_of_all_methods(pages):
 
 
 def test_the_frozen_records_are_the_runs_of_the_study(root):
-    from bloodlib import records
+    from bloodlib.study import records
 
     listed = {study.identify(config) for config in study.runs()}
     frozen = {record.id: record.status for record in records.read_all(root / "results" / "runs")}
@@ -443,7 +446,7 @@ def test_the_checklist_is_filled_in_for_the_book_and_for_the_paper(pages):
 
 
 def test_every_claim_is_listed(pages):
-    from bloodlib import paper
+    from bloodlib.paper import paper
 
     _, *rows = cells_of(pages["chapters/01_claims"].find(id="tbl-claims"))
     assert len(rows) == len(paper.CLAIMS)

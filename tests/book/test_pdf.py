@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from bloodlib.reference import PAGES
+from bloodlib.book.reference import PAGES
 
 pytestmark = pytest.mark.tex
 TOOLS = ("make", "xelatex", "latexmk", "xindy")

@@ -20,7 +20,8 @@ from made_up import posix
 from sphinx.errors import ExtensionError
 from tiny_book import STRICT, build, chapter, command, kernelspec, page
 
-from bloodlib import book, records, tables
+from bloodlib.book import book, tables
+from bloodlib.study import records
 
 # --------------------------------------------------------------------------- stale or damaged
 
@@ -135,15 +136,15 @@ FAILURES = {
     "a module that is missing": ("import no_such_module", "No module named 'no_such_module'"),
     "an exit": ("raise SystemExit(2)", "SystemExit"),
     "a record that is missing": (
-        "from bloodlib import study\nstudy.run({'method': 'NB', 'task': 'two'})",
+        "from bloodlib.study import study\nstudy.run({'method': 'NB', 'task': 'two'})",
         "MissingRecordError: there is no record NB-two",
     ),
     "a table that is missing": (
-        "from bloodlib import photographs\nphotographs.table()",
+        "from bloodlib.data import photographs\nphotographs.table()",
         "TableError.*photographs.csv can't be read",
     ),
     "a measurement that is missing": (
-        "from bloodlib import measured\nmeasured.read('attention')",
+        "from bloodlib.study import measured\nmeasured.read('attention')",
         "`bloodlib measure attention` makes it",
     ),
 }

@@ -18,7 +18,7 @@ from archives import TOP, archive, left_behind, member, send
 from chance import SCALE, full_disk, kill_at_random
 from made_up import VICTIM, in_processes, posix, published, write
 
-from bloodlib import fetching, images, paths
+from bloodlib.data import fetching, images, paths
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 

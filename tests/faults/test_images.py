@@ -20,7 +20,9 @@ from chance import SCALE, full_disk
 from made_up import VICTIM, in_processes, jpeg, posix, publish, published, write
 from PIL import Image
 
-from bloodlib import cli, images, paths, prediction, synthetic
+from bloodlib import cli
+from bloodlib.analyses import prediction
+from bloodlib.data import images, paths, synthetic
 
 FOLDER = VICTIM.rpartition("/")[0]
 
@@ -353,7 +355,7 @@ STREAM = """
 import resource, sys
 from pathlib import Path
 import psutil
-from bloodlib import prediction
+from bloodlib.analyses import prediction
 
 files = sorted(Path(sys.argv[1]).iterdir())
 n, me, early = int(sys.argv[2]), psutil.Process(), None

@@ -6,7 +6,7 @@ import gc
 import psutil
 import pytest
 
-from bloodlib import jobs, records, study
+from bloodlib.study import jobs, records, study
 
 GRID = """\
 profiles:

@@ -18,7 +18,10 @@ from conftest import FAKE
 from made_records import cut, edit, files, flip, forge, forge_arrays, made_up, merged, npz
 from made_up import posix
 
-from bloodlib import cli, images, merging, records, study, training
+from bloodlib import cli
+from bloodlib.data import images
+from bloodlib.models import training
+from bloodlib.study import merging, records, study
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 

@@ -22,23 +22,11 @@ from hypothesis import strategies as st
 from made_records import files, forge, made_up
 from made_up import jpeg
 
-from bloodlib import (
-    bench,
-    book,
-    boxes,
-    chapter,
-    fetching,
-    images,
-    laboratory,
-    measured,
-    photographs,
-    policy,
-    prediction,
-    records,
-    study,
-    training,
-    weights,
-)
+from bloodlib.analyses import bench, laboratory, prediction
+from bloodlib.book import book, chapter, policy
+from bloodlib.data import boxes, fetching, images, photographs
+from bloodlib.models import training, weights
+from bloodlib.study import measured, records, study
 
 # --------------------------------------------------------------------------- what is never done
 

@@ -13,7 +13,8 @@ from chance import full_disk
 from made_up import posix
 from networks import BACKENDS, SIZE, assert_same, drawn, outcome, put_images, start, train
 
-from bloodlib import dclnn, records, study, training
+from bloodlib.models import dclnn, training
+from bloodlib.study import records, study
 
 # ----------------------------------------------------------------------- when it goes wrong
 
@@ -193,7 +194,7 @@ def test_a_backend_that_is_not_installed_says_what_to_install(backend):
     if backend in BACKENDS and importlib.util.find_spec(backend):
         pytest.skip(f"{backend} is installed")
     ended = subprocess.run(
-        [sys.executable, "-c", "from bloodlib import training; training.load_keras()"],
+        [sys.executable, "-c", "from bloodlib.models import training; training.load_keras()"],
         env=os.environ
         | {"KERAS_BACKEND": backend, "PYTHONPATH": str(Path(dclnn.__file__).parents[1])},
         capture_output=True,

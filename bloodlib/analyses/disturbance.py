@@ -1,0 +1,276 @@
+"""How the network stands disturbance: TEST's images blurred, lit, stained and compressed otherwise.
+
+Each image is disturbed as published, at 320x240, and then reduced as ``images`` does.
+The kinds are after those of Hendrycks and Dietterich (2019), with the stain in the place of what
+no microscope does. Nothing is trained here, and nothing chosen by what comes out.
+"""
+
+import io
+
+import cv2
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from bloodlib.analyses.harmonising import whole
+from bloodlib.book.figures import COLOURS, GALLERY_SIZE
+from bloodlib.data import images, synthetic
+from bloodlib.data.images import TASKS
+from bloodlib.evidence import comparison, intervals, scores
+from bloodlib.evidence.comparison import signed, with_interval
+from bloodlib.study import measured, records, study
+
+NAME = "disturbance"
+#: Strengths of each kind, the Gaussian's standard deviation in pixels of 320x240; what brightness
+#: is multiplied by; what the blue dye is multiplied and eosin divided by; Pillow's quality.
+KINDS = {
+    "blur": (1.0, 2.0, 3.0, 4.0, 6.0),
+    "brightness": (0.5, 0.7, 0.85, 1.15, 1.3),
+    "stain": (0.6, 0.75, 0.9, 1.15, 1.4),
+    "JPEG": (95.0, 75.0, 50.0, 25.0, 10.0),
+}
+#: The same in words, for axes.
+SHOWN = {
+    "blur": "standard deviation (pixels)",
+    "brightness": "times",
+    "stain": "blue times, eosin divided by",
+    "JPEG": "quality",
+}
+#: Where among the strengths the undisturbed image has its place, and what it's called there.
+AT_REST = {"blur": (0, "0"), "brightness": (3, "1"), "stain": (3, "1"), "JPEG": (0, "–")}
+#: Every disturbance, in the order in which labels are kept; first, none.
+CONDITIONS = (("none", 0.0), *((kind, s) for kind, strengths in KINDS.items() for s in strengths))
+#: Optical density of methylene blue and of eosin in red, green and blue, "Giemsa" in the plug-in
+#: for colour deconvolution by Landini, Martinelli and Piccinini (2021).
+DYES = np.array([[0.834750233, 0.513556283, 0.196330403], [0.092789, 0.954111, 0.283111]])
+VERSION = 1  # raised when the computation changes
+
+
+def disturb(picture: np.ndarray, kind: str, strength: float) -> np.ndarray:
+    """A picture as another focus, lamp, stain or file would have it.
+
+    Parameters
+    ----------
+    picture : uint8 array [height, width, 3]
+        RGB.
+    kind : {"none", "blur", "brightness", "stain", "JPEG"}
+    strength : float
+        See :data:`KINDS`.
+
+    Returns
+    -------
+    uint8 array [height, width, 3]
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind.
+    """
+    if kind == "none":
+        return picture
+    if kind == "blur":
+        return cv2.GaussianBlur(picture, (0, 0), strength)
+    if kind == "brightness":
+        return whole(picture * np.float32(strength))
+    if kind == "stain":
+        return restain(picture, strength)
+    if kind == "JPEG":
+        from PIL import Image
+
+        file = io.BytesIO()
+        Image.fromarray(picture).save(file, "JPEG", quality=int(strength))
+        return np.asarray(Image.open(file))
+    raise ValueError(f"kind is {kind!r}. There are: none, {', '.join(KINDS)}.")
+
+
+def restain(picture: np.ndarray, factor: float) -> np.ndarray:
+    """A picture with more of one dye and less of the other.
+
+    By colour deconvolution (Ruifrok and Johnston, 2001): the optical density of each pixel is a
+    sum of those of methylene blue, of eosin and of a rest perpendicular to both. It is
+    counted from the picture's ground, the 95th percentile of each colour, so that bare glass stays
+    as it is.
+
+    Parameters
+    ----------
+    picture : uint8 array [height, width, 3]
+    factor : float
+        What the amount of methylene blue is multiplied and that of eosin divided by.
+    """
+    dyes = np.vstack([DYES, np.cross(*DYES)])
+    dyes /= np.linalg.norm(dyes, axis=1, keepdims=True)
+    change = np.linalg.inv(dyes) @ np.diag([factor, 1 / factor, 1.0]) @ dyes
+    ground = np.log(np.percentile(picture.reshape(-1, 3), 95, axis=0) + 1)
+    density = ground - np.log(picture + np.float32(1))
+    return whole(np.exp(ground - density @ change) - 1)
+
+
+def remake() -> None:
+    """Disturb TEST's images, have both networks answer, and write ``results/disturbance.npz``.
+
+    Takes some minutes. It goes on where it was stopped.
+
+    Raises
+    ------
+    bloodlib.data.images.DatasetError
+        If there are no images, or not the published ones.
+    bloodlib.study.records.RecordError
+        If there are no weights.
+    """
+    from bloodlib.models import weights
+
+    images.verify(images.find())
+    clock, names = measured.Clock(), images.names("TEST")
+    settings = {
+        "kinds": KINDS,
+        "version": VERSION,
+        "weights": {task: weights.provenance(task)["weights"] for task in TASKS},
+    }
+
+    def answered(rows):
+        pictures = [images.picture("TEST", name) for name in names[rows]]
+        pixels = np.stack(
+            [images.resize(disturb(one, *how)) for one in pictures for how in CONDITIONS]
+        )
+        shape = len(pictures), len(CONDITIONS)
+        return {
+            task: weights.predict(task, pixels).argmax(axis=1).astype(np.uint8).reshape(shape)
+            for task in TASKS
+        }
+
+    arrays = measured.in_chunks(NAME, settings, answered, len(names), clock)
+    measured.save(NAME, arrays, settings, clock)
+
+
+def read() -> dict[str, np.ndarray]:
+    """Labels by task, uint8 [n, conditions] in the order of :data:`CONDITIONS`.
+
+    Raises
+    ------
+    bloodlib.study.records.RecordError
+        If there are none, or they can't be trusted.
+    """
+    arrays, _ = measured.read(NAME)
+    shape = len(images.names("TEST")), len(CONDITIONS)
+    for task, names in TASKS.items():
+        if task not in arrays or arrays[task].shape != shape or arrays[task].max() >= len(names):
+            raise records.RecordError(
+                f"{NAME}.npz has no labels {shape} for {task} classes: "
+                f"`bloodlib measure {NAME}` makes it anew."
+            )
+    return arrays
+
+
+# --------------------------------------------------------------------------------- what is shown
+
+
+def load_scores() -> pd.DataFrame:
+    """Accuracy on TEST under each disturbance.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``task, kind, strength``; ``accuracy, low, high``, with its interval by cell; ``change``
+        from the undisturbed images, and its interval ``least, most``; ``favourite``, the class
+        that is answered most, and ``given``, the share of images that it is answered for.
+    """
+    rows = []
+    for task, labels in read().items():
+        truth, drawn = images.labels("TEST", task), comparison.resamples(task)
+        for (kind, strength), one in zip(CONDITIONS, labels.T, strict=True):
+            right = one == truth
+            ends = intervals.bounds(scores.accuracy, one[None], drawn)
+            change = right.mean() - (labels[:, 0] == truth).mean()
+            apart = intervals.bounds(scores.accuracy, one[None], drawn, labels[None, :, 0])
+            counts = np.bincount(one, minlength=len(TASKS[task]))
+            most = TASKS[task][counts.argmax()], counts.max() / len(one)
+            rows.append((task, kind, strength, right.mean(), *ends, change, *apart, *most))
+    names = ["task", "kind", "strength", "accuracy", "low", "high", "change", "least", "most"]
+    return pd.DataFrame(rows, columns=[*names, "favourite", "given"])
+
+
+def show_scores(found: pd.DataFrame, kinds: tuple[str, ...] = tuple(KINDS)) -> pd.DataFrame:
+    """The weakest and the strongest disturbances of each kind, for a page."""
+    rows = []
+    for row in found.itertuples():
+        if row.kind in kinds and row.strength in (KINDS[row.kind][0], KINDS[row.kind][-1]):
+            rows.append(
+                {
+                    "Classes": row.task,
+                    "Disturbance": f"{row.kind} {row.strength:g}",
+                    "Accuracy": with_interval(row.accuracy, row.low, row.high),
+                    "Change": signed(row.change, row.least, row.most),
+                    "Answered most": f"{row.favourite.capitalize()} ({row.given:.0%})",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def plot_scores(found: pd.DataFrame) -> plt.Figure:
+    """Accuracy over the strength, a panel for each kind; bands: intervals by cell.
+
+    Parameters
+    ----------
+    found : pandas.DataFrame
+        See :func:`load_scores`. Hollow: undisturbed; dotted: guessing.
+    """
+    figure, axes = plt.subplots(1, len(KINDS), figsize=(7.2, 2.9), sharey=True)
+    colours = {"four": COLOURS["DCLNN"], "two": COLOURS["Polynuclear"]}
+    for axis, (kind, strengths) in zip(axes, KINDS.items(), strict=True):
+        place, shown = AT_REST[kind]
+        ticks = [f"{strength:g}" for strength in strengths]
+        ticks.insert(place, shown)
+        for task, colour in colours.items():
+            own = found[(found["task"] == task) & found["kind"].isin(["none", kind])]
+            order = [*range(1, place + 1), 0, *range(place + 1, len(own))]
+            own = own.iloc[order].reset_index()
+            axis.axhline(1 / len(TASKS[task]), color=colour, lw=1, ls=":")
+            axis.fill_between(own.index, own["low"], own["high"], color=colour, alpha=0.15, lw=0)
+            axis.plot(own["accuracy"], "o-", ms=4, color=colour, label=f"{task} classes")
+            axis.plot(place, own["accuracy"][place], "o", ms=5, mfc="white", mec=colour)
+        axis.set_xticks(range(len(ticks)), ticks, fontsize=8)
+        axis.set(ylim=(0, 1.02), title=kind)
+        axis.set_xlabel(SHOWN[kind], fontsize=8)
+    axes[0].set_ylabel("accuracy on TEST")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=2, fontsize=8)
+    return figure
+
+
+def load_pictures(split: str, name: str) -> tuple[np.ndarray, bool]:
+    """An image, or a drawn cell where there are no images, and whether it is published."""
+    if images.available():
+        return images.picture(split, name), True
+    return synthetic.draw("NEUTROPHIL", np.random.default_rng(0), GALLERY_SIZE), False
+
+
+def plot_pictures(picture: np.ndarray, published: bool) -> plt.Figure:
+    """A picture under every disturbance.
+
+    Parameters
+    ----------
+    picture : uint8 array [240, 320, 3]
+    published : bool
+        A drawn picture is stamped so.
+    """
+    columns = max(map(len, KINDS.values()))
+    figure, axes = plt.subplots(len(KINDS), columns, figsize=(7.2, 4.9), dpi=150)
+    for row, (kind, strengths) in zip(axes, KINDS.items(), strict=True):
+        for axis, strength in zip(row, strengths, strict=True):
+            shown = disturb(picture, kind, strength)
+            axis.imshow(shown if published else synthetic.stamp(shown))
+            axis.set_title(f"{kind} {strength:g}", fontsize=7, fontweight="normal", pad=2)
+            axis.set(xticks=[], yticks=[])
+            axis.grid(False)
+            axis.spines[:].set_visible(False)
+    return figure
+
+
+def agreement() -> dict[str, int]:
+    """Images of TEST, by task, for which the network answers as its frozen run did at its end."""
+    found = {}
+    for task, labels in read().items():
+        run = study.recorded({"method": "DCLNN", "task": task})
+        if run is not None:
+            found[task] = int((labels[:, 0] == run.arrays["labels"][-1]).sum())
+    return found

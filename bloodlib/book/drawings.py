@@ -1,0 +1,443 @@
+"""Drawings of convolution, pooling and the network, in pairs: ``load_*`` and ``plot_*``."""
+
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from bloodlib.data import images, synthetic
+from bloodlib.data.images import CLASSES, TASKS
+from bloodlib.paper import equations
+
+# the well-known examples that Figures 1 and 2 show
+IMAGE = ((1, 1, 1, 0, 0), (0, 1, 1, 1, 0), (0, 0, 1, 1, 1), (0, 0, 1, 1, 0), (0, 1, 1, 0, 0))
+KERNEL = ((1, 0, 1), (0, 1, 0), (1, 0, 1))
+MAPS = ((12, 20, 30, 0), (8, 12, 2, 0), (34, 70, 37, 4), (112, 100, 25, 12))
+#: Kernels whose effect section 4.1 names, and a blur.
+KERNELS = {
+    "Identity": np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]]),
+    "Edges": np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]),
+    "Sharpen": np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]]),
+    "Blur": np.full((3, 3), 1 / 9),
+}
+HIDDEN = (32, 64, 128, 256, 512)
+
+_GREEN, _YELLOW, _PINK, _RED = "#BFE3B4", "#FFE58A", "#F6C1D0", "#C00000"
+_WINDOWS = (_PINK, _YELLOW, _GREEN, "#BBDDF5")
+_KINDS = {"Conv2D": "#56B4E9", "Dense": "#6CCBA9", "MaxPooling2D": "#F0B440"}
+_KINDS["AveragePooling2D"] = _KINDS["MaxPooling2D"]
+
+
+# ---------------------------------------------------------------- convolution and pooling
+
+
+def correlate(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Move one kernel across one image [height, width]: equation 6 without bias and tanh."""
+    image, kernel = np.asarray(image), np.asarray(kernel)
+    return equations.correlate(image[None, :, :, None], kernel[:, :, None, None])[0, :, :, 0]
+
+
+def load_convolution() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Image, kernel and convolved feature of the paper's Figure 1; the feature is computed."""
+    image, kernel = np.array(IMAGE), np.array(KERNEL)
+    return image, kernel, correlate(image, kernel)
+
+
+def plot_convolution(image: np.ndarray, kernel: np.ndarray, feature: np.ndarray) -> plt.Figure:
+    """Figure 1: image green, kernel yellow, feature pink, the kernel's first position in red."""
+    height = len(image)
+    rows, columns = kernel.shape
+    figure, axis = plt.subplots(figsize=(7, 3.1))
+    across = {"Image": (image, _GREEN), "Kernel": (kernel, _YELLOW), "Feature": (feature, _PINK)}
+    left = 0.0
+    for sign, (title, (values, colour)) in zip(("*", "=", ""), across.items(), strict=True):
+        top = (height - len(values)) / 2
+        _squares(axis, values, left, top, colour)
+        axis.text(left, top - 0.25, title, fontsize=14, fontweight="bold")
+        if title == "Image":
+            _dashed(axis, left, top, columns, rows)
+        if title == "Feature":
+            _dashed(axis, left, top, 1, 1)
+        left += values.shape[1] + 1.1
+        axis.text(left - 0.55, height / 2, sign, fontsize=18, ha="center", va="center")
+    _bare(axis, (-0.1, left - 1), (height + 0.1, -0.8))
+    return figure
+
+
+def load_kernels(kind: str = "NEUTROPHIL", seed: int = 0) -> tuple[np.ndarray, dict, bool]:
+    """One image of TRAIN in grey, as small as the network sees it, and what kernels make of it.
+
+    Parameters
+    ----------
+    kind : str
+        Class of the cell.
+    seed : int
+        Which one.
+
+    Returns
+    -------
+    grey : float array [60, 80]
+        The image, 0 to 255.
+    features : dict of str to float array [58, 78]
+        By the names of `KERNELS`.
+    published : bool
+        False where the images can't be had and a cell is drawn instead.
+    """
+    rng = np.random.default_rng(seed)
+    published = images.available()
+    if published:
+        rows = np.flatnonzero(images.labels("TRAIN") == CLASSES.index(kind))
+        picture = images.picture("TRAIN", images.names("TRAIN")[rng.choice(rows)])
+        small = Image.fromarray(picture).resize((80, 60), Image.Resampling.BILINEAR)
+    else:
+        small = Image.fromarray(synthetic.draw(kind, rng))
+    grey = np.asarray(small.convert("L"), float)
+    return grey, {name: correlate(grey, kernel) for name, kernel in KERNELS.items()}, published
+
+
+def plot_kernels(features: dict[str, np.ndarray], published: bool) -> plt.Figure:
+    """Each kernel in yellow with its feature; edges by their size, bright on black."""
+    figure, axes = plt.subplots(2, 4, figsize=(7.2, 4.4), width_ratios=(1, 2.3, 1, 2.3))
+    for pair, (name, feature) in zip(axes.reshape(4, 2), features.items(), strict=True):
+        kernel = KERNELS[name]
+        text = [["1/9"] * 3] * 3 if name == "Blur" else kernel
+        _squares(pair[0], np.array(text), 0, 0, _YELLOW, fontsize=11)
+        _bare(pair[0], (-0.05, 3.05), (3.05, -0.05))
+        shown = np.abs(feature) if name == "Edges" else feature
+        shown = shown.clip(0, 255).astype(np.uint8)
+        picture = shown.repeat(4, axis=0).repeat(4, axis=1)[..., None].repeat(3, axis=2)
+        pair[1].imshow(picture if published else synthetic.stamp(picture))
+        pair[1].set_axis_off()
+        pair[1].set_title(name, fontsize=13)
+    return figure
+
+
+def load_effects(grey: np.ndarray, features: dict[str, np.ndarray]) -> pd.DataFrame:
+    """How far each feature is from the image, in numbers.
+
+    Parameters
+    ----------
+    grey : float array [height, width]
+    features : dict of str to float array [height - 2, width - 2]
+        See :func:`load_kernels`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a kernel: ``Like the image``, the correlation of the feature with the image;
+        ``Like its edges``, that of the feature's size with the steepness of the image;
+        ``Contrast``, the mean difference of neighbours over that of the image.
+    """
+
+    def contrast(values):
+        return sum(np.abs(np.diff(values, axis=axis)).mean() for axis in (0, 1))
+
+    steep = np.hypot(*np.gradient(grey))[1:-1, 1:-1].ravel()
+    inner = grey[1:-1, 1:-1]
+    return pd.DataFrame(
+        [
+            {
+                "Kernel": name,
+                "Like the image": np.corrcoef(feature.ravel(), inner.ravel())[0, 1],
+                "Like its edges": np.corrcoef(np.abs(feature).ravel(), steep)[0, 1],
+                "Contrast": contrast(feature) / contrast(inner),
+            }
+            for name, feature in features.items()
+        ]
+    )
+
+
+def drawn_effects() -> pd.DataFrame:
+    """:func:`load_effects` on a drawn cell: the same numbers with the images and without."""
+    picture = Image.fromarray(synthetic.draw("NEUTROPHIL", np.random.default_rng(0)))
+    grey = np.asarray(picture.convert("L"), float)
+    return load_effects(grey, {name: correlate(grey, k) for name, k in KERNELS.items()})
+
+
+def load_pooling() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The map of the paper's Figure 2, and its largest and mean values of 2×2 windows, computed."""
+    maps = np.array(MAPS)[None, :, :, None]
+    pools = (equations.max_pool, equations.average_pool)
+    return (np.array(MAPS), *(pool(maps)[0, :, :, 0] for pool in pools))
+
+
+def plot_pooling(values: np.ndarray, largest: np.ndarray, mean: np.ndarray) -> plt.Figure:
+    """Figure 2: a map in 2×2 windows, each with its colour, and what the two poolings keep."""
+    figure, axis = plt.subplots(figsize=(7, 3.4))
+    windows = np.array(_WINDOWS).reshape(2, 2)
+    _squares(axis, values, 0, 0, windows.repeat(2, axis=0).repeat(2, axis=1))
+    axis.text(0, -0.25, "Map", fontsize=14, fontweight="bold")
+    for title, pooled, left in (("Maximum", largest, 5.2), ("Average", mean, 8.4)):
+        _squares(axis, pooled, left, 1, windows)
+        axis.text(left, 0.75, title, fontsize=14, fontweight="bold")
+    axis.annotate("", (5.0, 2), (4.2, 2), arrowprops={"arrowstyle": "->", "lw": 1.6})
+    axis.plot([0, 4], [2, 2], color="#222222", lw=2)
+    axis.plot([2, 2], [0, 4], color="#222222", lw=2)
+    _bare(axis, (-0.1, 10.5), (4.1, -0.8))
+    return figure
+
+
+# ---------------------------------------------------------------- the equations
+
+
+def load_differences() -> pd.DataFrame:
+    """Each formula of section 4.3 that is not computed as printed: three rows, to be compared."""
+    rows = []
+    for row in equations.DIFFERENCES:
+        rows += [
+            (row.equation, "printed", f"${row.printed}$"),
+            ("", "done", f"${row.done}$"),
+            ("", "why", row.why),
+        ]
+    return pd.DataFrame(rows, columns=["Equation", "Line", "Formula or reason"])
+
+
+def count_differences() -> dict:
+    """Count what section 4.3 prints and the code can't follow.
+
+    Returns
+    -------
+    dict
+        ``formulas`` changed, ``equations`` among 6 to 13 that are among them, ``missing``
+        formulas, and ``against_4_2``, changes that section 4.2 itself asks for.
+    """
+    rows = equations.DIFFERENCES
+    numbers = {int(n) for row in rows for n in re.findall(r"(?<!after )\b\d+", row.equation)}
+    return {
+        "formulas": sum(row.equation != "none" for row in rows),
+        "equations": sorted(numbers),
+        "missing": sum(row.equation == "none" for row in rows),
+        "against_4_2": sum("4.2" in row.why and row.equation != "none" for row in rows),
+    }
+
+
+def load_learning(
+    rate: float = 0.05, steps: int = 200, seed: int = 0
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Train section 4.3's network on a few dozen small drawn cells of two classes.
+
+    Parameters
+    ----------
+    rate : float
+        Step of gradient descent.
+    steps : int
+        How many, each on all cells.
+    seed : int
+        Of the first weights.
+
+    Returns
+    -------
+    curve : pandas.DataFrame
+        Columns ``step, loss``; the loss before the step.
+    found : dict of str to float
+        ``cells`` and ``others``, how many there were; ``accuracy`` on the cells,
+        ``accuracy_others`` on the others, ``chance``; the ``first`` and ``last`` loss, and
+        ``even``, that of one who gives every class the same.
+    """
+    cells = synthetic.load("TRAIN", "two", (12, 16), 48)
+    others = synthetic.load("TEST", "two", (12, 16), 160)
+    classes = len(TASKS["two"])
+    network = equations.Network(cells.pixels.shape[1:], classes, seed=seed)
+    pixels, targets = cells.pixels / 255, np.eye(classes)[cells.labels]
+    losses = [float(network.train_step(pixels, targets, rate)) for _ in range(steps)]
+
+    def accuracy(drawn):
+        answers = network.forward(drawn.pixels / 255).argmax(axis=1)
+        return float((answers == drawn.labels).mean())
+
+    even = equations.loss(np.full_like(targets, 1 / classes), targets)
+    return pd.DataFrame({"step": range(steps), "loss": losses}), {
+        "cells": len(cells.labels),
+        "others": len(others.labels),
+        "accuracy": accuracy(cells),
+        "accuracy_others": accuracy(others),
+        "chance": 1 / classes,
+        "first": losses[0],
+        "last": losses[-1],
+        "even": float(even),
+    }
+
+
+def plot_learning(curve: pd.DataFrame, even: float) -> plt.Figure:
+    """The loss by step, and the loss of one who gives every class the same."""
+    figure, axis = plt.subplots(figsize=(7, 3.2))
+    axis.plot(curve["step"], curve["loss"], color="#0072B2")
+    axis.axhline(even, color="#888888", lw=1, ls=":")
+    axis.text(curve["step"].iloc[-1], even, "every class the same", ha="right", va="bottom")
+    axis.set(xlabel="step", ylabel="loss", ylim=(0, 1.05 * curve["loss"].max()))
+    return figure
+
+
+# ---------------------------------------------------------------- the network
+
+
+def parameter_counts(
+    hidden: int = 128,
+    classes: int = 4,
+    *,
+    filters: tuple[int, ...] = (32, 64),
+    pooling: bool = True,
+    shared: bool = True,
+    size: tuple[int, int] = (60, 80),
+) -> dict[str, int]:
+    """Numbers that the network of section 4.2 learns, by layer; needs no Keras.
+
+    Parameters
+    ----------
+    hidden : int
+        Nodes of the hidden layer.
+    classes : int
+        Nodes of the output layer.
+    filters : tuple of int
+        Kernels of each 3×3 convolution; none with ``pooling=False`` leaves the
+        fully-connected layers, directly on the pixels.
+    pooling : bool
+        Whether there is the 2×2 pooling layer.
+    shared : bool
+        False connects each node of a convolution to all nodes before it, as in a
+        fully-connected layer of the same size.
+    size : tuple of int
+        Height and width of the images.
+
+    Returns
+    -------
+    dict of str to int
+        By the names of the layers of :func:`bloodlib.models.dclnn.build`.
+    """
+    (height, width), depth = size, 3
+    counts = {}
+    for i, number in enumerate(filters, 1):
+        before = height * width * depth
+        height, width = height - 2, width - 2
+        nodes = height * width * number
+        kernels = (9 * depth + 1) * number
+        counts[f"conv_{i}"] = kernels if shared else (before + 1) * nodes
+        depth = number
+    if pooling:
+        height, width = height // 2, width // 2
+    counts["hidden"] = (height * width * depth + 1) * hidden
+    counts["output"] = (hidden + 1) * classes
+    return counts
+
+
+def load_alternatives(hidden: int = 128, classes: int = 4) -> pd.DataFrame:
+    """Parameters of the network beside those of networks with fewer kinds of layers."""
+    counted = {
+        "two convolutions, pooling, hidden, output (section 4.2)": {},
+        "the same without the pooling layer": {"pooling": False},
+        "hidden and output, directly on the pixels": {"pooling": False, "filters": ()},
+        "the same nodes as in section 4.2, fully connected in every layer": {"shared": False},
+    }
+    totals = {
+        name: sum(parameter_counts(hidden, classes, **how).values())
+        for name, how in counted.items()
+    }
+    first = next(iter(totals.values()))
+    return pd.DataFrame(
+        {
+            "Network": totals.keys(),
+            "Parameters": totals.values(),
+            "Times ours": [total / first for total in totals.values()],
+        }
+    )
+
+
+def load_widths(classes: int = 4) -> pd.DataFrame:
+    """Parameters by the number of hidden nodes, which the paper leaves blank."""
+    rows = []
+    for hidden in HIDDEN:
+        counts = parameter_counts(hidden, classes)
+        total = sum(counts.values())
+        share = 100 * counts["hidden"] / total
+        rows.append({"Hidden nodes": hidden, "Parameters": total, "In the hidden layer (%)": share})
+    return pd.DataFrame(rows)
+
+
+def load_layers(model) -> pd.DataFrame:
+    """A Keras model's input and layers: ``Layer, Kind, Output, Parameters, Share (%)``."""
+    total = model.count_params()
+    rows = [("image", "Input", model.input_shape[1:], 0)]
+    rows += [
+        (layer.name, type(layer).__name__, layer.output.shape[1:], layer.count_params())
+        for layer in model.layers
+    ]
+    return pd.DataFrame(
+        [
+            {
+                "Layer": name,
+                "Kind": kind,
+                "Output": "×".join(f"{n:,}" for n in shape),
+                "Parameters": count,
+                "Share (%)": 100 * count / total,
+            }
+            for name, kind, shape, count in rows
+        ]
+    )
+
+
+def plot_network(layers: pd.DataFrame) -> plt.Figure:
+    """Figure 3: each layer's output as a stack of maps or a column of nodes, in two rows.
+
+    Parameters
+    ----------
+    layers : pandas.DataFrame
+        See :func:`load_layers`.
+    """
+    columns = -(-len(layers) // 2)
+    figure, axis = plt.subplots(figsize=(1.3 * columns, 4.4))
+    for i, layer in enumerate(layers.itertuples()):
+        across, down = i % columns + 0.5, 1.6 * (i // columns)
+        shape = [int(n.replace(",", "")) for n in layer.Output.split("×")]
+        colour = _KINDS.get(layer.Kind, "#dddddd")
+        if len(shape) == 3:
+            sheets = max(2, round(np.log2(shape[2])))
+            wide, high = 0.56 * shape[1] / 80, 0.37 * shape[0] / 60
+        else:
+            sheets, wide, high = 1, 0.12, 0.13 * np.log10(shape[0]) + 0.03
+        for sheet in reversed(range(sheets)):
+            shift = 0.035 * (sheet - (sheets - 1) / 2)
+            place = across - wide / 2 + shift, down - high / 2 - shift
+            axis.add_patch(plt.Rectangle(place, wide, high, fc=colour, ec="#333333", lw=0.8))
+        lines = (layer.Layer, layer.Output, f"{layer.Parameters:,}")
+        for line, (text, weight) in enumerate(zip(lines, ("bold", None, None), strict=True)):
+            grey = line == 2 and not layer.Parameters
+            axis.text(
+                across, down + 0.48 + 0.21 * line, text, ha="center", va="center",
+                fontsize=14, fontweight=weight, color="#666666" if grey else "#111111",
+            )  # fmt: skip
+        if i % columns:
+            axis.annotate(
+                "", (across - 0.38, down), (across - 0.62, down),
+                arrowprops={"arrowstyle": "->", "lw": 1.2, "color": "#333333"},
+            )  # fmt: skip
+    axis.set(xlim=(0, columns), ylim=(2.62, -0.4))
+    axis.set_axis_off()
+    return figure
+
+
+# ---------------------------------------------------------------- pen and paper
+
+
+def _squares(axis, values, left, top, colour, fontsize=15):
+    """Draw a matrix of numbers as squares, of one colour or of one each."""
+    colours = np.broadcast_to(colour, values.shape)
+    for (row, column), value in np.ndenumerate(values):
+        place = left + column, top + row
+        axis.add_patch(
+            plt.Rectangle(place, 1, 1, facecolor=colours[row, column], edgecolor="white", lw=1.5)
+        )
+        text = value if isinstance(value, str) else f"{value:g}"
+        axis.text(place[0] + 0.5, place[1] + 0.5, text, ha="center", va="center", fontsize=fontsize)
+
+
+def _dashed(axis, left, top, width, height):
+    axis.add_patch(
+        plt.Rectangle((left, top), width, height, fill=False, edgecolor=_RED, lw=2.2, ls="--")
+    )
+
+
+def _bare(axis, across, down):
+    axis.set(xlim=across, ylim=down, aspect="equal")
+    axis.set_axis_off()

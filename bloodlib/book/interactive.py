@@ -1,0 +1,327 @@
+"""What the book's interactive figures need: ``load_*`` gathers it, :func:`show` puts it on a page.
+
+A chapter draws its figure as always; :func:`show` adds the numbers behind it as JSON, and the
+script of ``assets/interactive`` that puts an interactive figure in the place of the picture.
+Without JavaScript, in print and in a PDF the picture stands. Nothing is computed in the browser.
+"""
+
+import base64
+import io
+import json
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import threadpoolctl
+from PIL import Image
+
+from bloodlib.analyses import galleries
+from bloodlib.data import photographs
+from bloodlib.data.images import TASKS
+from bloodlib.evidence import comparison, intervals, scores
+from bloodlib.paper import paper
+from bloodlib.study import records, study
+
+#: Scripts that a figure needs, in order, in the folder of the built book.
+SCRIPTS = {
+    "confusion": ("interactive/shared.js", "interactive/confusion.js"),
+    "curves": (
+        "plot/d3.min.js",
+        "plot/plot.umd.min.js",
+        "interactive/shared.js",
+        "interactive/curves.js",
+    ),
+    "wall": ("interactive/shared.js", "interactive/wall.js"),
+}
+#: The paper's rows for DCLNN with a kind of pooling, by table and method.
+PRINTED = {"max": (1, "DCLNN"), "average": (2, "AveragePooling")}
+#: Settings that say most of a run; their values are told, at the defaults too.
+TOLD = ("kind", "kernel", "features")
+#: The seed of the mean over seeds.
+MEAN = "mean of all"
+#: Pixels of a photograph's width for the root of its images.
+SCALE = 20
+
+
+def load_confusion(run: records.Record) -> dict | None:
+    """Which photographs are behind each cell of a run's confusion matrix on TEST, at the end.
+
+    Parameters
+    ----------
+    run : bloodlib.study.records.Record
+
+    Returns
+    -------
+    dict or None
+        ``classes``; ``cells``, by true and by predicted class: ``images``, ``share`` of the row,
+        ``colour`` and ``ink``, and ``photographs``, each its number, its images in this cell, and
+        how many it has. None where the run was tried on other images than the published TEST.
+    """
+    if not comparison.on_test([run]):
+        return None
+    behind, truth = photographs.photographs("TEST"), run.arrays["truth"]
+    labels, confusion = run.arrays["labels"][-1], run.confusion()
+    of = dict(zip(*np.unique(behind, return_counts=True), strict=True))
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    return {
+        "classes": _named(run.config["task"]),
+        "cells": [
+            [
+                {
+                    "images": int(n),
+                    "share": round(float(shares[i, j]), 4),
+                    **_shade(shares[i, j], "Blues"),
+                    "photographs": [
+                        [int(number), int(here), int(of[number])]
+                        for number, here in zip(
+                            *np.unique(behind[(truth == i) & (labels == j)], return_counts=True),
+                            strict=True,
+                        )
+                    ],
+                }
+                for j, n in enumerate(row)
+            ]
+            for i, row in enumerate(confusion)
+        ],
+    }
+
+
+def load_curves(run: records.Record) -> dict | None:
+    """DCLNN's frozen runs after each epoch, one by one and their mean over seeds.
+
+    Parameters
+    ----------
+    run : bloodlib.study.records.Record
+        The one to begin with.
+
+    Returns
+    -------
+    dict or None
+        ``start``: ``task, pooling, seed, epoch``. ``classes`` by task, ``Average`` last.
+        ``printed`` by task and pooling: ``table``, ``method`` and ``scores``, precision, recall
+        and F1 for each class. ``runs``: ``task, pooling, seed`` (:data:`MEAN` for the mean), by
+        epoch the accuracy and average precision of ``training`` and ``validation``, the
+        ``band`` of validation's accuracy (its interval by cell), and ``scores`` for each class.
+        Numbers of ours have four decimals. None where the run is not among the frozen ones.
+    """
+    found = {
+        (task, pooling): comparison.frozen({"method": "DCLNN", "task": task, "pooling": pooling})
+        for task in TASKS
+        for pooling in PRINTED
+    }
+    if run.id not in {one.id for some in found.values() for one in some}:
+        return None
+    curves = []
+    for (task, pooling), some in found.items():
+        some = sorted(some, key=lambda one: one.config["seed"])
+        kinds = [(one.config["seed"], [one]) for one in some]
+        kinds += [(MEAN, some)] if len(some) > 1 else []
+        curves += [
+            {"task": task, "pooling": pooling, "seed": seed, **_by_epoch(own)}
+            for seed, own in kinds
+        ]
+    config = study.resolve(run.config)
+    return {
+        "start": {name: config[name] for name in ("task", "pooling", "seed")}
+        | {"epoch": comparison.EPOCH},
+        "classes": {task: [*_named(task), "Average"] for task in TASKS},
+        "printed": {
+            task: {pooling: _printed(task, *row) for pooling, row in PRINTED.items()}
+            for task in TASKS
+        },
+        "runs": curves,
+    }
+
+
+def load_wall(wall: pd.DataFrame, pictures: dict[int, np.ndarray]) -> dict:
+    """TEST's photographs as tiles, and what every frozen run makes of each.
+
+    Parameters
+    ----------
+    wall : pandas.DataFrame
+        See :func:`bloodlib.analyses.galleries.load_wall`.
+    pictures : dict of int to uint8 array
+        Photographs by number; none where they can't be had.
+
+    Returns
+    -------
+    dict
+        ``answers`` by task, the names of the classes. ``runs``: ``method, task, settings, seed,
+        compared`` (whether it stands in Table 1 or 2). ``blocks``, one for each class: ``name,
+        images, tiles``. A tile is a photograph: ``number, images, share, starred`` (another
+        photograph of its cell is in TRAIN), ``colour, ink``, ``box`` (left, top, width and height
+        in percent of the block), ``picture`` where there is one, and ``votes``, for each run how
+        many images are right and the position of the most frequent answer, -1 for a tie.
+    """
+    runs = every_run()
+    votes = _votes(runs)
+    blocks = []
+    for name, own in wall.groupby("class", sort=False):
+        boxes = np.round(galleries.strips(own["images"]) / (4, 3, 4, 3) * 100, 3)
+        tiles = [
+            {
+                "number": int(row.photograph),
+                "images": int(row.images),
+                "share": round(float(row.share), 4),
+                "starred": bool(row.also_in_train),
+                **_shade(row.share, galleries.SHADES),
+                "box": box.tolist(),
+                "votes": votes[row.photograph],
+            }
+            for row, box in zip(own.itertuples(), boxes, strict=True)
+        ]
+        for tile in tiles:
+            if tile["number"] in pictures:
+                width = int(SCALE * np.sqrt(tile["images"]))
+                tile["picture"] = _data_url(pictures[tile["number"]], width)
+        images_ = int(own["images"].sum())
+        blocks.append({"name": name.capitalize(), "images": images_, "tiles": tiles})
+    compared = {r.id for m in comparison.COMPARED for t in TASKS for r in comparison.compared(m, t)}
+    return {
+        "answers": {task: _named(task) for task in TASKS},
+        "runs": [_in_words(run) | {"compared": run.id in compared} for run in runs],
+        "blocks": blocks,
+    }
+
+
+def every_run() -> list[records.Record]:
+    """Every frozen run on the published TEST, by method, task and settings."""
+    runs = [r for r in records.read_all() if r.status == "complete" and comparison.on_test([r])]
+    order = list(dict.fromkeys(row["method"] for row in comparison.COMPARED.values()))
+
+    def place(run):
+        method = run.config["method"]
+        first = order.index(method) if method in order else len(order)
+        return first, method, list(TASKS).index(run.config["task"]), *_in_words(run).values()
+
+    return sorted(runs, key=lambda run: [str(part) for part in place(run)])
+
+
+def show(kind: str, figure: str, data: dict | None) -> None:
+    """Add to a page what makes one of its figures interactive; nothing if there are no data.
+
+    Parameters
+    ----------
+    kind : str
+        Of :data:`SCRIPTS`.
+    figure : str
+        The figure's name, such as ``fig-wall``.
+    data : dict or None
+        What the script reads.
+    """
+    from IPython.display import display
+
+    if data is None:
+        return
+    # In a PDF the Markdown counts, and there is none
+    display({"text/html": html(kind, figure, data), "text/markdown": ""}, raw=True)
+
+
+def html(kind: str, figure: str, data: dict) -> str:
+    """The numbers behind a figure, and its scripts, for a page in ``chapters/``."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    return "\n".join(
+        [
+            '<link rel="stylesheet" href="../interactive/interactive.css">',
+            f'<script type="application/json" id="data-{figure}">{text}</script>',
+            *(f'<script src="../{script}" defer></script>' for script in SCRIPTS[kind]),
+        ]
+    )
+
+
+def _by_epoch(runs):
+    """Curves and scores of runs of one kind: their means, after each epoch that all have."""
+    epochs = range(1, min(run.epochs for run in runs) + 1)
+    tables = {
+        split: np.stack([[run.confusion(split, epoch) for epoch in epochs] for run in runs])
+        for split in ("TRAIN", "TEST")
+    }
+    right = np.stack(
+        [run.arrays["labels"][: len(epochs)] == run.arrays["truth"] for run in runs], axis=1
+    )
+    drawn = comparison.resamples(runs[0].config["task"])
+    with threadpoolctl.threadpool_limits(1):  # several threads wait longer than these sums take
+        ends = [intervals.mean_bounds(one, drawn) for one in right]
+    printed = [scores.printed_rows(tables["TEST"], measure) for measure in scores.MEASURES]
+    return {
+        **{
+            shown: {
+                "accuracy": _rounded(scores.accuracy(tables[split]).mean(axis=0)),
+                "precision": _rounded(scores.precision(tables[split]).mean(axis=(0, -1))),
+            }
+            for shown, split in (("training", "TRAIN"), ("validation", "TEST"))
+        },
+        "band": _rounded(ends),
+        "scores": _rounded(np.stack(printed, axis=-1).mean(axis=0)),
+    }
+
+
+def _printed(task, table, method):
+    """The paper's numbers of a row: precision, recall and F1 for each class, then Average."""
+    found = {
+        (cell.class_, cell.measure): cell.value
+        for cell in paper.CELLS
+        if (cell.table, cell.method, cell.task) == (table, method, task)
+    }
+    rows = [[found[name, m] for m in scores.MEASURES] for name in (*TASKS[task], "Average")]
+    return {"table": table, "method": method, "scores": rows}
+
+
+def _votes(runs):
+    """By photograph of TEST, for each run: how many images are right, and the usual answer."""
+    behind = photographs.photographs("TEST")
+    votes = {}
+    for run in runs:
+        labels = comparison.predicted([run])[0]
+        right, _ = intervals.tally(labels == run.arrays["truth"], behind)
+        answers = intervals.vote(labels, behind)
+        for number, n, answer in zip(np.unique(behind), right, answers, strict=True):
+            votes.setdefault(int(number), []).append([int(n), int(answer)])
+    return votes
+
+
+def _in_words(run):
+    """Method, task, settings and seed of a run, without what chance may vary."""
+    config = study.resolve(run.config)
+    usual = study.resolve({"method": config["method"], "task": config["task"]})
+    told = [f"{config['pooling']} pooling"] if "pooling" in config else []
+    told += [str(config[name]) for name in TOLD if name in config]
+    told += [
+        f"{name} {value}"
+        for name, value in config.items()
+        if name not in (*TOLD, *comparison.CHANCE, "pooling", "epochs") and value != usual[name]
+    ]
+    return {
+        "method": config["method"],
+        "task": config["task"],
+        "settings": ", ".join(told).replace("split_by", "split by"),
+        "seed": config["seed"],
+    }
+
+
+def _named(task):
+    return [name.capitalize() for name in TASKS[task]]
+
+
+def _rounded(values):
+    return np.round(values, 4).tolist()
+
+
+def _shade(share, colours):
+    """The shade of a share, and black or white, whichever is easier to read on it."""
+    red, green, blue = rgb = np.round(np.array(plt.get_cmap(colours)(float(share))[:3]) * 255)
+    linear = np.where(rgb <= 10, rgb / 255 / 12.92, ((rgb / 255 + 0.055) / 1.055) ** 2.4)
+    light = linear @ (0.2126, 0.7152, 0.0722)  # of WCAG; at 0.179 both contrasts are 4.58
+    return {
+        "colour": f"#{int(red):02x}{int(green):02x}{int(blue):02x}",
+        "ink": "#000000" if light > 0.179 else "#ffffff",
+    }
+
+
+def _data_url(pixels, width):
+    """A picture as a data URL, no wider than so many pixels."""
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((width, width), Image.Resampling.LANCZOS)
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=80, optimize=True)
+    return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}"

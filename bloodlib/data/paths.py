@@ -1,0 +1,64 @@
+"""Where things lie: the checkout, the datasets, the user's cache, the frozen records."""
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def checkout() -> Path:
+    """Folder that holds ``study.yml``: the working directory's, or the package's own.
+
+    Raises
+    ------
+    FileNotFoundError
+        If neither lies in a checkout of the book.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
+        if (folder / "study.yml").is_file() and (folder / "_toc.yml").is_file():
+            return folder
+    raise FileNotFoundError(
+        f"no checkout of the book at {here} or above it (no study.yml and _toc.yml). "
+        "Clone the repository and work in its folder."
+    )
+
+
+def cache_folder() -> Path:
+    """Folder for what can be remade: ``BLOODLIB_CACHE``, or the user's cache."""
+    chosen = os.environ.get("BLOODLIB_CACHE")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    return platformdirs.user_cache_path("bloodlib", appauthor=False)
+
+
+def data_folder() -> Path:
+    """Folder of the datasets: ``BLOODLIB_DATA``, ``data/`` in the checkout, or the user's cache."""
+    chosen = os.environ.get("BLOODLIB_DATA")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    try:
+        beside = checkout() / "data"
+    except FileNotFoundError:
+        beside = None
+    return beside if beside and beside.is_dir() else cache_folder() / "data"
+
+
+def results_folder() -> Path:
+    """Folder of the records: ``BLOODLIB_RESULTS``, ``results/`` in the checkout, or the package's.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none of them.
+    """
+    chosen = os.environ.get("BLOODLIB_RESULTS")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    installed = Path(__file__).parents[1] / "frozen"  # results/, as the wheel has it
+    try:
+        return checkout() / "results"
+    except FileNotFoundError:
+        if installed.is_dir():
+            return installed
+        raise

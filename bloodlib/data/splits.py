@@ -1,0 +1,153 @@
+"""Other ways to hold images out: at random, by photograph, by cell; within TRAIN; fewer cells.
+
+The published folders TRAIN and TEST are put together and divided anew into five folds with the
+classes in equal shares; a fold is held out in the place of TEST. To choose settings, TRAIN alone
+is divided so, by cell: TEST is in none of its folds. To see what more cells would bring, a half or
+a quarter of TRAIN's is trained on, and TEST stays as it is.
+"""
+
+import functools
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+
+from bloodlib.data import images
+from bloodlib.models.methods import Data
+
+#: What is kept together. By ``published``, the folders as they are; ``image``, nothing, images are
+#: drawn at random, as many public notebooks do; ``photograph`` and ``cell``, all images of one;
+#: ``train-cell``, all images of one cell, within TRAIN, and TEST is left out; ``half`` and
+#: ``quarter``, that share of TRAIN's cells is trained on.
+SPLIT_BY = ("published", "image", "photograph", "cell", "train-cell", "half", "quarter")
+N_FOLDS = 5
+#: Into how many parts TRAIN's cells are divided where only one part is trained on.
+PARTS = {"half": 2, "quarter": 4}
+#: The divisions that hold out the published TEST.
+ON_TEST = ("published", *PARTS)
+
+
+class Split(NamedTuple):
+    """Rows of TRAIN followed by those of TEST that are trained on, and that are held out.
+
+    Attributes
+    ----------
+    train : int array
+    test : int array
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+
+
+def split(by: str, fold: int) -> Split:
+    """Divide the images of TRAIN and TEST.
+
+    Parameters
+    ----------
+    by : {"published", "image", "photograph", "cell", "train-cell", "half", "quarter"}
+        See :data:`SPLIT_BY`.
+    fold : int
+        Which fifth is held out; 5 begins another division of the same kind, and so on. Of ``half``
+        and ``quarter``: which part is trained on, in the same way.
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    ValueError
+        If there is no such way to divide, or no such fold.
+    """
+    check(by, fold)
+    n_train, n_test = (len(images.names(name)) for name in ("TRAIN", "TEST"))
+    train, test = np.split(np.arange(n_train + n_test), [n_train])
+    if by == "published":
+        return Split(train, test)
+    seed, number = divmod(fold, PARTS.get(by, N_FOLDS))
+    chosen = _divide(by, seed)[number]
+    return Split(chosen.test, test) if by in PARTS else chosen
+
+
+@functools.cache
+def _divide(by, seed):
+    """All folds of a division."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    folds, n = StratifiedKFold if by == "image" else StratifiedGroupKFold, PARTS.get(by, N_FOLDS)
+    division = folds(n, shuffle=True, random_state=seed)
+    labels, together = pooled(images.labels), groups(by)
+    if by in ("train-cell", *PARTS):
+        n_train = len(images.names("TRAIN"))
+        labels, together = labels[:n_train], together[:n_train]
+    return [Split(*rows) for rows in division.split(labels, labels, together)]
+
+
+def groups(by: str) -> np.ndarray | None:
+    """Number of the photograph or the cell of each image of TRAIN and TEST; None for ``image``."""
+    from bloodlib.data import photographs  # takes pandas, which a record of the folders doesn't need
+
+    if by in ("published", "image"):
+        return None
+    return pooled(photographs.photographs if by == "photograph" else photographs.cells)
+
+
+def pooled(function) -> np.ndarray:
+    """Values of a function of a folder's name, for TRAIN and TEST one after the other."""
+    return np.concatenate([function("TRAIN"), function("TEST")])
+
+
+def check(by: str, fold: int) -> None:
+    """Refuse a way to divide that does not exist.
+
+    Raises
+    ------
+    ValueError
+        If there is no such way, or no such fold.
+    """
+    if by not in SPLIT_BY:
+        raise ValueError(f"split_by is {by!r}. There are: {', '.join(SPLIT_BY)}.")
+    if type(fold) is not int or fold < 0:
+        raise ValueError(f"fold is {fold!r}, which is not a whole number from 0")
+    if by == "published" and fold:
+        raise ValueError("the published folders are one division: their fold is 0")
+
+
+def rearrange(data: Data, by: str, fold: int) -> Data:
+    """The same images with TRAIN and TEST divided anew; TEST_SIMPLE stays as it is."""
+    rows = dict(zip(("TRAIN", "TEST"), split(by, fold), strict=True))
+
+    def divided(of):
+        pool = pooled(of.__getitem__)
+        return {name: pool[chosen] for name, chosen in rows.items()} | {
+            "TEST_SIMPLE": of["TEST_SIMPLE"]
+        }
+
+    return Data(
+        divided(data.pixels),
+        {task: divided(labels) for task, labels in data.labels.items()},
+        data.hash,
+    )
+
+
+def labels(split_name: str, task: str, by: str = "published", fold: int = 0) -> np.ndarray:
+    """True labels of TRAIN, TEST (what is held out) or TEST_SIMPLE: uint8 array [n]."""
+    if by == "published" or split_name == "TEST_SIMPLE":
+        return images.labels(split_name, task)
+    rows = split(by, fold)
+    pool = pooled(functools.partial(images.labels, task=task))
+    return pool[rows.train if split_name == "TRAIN" else rows.test]
+
+
+def data_hash(by: str = "published", fold: int = 0) -> str:
+    """Identity of the images and of their division.
+
+    The first digits of the SHA-256 of the rows held out, or of those trained on where TEST is held
+    out, are put behind the hash of the images.
+    """
+    if by == "published":
+        return images.DATA_HASH
+    chosen = split(by, fold)
+    rows = (chosen.train if by in ON_TEST else chosen.test).astype("<i4").tobytes()
+    return f"{images.DATA_HASH}-{hashlib.sha256(rows).hexdigest()[:10]}"

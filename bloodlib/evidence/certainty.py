@@ -1,0 +1,437 @@
+"""How sure are the book's numbers? What chapter 13 shows: ``load_*`` gathers, ``plot_*`` draws.
+
+Everything here is about the frozen runs that stand beside the paper's rows, on TEST, and about
+other cells than TEST's. It is computed by :mod:`bloodlib.evidence.intervals`.
+"""
+
+import functools
+from collections.abc import Callable
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from bloodlib.book.figures import COLOURS, in_rows
+from bloodlib.data import images, photographs
+from bloodlib.data.images import TASKS
+from bloodlib.evidence import comparison, intervals, scores
+from bloodlib.evidence.comparison import signed
+from bloodlib.study import records
+
+METHODS = ("NB", "SVM", "DCLNN")
+#: Which rows are held against each other, the first less the second.
+PAIRS = (("SVM", "NB"), ("DCLNN", "SVM"), ("MaxPooling", "AveragePooling"))
+#: The scores of a whole method.
+SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"accuracy": scores.accuracy} | {
+    f"average {'F1' if name == 'f1' else name}": functools.partial(
+        lambda confusion, measure: measure(confusion).mean(axis=-1), measure=measure
+    )
+    for name, measure in scores.MEASURES.items()
+}
+#: The intervals whose coverage is drawn, by their names in ``intervals.coverage``.
+DRAWN = {
+    "images": ("exact, images as observations", "#999999"),
+    "bootstrap": ("percentiles of the bootstrap by cell", "#E69F00"),
+    "gaffke": ("this book's interval by cell", "#0072B2"),
+}
+ALL = "All"
+
+
+def numbers(confusion: np.ndarray) -> np.ndarray:
+    """All of :data:`SCORES` [..., 4] of confusion matrices."""
+    return np.stack([score(confusion) for score in SCORES.values()], axis=-1)
+
+
+# ------------------------------------------------------------------------------ effective sizes
+
+
+def effective(runs: list[records.Record]) -> pd.DataFrame:
+    """How alike a cell's images are in being right, and as how many independent ones they count.
+
+    Parameters
+    ----------
+    runs : list of Record
+        Of one method and task; what is estimated is averaged over them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each class, and :data:`ALL`: ``class, images, cells, wrong, icc, deff,
+        effective``, see ``intervals.design_effect``. What no run tells, as where all
+        images are right, is nan. For all classes together, ``deff`` is how many times greater the
+        variance of accuracy is than if images were independent, and there is no ``icc``.
+    """
+    task = runs[0].config["task"]
+    truth, cells = images.labels("TEST", task), photographs.cells("TEST")
+    correct = comparison.predicted(runs) == truth
+    rows, weights = [], []
+    for label, name in enumerate(TASKS[task]):
+        own = truth == label
+        successes, sizes = intervals.tally(correct[:, own], cells[own])
+        icc, deff = intervals.design_effect(successes, sizes)
+        p = successes.sum(axis=-1) / sizes.sum()
+        rows.append((name, own.sum(), len(sizes), (~correct[:, own]).sum(axis=-1).mean()))
+        rows[-1] += _mean(icc), _mean(deff)
+        weights.append(own.sum() * (p * (1 - p)).mean())
+    _, n, cells, wrong, _, deffs = (np.array(column) for column in zip(*rows, strict=True))
+    rows.append((ALL, n.sum(), cells.sum(), wrong.sum(), np.nan, _mean(deffs, np.array(weights))))
+    found = pd.DataFrame(rows, columns=["class", "images", "cells", "wrong", "icc", "deff"])
+    return found.assign(effective=found["images"] / found["deff"])
+
+
+def load_effective(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Effective sizes by method, see :func:`effective`, for a page."""
+    return pd.DataFrame(
+        [
+            {
+                "Method": method,
+                "Class": row[1].capitalize(),
+                "Images": row.images,
+                "Wrong": round(row.wrong),
+                "Cells": row.cells,
+                "Correlation": row.icc,
+                "Design effect": _text(row.deff),
+                "Effective images": _text(row.effective),
+            }
+            for method, frame in found.items()
+            for row in frame.itertuples()
+        ]
+    )
+
+
+# ------------------------------------------------------------------------ one cell, one observation
+
+
+def load_votes() -> pd.DataFrame:
+    """How many cells of each class the majority of their images gets right, with exact intervals.
+
+    Runs of a row vote together.
+    """
+    rows = []
+    for task, names in TASKS.items():
+        truth, cells = images.labels("TEST", task), photographs.cells("TEST")
+        found = {
+            method: intervals.exact_by_cluster(
+                truth,
+                comparison.predicted(comparison.compared(method, task)),
+                cells,
+                len(names),
+                pooled=True,
+            )
+            for method in METHODS
+        }
+        for label, name in enumerate(names):
+            row = {"Classes": task, "Class": name.capitalize()}
+            for method, by in found.items():
+                low, high = by.low[label], by.high[label]
+                counts = f"{by.right[label]} of {by.clusters[label]}"
+                row[method] = f"{counts} ({low:.2f}–{high:.2f})"
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+# ---------------------------------------------------------------------------- three intervals
+
+
+def load_recalls(method: str = "DCLNN", task: str = "four") -> pd.DataFrame:
+    """Recalls and accuracy of a row, and three intervals for each.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each class, then :data:`ALL`, which is the accuracy: ``class, cells, recall``,
+        and the ends ``NAME_low, NAME_high`` for each name of :data:`DRAWN`.
+    """
+    runs = comparison.compared(method, task)
+    labels, drawn = comparison.predicted(runs), comparison.resamples(task, unseen=False)
+    value, *ends = comparison.estimate(runs, _recalls)
+    confusion = comparison.confusions(runs)
+    sizes = np.append(confusion[0].sum(axis=-1), confusion[0].sum())
+    found = {
+        "images": intervals.exact(np.rint(value * sizes), sizes),
+        "bootstrap": intervals.interval(intervals.bootstrap(_recalls, labels, drawn)),
+        "gaffke": ends,
+    }
+    truth, cells = images.labels("TEST", task), photographs.cells("TEST")
+    k = [len(np.unique(cells[truth == label])) for label in range(len(TASKS[task]))]
+    frame = pd.DataFrame({"class": [*TASKS[task], ALL], "cells": [*k, sum(k)], "recall": value})
+    for name, (low, high) in found.items():
+        frame[f"{name}_low"], frame[f"{name}_high"] = low, high
+    return frame
+
+
+def load_three(recalls: pd.DataFrame) -> pd.DataFrame:
+    """The rows of :func:`load_recalls` for a page."""
+    titles = {"images": "Exact, by image", "bootstrap": "Percentiles", "gaffke": "Ours, by cell"}
+    rows = []
+    for row in recalls.to_dict("records"):
+        accuracy = row["class"] == ALL
+        shown = {
+            "Class": "All (accuracy)" if accuracy else row["class"].capitalize(),
+            "Cells": row["cells"],
+            "Recall": row["recall"],
+        }
+        for name, title in titles.items():
+            shown[title] = f"{row[f'{name}_low']:.2f}–{row[f'{name}_high']:.2f}"
+        rows.append(shown)
+    return pd.DataFrame(rows)
+
+
+# ------------------------------------------------------------------------------------- coverage
+
+
+def load_coverage(
+    icc: float,
+    recalls: tuple[float, ...] = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95),
+    simulations: int = 1000,
+    resamples: int = 500,
+) -> pd.DataFrame:
+    """Simulated shares of intervals that contain a recall, with the sizes of TEST's cells.
+
+    Parameters
+    ----------
+    icc : float
+        How alike a cell's images are in being right.
+    recalls : tuple of float
+        The true recalls that are tried.
+    simulations, resamples : int
+        See :func:`bloodlib.evidence.intervals.coverage`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``class, cells, recall, interval, share, error``, intervals by their names there.
+    """
+    truth, cells = images.labels("TEST"), photographs.cells("TEST")
+    rows = []
+    for label, name in enumerate(images.CLASSES):
+        sizes = np.unique(cells[truth == label], return_counts=True)[1]
+        for recall in recalls:
+            found = intervals.coverage(sizes, recall, icc, simulations, resamples)
+            rows += [
+                (name, len(sizes), recall, interval, one.share, one.error)
+                for interval, one in found.items()
+            ]
+    names = ["class", "cells", "recall", "interval", "share", "error"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def plot_coverage(coverage: pd.DataFrame) -> plt.Figure:
+    """Coverage over the true recall, a panel for each class; dotted: 95 percent.
+
+    Parameters
+    ----------
+    coverage : pandas.DataFrame
+        See :func:`load_coverage`.
+    """
+    classes = list(dict.fromkeys(coverage["class"]))
+    figure, axes = plt.subplots(
+        1, len(classes), figsize=(7.2, 2.9), sharey=True, sharex=True, squeeze=False
+    )
+    for axis, name in zip(axes[0], classes, strict=True):
+        chosen = coverage[coverage["class"] == name]
+        for interval, (label, colour) in DRAWN.items():
+            line = chosen[chosen["interval"] == interval]
+            axis.plot(line["recall"], line["share"], "o-", ms=3.5, color=colour, label=label)
+        axis.axhline(0.95, color=COLOURS["paper"], lw=1, ls=":")
+        axis.set(ylim=(0, 1.02), xlabel="true recall")
+        axis.set_title(f"{name.capitalize()}\n{chosen['cells'].iloc[0]} cells", fontsize=9)
+    axes[0, 0].set_ylabel("contain the truth")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=8)
+    return figure
+
+
+def simulate(icc: float, simulations: int = 400, resamples: int = 400) -> pd.DataFrame:
+    """Simulate runs on cells like TEST's, and count how often intervals contain the truth.
+
+    With four classes.
+
+    Each cell has chances of its own of being taken for each class, drawn from a Dirichlet
+    distribution round those of its class: a row of the network's confusion matrix, or, for the
+    differences, of the SVM's too. A half is added to each count, so that no chance is 0.
+
+    Parameters
+    ----------
+    icc : float
+    simulations, resamples : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each of :data:`SCORES`: ``score``, and the shares of ``percentiles``, of
+        ``bounds``, both of the network's score, and of ``differences``, the bounds of
+        the network's less the SVM's.
+    """
+    n_classes, truth = len(images.CLASSES), images.labels("TEST")
+    plain, unseen = (
+        intervals.resample(truth, photographs.cells("TEST"), n_classes, resamples, unseen=unseen)
+        for unseen in (False, True)
+    )
+    clusters = unseen.clusters
+    order = np.argsort(clusters, kind="stable")
+    _, first, sizes = np.unique(clusters, return_index=True, return_counts=True)
+    rates, expected = {}, {}
+    for method in ("DCLNN", "SVM"):
+        found = comparison.confusions(comparison.compared(method, "four")).sum(axis=0) + 0.5
+        rates[method] = found / found.sum(axis=-1, keepdims=True)
+        expected[method] = numbers(rates[method] * np.bincount(truth)[:, None])
+    rng = np.random.default_rng(0)
+    covered = np.empty((simulations, 3, len(SCORES)), dtype=bool)
+    for row in covered:
+        labels = {}
+        for method, rate in rates.items():
+            chances = rng.gamma(rate[truth[first]] * (1 / icc - 1))
+            chances /= chances.sum(axis=-1, keepdims=True)
+            counts = rng.multinomial(sizes, chances)
+            taken = np.empty(len(truth), dtype=int)
+            taken[order] = np.repeat(np.tile(np.arange(n_classes), len(sizes)), counts.ravel())
+            labels[method] = taken[None]
+        ours, other = labels["DCLNN"], labels["SVM"]
+        score = expected["DCLNN"]
+        found = (
+            (intervals.interval(intervals.bootstrap(numbers, ours, plain)), score),
+            (intervals.bounds(numbers, ours, unseen), score),
+            (intervals.bounds(numbers, ours, unseen, other), score - expected["SVM"]),
+        )
+        row[:] = [(low <= true) & (true <= high) for (low, high), true in found]
+    shares = covered.mean(axis=0)
+    names = ("percentiles", "bounds", "differences")
+    return pd.DataFrame({"score": list(SCORES)} | dict(zip(names, shares, strict=True)))
+
+
+def load_simulated(simulated: pd.DataFrame) -> pd.DataFrame:
+    """The rows of :func:`simulate` for a page."""
+    shown = simulated.set_axis(
+        ["Score", "Percentiles", "Ours, by cell", "Ours, of a difference"], axis=1
+    )
+    return shown.set_index("Score").map("{:.1%}".format).reset_index()
+
+
+# ---------------------------------------------------------------------------------- differences
+
+
+def differences() -> pd.DataFrame:
+    """Differences of whole methods on the same cells, and whether TEST tells them apart.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each task, pair of :data:`PAIRS` and score: ``task, first, second, score,
+        value``; ``low, high``, the interval by cell; ``least, most``, the percentiles of the
+        bootstrap, which are too narrow; ``apart``, whether the interval leaves 0 out. Without
+        rows where a run is missing.
+    """
+    rows = []
+    for task in TASKS:
+        drawn = comparison.resamples(task, unseen=False)
+        for pair in PAIRS:
+            runs = [comparison.compared(method, task) for method in pair]
+            if all(runs):
+                found = comparison.difference(*runs, numbers)
+                draws = intervals.difference(numbers, *map(comparison.predicted, runs), drawn)
+                columns = zip(SCORES, *found, *intervals.interval(draws), strict=True)
+                rows += [(task, *pair, *column) for column in columns]
+    names = ["task", "first", "second", "score", "value", "low", "high", "least", "most"]
+    found = pd.DataFrame(rows, columns=names)
+    return found.assign(apart=(found["low"] > 0) | (found["high"] < 0))
+
+
+def load_differences(found: pd.DataFrame) -> pd.DataFrame:
+    """The rows of :func:`differences` for a page."""
+
+    def span(low, high):
+        return f"{signed(low)} to {signed(high)}".replace(" ", "\u00a0")  # on one line
+
+    return pd.DataFrame(
+        [
+            {
+                "Classes": row.task,
+                "Compared": f"{row.first} − {row.second}",
+                "Score": row.score.removeprefix("average "),
+                "Difference": signed(row.value),
+                "Percentiles": span(row.least, row.most),
+                "Ours, by cell": span(row.low, row.high),
+                "Told apart": "yes" if row.apart else "no",
+            }
+            for row in found.itertuples()
+        ]
+    )
+
+
+def plot_differences(found: pd.DataFrame) -> plt.Figure:
+    """Differences with their intervals, a panel for each score; filled: told apart.
+
+    Parameters
+    ----------
+    found : pandas.DataFrame
+        See :func:`differences`.
+    """
+    rows = list(dict.fromkeys(zip(found["task"], found["first"], found["second"], strict=True)))
+    figure, axes = plt.subplots(
+        1, len(SCORES), figsize=(7.2, 1.0 + 0.3 * len(rows)), sharex=True, sharey=True
+    )
+    for axis, score in zip(axes, SCORES, strict=True):
+        chosen = found[found["score"] == score]
+        for one in chosen.itertuples():
+            y, colour = rows.index((one.task, one.first, one.second)), COLOURS[one.first]
+            axis.plot([one.low, one.high], [y, y], color=colour, lw=5, alpha=0.3)
+            axis.plot(one.value, y, "o", mec=colour, mfc=colour if one.apart else "white")
+        axis.axvline(0, color=COLOURS["paper"], lw=1, ls=":")
+        axis.set_title(score.capitalize().replace(" ", "\n").replace("f1", "F1"), fontsize=9)
+        axis.tick_params(labelsize=8)
+    in_rows(axes, [f"{task}: {first} − {second}" for task, first, second in rows])
+    return figure
+
+
+# ----------------------------------------------------------------------------------- the seeds
+
+
+def levels() -> pd.DataFrame:
+    """How wide the networks' intervals of accuracy are, and what is not in them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each task and network of Table 2 that has a run: ``task, method, runs``;
+        ``width`` of the interval by cell; ``moved``, how far accuracy on TEST went up and down
+        over :data:`bloodlib.evidence.comparison.LATE`, the mean over runs.
+    """
+    rows = []
+    for task in TASKS:
+        for method in ("MaxPooling", "AveragePooling"):
+            if runs := comparison.compared(method, task):
+                _, low, high = comparison.estimate(runs)
+                found = scores.accuracy(
+                    [comparison.confusions(runs, epoch) for epoch in comparison.LATE]
+                )
+                rows.append((task, method, len(runs), high - low, np.ptp(found, axis=0).mean()))
+    return pd.DataFrame(rows, columns=["task", "method", "runs", "width", "moved"])
+
+
+def load_levels(found: pd.DataFrame) -> pd.DataFrame:
+    """The rows of :func:`levels` for a page."""
+    return found.set_axis(
+        ["Classes", "Network", "Runs", "Width of the interval", "Moved over ten epochs"], axis=1
+    )
+
+
+# -------------------------------------------------------------------------------- what they share
+
+
+def _recalls(confusion):
+    """Recall of each class, then accuracy [..., classes + 1]."""
+    accuracy = scores.accuracy(confusion)[..., None]
+    return np.concatenate([scores.recall(confusion), accuracy], axis=-1)
+
+
+def _mean(values, weights=None):
+    """Mean of what is known; nan if nothing is."""
+    known = ~np.isnan(values)
+    if not known.any():
+        return np.nan
+    return float(np.average(values[known], weights=None if weights is None else weights[known]))
+
+
+def _text(value):
+    return "–" if np.isnan(value) else f"{value:,.0f}"

@@ -1,0 +1,313 @@
+"""Our runs beside the paper's numbers: which run answers which row, and what it gave."""
+
+import functools
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from bloodlib.data import images, photographs, splits
+from bloodlib.data.images import TASKS
+from bloodlib.evidence import intervals, judging, scores
+from bloodlib.paper import paper
+from bloodlib.study import records, study
+
+#: The epoch at which Tables 1 and 2 are read (:data:`bloodlib.paper.paper.UNSTATED`).
+EPOCH = 25
+#: The last ten epochs up to that one.
+LATE = range(EPOCH - 9, EPOCH + 1)
+#: Which of our runs stands beside a row of the paper's tables; all seeds of it, in any precision.
+COMPARED = {
+    "NB": {"method": "NB"},
+    "SVM": {"method": "SVM", "kind": "C", "kernel": "rbf"},
+    "DCLNN": {"method": "DCLNN", "pooling": "max"},
+    "AveragePooling": {"method": "DCLNN", "pooling": "average"},
+    "MaxPooling": {"method": "DCLNN", "pooling": "max"},
+}
+
+#: Settings in which runs of one row may differ; the rounding of numbers is chance, as a seed is.
+CHANCE = ("seed", "precision")
+
+
+def compared(method: str, task: str) -> list[records.Record]:
+    """The frozen runs that stand beside the paper's row of a method: all that chance may vary."""
+    return frozen(COMPARED[method] | {"task": task})
+
+
+def frozen(settings: dict, free: tuple[str, ...] = CHANCE) -> list[records.Record]:
+    """The frozen runs with these settings and otherwise the defaults, whatever ``free`` ones are.
+
+    Networks may have gone through more epochs.
+    """
+    wanted = study.resolve(settings)
+    for name in free:
+        wanted.pop(name, None)
+    epochs = wanted.pop("epochs", 1)
+    return [record for record in study.select(**wanted) if record.epochs >= epochs]
+
+
+def ended(method: str, task: str) -> list[records.Record]:
+    """Those of :func:`compared` that ended at :data:`EPOCH`, or have no epochs.
+
+    Probabilities, and answers on TEST_SIMPLE, are kept of the end of a run alone.
+    """
+    return [run for run in compared(method, task) if run.epochs in (1, EPOCH)]
+
+
+def confusions(runs: list[records.Record], epoch: int = EPOCH, split: str = "TEST") -> np.ndarray:
+    """Confusion matrices [runs, classes, classes], of networks after an epoch.
+
+    On TEST_SIMPLE they are those after the last epoch, whatever ``epoch`` is.
+    """
+    return np.stack(
+        [r.confusion(split, epoch if split == "TEST" and r.epochs > 1 else None) for r in runs]
+    )
+
+
+def predicted(runs: list[records.Record], epoch: int = EPOCH, split: str = "TEST") -> np.ndarray:
+    """Labels [runs, n], of networks after an epoch; TEST_SIMPLE as for :func:`confusions`."""
+    if split == "TEST_SIMPLE":
+        return np.stack([r.arrays["labels_simple"] for r in runs])
+    return np.stack([r.arrays["labels"][epoch - 1 if r.epochs > 1 else -1] for r in runs])
+
+
+def accuracies(run: records.Record, epochs: Iterable[int]) -> list[float]:
+    """Accuracy of a network on the images it was tried on, after each of some epochs."""
+    return [float(scores.accuracy(run.confusion(epoch=epoch))) for epoch in epochs]
+
+
+@functools.cache
+def resamples(task: str, unseen: bool = True, split: str = "TEST") -> intervals.Resamples:
+    """Draws of the cells of TEST, or of TEST_SIMPLE, always the same.
+
+    They are drawn within the four classes for both tasks. ``unseen`` is for
+    :func:`bloodlib.evidence.intervals.bounds`: see there.
+    """
+    return intervals.resample(
+        images.labels(split, task),
+        photographs.cells(split),
+        len(TASKS[task]),
+        strata=images.labels(split),
+        unseen=unseen,
+    )
+
+
+def on_test(runs: list[records.Record]) -> bool:
+    """Whether runs were tried on the published TEST, all of it, so that its cells are known."""
+    whole = ("images", "images_per_class")
+    configs = [study.resolve(run.config) for run in runs]
+    return all(
+        config["split_by"] in splits.ON_TEST and all(config[k] == study.COMMON[k] for k in whole)
+        for config in configs
+    )
+
+
+class Estimate(NamedTuple):
+    """A score, or several, and its interval by cell; the ends are None where there is none."""
+
+    value: np.ndarray
+    low: np.ndarray | None
+    high: np.ndarray | None
+
+    def __str__(self):
+        """The number of one score with its interval, as the book prints it."""
+        return with_interval(*self)
+
+
+def estimate(
+    runs: list[records.Record],
+    score: intervals.Score = scores.accuracy,
+    split: str = "TEST",
+    epoch: int = EPOCH,
+) -> Estimate:
+    """A score of runs of one method: their mean, and ``intervals.bounds`` by cell.
+
+    Parameters
+    ----------
+    runs : list of Record
+    score : callable
+        From confusion matrices [..., classes, classes] to numbers ``[..., *]``.
+    split : {"TEST", "TEST_SIMPLE"}
+    epoch : int
+        Of networks, and of TEST.
+
+    Returns
+    -------
+    Estimate
+        Without an interval where runs were tried on other images than the published ones.
+    """
+    value = score(confusions(runs, epoch, split)).mean(axis=0)
+    if not on_test(runs):
+        return Estimate(value, None, None)
+    drawn = resamples(runs[0].config["task"], split=split)
+    return Estimate(value, *intervals.bounds(score, predicted(runs, epoch, split), drawn))
+
+
+def difference(
+    runs: list[records.Record],
+    other: list[records.Record],
+    score: intervals.Score = scores.accuracy,
+    epochs: tuple[int | range, int | range] = (EPOCH, EPOCH),
+) -> Estimate:
+    """The score of runs less that of others, on the same cells of TEST.
+
+    Parameters
+    ----------
+    runs, other : list of Record
+        Of one task; their numbers may differ.
+    score : callable
+        As for :func:`estimate`.
+    epochs : tuple of int or range
+        After which epoch, of the runs and of the others; of several epochs the mean counts.
+    """
+    each = [
+        [(found, int(epoch)) for epoch in np.atleast_1d(which)]
+        for found, which in zip((runs, other), epochs, strict=True)
+    ]
+    labels = [np.concatenate([predicted(*one) for one in some]) for some in each]
+    ours, theirs = (
+        np.concatenate([score(confusions(*one)) for one in some]).mean(axis=0) for some in each
+    )
+    if not on_test([*runs, *other]):
+        return Estimate(ours - theirs, None, None)
+    drawn = resamples(runs[0].config["task"])
+    return Estimate(ours - theirs, *intervals.bounds(score, labels[0], drawn, labels[1]))
+
+
+def with_interval(ours: float | None, low: float | None, high: float | None, **_) -> str:
+    """A number with its interval in brackets, where there is one; "–" where there is no number."""
+    if ours is None:
+        return "–"
+    return f"{ours:.2f}" if low is None else f"{ours:.2f} ({low:.2f}–{high:.2f})"
+
+
+def signed(value: float, low: float | None = None, high: float | None = None) -> str:
+    """A difference with its sign, and its interval in brackets, where there is one.
+
+    With three decimals if it or an end would look like zero with two.
+    """
+    if low is None:
+        return f"{value:+.2f}".replace("-", "−")
+    digits = 3 if min(abs(value), abs(low), abs(high)) < 0.005 else 2
+    return f"{value:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})".replace("-", "−")
+
+
+def beside(low: float | None, high: float | None, reference: float = 0.0) -> str:
+    """Where an interval lies: "above" a number, "below" it, or "not told apart from" it.
+
+    "not compared with" where there is no interval.
+    """
+    if low is None:
+        return "not compared with"
+    return "above" if low > reference else "below" if high < reference else "not told apart from"
+
+
+def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> list[dict]:
+    """Every printed number of Tables 1 and 2 with ours: the mean over runs, and its interval.
+
+    Parameters
+    ----------
+    runs : dict, optional
+        Runs by (method, task), in place of the frozen ones of :data:`COMPARED`.
+
+    Returns
+    -------
+    list of dict
+        With ``address, table, task, method, class, measure, paper, ours, low, high, runs,
+        frozen``. ``ours`` is None where there is no run. ``low`` and ``high`` are
+        :func:`bloodlib.evidence.intervals.bounds`, by cell; None where runs were tried on other
+        images than the published TEST. ``frozen``: whether the runs are :func:`compared`'s,
+        of which :mod:`bloodlib.study.explain` tells.
+    """
+    if runs is None:
+        runs = {(m, t): compared(m, t) for m in COMPARED for t in TASKS}
+    ours, frozen = {}, {}
+    for (method, task), found in runs.items():
+        ids = {record.id for record in found}
+        frozen[method, task] = bool(ids) and ids == {r.id for r in compared(method, task)}
+        ours[method, task] = _measured(found, task)
+    rows = []
+    for cell in paper.CELLS:
+        row = cell.method, cell.task
+        rows.append(
+            {
+                "address": cell.address,
+                "table": cell.table,
+                "task": cell.task,
+                "method": cell.method,
+                "class": cell.class_,
+                "measure": cell.measure,
+                "paper": cell.value,
+                **(ours[row][cell.measure, cell.class_] if row in ours else _NONE),
+                "runs": len(runs.get(row, [])),
+                "frozen": frozen.get(row, False),
+            }
+        )
+    return rows
+
+
+def added(table: int) -> list[dict]:
+    """Rows that ``study.yml`` adds to a table of the paper, which prints nothing there.
+
+    Parameters
+    ----------
+    table : {1, 2}
+
+    Returns
+    -------
+    list of dict
+        As :func:`cells`, by run; ``paper`` is None, ``method`` has the settings that differ from
+        their defaults, and ``address`` is the id of the first run.
+    """
+    rows, groups = [], {}
+    for config in study.added(table):
+        alike = {key: value for key, value in config.items() if key not in CHANCE}
+        groups[study.identify(alike)] = alike
+    for ident, config in groups.items():
+        task, runs = config["task"], frozen(config)
+        rows += [
+            {
+                "address": runs[0].id if runs else ident,
+                "table": table,
+                "task": task,
+                "method": study.describe(config).replace(f" {task}", "", 1),
+                "class": class_,
+                "measure": measure,
+                "paper": None,
+                **numbers,
+                "runs": len(runs),
+                "frozen": len(runs) == 1,
+            }
+            for (measure, class_), numbers in _measured(runs, task).items()
+        ]
+    return rows
+
+
+def outside(cells: list[dict]) -> tuple[int, int]:
+    """How many printed numbers lie outside the interval of ours, and how many stand beside one.
+
+    Outside by more than the print's rounding, as in :func:`bloodlib.evidence.judging.number`.
+    """
+    verdicts = [
+        judging.number(cell["paper"], cell["low"], cell["high"])
+        for cell in cells
+        if cell["low"] is not None
+    ]
+    return verdicts.count(judging.NOT), len(verdicts)
+
+
+_NONE = dict.fromkeys(("ours", "low", "high"))
+
+
+def _measured(runs, task):
+    """Numbers of runs and the ends of their intervals by measure and class, for JSON."""
+    found = {}
+    for measure in paper.MEASURES:
+        score = functools.partial(scores.printed_rows, measure=measure)
+        numbers = estimate(runs, score) if runs else (None, None, None)
+        for position, class_ in enumerate([*TASKS[task], "Average"]):
+            found[measure, class_] = {
+                name: None if values is None else float(values[position])
+                for name, values in zip(_NONE, numbers, strict=True)
+            }
+    return found

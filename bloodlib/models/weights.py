@@ -1,0 +1,348 @@
+"""The trained networks as files of a few megabytes: what needs no training starts from here.
+
+``results/weights-four.onnx`` and ``results/weights-two.onnx`` hold DCLNN as trained for a frozen
+record, in ONNX (https://onnx.ai), which runs in ONNX Runtime, in browsers too. Nearly all of the
+8.7 million weights belong to the hidden layer. They are kept as 8-bit numbers, of which
+:data:`BLOCK` share a scale; all other weights stay as trained. :func:`check` compares a file with
+its record, image by image.
+"""
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from bloodlib import __version__
+from bloodlib.data import images, paths
+from bloodlib.data.images import TASKS
+from bloodlib.evidence import comparison
+from bloodlib.study import records, study
+
+#: Weights of the hidden layer that share a scale, so many consecutive ones of one node.
+BLOCK = 32
+#: How far a probability may be from the record's.
+TOLERANCE = 0.02
+#: Height and width of the images.
+SIZE = (60, 80)
+#: The layers that have weights, each a kernel and a bias, in Keras' order.
+LAYERS = ("conv_1", "conv_2", "hidden", "output")
+COMMAND = "bloodlib weights --freeze"
+_OPSET, _IR_VERSION = 21, 10  # DequantizeLinear knows blocks since opset 21
+_BLANK = "0" * 64  # in the place of the file's checksum while it is computed
+
+
+class WeightsError(records.RecordError):
+    """Weights that are not there or can't be trusted; the message says what to do."""
+
+
+def path(task: str) -> Path:
+    """Where a task's file lies."""
+    return paths.results_folder() / f"weights-{task}.onnx"
+
+
+def frozen(task: str) -> records.Record:
+    """The record whose weights are kept: that of DCLNN with every setting at its default.
+
+    Raises
+    ------
+    bloodlib.study.records.MissingRecordError
+        If there is none.
+    """
+    return study.run(comparison.COMPARED["DCLNN"] | {"task": task})
+
+
+def export(record: records.Record, file: Path) -> None:
+    """Write a record's network as an ONNX file, its hidden layer in 8 bits.
+
+    Its input ``images`` are float32 images in 0..255, [n, 60, 80, 3]; its output ``probabilities``
+    is float32 [n, classes]. The same weights give the same file, byte for byte, in one checkout.
+
+    Parameters
+    ----------
+    record : Record
+        Of DCLNN; the weights are those of the checkpoint that training left in the cache.
+    file : pathlib.Path
+        Replaced in one step.
+
+    Raises
+    ------
+    WeightsError
+        If the checkpoint is not there, is damaged, or does not hold the record's weights.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    def tensor(name, *shape):
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shape])
+
+    arrays = _arrays(_trained(record))
+    names = TASKS[record.config["task"]]
+    graph = helper.make_graph(
+        _nodes(record.config["pooling"]),
+        "DCLNN",
+        [tensor("images", *SIZE, 3)],
+        [tensor("probabilities", len(names))],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+    )
+    model = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", _OPSET)],
+        ir_version=_IR_VERSION,
+        producer_name="bloodlib",
+        producer_version=__version__,
+    )
+    made = {
+        "record": record.id,
+        "config": record.config,
+        "data": record.data,
+        "weights": record.weights,
+        "environment": record.environment,
+        "classes": list(names),
+        "command": COMMAND,
+        "commit": records.commit(),
+    }
+    plain = {
+        key: value if isinstance(value, str) else json.dumps(value) for key, value in made.items()
+    }
+    helper.set_model_props(model, plain | {"sha256": _BLANK})
+    raw = model.SerializeToString(deterministic=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    records.replace(file, raw.replace(_BLANK.encode(), hashlib.sha256(raw).hexdigest().encode()))
+
+
+def provenance(task: str) -> dict:
+    """What a file says of itself.
+
+    Returns
+    -------
+    dict
+        ``record``, ``config``, ``data``, ``weights`` and ``environment`` as in the record of the
+        run (``results/README.md``); ``classes``, in the order of the probabilities; ``command``
+        and ``commit`` that made the file; ``sha256``, its checksum, with 64 zeros in its own place.
+
+    Raises
+    ------
+    WeightsError
+        If there is no file, or it is damaged.
+    """
+    return _read(task)[2]
+
+
+def arrays(task: str) -> dict[str, np.ndarray]:
+    """The arrays of a file by name: kernels with the filters first, the hidden layer in 8 bits.
+
+    Raises
+    ------
+    WeightsError
+        If there is no file, or it is damaged.
+    """
+    return _read(task)[1]
+
+
+def load(task: str):
+    """The network in Keras, with the weights of the file, for what needs more than answers.
+
+    Returns
+    -------
+    keras.Sequential
+        As ``dclnn.build`` makes it, on any backend. The hidden layer's weights are
+        those trained, rounded to 8 bits.
+
+    Raises
+    ------
+    WeightsError
+        If there is no file, or it is damaged.
+    ImportError
+        If Keras' backend is not installed.
+    """
+    from bloodlib.models import dclnn
+
+    _, arrays, made = _read(task)
+    config = made["config"]
+    model = dclnn.build(
+        len(made["classes"]), config["pooling"], config["hidden"], config["hidden_dropout"]
+    )
+    scale = np.repeat(arrays["hidden/scale"], BLOCK, axis=0)
+    found = {"hidden/kernel": arrays["hidden/quantised"].astype(np.float32) * scale}
+    for name in ("conv_1/kernel", "conv_2/kernel"):
+        found[name] = arrays[name].transpose(2, 3, 1, 0)
+    kept = arrays | found
+    model.set_weights([kept[f"{layer}/{kind}"] for layer in LAYERS for kind in ("kernel", "bias")])
+    return model
+
+
+def predict(task: str, pixels: np.ndarray, batch_size: int = 128) -> np.ndarray:
+    """Class probabilities of images, by ONNX Runtime: neither Keras nor TensorFlow is needed.
+
+    Parameters
+    ----------
+    task : {"four", "two"}
+        Which network.
+    pixels : uint8 or float array [n, 60, 80, 3]
+        RGB images in 0..255.
+    batch_size : int
+        Images at once.
+
+    Returns
+    -------
+    float32 array [n, classes]
+
+    Raises
+    ------
+    ValueError
+        If the images have another shape.
+    WeightsError
+        If there is no file, or it is damaged.
+    ImportError
+        If ONNX Runtime is not installed.
+    """
+    if pixels.ndim != 4 or pixels.shape[1:] != (*SIZE, 3):
+        raise ValueError(f"the images are {pixels.shape}: give [n, {SIZE[0]}, {SIZE[1]}, 3]")
+    file = path(task)
+    session = _session(task, file, file.stat().st_mtime_ns if file.exists() else 0)
+    found = np.empty((len(pixels), len(TASKS[task])), np.float32)
+    for start in range(0, len(pixels), batch_size):
+        rows = slice(start, start + batch_size)
+        found[rows] = session.run(None, {"images": np.asarray(pixels[rows], np.float32)})[0]
+    return found
+
+
+@functools.lru_cache(maxsize=len(TASKS))
+def _session(task, file, written):
+    """ONNX Runtime with a task's network, kept for as long as the file is not written anew."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ImportError(
+            "ONNX Runtime is not installed here: pip install onnxruntime, where it has wheels."
+        ) from error
+    return onnxruntime.InferenceSession(_read(task)[0], providers=["CPUExecutionProvider"])
+
+
+def check(task: str) -> dict[str, float]:
+    """Compare a file with its record, on every image of TEST and TEST_SIMPLE.
+
+    Returns
+    -------
+    dict
+        ``images``: how many were compared; ``furthest``: how far a probability is from the
+        record's, at most.
+
+    Raises
+    ------
+    WeightsError
+        If an image gets another class, or a probability is further off than :data:`TOLERANCE`.
+    bloodlib.data.images.DatasetError
+        If there are no images.
+    """
+    record, n, furthest = frozen(task), 0, 0.0
+    if provenance(task)["weights"] != record.weights:
+        raise WeightsError(f"{path(task)} is not of {record.id}. `{COMMAND}` makes it anew.")
+    for split, suffix in (("TEST", ""), ("TEST_SIMPLE", "_simple")):
+        found = predict(task, images.load(split).pixels)
+        labels = record.arrays[f"labels{suffix}"]
+        other = np.flatnonzero(found.argmax(axis=1) != (labels if suffix else labels[-1]))
+        if len(other):
+            name = images.names(split)[other[0]]
+            raise WeightsError(
+                f"{path(task)} gives {len(other)} images of {split} another class than "
+                f"{record.id} does, {name} first. `{COMMAND}` makes it anew."
+            )
+        furthest = max(furthest, np.abs(found - record.arrays[f"probabilities{suffix}"]).max())
+        n += len(found)
+    if furthest > TOLERANCE:
+        raise WeightsError(f"{path(task)} is off by up to {furthest:.3f} from {record.id}.")
+    return {"images": n, "furthest": float(furthest)}
+
+
+def _trained(record):
+    """The weights of a record, float32 in Keras' order."""
+    checkpoint = paths.cache_folder() / "checkpoints" / f"{record.id}.npz"
+    remedy = (
+        f"Remove {record.path} and run `bloodlib study --only {record.id}`: it trains the network, "
+        "which takes long without a GPU, and records it anew."
+    )
+    try:
+        stored = records.unpack(checkpoint.read_bytes())
+        found = [stored[f"weight_{i}"] for i in range(2 * len(LAYERS))]
+    except FileNotFoundError:
+        raise WeightsError(
+            f"the trained weights of {record.id} are not here: there is no {checkpoint}. {remedy}"
+        ) from None
+    except (KeyError, ValueError) as error:
+        raise WeightsError(f"{checkpoint} is damaged ({error}). {remedy}") from error
+    digest = hashlib.sha256(b"".join(np.ascontiguousarray(w, "<f4").tobytes() for w in found))
+    if digest.hexdigest() != record.weights:
+        raise WeightsError(f"{checkpoint} does not hold the weights of {record.id}. {remedy}")
+    return found
+
+
+def _arrays(trained):
+    """The arrays of a file by name, from the weights in Keras' order."""
+    names = [f"{layer}/{kind}" for layer in LAYERS for kind in ("kernel", "bias")]
+    arrays = dict(zip(names, trained, strict=True))
+    for name in ("conv_1/kernel", "conv_2/kernel"):
+        arrays[name] = np.ascontiguousarray(arrays[name].transpose(3, 2, 0, 1))  # filters first
+    kernel = arrays.pop("hidden/kernel")
+    blocks = kernel.reshape(-1, BLOCK, kernel.shape[1])
+    scale = np.abs(blocks).max(axis=1) / np.float32(127)
+    scale[scale == 0] = 1
+    quantised = np.rint(blocks / scale[:, None]).astype(np.int8).reshape(kernel.shape)
+    return arrays | {
+        "scale": np.float32(1 / 255),
+        "hidden/quantised": quantised,
+        "hidden/scale": scale,
+    }
+
+
+def _nodes(pooling):
+    """The layers of :func:`bloodlib.models.dclnn.build`, without those of training."""
+    from onnx.helper import make_node
+
+    pool = {"max": "MaxPool", "average": "AveragePool"}[pooling]
+    return [
+        make_node("Mul", ["images", "scale"], ["scaled"]),
+        make_node("Transpose", ["scaled"], ["planes"], perm=[0, 3, 1, 2]),
+        make_node("Conv", ["planes", "conv_1/kernel", "conv_1/bias"], ["conv_1/sum"]),
+        make_node("Relu", ["conv_1/sum"], ["conv_1"]),
+        make_node("Conv", ["conv_1", "conv_2/kernel", "conv_2/bias"], ["conv_2/sum"]),
+        make_node("Relu", ["conv_2/sum"], ["conv_2"]),
+        make_node(pool, ["conv_2"], ["pool"], kernel_shape=[2, 2], strides=[2, 2]),
+        make_node("Transpose", ["pool"], ["pooled"], perm=[0, 2, 3, 1]),
+        make_node("Flatten", ["pooled"], ["flatten"]),
+        make_node(
+            "DequantizeLinear", ["hidden/quantised", "hidden/scale"], ["hidden/kernel"],
+            axis=0, block_size=BLOCK,
+        ),
+        make_node("Gemm", ["flatten", "hidden/kernel", "hidden/bias"], ["hidden/sum"]),
+        make_node("Relu", ["hidden/sum"], ["hidden"]),
+        make_node("Gemm", ["hidden", "output/kernel", "output/bias"], ["output/sum"]),
+        make_node("Softmax", ["output/sum"], ["probabilities"], axis=1),
+    ]  # fmt: skip
+
+
+def _read(task):
+    """A file's bytes, its arrays by name and what it says of itself, its checksum verified."""
+    import onnx
+    from google.protobuf.message import DecodeError
+    from onnx import numpy_helper
+
+    file = path(task)
+    remedy = f"Restore it with 'git checkout results', or make it with `{COMMAND}`."
+    try:
+        raw = file.read_bytes()
+        model = onnx.load_model_from_string(raw)
+        made = {entry.key: entry.value for entry in model.metadata_props}
+        digest = made["sha256"]
+    except OSError as error:
+        raise WeightsError(f"{file} can't be read ({error}). {remedy}") from error
+    except (DecodeError, KeyError) as error:
+        raise WeightsError(f"{file} is damaged ({error}). {remedy}") from error
+    blanked = raw.replace(digest.encode(), _BLANK.encode()) if digest else raw
+    if hashlib.sha256(blanked).hexdigest() != digest:
+        raise WeightsError(f"{file} is not the file that was written: it is damaged. {remedy}")
+    arrays = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
+    for name in ("config", "environment", "classes"):
+        made[name] = json.loads(made[name])
+    return raw, arrays, made

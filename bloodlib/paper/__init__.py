@@ -1,0 +1,4 @@
+"""What the paper prints, its equations, and whether its tables can be true.
+
+Imports no other room.
+"""
