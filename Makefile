@@ -14,6 +14,19 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
 TEX := texlive-xetex texlive-latex-extra texlive-fonts-recommended texlive-plain-generic \
 	fonts-freefont-otf lmodern latexmk xindy
 
+# uv installs in seconds what takes pip minutes. Where there is none, pip fetches the one in the
+# lock. uv doesn't read pip's settings, so it is told which index they name.
+define UV_INSTALL
+	uv=$$(command -v uv) || { uv=$(BIN)/uv; \
+		awk '/^uv==/,!/\\$$/' requirements.lock > .venv/uv.txt; \
+		$(BIN)/python -m pip install --quiet --require-hashes -r .venv/uv.txt; } && \
+	pip_says() { $(BIN)/python -m pip config get $$1.index-url 2> /dev/null; } && \
+	index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$(pip_says install || pip_says global)}}; \
+	test -z "$$index" || export UV_DEFAULT_INDEX="$$index"; \
+	test -z "$$PIP_CERT" || export SSL_CERT_FILE="$${SSL_CERT_FILE:-$$PIP_CERT}"; \
+	"$$uv" pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+endef
+
 .PHONY: book test check check-long check-freeze pdf tex-packages committed release env lint lock clean
 
 book: env
@@ -63,7 +76,9 @@ env: .venv/installed
 .venv/installed: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No Python from 3.11 to 3.13 was found. Install one, or say where it is: make PYTHON=/path/to/python3.12"; exit 1; }
 	"$(PYTHON)" -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@$(UV_INSTALL) || { \
+		echo "uv can't install the locked packages here (see above). pip does, in some minutes."; \
+		$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock; }
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
