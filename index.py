@@ -34,11 +34,11 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from myst_nb import glue
 
+from bloodlib import paper
 from bloodlib.analyses import contenders
 from bloodlib.book import chapter, tables
 from bloodlib.data import images, photographs
 from bloodlib.evidence import certainty, comparison
-from bloodlib.paper import paper
 
 chapter.begin()
 found = pd.concat([contenders.standing(task) for task in images.TASKS])

@@ -19,10 +19,10 @@
 # %% tags=["remove-input"]
 from myst_nb import glue
 
+from bloodlib import paper
 from bloodlib.book import chapter, tables
 from bloodlib.data import images
 from bloodlib.evidence import judging
-from bloodlib.paper import paper
 
 chapter.begin()
 glue("n_claims", len(paper.CLAIMS), display=False)
@@ -91,7 +91,7 @@ tables.show(tables.load_settings(), "tbl-unstated", "Settings that the paper lea
 # ## Numbers as intervals
 #
 # Tables 1 and 2 print {glue:text}`n_cells` numbers with two decimals, trailing zeros dropped: "0.6" is
-# 0.60 and "1" is 1.00. A printed number stands for every number that rounds to it, and `bloodlib.paper.paper`
+# 0.60 and "1" is 1.00. A printed number stands for every number that rounds to it, and `bloodlib.paper`
 # keeps both.
 
 # %%

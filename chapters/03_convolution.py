@@ -29,6 +29,7 @@ import numpy as np
 from myst_nb import glue
 
 from bloodlib.book import chapter, drawings, tables
+from bloodlib.paper import equations
 
 chapter.begin()
 
@@ -199,11 +200,11 @@ glue("window_mean", float(mean[0, 0]), display=False)
 # ## The print beside the code
 
 # %% tags=["remove-input"]
-counted = drawings.count_differences()
+counted = equations.count_differences()
 glue("n_formulas", counted["formulas"], display=False)
 glue("n_equations", len(counted["equations"]), display=False)
 glue("n_missing", counted["missing"], display=False)
-glue("n_against", counted["against_4_2"], display=False)
+glue("n_against", counted["other_network"], display=False)
 
 # %% [markdown]
 # {numref}`tbl-differences` lists the {glue:text}`n_formulas` places where the code does something else than the

@@ -22,10 +22,11 @@
 import matplotlib.pyplot as plt
 from myst_nb import glue
 
+from bloodlib import paper
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images
 from bloodlib.evidence import scores
-from bloodlib.paper import arithmetic, paper
+from bloodlib.paper import arithmetic
 
 chapter.begin()
 

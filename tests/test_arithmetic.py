@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bloodlib import paper
 from bloodlib.book import figures
 from bloodlib.data import images
-from bloodlib.paper import arithmetic, paper
+from bloodlib.paper import arithmetic
 from bloodlib.paper.arithmetic import Span
 
 mpl.use("agg")

@@ -16,11 +16,10 @@ import numpy as np
 import pytest
 from conftest import CHECKOUT, answer
 
-from bloodlib import cli
+from bloodlib import cli, paper
 from bloodlib.data import images
 from bloodlib.evidence import scores
 from bloodlib.models import methods
-from bloodlib.paper import paper
 from bloodlib.study import records, study
 
 STUDY = """\
@@ -95,7 +94,7 @@ def loaded_by(code, **more):
     [
         "import bloodlib, bloodlib.cli",
         "from bloodlib.study import study, records; from bloodlib.evidence import scores; "
-        "from bloodlib.models import baselines, dclnn; from bloodlib.paper import paper",
+        "from bloodlib.models import baselines, dclnn; from bloodlib import paper",
     ],
 )
 def test_nothing_heavy_is_loaded_without_need(code):

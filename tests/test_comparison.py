@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
+from bloodlib import paper
 from bloodlib.data import images, photographs, splits
 from bloodlib.evidence import comparison, intervals, scores
-from bloodlib.paper import paper
 from bloodlib.study import records, study
 
 

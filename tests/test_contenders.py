@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from test_comparison import freeze
 
+from bloodlib import paper
 from bloodlib.analyses import contenders
 from bloodlib.data import images, photographs, splits
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison
 from bloodlib.models import alternatives, dclnn, methods
-from bloodlib.paper import paper
 from bloodlib.study import records, study
 
 mpl.use("agg")

@@ -7,12 +7,11 @@ import pytest
 from conftest import CHECKOUT
 from test_comparison import expected, freeze, invented
 
-from bloodlib import cli
+from bloodlib import cli, paper
 from bloodlib.book import tables
 from bloodlib.data import images
 from bloodlib.evidence import comparison
 from bloodlib.models import alternatives, methods
-from bloodlib.paper import paper
 from bloodlib.study import records, study
 
 

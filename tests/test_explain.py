@@ -15,11 +15,10 @@ from docutils.parsers.rst import roles
 from myst_parser.parsers.docutils_ import Parser
 from test_comparison import freeze, invented
 
-from bloodlib import cli
+from bloodlib import cli, paper
 from bloodlib.book import book, tables
 from bloodlib.data import images
 from bloodlib.evidence import comparison, intervals
-from bloodlib.paper import paper
 from bloodlib.study import explain, records, study
 
 ADDRESS = "tbl-paper-1/four/DCLNN/NEUTROPHIL/recall"

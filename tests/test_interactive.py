@@ -10,12 +10,12 @@ import pytest
 from conftest import CHECKOUT
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
+from bloodlib import paper
 from bloodlib.analyses import galleries
 from bloodlib.book import interactive
 from bloodlib.data import images, photographs
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison
-from bloodlib.paper import paper
 from bloodlib.study import study
 
 

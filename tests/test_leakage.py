@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from test_comparison import freeze, invented
 
+from bloodlib import paper
 from bloodlib.analyses import leakage
 from bloodlib.data import images, photographs, splits
 from bloodlib.evidence import comparison, intervals, scores
-from bloodlib.paper import paper
 from bloodlib.study import study
 
 

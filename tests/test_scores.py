@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
+from bloodlib import paper
 from bloodlib.evidence import scores
-from bloodlib.paper import paper
 
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
 

@@ -13,10 +13,10 @@ from docutils.core import publish_doctree
 from myst_parser.parsers.docutils_ import Parser
 from sklearn.metrics import confusion_matrix
 
+from bloodlib import paper
 from bloodlib.book import tables
 from bloodlib.data import images
 from bloodlib.evidence import comparison, judging, verdicts
-from bloodlib.paper import paper
 from bloodlib.study import records, study
 
 ENVIRONMENT = {
@@ -275,7 +275,7 @@ def test_load_records_names_those_without_a_result(monkeypatch):
 def test_load_setup(monkeypatch):
     monkeypatch.setattr(study, "select", lambda **_: [])
     frame = tables.load_setup()
-    assert frame["Setup"].tolist() == [name for name, _ in paper.SETUP]
+    assert frame["Setup"].tolist() == list(paper.SETUP)
     assert set(frame["Ours"]) == {"not recorded"}
     gpu = record({"method": "DCLNN", "task": "two"}, 1, environment=ENVIRONMENT | {"device": "H"})
     cpu = record({"method": "DCLNN", "task": "two"}, 1)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from conftest import CHECKOUT
 
+from bloodlib import paper
 from bloodlib.analyses import attention, contenders, gaze, laboratory
 from bloodlib.data import images
 from bloodlib.evidence import comparison, judging, verdicts
@@ -21,7 +22,6 @@ from bloodlib.evidence.judging import (
     VERDICTS,
 )
 from bloodlib.evidence.verdicts import RULES
-from bloodlib.paper import paper
 from bloodlib.study import records
 
 FACTS = json.loads((CHECKOUT / "results" / "dataset.json").read_text(encoding="utf-8"))

@@ -13,13 +13,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from bloodlib import paper
 from bloodlib.book import drawings
 from bloodlib.book.figures import COLOURS, in_rows
 from bloodlib.data import images, photographs, splits
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.evidence.comparison import CHANCE
-from bloodlib.paper import paper
 from bloodlib.study import records, study
 
 #: Methods whose settings are chosen, with four classes, and used for both tasks.

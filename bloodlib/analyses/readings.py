@@ -9,11 +9,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from bloodlib import paper
 from bloodlib.book.figures import COLOURS, upright
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, scores
 from bloodlib.evidence.comparison import CHANCE, COMPARED, EPOCH
-from bloodlib.paper import paper
 from bloodlib.study import records, study
 
 #: Printed rows, and what every reading of them has in common.

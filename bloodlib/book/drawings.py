@@ -1,7 +1,5 @@
 """Drawings of convolution, pooling and the network, in pairs: ``load_*`` and ``plot_*``."""
 
-import re
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -187,30 +185,11 @@ def load_differences() -> pd.DataFrame:
     rows = []
     for row in equations.DIFFERENCES:
         rows += [
-            (row.equation, "printed", f"${row.printed}$"),
+            (row.where, "printed", f"${row.printed}$"),
             ("", "done", f"${row.done}$"),
             ("", "why", row.why),
         ]
     return pd.DataFrame(rows, columns=["Equation", "Line", "Formula or reason"])
-
-
-def count_differences() -> dict:
-    """Count what section 4.3 prints and the code can't follow.
-
-    Returns
-    -------
-    dict
-        ``formulas`` changed, ``equations`` among 6 to 13 that are among them, ``missing``
-        formulas, and ``against_4_2``, changes that section 4.2 itself asks for.
-    """
-    rows = equations.DIFFERENCES
-    numbers = {int(n) for row in rows for n in re.findall(r"(?<!after )\b\d+", row.equation)}
-    return {
-        "formulas": sum(row.equation != "none" for row in rows),
-        "equations": sorted(numbers),
-        "missing": sum(row.equation == "none" for row in rows),
-        "against_4_2": sum("4.2" in row.why and row.equation != "none" for row in rows),
-    }
 
 
 def load_learning(

@@ -15,11 +15,11 @@ import pandas as pd
 import threadpoolctl
 from PIL import Image
 
+from bloodlib import paper
 from bloodlib.analyses import galleries
 from bloodlib.data import photographs
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
-from bloodlib.paper import paper
 from bloodlib.study import records, study
 
 #: Scripts that a figure needs, in order, in the folder of the built book.

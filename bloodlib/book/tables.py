@@ -5,11 +5,10 @@ import re
 import numpy as np
 import pandas as pd
 
-from bloodlib import __version__
+from bloodlib import __version__, paper
 from bloodlib.data.images import DATA_HASH, SOURCE, TASKS, available
 from bloodlib.evidence import judging, scores, verdicts
 from bloodlib.evidence.comparison import COMPARED, added, cells, estimate, with_interval
-from bloodlib.paper import paper
 from bloodlib.study import records, study
 
 MEASURE_NAMES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
@@ -151,7 +150,7 @@ def load_setup() -> pd.DataFrame:
                 "Paper": printed,
                 "Ours": "; ".join(sorted(here.get(name, ()))) or "not recorded",
             }
-            for name, printed in paper.SETUP
+            for name, printed in paper.SETUP.items()
         ]
     )
 

@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bloodlib import paper
 from bloodlib.data import images, photographs, splits
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import intervals, judging, scores
-from bloodlib.paper import paper
 from bloodlib.study import records, study
 
-#: The epoch at which Tables 1 and 2 are read (:data:`bloodlib.paper.paper.UNSTATED`).
+#: The epoch at which Tables 1 and 2 are read (:data:`bloodlib.paper.UNSTATED`).
 EPOCH = 25
 #: The last ten epochs up to that one.
 LATE = range(EPOCH - 9, EPOCH + 1)

@@ -57,7 +57,7 @@ def f1(confusion: np.ndarray) -> np.ndarray:
     return _ratio(2 * p * r, p + r)
 
 
-#: The measures of Tables 1 and 2, by the names of :data:`bloodlib.paper.paper.MEASURES`.
+#: The measures of Tables 1 and 2, by the names of :data:`bloodlib.paper.MEASURES`.
 MEASURES = {"precision": precision, "recall": recall, "f1": f1}
 
 

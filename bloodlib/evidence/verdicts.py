@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bloodlib import paper
 from bloodlib.data import images, paths
 from bloodlib.evidence import comparison, judging, scores
 from bloodlib.evidence.comparison import with_interval
 from bloodlib.evidence.judging import CONTRADICTS, DIRECTION, NOT, REPRODUCED, UNDECIDABLE, UNTESTED
-from bloodlib.paper import arithmetic, paper
+from bloodlib.paper import arithmetic, equations
 from bloodlib.study import records
 
 
@@ -32,7 +33,7 @@ RULES: dict[str, Callable[[], Verdict]] = {}
 
 
 def rule(claim: str, *arguments) -> Callable:
-    """Register the rule that decides a claim of :data:`bloodlib.paper.paper.CLAIMS`.
+    """Register the rule that decides a claim of :data:`bloodlib.paper.CLAIMS`.
 
     A rule that misses a record leaves the claim untested. With arguments, it is called with them.
     """
@@ -471,12 +472,10 @@ def _kernels_differ():
 
 @rule("algorithm-implemented")
 def _algorithm_implemented():
-    from bloodlib.book import drawings
-
-    found = drawings.count_differences()
+    found = equations.count_differences()
     return Verdict(
-        CONTRADICTS if found["against_4_2"] else REPRODUCED,
-        f"{found['formulas']} formulas can't be used as printed, {found['against_4_2']} of them "
+        CONTRADICTS if found["other_network"] else REPRODUCED,
+        f"{found['formulas']} formulas can't be used as printed, {found['other_network']} of them "
         f"describe another network than section 4.2, and {found['missing']} are missing.",
     )
 

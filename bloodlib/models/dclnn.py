@@ -2,7 +2,7 @@
 
 What the paper states is fixed here. What it leaves open is a setting of
 :func:`dclnn`, whose default is what the notebook it descends from uses
-(:data:`bloodlib.paper.paper.UNSTATED`).
+(:data:`bloodlib.paper.UNSTATED`).
 
 It is trained by :mod:`bloodlib.models.training`.
 """

@@ -1,4 +1,170 @@
-"""What the paper prints, its equations, and whether its tables can be true.
+"""What the paper prints, as data; its equations; and whether its tables can be true.
 
-Imports no other room.
+Imports no other room. Nothing here is computed from our results. The files beside this one keep the
+spelling and the order of the page: ``tables.csv``, ``claims.yml``, ``settings.yml``. Hyphens and
+line breaks that the page's layout put into words are repaired, nothing else.
 """
+
+import csv
+from dataclasses import dataclass, fields
+from importlib import resources
+
+import yaml
+
+#: Measures of Tables 1 and 2, in the order of their columns.
+MEASURES = ("precision", "recall", "f1")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One printed number of Table 1 or 2.
+
+    All cells have two decimals whose trailing zeros were dropped: "0.6" is 0.60, "1" is 1.00.
+
+    Attributes
+    ----------
+    table : int
+        1 or 2.
+    task : str
+        "four" or "two" classes.
+    method : str
+        "NB", "SVM", "DCLNN", "AveragePooling" or "MaxPooling".
+    class_ : str
+        As printed: "NEUTROPHIL", …, "Mononuclear", "Polynuclear", or "Average".
+    measure : str
+        One of ``MEASURES``.
+    printed : str
+        The number exactly as it stands on the page.
+    """
+
+    table: int
+    task: str
+    method: str
+    class_: str
+    measure: str
+    printed: str
+
+    @property
+    def address(self) -> str:
+        """What ``bloodlib explain`` finds it by; the chapter on provenance has it as an anchor."""
+        return f"tbl-paper-{self.table}/{self.task}/{self.method}/{self.class_}/{self.measure}"
+
+    @property
+    def value(self) -> float:
+        """The printed number."""
+        return float(self.printed)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Lowest and highest true value, both included, if it was rounded to two decimals."""
+        return max(0.0, round(self.value - 0.005, 3)), min(1.0, round(self.value + 0.005, 3))
+
+    @property
+    def truncated(self) -> tuple[float, float]:
+        """Lowest true value and its bound above if it was cut after two decimals.
+
+        The bound is not reached, except by "1", which is 1 exactly.
+        """
+        return self.value, min(1.0, round(self.value + 0.01, 2))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement of the paper about its data, its method or its results.
+
+    Attributes
+    ----------
+    id : str
+        Short name, unique.
+    place : str
+        Where it stands, with the table or figure that it points to.
+    text : str
+        The paper's own words.
+    about : str
+        What would have to be true, in terms that can be measured. It ends with "The print alone
+        decides." where no run and no image is needed, with "Can also be checked against the print."
+        where the paper's own numbers say something too, and with "Nothing in the paper measures
+        it." where it has none.
+    """
+
+    id: str
+    place: str
+    text: str
+    about: str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting that the paper states, its value as printed ("" where a blank is printed)."""
+
+    name: str
+    value: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Unstated:
+    """A setting that the paper leaves open: the value used here, and why."""
+
+    name: str
+    ours: str
+    why: str
+
+
+def read(name: str):
+    """The content of a YAML file of this folder."""
+    return yaml.safe_load(resources.files(__name__).joinpath(name).read_text(encoding="utf-8"))
+
+
+def _read_cells():
+    lines = resources.files(__name__).joinpath("tables.csv").read_text(encoding="utf-8")
+    for row in csv.DictReader(lines.splitlines()):
+        for measure in MEASURES:
+            yield Cell(
+                int(row["table"]), row["task"], row["method"], row["class"], measure, row[measure]
+            )
+
+
+_settings = read("settings.yml")
+#: Every number of Tables 1 and 2.
+CELLS = tuple(_read_cells())
+#: Everything in the paper that could be true or false.
+CLAIMS = tuple(Claim(**claim) for claim in read("claims.yml"))
+#: Settings that the paper states.
+STATED = tuple(Setting(**setting) for setting in _settings["stated"])
+#: Settings that the paper leaves open, with our choice and the reason.
+UNSTATED = tuple(Unstated(**setting) for setting in _settings["unstated"])
+#: The setup table of section 6.1.
+SETUP = _settings["setup"]
+#: Captions by number.
+FIGURES = _settings["figures"]
+
+
+def cells(**where: int | str) -> tuple[Cell, ...]:
+    """Select printed numbers by the attributes of `Cell`, in the order of the page.
+
+    Parameters
+    ----------
+    **where
+        Attributes and the value that each must have, e.g. ``method="NB", measure="recall"``.
+
+    Returns
+    -------
+    tuple of Cell
+        Empty if each value is printed somewhere but never together (NB in Table 2).
+
+    Raises
+    ------
+    ValueError
+        If an attribute does not exist, or no cell at all has the value asked for.
+    """
+    names = [field.name for field in fields(Cell)]
+    for name, value in where.items():
+        if name not in names:
+            raise ValueError(f"a cell has no attribute {name!r}; it has {', '.join(names)}")
+        known = list(dict.fromkeys(getattr(cell, name) for cell in CELLS))
+        if value not in known:
+            raise ValueError(f"no cell has {name}={value!r}; there are {known}")
+    return tuple(
+        cell for cell in CELLS if all(getattr(cell, name) == where[name] for name in where)
+    )

@@ -18,9 +18,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from bloodlib import paper
 from bloodlib.data import images
-from bloodlib.paper import paper
-from bloodlib.paper.paper import Cell
+from bloodlib.paper import Cell
 
 CONVENTIONS = ("rounded", "truncated")
 METHODS = tuple(dict.fromkeys(cell.method for cell in paper.CELLS))
@@ -76,7 +76,7 @@ def span(cell: Cell, convention: str = "rounded") -> Span:
 
     Parameters
     ----------
-    cell : bloodlib.paper.paper.Cell
+    cell : bloodlib.paper.Cell
     convention : {"rounded", "truncated"}
         Rounded: a half may have gone either way, so that both ends are included.
 
@@ -111,7 +111,7 @@ def measured(
     confusion : int array [classes, classes]
     classes : tuple of str
         Names of its rows.
-    cell : bloodlib.paper.paper.Cell
+    cell : bloodlib.paper.Cell
         Tells class and measure; "Average" is the mean over classes.
     mean : {"macro", "weighted"}
         Whether classes count alike in "Average", or by their images.
@@ -197,7 +197,7 @@ def solve(
 
     Parameters
     ----------
-    cells : iterable of bloodlib.paper.paper.Cell
+    cells : iterable of bloodlib.paper.Cell
         Numbers that it must give. Of the averages only recall's is linear in whole numbers.
     counts : mapping of str to int
         Images of each class, in the order of the matrix' rows.
@@ -421,7 +421,7 @@ def pairs(cells: Iterable[Cell], size: int, total: int, convention: str = "round
 
     Parameters
     ----------
-    cells : iterable of bloodlib.paper.paper.Cell
+    cells : iterable of bloodlib.paper.Cell
         Precision, recall and F1 of the class, or some of them.
     size, total : int
         Images of the class, and of all classes.
@@ -472,7 +472,7 @@ class Check(NamedTuple):
     ----------
     kind : str
         What was held against what.
-    cell : bloodlib.paper.paper.Cell
+    cell : bloodlib.paper.Cell
         The number.
     allowed : Span or None
         Where the others put it; None where a confusion matrix was searched instead.
@@ -586,7 +586,7 @@ class Comparison(NamedTuple):
 
 @functools.cache
 def comparisons() -> dict[str, Comparison]:
-    """What section 6.2 reads off Tables 1 and 2, by the ids of :data:`bloodlib.paper.paper.CLAIMS`.
+    """What section 6.2 reads off Tables 1 and 2, by the ids of :data:`bloodlib.paper.CLAIMS`.
 
     ``dclnn-is-max-pooling`` is no claim of the paper, but what its two tables show.
     """

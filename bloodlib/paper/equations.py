@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from bloodlib import paper
+
 POOL = 2  # S_h and S_w: the stated pool size, and the 2 of x/2, y/2 in equation 10
 
 
@@ -307,128 +309,47 @@ class Network:
 
 
 class Difference(NamedTuple):
-    """A formula as printed and as computed here, both in LaTeX, and why they differ."""
+    """A formula of section 4.3 as printed and as computed here, both in LaTeX.
 
-    equation: str
+    Attributes
+    ----------
+    where : str
+        Where it stands.
+    printed, done, why : str
+        The print, the formula that is computed, and the reason.
+    equations : list of int
+        Which of equations 6 to 13 it is, or is printed in.
+    missing : bool
+        Whether the paper prints no such formula.
+    other_network : bool
+        Whether the print describes another network than section 4.2.
+    """
+
+    where: str
     printed: str
     done: str
     why: str
+    equations: list[int]
+    missing: bool = False
+    other_network: bool = False
 
 
-DIFFERENCES = (
-    Difference(
-        "6",
-        r"P^{l,j}_{x,y} = \tanh\Bigl(\sum_{r=0}^{j_h} \sum_{t=0}^{f-1} \sum_{c=0}^{j_w}"
-        r" W^{j,t}_{r,c} P^{l-1,t}_{x+r,x+c} + bias^{l,j}\Bigr)",
-        r"P^{l,j}_{x,y} = \varphi\Bigl(\sum_{r=0}^{j_h-1} \sum_{t=0}^{f-1} \sum_{c=0}^{j_w-1}"
-        r" W^{j,t}_{r,c} P^{l-1,t}_{x+r,y+c} + bias^{l,j}\Bigr)",
-        "The column never enters the print. A 3×3 kernel has rows 0 to 2, not 0 to 3. Section 4.2 "
-        "states ReLU: φ is tanh or ReLU.",
-    ),
-    Difference(
-        "7",
-        r"P^{l,j}_{x,y} = \tanh\Bigl(W^k \sum_{r=0}^{S_h} \sum_{c=0}^{S_w}"
-        r" P^{l-1,t}_{xS_h+r,yS_w+c} + bias^{l,j}\Bigr)",
-        r"P^{l,j}_{x,y} = \varphi\Bigl(W^j \sum_{r=0}^{S_h-1} \sum_{c=0}^{S_w-1}"
-        r" P^{l-1,j}_{xS_h+r,yS_w+c} + bias^{l,j}\Bigr)",
-        "k and t are bound to nothing: weight and input are those of map j. Windows that end at "
-        "S_h would overlap.",
-    ),
-    Difference(
-        "7",
-        r"W^k \sum_{r=0}^{S_h} \sum_{c=0}^{S_w} P^{l-1,t}_{xS_h+r,yS_w+c}",
-        r"\max_{r,c} P^{l-1,j}_{xS_h+r,yS_w+c}",
-        "Sections 4.1 and 4.2 state max pooling, which has no weight, no bias and no tanh: both "
-        "are here, and the average.",
-    ),
-    Difference(
-        "8",
-        r"P_{l,k} = \tanh\Bigl(\sum_{x=0}^{S_h} \sum_{j=0}^{S-1} \sum_{y=0}^{S_w}"
-        r" W^{k,j}_{x,y} P^{l-1,t}_{x,y} + bias_{l,k}\Bigr)",
-        r"P_{l,k} = \varphi\Bigl(\sum_{x=0}^{m_h-1} \sum_{y=0}^{m_w-1} \sum_{j=0}^{S-1}"
-        r" W^{k,j}_{x,y} P^{l-1,j}_{x,y} + bias_{l,k}\Bigr)",
-        "The sum over maps runs over j, the input says t. S_h and S_w were the window of equation "
-        "7; here they must be the height and width m of a map.",
-    ),
-    Difference(
-        "9",
-        r"P_{l,i} = \tanh\Bigl(\sum_{k=0}^{H} W^l_{i,k} P_{l-1,k} + bias_{l,i}\Bigr)",
-        r"P_{l,i} = \varphi_o\Bigl(\sum_{k=0}^{H-1} W^l_{i,k} P_{l-1,k} + bias_{l,i}\Bigr)",
-        "H neurons, not H + 1. Section 4.2 states softmax: φ_o is tanh or softmax.",
-    ),
-    Difference(
-        "after 9, output",
-        r"d(I^o_j) = y_j - t_j \delta'(v_j) = \delta'(v_j d(P^o_j)",
-        r"d(I^o_j) = (y_j - t_j)\, \delta'(v_j) = \delta'(v_j)\, d(P^o_j)",
-        "Two parentheses are missing.",
-    ),
-    Difference(
-        "after 9, output",
-        r"d(P^o_j) = y_j - t_j",
-        r"d(I^o_j) = y_j - t_j \quad \text{(softmax)}",
-        "The print is the derivative of a squared error. Section 4.2 states cross-entropy: with "
-        "softmax, y - t is already d(I).",
-    ),
-    Difference(
-        "after 9, output",
-        r"\Delta W^o_{j,x} = d(P^o_j)\, y_{j,x}",
-        r"\Delta W^o_{j,x} = d(I^o_j)\, P^H_x",
-        "The print leaves δ' out, though its own Δbias has it; the input of the weight is hidden "
-        "neuron x, whatever j.",
-    ),
-    Difference(
-        "after 9, hidden",
-        r"d(P^H_j) = \sum_{i=0}^{i<a} d(I^o_i) W_{i,j}",
-        r"d(P^H_j) = \sum_{i=0}^{a-1} d(I^o_i) W_{i,j}",
-        "“a is the number of different pictures”: i counts output neurons, so a is the number of "
-        "classes.",
-    ),
-    Difference(
-        "after 9, subsample",
-        r"d(P^{S,n}_{x,y}) = \sum_k^b d(I^H_{n,x,y}) W^{H,j}_{n,x,y}",
-        r"d(P^{S,n}_{x,y}) = \sum_{j=0}^{b-1} d(I^H_j) W^{H,j}_{n,x,y}",
-        "The sum runs over k, its terms over j; a hidden neuron has no place n, x, y.",
-    ),
-    Difference(
-        "after 9, subsample; 11",
-        r"d(I^{S,n}_{x,y}) = \delta'(v_j)\, d(P^{S,n}_{x,y})",
-        r"d(I^{S,n}_{x,y}) = \delta'(v^n_{x,y})\, d(P^{S,n}_{x,y})",
-        "v is defined nowhere. Each neuron of a map has its own, not each map; equation 11 prints "
-        "the same for the convolution layer.",
-    ),
-    Difference(
-        "after 9, subsample",
-        r"\Delta bias^{S,n} = \sum_{y=0}^{f_w} \sum_{x=0}^{f_h} d(P^{S,n}_{x,y})",
-        r"\Delta bias^{S,n} = \sum_{x,y} d(I^{S,n}_{x,y})",
-        "The print leaves δ' out; every other Δbias, equation 13 included, has d(I).",
-    ),
-    Difference(
-        "10",
-        r"d(P^{C,j}_{x,y}) = d(I^{S,j}_{x/2,y/2}) W_j",
-        r"d(P^{C,j}_{x,y}) = d(I^{S,j}_{\lfloor x/2 \rfloor, \lfloor y/2 \rfloor}) W_j",
-        "x/2 is rounded down; an odd last row or column is in no window and gets zero. With max "
-        "pooling only the largest value of a window gets the delta; no formula is printed.",
-    ),
-    Difference(
-        "12, 13",
-        r"\Delta W^{j,n}_{r,c} = \sum_{y=0}^{f_w} \sum_{x=0}^{f_h}"
-        r" d(I^{C,j}_{x,y}) P^{l-1,n}_{x+r,y+c}",
-        r"\Delta W^{j,n}_{r,c} = \sum_{x=0}^{m_h-1} \sum_{y=0}^{m_w-1}"
-        r" d(I^{C,j}_{x,y}) P^{l-1,n}_{x+r,y+c}",
-        "f counts kernels in equation 6; here f_h and f_w must be the size m of the map. The "
-        "indices of P are right here, and contradict equation 6.",
-    ),
-    Difference(
-        "none",
-        r"\text{—}",
-        r"d(P^{l-1,t}_{x,y}) = \sum_{j,r,c} d(I^{C,j}_{x-r,y-c}) W^{j,t}_{r,c}",
-        "The network has two convolution layers; the print stops at the second and never reaches "
-        "the first.",
-    ),
-    Difference(
-        "none",
-        r"\text{—}",
-        r"W \leftarrow W - \eta\, \Delta W",
-        "Variations are printed, but neither the sign with which they are applied nor a rate η.",
-    ),
-)
+#: Every formula that is not computed as printed.
+DIFFERENCES = tuple(Difference(**row) for row in paper.read("formulas.yml"))
+
+
+def count_differences() -> dict:
+    """Count what section 4.3 prints and the code can't follow.
+
+    Returns
+    -------
+    dict
+        ``formulas`` changed, ``equations`` among 6 to 13 that are among them, ``missing``
+        formulas, and formulas that describe an ``other_network`` than section 4.2.
+    """
+    return {
+        "formulas": sum(not row.missing for row in DIFFERENCES),
+        "equations": sorted({number for row in DIFFERENCES for number in row.equations}),
+        "missing": sum(row.missing for row in DIFFERENCES),
+        "other_network": sum(row.other_network for row in DIFFERENCES),
+    }

@@ -11,12 +11,12 @@ import textwrap
 
 import pandas as pd
 
+from bloodlib import paper
 from bloodlib.book import tables
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, scores, verdicts
 from bloodlib.evidence.comparison import with_interval
 from bloodlib.models.methods import suggest
-from bloodlib.paper import paper
 from bloodlib.study import records, study
 
 #: The measures of the tables as the paper writes them, and where section 4.4 defines them.

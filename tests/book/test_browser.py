@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
+from bloodlib import paper
 from bloodlib.analyses import prediction
 from bloodlib.data import images, photographs, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison
 from bloodlib.models import weights
-from bloodlib.paper import paper
 
 pytestmark = pytest.mark.browser
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chrome")

@@ -446,7 +446,7 @@ def test_the_checklist_is_filled_in_for_the_book_and_for_the_paper(pages):
 
 
 def test_every_claim_is_listed(pages):
-    from bloodlib.paper import paper
+    from bloodlib import paper
 
     _, *rows = cells_of(pages["chapters/01_claims"].find(id="tbl-claims"))
     assert len(rows) == len(paper.CLAIMS)
