@@ -35,36 +35,36 @@ import pandas as pd
 from myst_nb import glue
 
 from bloodlib import paper
-from bloodlib.analyses import contenders
+from bloodlib.analyses import model_comparison, uncertainty
 from bloodlib.book import chapter, tables
 from bloodlib.data import images, photographs
-from bloodlib.evidence import certainty, comparison
+from bloodlib.evidence import comparison
 
 chapter.begin()
-found = pd.concat([contenders.standing(task) for task in images.TASKS])
+found = pd.concat([model_comparison.compute_test(task) for task in images.TASKS])
 for row in found[found["task"] == "four"].itertuples():
     text = comparison.with_interval(row.accuracy, row.low, row.high)
     glue(f"{row.method}_four", text, display=False)
 glue("n_test", len(images.labels("TEST")), display=False)
 for what in ("photographs", "cells"):
     glue(f"n_{what}", sum(photographs.counts(what)["TEST"].values()), display=False)
-held = contenders.inside().set_index("method")
+held = model_comparison.compute_held_out().set_index("method")
 for method in ("small", "DCLNN", "histogram"):
     text = comparison.with_interval(*held.loc[method, ["accuracy", "low", "high"]])
     glue(f"{method}_held", text, display=False)
 for method in ("small", "DCLNN"):
-    less = contenders.inside(method).set_index("method").loc["histogram"]
+    less = model_comparison.compute_held_out(method).set_index("method").loc["histogram"]
     gap = comparison.signed(*less[["gap", "gap_low", "gap_high"]])
     glue(f"{method}_gap", gap, display=False)
 glue("n_train", len(set(photographs.cells("TRAIN"))), display=False)
-apart = certainty.differences().groupby("first", sort=False)["apart"].agg(["sum", "size"])
+apart = uncertainty.compute_differences().groupby("first", sort=False)["apart"].agg(["sum", "size"])
 for first, row in apart.iterrows():
     glue(f"{first}_apart", int(row["sum"]) or "none", display=False)
     glue(f"{first}_compared", int(row["size"]), display=False)
 glue("n_claims", len(paper.CLAIMS), display=False)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-front", "caption": "How often each method is right on TEST. Dots: our runs and their mean; wide lines: where it might lie with other cells of the same kind (chapter 13); diamonds: the paper's average recall, which is the same measure as its classes are equally large; dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, a line for each method. Most frequent class, Naive Bayes and SVM lie at or little above guessing, in the paper and here. Nearest photograph lies between. Colour histogram, small network and DCLNN lie far to the right, close together, and their wide lines overlap; the paper's diamonds for DCLNN lie within them."}}
-contenders.plot_standing(found)
+model_comparison.plot_test(found)
 plt.show()
 
 # %% [markdown]

@@ -27,7 +27,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from myst_nb import glue
 
-from bloodlib.analyses import choosing
+from bloodlib.analyses import seeds
 from bloodlib.book import chapter, figures, interactive, tables
 from bloodlib.evidence import comparison, scores
 from bloodlib.study import study
@@ -102,8 +102,8 @@ for name, changed in {"average": {"pooling": "average"}, "two": {"task": "two"}}
 # {glue:text}`last` ({numref}`fig-longer`).
 
 # %%
-seeds = comparison.compared("DCLNN", "four")
-longer = [run for run in seeds if run.epochs > comparison.EPOCH]
+tested = comparison.compared("DCLNN", "four")
+longer = [run for run in tested if run.epochs > comparison.EPOCH]
 spread = figures.load_mean_curves(longer)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-longer", "caption": "Runs that go on after epoch 25 (dotted): the mean over their seeds, training red and validation blue, with the range from the lowest to the highest seed as a band."}, "image": {"alt": "Three panels over epochs, for average precision, accuracy and loss. The red training curves of precision and accuracy rise smoothly to the end and that of loss falls. The blue validation curves jump, inside a band as wide as their jumps, and rise little after the dotted line at epoch 25; validation loss does not fall with training loss."}}
@@ -168,18 +168,18 @@ glue(
 # ({numref}`tbl-halves`).
 
 # %%
-halved = choosing.every()
+halved = seeds.compute_all_halves()
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    choosing.show_halves(halved),
+    seeds.show_halves(halved),
     "tbl-halves",
     "Accuracy of the best of 25 epochs less that of epoch 25: on the half of TEST's cells that chose it, and on the other half. Means over divisions.",
     decimals=3,
 )
 
 # %% tags=["remove-input"]
-glue("n_draws", choosing.DRAWS, display=False)
+glue("n_draws", seeds.DRAWS, display=False)
 glue("halved_chosen", comparison.signed(halved["chosen"].mean()), display=False)
 glue("halved_other", comparison.signed(halved["other"].mean()), display=False)
 glue("halved_runs", len(halved), display=False)
@@ -199,17 +199,16 @@ glue("halved_epochs", int(halved["epochs"].median()), display=False)
 # chosen with TEST unseen ({numref}`fig-folds`, {numref}`tbl-chosen`).
 
 # %%
-folds = choosing.on_folds()
-tested = comparison.compared("DCLNN", "four")
-ways = choosing.table(tested, folds)
+folds = seeds.compute_folds()
+ways = seeds.compare_epochs(tested, folds)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-folds", "caption": "DCLNN with four classes and max pooling. Blue: accuracy on TRAIN's cells, held out in five folds, all together; band: from the lowest fold to the highest; dot: the epoch chosen. Grey: each run on TEST. Dotted: epoch 25."}, "image": {"alt": "Accuracy over 25 epochs. A blue line for the cells of TRAIN rises and flattens inside a band; thin grey lines of runs on TEST rise with it and jump up and down from epoch to epoch."}}
-choosing.plot(tested, folds)
+seeds.plot_epochs(tested, folds)
 plt.show()
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    choosing.show(ways),
+    seeds.show_epochs(ways),
     "tbl-chosen",
     "DCLNN with four classes on TEST after epochs chosen in three ways; mean over runs.",
     decimals=3,

@@ -20,12 +20,13 @@
 import matplotlib.pyplot as plt
 from myst_nb import glue
 
+from bloodlib.analyses import uncertainty
 from bloodlib.book import chapter, figures, tables
-from bloodlib.evidence import certainty, comparison
+from bloodlib.evidence import comparison
 
 chapter.begin()
 cells = comparison.cells()
-averages = certainty.differences().query("score != 'accuracy'")
+averages = uncertainty.compute_differences().query("score != 'accuracy'")
 for first, second in (("DCLNN", "SVM"), ("SVM", "NB")):
     apart = averages[(averages["first"] == first) & (averages["second"] == second)]["apart"]
     glue(f"{first}_apart", int(apart.sum()) or "none", display=False)

@@ -22,9 +22,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from myst_nb import glue
 
+from bloodlib.analyses import uncertainty
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images, photographs
-from bloodlib.evidence import certainty, comparison, intervals, scores
+from bloodlib.evidence import comparison, intervals, scores
 
 chapter.begin()
 counts = photographs.counts("cells")["TEST"]
@@ -51,13 +52,13 @@ glue("fewest_class", min(counts, key=counts.get).lower() + "s", display=False)
 
 # %%
 effective = {}
-for method in certainty.METHODS:
+for method in uncertainty.METHODS:
     runs = comparison.compared(method, "four")
-    effective[method] = certainty.effective(runs)
+    effective[method] = uncertainty.compute_effective(runs)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    certainty.load_effective(effective),
+    uncertainty.show_effective(effective),
     "tbl-effective",
     "How alike a cell's images are in being right, by analysis of variance, and what that leaves of their number. The row All is for accuracy. A dash: nothing tells.",
 )
@@ -65,7 +66,7 @@ tables.show(
 # %% tags=["remove-input"]
 for method, found in effective.items():
     found = found.set_index("class")
-    glue(f"effective_{method}", float(found.loc[certainty.ALL, "effective"]), display=False)
+    glue(f"effective_{method}", float(found.loc[uncertainty.ALL, "effective"]), display=False)
 least = effective["DCLNN"].iloc[:-1].sort_values("wrong").iloc[0]
 glue("least_class", least["class"].lower() + "s", display=False)
 glue("least_wrong", round(least["wrong"]), display=False)
@@ -91,7 +92,7 @@ glue("icc_most", float(icc_most), display=False)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    certainty.load_votes(),
+    uncertainty.compute_votes(),
     "tbl-votes",
     "Cells whose images are mostly right, of how many, with Clopper and Pearson's 95% interval.",
 )
@@ -111,11 +112,11 @@ tables.show(
 # an observation.
 
 # %%
-recalls = certainty.load_recalls("DCLNN", "four")
+recalls = uncertainty.compute_recalls("DCLNN", "four")
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    certainty.load_three(recalls),
+    uncertainty.show_recalls(recalls),
     "tbl-three",
     "DCLNN's recalls and accuracy with four classes, and three intervals: exact, as if images were independent; percentiles of the bootstrap by cell; and this book's.",
 )
@@ -128,12 +129,12 @@ tables.show(
 # {glue:text}`icc:.2f`, the median of those in {numref}`tbl-effective`. {numref}`fig-coverage` tries several true recalls.
 
 # %%
-coverage = certainty.load_coverage(icc)
-alike = certainty.load_coverage(icc_most)
-simulated = certainty.simulate(icc)
+coverage = uncertainty.compute_coverage(icc)
+alike = uncertainty.compute_coverage(icc_most)
+simulated = uncertainty.simulate(icc)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-coverage", "caption": "How often intervals for a class's recall contain the truth, simulated with the sizes of TEST's cells. Dotted: the 95% that they should reach."}, "image": {"alt": "Four panels, one a class, with the true recall along the bottom. The line of this book's intervals runs just above the dotted line at 95 percent everywhere. The percentiles of the bootstrap come near it for neutrophils only, and fall far below where the class has few cells and the recall is high. Intervals that take images for observations lie lowest, far below the others."}}
-certainty.plot_coverage(coverage)
+uncertainty.plot_coverage(coverage)
 plt.show()
 
 # %% tags=["remove-input"]
@@ -161,7 +162,7 @@ glue("simulated_differences", float(simulated["differences"].min()), display=Fal
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    certainty.load_simulated(simulated),
+    uncertainty.show_simulated(simulated),
     "tbl-simulated",
     "How often intervals contain the truth for scores of a whole method with four classes, simulated: of a network like ours, and of its difference from an SVM like ours.",
 )
@@ -187,12 +188,12 @@ for name, width in widths.items():
     glue(f"width_{name}", float(width), display=False)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-certainty-four", "caption": "Table 1 with four classes: the paper (hollow), ours (filled), and our interval by cell (wide line). Dotted: what guessing would score."}, "image": {"alt": "Three panels, for precision, recall and F1 score, with a line for each class and the average of Naive Bayes, SVM and DCLNN. The wide lines of Naive Bayes and SVM overlap each other and the dotted line of guessing. Those of DCLNN lie to the right, but for monocyte recall, whose line reaches across guessing. The lines of monocytes and lymphocytes, with few cells, are the longest. Nearly all of the paper's hollow points lie on our wide lines; that of DCLNN's eosinophil precision lies at the end of its."}}
-rows = figures.load_row(cells, 1, "four", list(certainty.METHODS))
+rows = figures.load_row(cells, 1, "four", list(uncertainty.METHODS))
 figures.plot_beside(rows)
 plt.show()
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-certainty-two", "caption": "Table 1 with two classes: the paper (hollow), ours (filled), and our interval by cell (wide line). Dotted: what guessing would score."}, "image": {"alt": "Three panels, for precision, recall and F1 score, with a line for both classes and the average of Naive Bayes, SVM and DCLNN. The wide lines of Naive Bayes and SVM overlap each other and lie across the dotted line of guessing; those of DCLNN lie to the right of it, near 1, but for mononuclear recall, whose line reaches across. The paper's hollow points lie on our wide lines."}}
-rows = figures.load_row(cells, 1, "two", list(certainty.METHODS))
+rows = figures.load_row(cells, 1, "two", list(uncertainty.METHODS))
 figures.plot_beside(rows)
 plt.show()
 
@@ -210,15 +211,15 @@ plt.show()
 # saw is then wrong for one method and right for the other ({numref}`tbl-told-apart`, {numref}`fig-differences`).
 
 # %%
-differences = certainty.differences()
+differences = uncertainty.compute_differences()
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-differences", "caption": "Differences between methods on the same cells, with intervals by cell (wide lines). Filled: the interval leaves zero out; hollow: the test set can't tell the two apart."}, "image": {"alt": "Four panels, for accuracy and for average precision, recall and F1. In each, six differences with wide lines. DCLNN less SVM lies to the right of zero with four and with two classes, filled. SVM less Naive Bayes and max less average pooling have lines across zero, hollow."}}
-certainty.plot_differences(differences)
+uncertainty.plot_differences(differences)
 plt.show()
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    certainty.load_differences(differences),
+    uncertainty.show_differences(differences),
     "tbl-told-apart",
     "Differences on the same cells; precision, recall and F1 are averages. Percentiles are those of the bootstrap, which are too narrow. Told apart: this book's interval leaves zero out.",
 )
@@ -248,12 +249,12 @@ glue("untold_narrow", int(narrow.sum()), display=False)
 # draw, and its interval, like every difference above that it is part of, is about that one network.
 
 # %% tags=["remove-input"]
-levels = certainty.levels()
+levels = uncertainty.compute_levels()
 glue("moved", float(levels["moved"].max()), display=False)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    certainty.load_levels(levels),
+    uncertainty.show_levels(levels),
     "tbl-seeds",
     "Runs behind each network; the width of the interval by cell of its accuracy; and the range of accuracy over the ten epochs up to the 25th, mean over runs.",
 )

@@ -39,7 +39,7 @@ from bloodlib.data import images, splits
 chapter.begin()
 
 # %%
-found = leakage.load_splits("four")
+found = leakage.compute_splits("four")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-splits", "caption": "Accuracy with four classes and nothing changed but the split. Hollow dots: runs, one for each fold held out; bar: all folds together; wide line: interval by cell; dotted: guessing. KNN gives an image the class of the most similar training image."}, "image": {"alt": "A panel for each method, a row for each split. The network is far to the right of the others on every split. Within a panel the rows differ little, and intervals overlap; with images held out at random each method is a little further to the right. The nearest neighbour lies near guessing on every split."}}
 figures.plot_splits(found, leakage.SHOWN, 1 / len(images.CLASSES))
@@ -93,14 +93,14 @@ glue("late_apart", float(means.max() - means.min()), display=False)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    leakage.load_sides(),
+    leakage.compute_overlaps(),
     "tbl-sides",
     "What each split has on both sides: photographs, cells, and the share of the held-out images that show such a cell (first fold).",
 )
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    leakage.load_scores(found),
+    leakage.show_splits(found),
     "tbl-splits",
     "Accuracy by method and split, with its interval by cell; the lowest and highest of the folds; for DCLNN, the lowest, the highest and the mean over epochs 16 to 25.",
 )
@@ -116,7 +116,7 @@ tables.show(
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    leakage.load_findings(),
+    leakage.show_findings(),
     "tbl-leakage",
     "Types of leakage after Kapoor and Narayanan: present, absent, or can't be told, and how that is known.",
 )

@@ -29,13 +29,13 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from myst_nb import glue
 
-from bloodlib.analyses import contenders, growth
+from bloodlib.analyses import model_comparison
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images, photographs, splits
 from bloodlib.evidence import comparison
 
 chapter.begin()
-chosen = {method: contenders.candidates(method) for method in contenders.CHOSEN}
+chosen = {method: model_comparison.compute_candidates(method) for method in model_comparison.TUNED}
 cells = photographs.cells("TRAIN")
 held_out = [splits.split("train-cell", fold).test for fold in range(splits.N_FOLDS)]
 few = [
@@ -62,7 +62,7 @@ for method, found in chosen.items():
 # classes and with two ({numref}`tbl-candidates`).
 
 # %%
-candidates = contenders.load_candidates()
+candidates = model_comparison.show_candidates()
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
@@ -86,22 +86,22 @@ tables.show(
 # what each has learned and what it took.
 
 # %%
-found = pd.concat([contenders.standing(task) for task in images.TASKS])
+found = pd.concat([model_comparison.compute_test(task) for task in images.TASKS])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-contenders", "caption": "Accuracy on TEST of every method. Filled: the mean over runs; hollow: runs with other seeds; wide lines: intervals by cell (chapter 13); diamonds: the paper's average recall; dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, a line for each method. Most frequent class, Naive Bayes and SVM lie at or little above the dotted line of guessing, the nearest photograph between. Colour histogram, small network and DCLNN lie far to the right, close together. All wide lines are long, and those of these three overlap almost wholly."}}
-contenders.plot_standing(found)
+model_comparison.plot_test(found)
 plt.show()
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    contenders.load_standing(found[found["task"] == "four"]),
+    model_comparison.show_test(found[found["task"] == "four"]),
     "tbl-contenders-four",
     "Four classes: accuracy on TEST with its interval by cell (chapter 13), what each method has learned and multiplies, and the seconds of its quickest run. Other work ran beside them: seconds are upper bounds.",
 )
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    contenders.load_standing(found[found["task"] == "two"]),
+    model_comparison.show_test(found[found["task"] == "two"]),
     "tbl-contenders-two",
     "The same with two classes.",
 )
@@ -109,7 +109,7 @@ tables.show(
 # %% tags=["remove-input"]
 by = found.set_index(["task", "method"])
 for task in images.TASKS:
-    for method in contenders.METHODS:
+    for method in model_comparison.METHODS:
         row = by.loc[(task, method)]
         text = comparison.with_interval(row["accuracy"], row["low"], row["high"])
         glue(f"{method.partition('-')[0]}_{task}", text, display=False)
@@ -120,7 +120,9 @@ for task in images.TASKS:
         ("DCLNN", "histogram"),
         ("small", "DCLNN"),
     ):
-        gap = comparison.difference(contenders.runs(one, task), contenders.runs(other, task))
+        gap = comparison.difference(
+            model_comparison.runs(one, task), model_comparison.runs(other, task)
+        )
         glue(f"{one}_{other}_{task}", comparison.signed(*gap), display=False)
         glue(f"{one}_{other}_{task}_side", comparison.beside(gap.low, gap.high), display=False)
 small, large = by.loc[("four", "small"), "size"], by.loc[("four", "DCLNN"), "size"]
@@ -153,7 +155,7 @@ glue("quicker", float(seconds), display=False)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    contenders.load_differences(),
+    model_comparison.show_differences(),
     "tbl-contenders-apart",
     "Accuracy of the small network less that of each other method on the same cells of TEST, with intervals by cell. Told apart: the interval leaves zero out.",
 )
@@ -161,7 +163,7 @@ tables.show(
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-contender-confusions", "caption": "What the colour histogram and the small network answer for TEST, four classes. Numbers are images; the shade is their share of the row."}, "image": {"alt": "Two confusion matrices of four classes. The diagonal is dark in both; most of the errors lie between neutrophils and eosinophils, and more so for the histogram."}}
 figures.plot_confusions(
     {
-        contenders.SHOWN[m].capitalize(): contenders.runs(m, "four")[0].confusion()
+        model_comparison.NAMES[m].capitalize(): model_comparison.runs(m, "four")[0].confusion()
         for m in ("histogram", "small")
     },
     "four",
@@ -176,9 +178,9 @@ plt.show()
 # image of its cell. For methods whose settings were chosen on these very folds that is a little too good.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-held = contenders.inside()
+held = model_comparison.compute_held_out()
 tables.show(
-    contenders.load_inside(held),
+    model_comparison.show_held_out(held),
     "tbl-inside",
     "Accuracy with four classes on TRAIN's images, each held out with its cell, with its interval by cell; the small network's less that.",
 )
@@ -206,7 +208,7 @@ for method, row in rows.iterrows():
 # {glue:text}`gap_histogram_low:.3f` against the histogram and {glue:text}`gap_DCLNN_low:.3f` against DCLNN, that may be all that leaves zero out.
 
 # %% tags=["remove-input"]
-grown = growth.load()
+grown = model_comparison.compute_learning_curve()
 steps = grown.set_index(["method", "share"])
 best = grown[grown["share"] == "all"].sort_values("gain").iloc[-1]
 learning = [m for m in dict.fromkeys(grown["method"]) if m != "majority"]
@@ -220,7 +222,7 @@ glue("rising", int(rising) or "none", display=False)
 gains = grown[grown["gain"].notna() & grown["method"].isin(learning)]
 glue("gains_apart", int((gains["gain_low"] > 0).sum()) or "none", display=False)
 glue("gains_all", len(gains), display=False)
-glue("best_gain", contenders.SHOWN[best["method"]], display=False)
+glue("best_gain", model_comparison.NAMES[best["method"]], display=False)
 glue("gain", comparison.signed(best["gain"], best["gain_low"], best["gain_high"]), display=False)
 
 # %% [markdown]
@@ -234,12 +236,12 @@ glue("gain", comparison.signed(best["gain"], best["gain_low"], best["gain_high"]
 # many steps, so that what they lose can't be laid to cells alone.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-growth-cells", "caption": "Accuracy on TEST, four classes, by the number of TRAIN's cells that were learned from: mean over runs, and from the least to the greatest of them. Dotted: guessing."}, "image": {"alt": "A line for each method over three numbers of cells. Most frequent class, Naive Bayes and SVM stay near guessing; the lines of the colour histogram and the small network lie far above them and rise, and that of DCLNN rises from between them to the same height."}}
-growth.plot(grown)
+model_comparison.plot_learning_curve(grown)
 plt.show()
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    growth.show(grown),
+    model_comparison.show_learning_curve(grown),
     "tbl-growth-cells",
     "The same in numbers, with intervals by cell; runs by share.",
 )
@@ -265,12 +267,12 @@ glue("small_moved", comparison.signed(outside - inside), display=False)
 
 # %%
 method = "histogram"
-tried = contenders.candidates(method)[["words", "accuracy", "lowest", "highest"]]
+tried = model_comparison.compute_candidates(method)[["words", "accuracy", "lowest", "highest"]]
 print(tried.head(3).round(3).to_string(index=False))
 
 # %%
 reference = "small"
-beside = contenders.inside(reference)[["method", "gap", "gap_low", "gap_high"]]
+beside = model_comparison.compute_held_out(reference)[["method", "gap", "gap_low", "gap_high"]]
 print(beside.round(2).to_string(index=False))
 
 # %% tags=["remove-input"]
@@ -280,7 +282,7 @@ for method, found in chosen.items():
     glue(f"q_{key}_same", "the same" if cautious.name == 0 else "others", display=False)
     glue(f"q_{key}_words", cautious["words"], display=False)
     glue(f"q_{key}_lowest", float(cautious["lowest"]), display=False)
-other = contenders.inside("histogram").set_index("method")
+other = model_comparison.compute_held_out("histogram").set_index("method")
 for method in ("SVM", "nearest-photograph"):
     gap = comparison.signed(*other.loc[method, ["gap", "gap_low", "gap_high"]])
     glue(f"q_gap_{method.partition('-')[0]}", gap, display=False)
@@ -294,7 +296,7 @@ glue("q_others", len(other) - 1, display=False)
 
 # %% [markdown]
 # **1. Would you choose the same if you feared the worst fold?** Sort the first table by `lowest`, for each `method` of
-# `contenders.CHOSEN`.
+# `model_comparison.TUNED`.
 #
 # :::{dropdown} Answer
 # Nearest photograph: {glue:text}`q_nearest_same` ("{glue:text}`q_nearest_words`", in its worst fold

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 from myst_nb import glue
 
-from bloodlib.analyses import readings
+from bloodlib.analyses import variants
 from bloodlib.book import chapter, tables
 from bloodlib.data import images
 from bloodlib.evidence import comparison
@@ -34,16 +34,16 @@ from bloodlib.evidence import comparison
 chapter.begin()
 
 # %%
-found = readings.load_all()
-summary = readings.summarise(found)
+found = variants.compute_all()
+summary = variants.summarise(found)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-readings", "caption": "Distance of every reading from its printed row. Dots: readings; ringed: the one in this book's tables; crosses: readings of the other method (SVM for Naive Bayes, Naive Bayes for SVM), which can't be right; dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, with a row for Naive Bayes, SVM, DCLNN and average pooling. For Naive Bayes and SVM some dots lie close to the dotted mark of guessing and others far to the right of it; none lies at zero, and the crosses below them come as near. The ringed dots of the network's rows lie near zero, far from guessing; with four classes others lie beyond guessing."}}
-readings.plot(found)
+variants.plot(found)
 plt.show()
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    readings.load_summary(summary),
+    variants.show_summary(summary),
     "tbl-nearest",
     "The nearest reading of each printed row: its distance, the mean over its runs; the most of the printed numbers that one of its runs has, up to rounding or cutting; and the distances of the reading in this book's tables, of guessing, and of the nearest reading of the other method.",
     decimals=3,
@@ -65,7 +65,7 @@ met = [f"{r.row} ({r.task} classes)" for r in summary.itertuples() if r.hits == 
 glue("met", ", ".join(met) or "none", display=False)
 glue("rows", len(summary), display=False)
 better = [
-    accuracy > readings.printed(row, task)[:, 1].mean()  # the average recall
+    accuracy > variants.printed(row, task)[:, 1].mean()  # the average recall
     for (row, task), its in found.items()
     if row in ("NB", "SVM")
     for accuracy in its["accuracy"]
@@ -74,8 +74,8 @@ glue("better", int(sum(better)), display=False)
 glue("of_them", len(better), display=False)
 network = found["DCLNN", "four"]
 tables_runs = network[network["usual"]]["runs"].iloc[0]
-off = readings.distance(
-    readings.measured(comparison.confusions(tables_runs)), readings.printed("DCLNN", "four")
+off = variants.distance(
+    variants.measured(comparison.confusions(tables_runs)), variants.printed("DCLNN", "four")
 )
 glue("seeds_least", float(off.min()), display=False)
 glue("seeds_most", float(off.max()), display=False)
@@ -112,7 +112,7 @@ glue("minutes", float(np.median(lasted)), display=False)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    readings.load_readings(found["NB", "four"]),
+    variants.show(found["NB", "four"]),
     "tbl-readings-nb-four",
     "Readings of the row of Naive Bayes with four classes, the nearest first.",
     decimals=3,
@@ -120,7 +120,7 @@ tables.show(
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    readings.load_readings(found["NB", "two"]),
+    variants.show(found["NB", "two"]),
     "tbl-readings-nb-two",
     "Readings of the row of Naive Bayes with two classes, the nearest first.",
     decimals=3,
@@ -137,7 +137,7 @@ tables.show(
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    readings.load_readings(found["SVM", "four"], 12),
+    variants.show(found["SVM", "four"], 12),
     "tbl-readings-svm-four",
     "The twelve nearest readings of the SVM's row with four classes.",
     decimals=3,
@@ -145,7 +145,7 @@ tables.show(
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    readings.load_readings(found["SVM", "two"], 12),
+    variants.show(found["SVM", "two"], 12),
     "tbl-readings-svm-two",
     "The twelve nearest readings of the SVM's row with two classes.",
     decimals=3,
@@ -226,7 +226,7 @@ for task in images.TASKS:
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    readings.load_readings(found["DCLNN", "four"]),
+    variants.show(found["DCLNN", "four"]),
     "tbl-readings-dclnn-four",
     "Readings of DCLNN's row with four classes, the nearest first.",
     decimals=3,
@@ -234,7 +234,7 @@ tables.show(
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    readings.load_readings(found["DCLNN", "two"]),
+    variants.show(found["DCLNN", "two"]),
     "tbl-readings-dclnn-two",
     "Readings of DCLNN's row with two classes, the nearest first.",
     decimals=3,
@@ -249,14 +249,14 @@ tables.show(
 row, task = "SVM", "four"
 columns = [0, 1, 2]  # precision, recall, F1
 numbers = np.stack(found[row, task]["numbers"])[..., columns]
-off = readings.distance(numbers, readings.printed(row, task)[:, columns])
+off = variants.distance(numbers, variants.printed(row, task)[:, columns])
 found[row, task]["reading"][off.argmin()], round(float(off.min()), 3)
 
 # %% tags=["remove-input"]
 for name, columns in {"precision": [0], "recall": [1], "f1": [2]}.items():
     for row in ("NB", "SVM"):
         numbers = np.stack(found[row, "four"]["numbers"])[..., columns]
-        off = readings.distance(numbers, readings.printed(row, "four")[:, columns])
+        off = variants.distance(numbers, variants.printed(row, "four")[:, columns])
         glue(f"q_{row}_{name}", found[row, "four"]["reading"][off.argmin()], display=False)
         glue(f"q_{row}_{name}_off", float(off.min()), display=False)
 for row in ("NB", "SVM"):

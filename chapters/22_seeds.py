@@ -32,11 +32,11 @@ from bloodlib.book import chapter, tables
 chapter.begin()
 
 # %%
-runs = seeds.table()
-spread = seeds.spread(runs)
+runs = seeds.compute_runs()
+spread = seeds.compute_spread(runs)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-seeds", "caption": "Accuracy on TEST of every run with the lineage's settings; the number below is its seed. Point: after epoch 25, filled for float32, hollow for mixed bfloat16. Line: its last ten epochs up to there. Band: interval by cell of the mean (chapter 13). Dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, each with max and average pooling. For each run a point stands on a vertical line, the range of its last ten epochs. Points of different seeds lie close together inside the wide shaded band, the interval by cell; the lines are several times as long, and some reach below the band."}}
-seeds.plot(runs, spread)
+seeds.plot_spread(runs, spread)
 plt.show()
 
 # %% tags=["remove-input"]
@@ -66,7 +66,7 @@ glue("n_all", len(runs), display=False)
 # make the mean steadier, and leave that interval as wide as it is. More runs cannot replace more cells.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-tables.show(seeds.load_spread(spread), "tbl-spread", "What moves the accuracy on TEST.", decimals=3)
+tables.show(seeds.show_spread(spread), "tbl-spread", "What moves the accuracy on TEST.", decimals=3)
 
 # %% [markdown]
 # ## Every run
@@ -77,7 +77,7 @@ tables.show(seeds.load_spread(spread), "tbl-spread", "What moves the accuracy on
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    seeds.load_runs(runs),
+    seeds.show_runs(runs),
     "tbl-seed-runs",
     "Every run of the network with the lineage's settings: accuracy after epoch 25, over the ten epochs up to there, and, after the last of its epochs, on TEST_SIMPLE.",
 )

@@ -20,7 +20,7 @@
 # %% tags=["remove-input"]
 from myst_nb import glue
 
-from bloodlib.analyses import contenders, disturbance, laboratory
+from bloodlib.analyses import disturbance, laboratory, model_comparison
 from bloodlib.book import chapter, drawings, tables
 from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison, scores
@@ -55,7 +55,7 @@ for task, run in runs.items():
         "id": run.id,
     }.items():
         glue(f"{task}_{name}", value, display=False)
-colours = contenders.runs("histogram", "four")
+colours = model_comparison.runs("histogram", "four")
 glue("four_colours", str(comparison.estimate(colours)), display=False)
 held = photographs.photographs("TEST")
 wrong = runs["two"].arrays["labels"][-1] != images.labels("TEST", "two")

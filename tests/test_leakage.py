@@ -64,13 +64,13 @@ def test_the_table_of_splits_has_what_was_run(folders):
     for fold, share in enumerate(shares):
         held_out(config | {"fold": fold}, share, seed=fold)
     held_out({"method": "SVM", "task": "four"}, 0.7)
-    found = leakage.load_splits()
+    found = leakage.compute_splits()
     assert list(zip(found["method"], found["split_by"], found["runs"], strict=True)) == [
         ("NB", "image", 2),
         ("SVM", "published", 1),
     ]
     assert sorted(found["folds"][0]) == pytest.approx(shares, abs=0.05)
-    shown = leakage.load_scores(found)
+    shown = leakage.show_splits(found)
     assert shown["Held out"].tolist() == ["images at random", "as published"]
     low, high = sorted(found["folds"][0])
     assert shown["Folds"].tolist() == [f"{low:.2f} to {high:.2f}", "–"]
@@ -80,11 +80,11 @@ def test_the_table_of_splits_has_what_was_run(folders):
 def test_a_network_is_shown_with_its_last_ten_epochs(folders):
     labels = invented(np.random.default_rng(8), "four", 27)
     run = freeze({"method": "DCLNN", "task": "four", "epochs": 27}, labels)
-    found = leakage.load_splits()
+    found = leakage.compute_splits()
     each = [float(scores.accuracy(run.confusion(epoch=epoch))) for epoch in range(16, 26)]
     assert found["late"][0] == pytest.approx(each)
     assert found["accuracy"][0] == pytest.approx(each[-1])
-    (shown,) = leakage.load_scores(found)["Last ten epochs"]
+    (shown,) = leakage.show_splits(found)["Last ten epochs"]
     assert shown == f"{min(each):.2f} to {max(each):.2f}, mean {np.mean(each):.2f}"
 
 

@@ -34,7 +34,7 @@ def runs(monkeypatch):
     }
     monkeypatch.setattr(comparison, "compared", lambda pooling, task: rows.get((pooling, task), []))
     monkeypatch.setattr(comparison, "estimate", lambda found: comparison.Estimate(0.5, 0.4, 0.8))
-    return seeds.table()
+    return seeds.compute_runs()
 
 
 def test_every_run_with_its_late_epochs(runs):
@@ -48,7 +48,7 @@ def test_every_run_with_its_late_epochs(runs):
 
 
 def test_spread_over_seeds_and_over_epochs(runs):
-    found = seeds.spread(runs).set_index(["task", "pooling"])
+    found = seeds.compute_spread(runs).set_index(["task", "pooling"])
     row = found.loc["four", "MaxPooling"]
     assert row["runs"] == 3
     assert row["mean"] == pytest.approx(np.mean([0.74, 0.65, 0.61]))
@@ -60,15 +60,15 @@ def test_spread_over_seeds_and_over_epochs(runs):
 
 
 def test_tables_for_the_page(runs):
-    shown = seeds.load_runs(runs)
+    shown = seeds.show_runs(runs)
     assert shown["Last ten epochs"].iloc[0] == "0.70 to 0.74, mean 0.72"
     assert shown["Pooling"].tolist() == ["max"] * 3 + ["average"]
-    spread = seeds.load_spread(seeds.spread(runs))
+    spread = seeds.show_spread(seeds.compute_spread(runs))
     assert "(0.40–0.80)" in spread["Mean (interval by cell)"].iloc[0]
 
 
 def test_the_figure_has_every_run(runs):
-    figure = seeds.plot(runs, seeds.spread(runs))
+    figure = seeds.plot_spread(runs, seeds.compute_spread(runs))
     four, two = figure.axes
     points = [line for line in four.lines if line.get_marker() == "o"]
     assert sorted(line.get_ydata()[0] for line in points) == [0.61, 0.65, 0.74]
@@ -78,7 +78,7 @@ def test_the_figure_has_every_run(runs):
 
 
 def test_the_frozen_runs():
-    found = seeds.table()
+    found = seeds.compute_runs()
     free = ("pooling", "precision", "epochs")
     lineage = {k: v for k, v in methods.defaults("DCLNN").items() if k not in free}
     assert set(found["id"]) == {

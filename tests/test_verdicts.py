@@ -9,7 +9,7 @@ import pytest
 from conftest import CHECKOUT
 
 from bloodlib import paper
-from bloodlib.analyses import attention, contenders, gaze, laboratory
+from bloodlib.analyses import attention, gaze, laboratory, model_comparison
 from bloodlib.data import images
 from bloodlib.evidence import comparison, judging, verdicts
 from bloodlib.evidence.judging import (
@@ -503,7 +503,7 @@ def missing(*_):
     [
         ("raw-pixels", gaze, "load_shares"),
         ("high-accuracy", laboratory, "load_scores"),
-        ("better-than-state-of-art", contenders, "runs"),
+        ("better-than-state-of-art", model_comparison, "runs"),
     ],
 )
 def test_what_was_not_measured_is_not_tested_yet(monkeypatch, claim, module, asked):
@@ -570,7 +570,7 @@ def test_whether_it_is_right_in_another_laboratory(monkeypatch, there, home, ver
     ],
 )
 def test_whether_it_beats_a_small_network_of_its_time(monkeypatch, difference, verdict):
-    monkeypatch.setattr(contenders, "runs", lambda method, task: [])
+    monkeypatch.setattr(model_comparison, "runs", lambda method, task: [])
     monkeypatch.setattr(verdicts, "_each", lambda runs, other, score: [difference])
     assert decide("better-than-state-of-art").verdict == verdict
 

@@ -74,7 +74,7 @@ def accuracy(found: list[records.Record]) -> tuple[float, float, float]:
     return float((truth == labels).mean()), float(low), float(high)
 
 
-def load_splits(task: str = "four") -> pd.DataFrame:
+def compute_splits(task: str = "four") -> pd.DataFrame:
     """How a score changes with nothing but the split.
 
     Returns
@@ -121,8 +121,8 @@ def overlap(by: str, fold: int = 0) -> dict[str, int]:
     return found
 
 
-def load_scores(found: pd.DataFrame) -> pd.DataFrame:
-    """The rows of :func:`load_splits` for a page, numbers with their intervals."""
+def show_splits(found: pd.DataFrame) -> pd.DataFrame:
+    """The rows of :func:`compute_splits` for a page, numbers with their intervals."""
     return pd.DataFrame(
         [
             {
@@ -141,7 +141,7 @@ def load_scores(found: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def load_sides() -> pd.DataFrame:
+def compute_overlaps() -> pd.DataFrame:
     """What each split has on both sides, in its first fold."""
     rows = []
     for by, shown in SHOWN.items():
@@ -192,7 +192,7 @@ def findings() -> list[Finding]:
     ]
 
 
-def load_findings() -> pd.DataFrame:
+def show_findings() -> pd.DataFrame:
     """The findings as a table."""
     return pd.DataFrame(findings()).rename(columns=str.capitalize)
 

@@ -489,7 +489,7 @@ def plot_splits(found: pd.DataFrame, shown: dict[str, str], chance: float) -> pl
     Parameters
     ----------
     found : pandas.DataFrame
-        See :func:`bloodlib.analyses.leakage.load_splits`.
+        See :func:`bloodlib.analyses.leakage.compute_splits`.
     shown : dict of str to str
         The splits in words.
     chance : float

@@ -588,11 +588,11 @@ def _of_diagnosis():
 
 @rule("better-than-state-of-art")
 def _better_than_state_of_art():
-    from bloodlib.analyses import contenders
+    from bloodlib.analyses import model_comparison
 
     found = {}
     for task in images.TASKS:
-        runs = [contenders.runs(method, task) for method in ("DCLNN", "small")]
+        runs = [model_comparison.runs(method, task) for method in ("DCLNN", "small")]
         [found[task]] = _each(*runs, _accuracy_of)
     listed = " and ".join(f"{comparison.signed(*d[:3])} with {task}" for task, d in found.items())
     return Verdict(

@@ -1,6 +1,6 @@
 """What would do better: every method side by side, what it costs, and how settings were chosen.
 
-The settings of the methods in :data:`CHOSEN` were chosen without TEST: on folds of TRAIN that
+The settings of the methods in :data:`TUNED` were chosen without TEST: on folds of TRAIN that
 keep the images of a cell together (``split_by: train-cell``, :mod:`bloodlib.data.splits`). TEST was
 asked once, about what was chosen. The other methods have the settings of the book's tables, or
 none.
@@ -23,11 +23,11 @@ from bloodlib.evidence.comparison import CHANCE
 from bloodlib.study import records, study
 
 #: Methods whose settings are chosen, with four classes, and used for both tasks.
-CHOSEN = ("nearest-photograph", "histogram", "small")
+TUNED = ("nearest-photograph", "histogram", "small")
 #: The method that the others are held against.
-OURS = "small"
-METHODS = ("majority", "NB", "SVM", *CHOSEN, "DCLNN")
-SHOWN = {
+REFERENCE = "small"
+METHODS = ("majority", "NB", "SVM", *TUNED, "DCLNN")
+NAMES = {
     "majority": "most frequent class",
     "NB": "Naive Bayes",
     "SVM": "SVM",
@@ -58,13 +58,13 @@ class Size(NamedTuple):
     at_most: bool = False
 
 
-def candidates(method: str) -> pd.DataFrame:
+def compute_candidates(method: str) -> pd.DataFrame:
     """The settings of a method that were tried on folds of TRAIN's cells, the best first.
 
     Parameters
     ----------
     method : str
-        One of :data:`CHOSEN`.
+        One of :data:`TUNED`.
 
     Returns
     -------
@@ -109,9 +109,9 @@ def settings(method: str) -> dict:
     records.MissingRecordError
         If settings are to be chosen and none were tried.
     """
-    if method not in CHOSEN:
+    if method not in TUNED:
         return comparison.COMPARED.get(method, {"method": method})
-    tried = candidates(method)
+    tried = compute_candidates(method)
     if tried.empty:
         raise records.MissingRecordError(
             f"no settings of {method} were tried on folds of TRAIN's cells: run some with "
@@ -157,7 +157,7 @@ def held_out(method: str) -> np.ndarray | None:
     return answers if len(folds) == splits.N_FOLDS else None
 
 
-def inside(of: str = OURS) -> pd.DataFrame:
+def compute_held_out(of: str = REFERENCE) -> pd.DataFrame:
     """Every method on TRAIN's cells, each when it was held out: more cells than TEST has.
 
     Parameters
@@ -188,17 +188,17 @@ def inside(of: str = OURS) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-def load_inside(found: pd.DataFrame) -> pd.DataFrame:
-    """The rows of :func:`inside` for a page."""
+def show_held_out(found: pd.DataFrame) -> pd.DataFrame:
+    """The rows of :func:`compute_held_out` for a page."""
     rows = []
     for row in found.itertuples():
         told = row.gap_low > 0 or row.gap_high < 0
         missing = np.isnan(row.gap)
         rows.append(
             {
-                "Method": SHOWN[row.method],
+                "Method": NAMES[row.method],
                 "Accuracy held out": comparison.with_interval(row.accuracy, row.low, row.high),
-                f"{SHOWN[OURS].capitalize()} less this": "–"
+                f"{NAMES[REFERENCE].capitalize()} less this": "–"
                 if missing
                 else comparison.signed(row.gap, row.gap_low, row.gap_high),
                 "Told apart": "–" if missing else "yes" if told else "no",
@@ -248,7 +248,7 @@ def size(config: dict) -> Size:
     return Size(kept * bins, kept * bins)
 
 
-def standing(task: str) -> pd.DataFrame:
+def compute_test(task: str) -> pd.DataFrame:
     """Every method on TEST: how often it is right, what it has learned, what it took.
 
     Parameters
@@ -286,8 +286,8 @@ def standing(task: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def load_standing(found: pd.DataFrame) -> pd.DataFrame:
-    """The rows of :func:`standing` for a page."""
+def show_test(found: pd.DataFrame) -> pd.DataFrame:
+    """The rows of :func:`compute_test` for a page."""
 
     def bound(row, number):
         return f"≤ {number:,}" if row.size.at_most else f"{number:,}"
@@ -295,7 +295,7 @@ def load_standing(found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Method": SHOWN[row.method],
+                "Method": NAMES[row.method],
                 "Accuracy on TEST": comparison.with_interval(row.accuracy, row.low, row.high),
                 "Runs": len(row.runs),
                 "Numbers learned": bound(row, row.size.parameters),
@@ -308,14 +308,14 @@ def load_standing(found: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def load_candidates() -> pd.DataFrame:
-    """The rows of :func:`candidates` of all methods in :data:`CHOSEN`, for a page."""
+def show_candidates() -> pd.DataFrame:
+    """The rows of :func:`compute_candidates` of all methods in :data:`TUNED`, for a page."""
     rows = []
-    for method in CHOSEN:
-        for row in candidates(method).itertuples():
+    for method in TUNED:
+        for row in compute_candidates(method).itertuples():
             rows.append(
                 {
-                    "Method": SHOWN[method],
+                    "Method": NAMES[method],
                     "Settings": row.words,
                     "Folds": row.folds,
                     "Accuracy held out": row.accuracy,
@@ -327,8 +327,8 @@ def load_candidates() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def differences(task: str) -> pd.DataFrame:
-    """Accuracy of :data:`OURS` less that of each other method, on the same cells.
+def compute_differences(task: str) -> pd.DataFrame:
+    """Accuracy of :data:`REFERENCE` less that of each other method, on the same cells.
 
     Returns
     -------
@@ -336,32 +336,32 @@ def differences(task: str) -> pd.DataFrame:
         ``method`` (the other), ``value, low, high``.
     """
     rows = [
-        (other, *comparison.difference(runs(OURS, task), runs(other, task)))
+        (other, *comparison.difference(runs(REFERENCE, task), runs(other, task)))
         for other in METHODS
-        if other != OURS
+        if other != REFERENCE
     ]
     return pd.DataFrame(rows, columns=["method", "value", "low", "high"]).astype(
         dict.fromkeys(("value", "low", "high"), float)
     )
 
 
-def load_differences(tasks: tuple[str, ...] = tuple(TASKS)) -> pd.DataFrame:
-    """The rows of :func:`differences` for a page."""
+def show_differences(tasks: tuple[str, ...] = tuple(TASKS)) -> pd.DataFrame:
+    """The rows of :func:`compute_differences` for a page."""
     return pd.DataFrame(
         [
             {
                 "Classes": task,
-                "Compared": f"{SHOWN[OURS]} − {SHOWN[row.method]}",
+                "Compared": f"{NAMES[REFERENCE]} − {NAMES[row.method]}",
                 "Difference in accuracy": comparison.signed(row.value, row.low, row.high),
                 "Told apart": "yes" if row.low > 0 or row.high < 0 else "no",
             }
             for task in tasks
-            for row in differences(task).itertuples()
+            for row in compute_differences(task).itertuples()
         ]
     )
 
 
-def plot_standing(found: pd.DataFrame) -> plt.Figure:
+def plot_test(found: pd.DataFrame) -> plt.Figure:
     """Accuracy of every method with its interval by cell, a panel for each task.
 
     Filled: the mean over runs; hollow: runs, where there are several; dotted: guessing. Diamonds:
@@ -371,7 +371,7 @@ def plot_standing(found: pd.DataFrame) -> plt.Figure:
     Parameters
     ----------
     found : pandas.DataFrame
-        The rows of :func:`standing` of one task or both.
+        The rows of :func:`compute_test` of one task or both.
     """
     printed = {
         (cell.method, cell.task): cell.value
@@ -390,7 +390,7 @@ def plot_standing(found: pd.DataFrame) -> plt.Figure:
                 axis.plot(printed[row.method, task], y, "D", ms=6, mfc="none", mec=COLOURS["paper"])
         axis.axvline(1 / len(TASKS[task]), color="#888888", lw=1, ls=":")
         axis.set(xlim=(0, 1.02), title=f"{task} classes", xlabel="accuracy on TEST")
-    in_rows(axes[0], [SHOWN[name] for name in METHODS])
+    in_rows(axes[0], [NAMES[name] for name in METHODS])
     return figure
 
 
@@ -414,3 +414,87 @@ def _settings(config):
     config = study.resolve(config)
     common = {"method", "task", *study.COMMON, *CHANCE}
     return {key: value for key, value in config.items() if key not in common}
+
+
+#: Ways to divide, by how they are called.
+SHARES = {"a quarter": "quarter", "a half": "half", "all": "published"}
+
+
+def compute_learning_curve(methods: tuple[str, ...] = METHODS) -> pd.DataFrame:
+    """Accuracy with four classes by how many cells were learned from.
+
+    Parameters
+    ----------
+    methods : tuple of str
+        Those without runs on every share are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each method and share: ``method, share, cells`` (mean over runs), ``runs``;
+        ``accuracy, low, high``: the mean over runs and its interval by cell; ``least, most``: of a
+        run; ``gain, gain_low, gain_high``: that less the accuracy with the share before, on the
+        same cells of TEST, nan for the first share.
+    """
+    rows = []
+    for method in methods:
+        wanted = settings(method) | {"task": "four"}
+        found = {
+            share: comparison.frozen(wanted | {"split_by": by}, (*CHANCE, "fold"))
+            for share, by in SHARES.items()
+        }
+        if not all(found.values()):
+            continue
+        before = None
+        for share, runs in found.items():
+            each = scores.accuracy(comparison.confusions(runs))
+            gain = comparison.difference(runs, before) if before else (np.nan,) * 3
+            ends = map(float, (*comparison.estimate(runs), each.min(), each.max(), *gain))
+            cells = np.mean([_cells(SHARES[share], run.config.get("fold", 0)) for run in runs])
+            rows.append((method, share, float(cells), len(runs), *ends))
+            before = runs
+    names = ["accuracy", "low", "high", "least", "most", "gain", "gain_low", "gain_high"]
+    return pd.DataFrame(rows, columns=["method", "share", "cells", "runs", *names])
+
+
+def show_learning_curve(found: pd.DataFrame) -> pd.DataFrame:
+    """The rows of :func:`compute_learning_curve` for a page."""
+    rows = []
+    for method, its in found.groupby("method", sort=False):
+        row = {"Method": NAMES[method]}
+        for one in its.itertuples():
+            row[one.share.capitalize()] = comparison.with_interval(one.accuracy, one.low, one.high)
+        last = its.iloc[-1]
+        row["All less a half"] = comparison.signed(
+            last["gain"], last["gain_low"], last["gain_high"]
+        )
+        row["Runs"] = " + ".join(map(str, its["runs"]))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def plot_learning_curve(found: pd.DataFrame) -> plt.Figure:
+    """Accuracy by the number of cells learned from, on a logarithmic axis; a line for each method.
+
+    Parameters
+    ----------
+    found : pandas.DataFrame
+        See :func:`compute_learning_curve`.
+    """
+    figure, axis = plt.subplots(figsize=(7.2, 3.2))
+    for method, its in found.groupby("method", sort=False):
+        colour = COLOURS[method]
+        axis.plot(its["cells"], its["accuracy"], "o-", color=colour, label=NAMES[method])
+        axis.vlines(its["cells"], its["least"], its["most"], color=colour, lw=1)
+    axis.set(xscale="log", ylim=(0, 1), xlabel="cells learned from", ylabel="accuracy on TEST")
+    axis.axhline(0.25, color="#888888", lw=1, ls=":")
+    places = found.groupby("share", sort=False)["cells"].mean()
+    axis.set_xticks(places, [f"{cells:.0f}" for cells in places])
+    axis.minorticks_off()
+    figure.legend(loc="outside right upper", fontsize=8)
+    return figure
+
+
+def _cells(by, fold):
+    """How many cells a run learned from."""
+    return len(np.unique(photographs.cells("TRAIN")[splits.split(by, fold).train]))

@@ -10,10 +10,11 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from bloodlib.analyses import uncertainty
 from bloodlib.book import figures
 from bloodlib.data import images, photographs
 from bloodlib.data.images import CLASSES, TASKS
-from bloodlib.evidence import certainty, comparison, intervals
+from bloodlib.evidence import comparison, intervals
 from bloodlib.study import study
 
 mpl.use("agg")
@@ -72,9 +73,9 @@ def runs(monkeypatch):
 def test_effective_sizes_by_class(task):
     labels = guessed(task, 0.6, np.random.default_rng(1))
     labels[::7] = 0
-    found = certainty.effective([made_up(labels, task)])
+    found = uncertainty.compute_effective([made_up(labels, task)])
     truth = images.labels("TEST", task)
-    assert found["class"].tolist() == [*TASKS[task], certainty.ALL]
+    assert found["class"].tolist() == [*TASKS[task], uncertainty.ALL]
     variance, independent = 0, 0
     for label, row in zip(range(len(TASKS[task])), found.itertuples(), strict=False):
         own = truth == label
@@ -95,26 +96,28 @@ def test_effective_sizes_by_class(task):
 
 def test_independent_images_count_as_many_and_like_ones_as_cells():
     rng = np.random.default_rng(2)
-    scattered = certainty.effective([made_up(guessed("four", 0.5, rng, alike=False), "four")])
+    scattered = uncertainty.compute_effective(
+        [made_up(guessed("four", 0.5, rng, alike=False), "four")]
+    )
     assert scattered["effective"].iloc[-1] > 1000
-    alike = certainty.effective([made_up(guessed("four", 0.5, rng), "four")])
+    alike = uncertainty.compute_effective([made_up(guessed("four", 0.5, rng), "four")])
     assert alike["effective"].iloc[-1] < 100
     np.testing.assert_allclose(alike["icc"].iloc[:2], 1)
 
 
 def test_what_is_all_right_tells_nothing():
     truth = images.labels("TEST")
-    found = certainty.effective([made_up(truth, "four")])
+    found = uncertainty.compute_effective([made_up(truth, "four")])
     assert found[["icc", "deff", "effective"]].isna().all(axis=None)
     labels = np.where(truth == 0, guessed("four", 0.5, np.random.default_rng(3)), truth)
-    found = certainty.effective([made_up(labels, "four")])
+    found = uncertainty.compute_effective([made_up(labels, "four")])
     assert found["deff"].isna().tolist() == [False, True, True, True, False]
     assert found["deff"].iloc[-1] == found["deff"].iloc[0]
-    page = certainty.load_effective({"NB": found})
+    page = uncertainty.show_effective({"NB": found})
     assert page["Effective images"].tolist()[1:4] == ["–"] * 3
     assert page["Class"].tolist() == [*(name.capitalize() for name in CLASSES), "All"]
     # a second run, of which something is known, leaves the first out
-    other = certainty.effective([made_up(truth, "four"), made_up(labels, "four")])
+    other = uncertainty.compute_effective([made_up(truth, "four"), made_up(labels, "four")])
     assert other["deff"].iloc[0] == found["deff"].iloc[0]
     assert other["wrong"].iloc[0] == found["wrong"].iloc[0] / 2
 
@@ -123,11 +126,11 @@ def test_what_is_all_right_tells_nothing():
 
 
 def test_votes_count_cells(runs):
-    page = certainty.load_votes().set_index(["Classes", "Class"])
+    page = uncertainty.compute_votes().set_index(["Classes", "Class"])
     assert len(page) == sum(map(len, TASKS.values()))
     for task, names in TASKS.items():
         truth = images.labels("TEST", task)
-        for method in certainty.METHODS:
+        for method in uncertainty.METHODS:
             labels = runs[method, task][0].arrays["labels"][0]
             for label, name in enumerate(names):
                 right = n = 0
@@ -141,7 +144,7 @@ def test_votes_count_cells(runs):
 
 
 def test_three_intervals_of_each_recall(runs):
-    found = certainty.load_recalls("SVM", "four").set_index("class")
+    found = uncertainty.compute_recalls("SVM", "four").set_index("class")
     truth, labels = images.labels("TEST"), runs["SVM", "four"][0].arrays["labels"][0]
     counts = photographs.counts("cells")["TEST"]
     assert found["cells"].tolist() == [*counts.values(), sum(counts.values())]
@@ -161,7 +164,7 @@ def test_three_intervals_of_each_recall(runs):
     limits = intervals.gaffke(*intervals.tally((labels == truth)[own], CELLS[own]))
     ends = found.loc["NEUTROPHIL", ["gaffke_low", "gaffke_high"]].tolist()
     assert ends == pytest.approx(limits, abs=0.01)
-    page = certainty.load_three(found.reset_index())
+    page = uncertainty.show_recalls(found.reset_index())
     assert page["Class"].tolist()[-1] == "All (accuracy)"
     first = found.iloc[0]
     text = f"{first['bootstrap_low']:.2f}–{first['bootstrap_high']:.2f}"
@@ -173,7 +176,7 @@ def test_three_intervals_of_each_recall(runs):
 
 @pytest.fixture(scope="module")
 def coverage():
-    return certainty.load_coverage(0.5, recalls=(0.6, 0.9), simulations=300, resamples=200)
+    return uncertainty.compute_coverage(0.5, recalls=(0.6, 0.9), simulations=300, resamples=200)
 
 
 def test_coverage_is_simulated_with_the_sizes_of_tests_cells(coverage):
@@ -197,13 +200,13 @@ def test_this_books_intervals_are_95_percent_intervals(coverage):
 
 
 def test_plot_coverage(coverage):
-    figure = certainty.plot_coverage(coverage)
+    figure = uncertainty.plot_coverage(coverage)
     assert len(figure.axes) == 4
     for axis, name in zip(figure.axes, CLASSES, strict=True):
         assert axis.get_title(loc="left").startswith(name.capitalize())
         *lines, ninetyfive = axis.lines
         assert set(ninetyfive.get_ydata()) == {0.95}
-        for line, (interval, (label, colour)) in zip(lines, certainty.DRAWN.items(), strict=True):
+        for line, (interval, (label, colour)) in zip(lines, uncertainty.DRAWN.items(), strict=True):
             rows = coverage[(coverage["class"] == name) & (coverage["interval"] == interval)]
             assert line.get_xdata().tolist() == rows["recall"].tolist()
             assert line.get_ydata().tolist() == rows["share"].tolist()
@@ -212,14 +215,14 @@ def test_plot_coverage(coverage):
 
 def test_whole_methods_are_simulated_in_seconds_and_always_alike(runs):
     start = time.perf_counter()
-    found = certainty.simulate(0.5, simulations=60, resamples=200)
+    found = uncertainty.simulate(0.5, simulations=60, resamples=200)
     assert time.perf_counter() - start < 30
-    assert found["score"].tolist() == list(certainty.SCORES)
+    assert found["score"].tolist() == list(uncertainty.SCORES)
     assert (found[["bounds", "differences"]] > 0.95).all(axis=None)
     assert (found["percentiles"] < found["bounds"]).all()
-    again = certainty.simulate(0.5, simulations=60, resamples=200)
+    again = uncertainty.simulate(0.5, simulations=60, resamples=200)
     pd.testing.assert_frame_equal(found, again)
-    page = certainty.load_simulated(found)
+    page = uncertainty.show_simulated(found)
     assert page["Percentiles"].tolist() == [f"{v:.1%}" for v in found["percentiles"]]
 
 
@@ -233,7 +236,7 @@ def test_simulated_cells_are_alike_as_they_should_be(runs, monkeypatch):
         return bounds(score, labels, resamples, other)
 
     monkeypatch.setattr(intervals, "bounds", spy)
-    certainty.simulate(0.6, simulations=40, resamples=10)
+    uncertainty.simulate(0.6, simulations=40, resamples=10)
     truth = images.labels("TEST")
     wanted = (runs["DCLNN", "four"][0].arrays["labels"][0] == truth).mean()
     assert np.mean([labels == truth for labels in seen]) == pytest.approx(wanted, abs=0.02)
@@ -250,11 +253,11 @@ def test_simulated_cells_are_alike_as_they_should_be(runs, monkeypatch):
 
 @pytest.fixture
 def differences(runs):
-    return certainty.differences()
+    return uncertainty.compute_differences()
 
 
 def test_differences_are_those_of_the_scores(runs, differences):
-    assert len(differences) == len(TASKS) * len(certainty.PAIRS) * len(certainty.SCORES)
+    assert len(differences) == len(TASKS) * len(uncertainty.PAIRS) * len(uncertainty.SCORES)
     for row in differences.itertuples():
         truth, values = images.labels("TEST", row.task), []
         for method in (row.first, row.second):
@@ -278,25 +281,25 @@ def test_what_is_told_apart(differences):
 
 def test_a_missing_run_leaves_its_pair_out(runs):
     runs["AveragePooling", "two"] = []
-    found = certainty.differences()
+    found = uncertainty.compute_differences()
     rows = set(zip(found["task"], found["first"], strict=True))
     assert ("two", "MaxPooling") not in rows
     assert ("four", "MaxPooling") in rows
-    figure = certainty.plot_differences(found)
+    figure = uncertainty.plot_differences(found)
     assert len(figure.axes[0].get_yticks()) == 5
 
 
 def test_load_and_plot_differences(differences):
-    page = certainty.load_differences(differences)
+    page = uncertainty.show_differences(differences)
     assert page["Told apart"].tolist() == ["yes" if one else "no" for one in differences["apart"]]
     first = differences.iloc[0]
     ends = (f"{first[end]:+.2f}".replace("-", "−") for end in ("low", "high"))
     assert page["Ours, by cell"].iloc[0] == "\u00a0to\u00a0".join(ends)
     assert page["Difference"].iloc[0] == f"{first['value']:+.2f}".replace("-", "−")
-    figure = certainty.plot_differences(differences)
+    figure = uncertainty.plot_differences(differences)
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert names[:2] == ["four: SVM − NB", "four: DCLNN − SVM"]
-    for axis, score in zip(figure.axes, certainty.SCORES, strict=True):
+    for axis, score in zip(figure.axes, uncertainty.SCORES, strict=True):
         assert axis.get_title(loc="left").lower().split() == score.lower().split()
         rows = differences[differences["score"] == score]
         points = [line for line in axis.lines if line.get_marker() == "o"]
@@ -308,7 +311,7 @@ def test_load_and_plot_differences(differences):
 
 
 def test_every_method_that_is_compared_has_a_colour():
-    assert {method for pair in certainty.PAIRS for method in pair} <= set(figures.COLOURS)
+    assert {method for pair in uncertainty.PAIRS for method in pair} <= set(figures.COLOURS)
 
 
 # ----------------------------------------------------------------------------------- the seeds
@@ -320,7 +323,7 @@ def test_levels(runs):
     labels = np.stack([guessed("four", share, rng, alike=False) for share in shares])
     runs["MaxPooling", "four"] = [made_up(labels, "four", "DCLNN")]
     runs["AveragePooling", "four"] = []
-    found = certainty.levels().set_index(["task", "method"])
+    found = uncertainty.compute_levels().set_index(["task", "method"])
     assert ("four", "AveragePooling") not in found.index
     row = found.loc["four", "MaxPooling"]
     late = (labels[15:25] == truth).mean(axis=1)
@@ -328,4 +331,4 @@ def test_levels(runs):
     estimate = comparison.estimate(runs["MaxPooling", "four"])
     assert row["width"] == estimate.high - estimate.low
     assert row["runs"] == 1
-    assert len(certainty.load_levels(found.reset_index()).columns) == 5
+    assert len(uncertainty.show_levels(found.reset_index()).columns) == 5

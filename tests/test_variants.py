@@ -7,7 +7,7 @@ from sklearn.metrics import precision_recall_fscore_support
 from test_comparison import freeze, invented
 
 from bloodlib import paper
-from bloodlib.analyses import readings
+from bloodlib.analyses import variants
 from bloodlib.data import images
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import scores
@@ -35,11 +35,11 @@ def numbers(found, task):
 
 
 def test_a_printed_row_is_read_without_its_average():
-    assert readings.printed("NB", "two").tolist() == [[0.56, 0.51, 0.54], [0.56, 0.61, 0.58]]
-    for row in readings.ROWS:
+    assert variants.printed("NB", "two").tolist() == [[0.56, 0.51, 0.54], [0.56, 0.61, 0.58]]
+    for row in variants.ROWS:
         for task, names in TASKS.items():
-            assert readings.printed(row, task).shape == (len(names), len(paper.MEASURES))
-    assert readings.printed("AveragePooling", "four")[0].tolist() == [0.64, 0.81, 0.71]
+            assert variants.printed(row, task).shape == (len(names), len(paper.MEASURES))
+    assert variants.printed("AveragePooling", "four")[0].tolist() == [0.64, 0.81, 0.71]
 
 
 @pytest.mark.parametrize("task", list(TASKS))
@@ -47,18 +47,18 @@ def test_distance_is_the_root_mean_square_of_differences(task):
     found = labels(task, 0.5)[0]
     confusion = np.zeros((len(TASKS[task]),) * 2, int)
     np.add.at(confusion, (images.labels("TEST", task), found), 1)
-    ours, theirs = numbers(found, task), readings.printed("SVM", task)
-    np.testing.assert_allclose(readings.measured(confusion), ours)
+    ours, theirs = numbers(found, task), variants.printed("SVM", task)
+    np.testing.assert_allclose(variants.measured(confusion), ours)
     expected = np.sqrt(((ours - theirs) ** 2).sum() / ours.size)
-    assert readings.distance(readings.measured(confusion), theirs) == pytest.approx(expected)
-    assert readings.distance(theirs, theirs) == 0
-    assert readings.distance(theirs + 0.1, theirs) == pytest.approx(0.1)
+    assert variants.distance(variants.measured(confusion), theirs) == pytest.approx(expected)
+    assert variants.distance(theirs, theirs) == 0
+    assert variants.distance(theirs + 0.1, theirs) == pytest.approx(0.1)
 
 
 def test_hits_allow_for_rounding_and_for_cutting():
     theirs = np.full((2, 3), 0.5)
     ours = np.array([[0.495, 0.5, 0.5099], [0.4949, 0.5101, 0.51]])
-    assert readings.hits(ours, theirs) == 4
+    assert variants.hits(ours, theirs) == 4
 
 
 def test_readings_are_ordered_by_distance_and_named_by_their_settings(folders):
@@ -67,10 +67,10 @@ def test_readings_are_ordered_by_distance_and_named_by_their_settings(folders):
     freeze({"method": "NB", "task": "four"}, labels("four", 0.5))
     freeze({"method": "SVM", "task": "two"}, labels("two", 0.5))
     freeze({"method": "NB", "task": "two", "split_by": "image"}, held_out("image"))
-    found = readings.readings("NB", "two")
-    theirs = readings.printed("NB", "two")
+    found = variants.compute("NB", "two")
+    theirs = variants.printed("NB", "two")
     expected = {
-        name: readings.distance(numbers(labels("two", share)[0], "two"), theirs)
+        name: variants.distance(numbers(labels("two", share)[0], "two"), theirs)
         for name, share in (("defaults", 0.2), ("kind Bernoulli", 0.9), ("features grey", 0.5))
     }
     assert found["reading"].tolist() == sorted(expected, key=expected.get)
@@ -82,7 +82,7 @@ def test_readings_are_ordered_by_distance_and_named_by_their_settings(folders):
     for row in found.itertuples():
         (run,) = row.runs
         assert row.accuracy == pytest.approx(scores.accuracy(run.confusion()))
-        assert row.hits == readings.hits(row.numbers, theirs)
+        assert row.hits == variants.hits(row.numbers, theirs)
 
 
 def held_out(split_by):
@@ -96,8 +96,8 @@ def test_a_printed_row_itself_has_distance_zero(folders, monkeypatch):
     freeze({"method": "NB", "task": "two"}, labels("two", 0.6))
     freeze({"method": "NB", "task": "two", "kind": "multinomial"}, labels("two", 0.7))
     exact = numbers(labels("two", 0.7)[0], "two")
-    monkeypatch.setattr(readings, "printed", lambda row, task: exact)
-    found = readings.readings("NB", "two")
+    monkeypatch.setattr(variants, "printed", lambda row, task: exact)
+    found = variants.compute("NB", "two")
     assert found["reading"][0] == "kind multinomial"
     assert found["distance"][0] == 0
     assert found["hits"].tolist()[0] == exact.size
@@ -113,35 +113,35 @@ def test_networks_are_read_at_epoch_25_and_runs_of_chance_are_one_reading(folder
     freeze(common | {"hidden": 64}, labels("two", 0.6, epochs=25))
     freeze(common | {"hidden": 32, "epochs": 24}, labels("two", 0.6, epochs=24))  # too short
     freeze(common | {"pooling": "average"}, labels("two", 0.7, epochs=25))
-    found = readings.readings("DCLNN", "two").set_index("reading")
+    found = variants.compute("DCLNN", "two").set_index("reading")
     assert set(found.index) == {"defaults", "hidden 64"}
-    theirs = readings.printed("DCLNN", "two")
-    each = [readings.distance(numbers(one, "two"), theirs) for one in (first[24], second[24])]
+    theirs = variants.printed("DCLNN", "two")
+    each = [variants.distance(numbers(one, "two"), theirs) for one in (first[24], second[24])]
     usual = found.loc["defaults"]
     assert usual["distance"] == pytest.approx(np.mean(each))
     assert len(usual["runs"]) == 2
     assert usual["usual"]
-    every = [readings.distance(numbers(one, "two"), theirs) for one in (*first, *second)]
+    every = [variants.distance(numbers(one, "two"), theirs) for one in (*first, *second)]
     assert usual["closest"] == pytest.approx(min(every)) != pytest.approx(min(each))
-    assert list(readings.readings("AveragePooling", "two")["reading"]) == ["pooling average"]
+    assert list(variants.compute("AveragePooling", "two")["reading"]) == ["pooling average"]
 
 
 def test_how_far_readings_are_from_each_other(folders):
     for kind, share in (("Gaussian", 0.3), ("Bernoulli", 0.35), ("multinomial", 0.9)):
         freeze({"method": "NB", "task": "two", "kind": kind}, labels("two", share))
-    found = readings.readings("NB", "two")
+    found = variants.compute("NB", "two")
     each = list(found["numbers"])
     expected = [
-        min(readings.distance(one, other) for other in each if other is not one) for one in each
+        min(variants.distance(one, other) for other in each if other is not one) for one in each
     ]
-    np.testing.assert_allclose(readings.among(found), expected)
+    np.testing.assert_allclose(variants.among(found), expected)
 
 
 def test_a_guess_is_as_often_right_as_there_are_classes():
-    assert readings.guess("NB", "two") == pytest.approx(
-        readings.distance(np.full((2, 3), 0.5), readings.printed("NB", "two"))
+    assert variants.guess("NB", "two") == pytest.approx(
+        variants.distance(np.full((2, 3), 0.5), variants.printed("NB", "two"))
     )
-    assert readings.guess("NB", "four") < readings.guess("DCLNN", "four")
+    assert variants.guess("NB", "four") < variants.guess("DCLNN", "four")
 
 
 @pytest.fixture
@@ -157,21 +157,21 @@ def several(folders):
         network = invented(np.random.default_rng(5), task, 25)
         freeze({"method": "DCLNN", "task": task}, network)
         freeze({"method": "DCLNN", "task": task, "pooling": "average"}, network)
-    return readings.load_all()
+    return variants.compute_all()
 
 
 def test_the_summary_names_the_nearest_and_two_checks(several):
-    found = readings.summarise(several).set_index(["row", "task"])
-    assert set(found.index) == {(row, task) for row in readings.ROWS for task in TASKS}
+    found = variants.summarise(several).set_index(["row", "task"])
+    assert set(found.index) == {(row, task) for row in variants.ROWS for task in TASKS}
     for (row, task), line in found.iterrows():
         tried = several[row, task]
         assert line["tried"] == len(tried)
         assert line["nearest"] == tried["reading"][0]
         assert line["distance"] == tried["distance"].min()
         assert line["printed"] == 3 * len(TASKS[task])
-        assert line["guess"] == readings.guess(row, task)
-    theirs = readings.printed("NB", "four")
-    control = min(readings.distance(n, theirs) for n in several["SVM", "four"]["numbers"])
+        assert line["guess"] == variants.guess(row, task)
+    theirs = variants.printed("NB", "four")
+    control = min(variants.distance(n, theirs) for n in several["SVM", "four"]["numbers"])
     assert found.loc[("NB", "four"), "control"] == pytest.approx(control)
     assert np.isnan(found.loc[("DCLNN", "four"), "control"])
     assert np.isnan(found.loc[("DCLNN", "four"), "among"])  # one reading
@@ -180,38 +180,38 @@ def test_the_summary_names_the_nearest_and_two_checks(several):
 
 
 def test_without_records_there_is_nothing_to_read(folders):
-    assert readings.load_all() == {}
-    assert readings.readings("NB", "two").empty
+    assert variants.compute_all() == {}
+    assert variants.compute("NB", "two").empty
 
 
 def test_tables_say_which_reading_is_the_books(several):
-    shown = readings.load_readings(several["SVM", "four"], 2)
+    shown = variants.show(several["SVM", "four"], 2)
     assert len(shown) == 2
-    every = readings.load_readings(several["SVM", "four"])
+    every = variants.show(several["SVM", "four"])
     assert sorted(every["Reading"]) == [
         "defaults (in the book's tables)", "kernel linear", "kernel poly",
     ]  # fmt: skip
     assert every["Distance"].is_monotonic_increasing
-    summary = readings.load_summary(readings.summarise(several))
+    summary = variants.show_summary(variants.summarise(several))
     line = summary[(summary["Row"] == "NB") & (summary["Classes"] == "two")].iloc[0]
     assert line["Numbers met"].endswith(" of 6")
 
 
 def test_the_figure_has_a_dot_for_each_reading(several):
-    figure = readings.plot(several)
+    figure = variants.plot(several)
     for axis, task in zip(figure.axes, TASKS, strict=True):
         drawn = {}
         for line in axis.lines:
             drawn.setdefault((line.get_marker(), line.get_markersize()), []).extend(
                 line.get_xdata()
             )
-        dots = [d for row in readings.ROWS for d in several[row, task]["distance"]]
+        dots = [d for row in variants.ROWS for d in several[row, task]["distance"]]
         assert sorted(drawn["o", 5.0]) == pytest.approx(sorted(dots))
-        assert len(drawn["o", 10.0]) == len(readings.ROWS)  # ringed: one a row
+        assert len(drawn["o", 10.0]) == len(variants.ROWS)  # ringed: one a row
         assert len(drawn["x", 4.0]) == 3 + 2  # SVM beside NB, NB beside SVM
 
 
 def test_words_leave_out_what_chance_varies():
     config = {"method": "DCLNN", "task": "four", "seed": 3, "precision": "mixed_bfloat16"}
-    assert readings._words(study.resolve(config)) == "defaults"
-    assert readings._words(study.resolve(config | {"hidden": 64})) == "hidden 64"
+    assert variants._words(study.resolve(config)) == "defaults"
+    assert variants._words(study.resolve(config | {"hidden": 64})) == "hidden 64"

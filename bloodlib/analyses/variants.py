@@ -53,7 +53,7 @@ def hits(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     return ((off >= -0.005) & (off <= 0.01)).sum(axis=(-2, -1))
 
 
-def readings(row: str, task: str) -> pd.DataFrame:
+def compute(row: str, task: str) -> pd.DataFrame:
     """Every reading of a row that has frozen runs on the published folders, the nearest first.
 
     Runs that differ by chance alone (``comparison.CHANCE``) are of one reading.
@@ -125,14 +125,14 @@ def guess(row: str, task: str) -> float:
     return float(distance(np.full((len(TASKS[task]), 3), 1 / len(TASKS[task])), printed(row, task)))
 
 
-def load_all() -> dict[tuple[str, str], pd.DataFrame]:
-    """:func:`readings` by row and task, where there are any."""
-    found = {(row, task): readings(row, task) for task in TASKS for row in ROWS}
+def compute_all() -> dict[tuple[str, str], pd.DataFrame]:
+    """:func:`compute` by row and task, where there are any."""
+    found = {(row, task): compute(row, task) for task in TASKS for row in ROWS}
     return {key: frame for key, frame in found.items() if len(frame)}
 
 
 def summarise(every: dict[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
-    """A line for each row and task, from :func:`load_all`.
+    """A line for each row and task, from :func:`compute_all`.
 
     Returns
     -------
@@ -167,7 +167,7 @@ def summarise(every: dict[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def load_summary(found: pd.DataFrame) -> pd.DataFrame:
+def show_summary(found: pd.DataFrame) -> pd.DataFrame:
     """The rows of :func:`summarise` for a page."""
     return pd.DataFrame(
         {
@@ -184,8 +184,8 @@ def load_summary(found: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def load_readings(found: pd.DataFrame, n: int | None = None) -> pd.DataFrame:
-    """The first rows of :func:`readings` for a page, all of them if no number is given."""
+def show(found: pd.DataFrame, n: int | None = None) -> pd.DataFrame:
+    """The first rows of :func:`compute` for a page, all of them if no number is given."""
     shown = found.head(len(found) if n is None else n)
     return pd.DataFrame(
         {
@@ -210,7 +210,7 @@ def plot(every: dict[tuple[str, str], pd.DataFrame]) -> plt.Figure:
     Parameters
     ----------
     every : dict of DataFrame
-        See :func:`load_all`.
+        See :func:`compute_all`.
     """
     rows = list(dict.fromkeys(row for row, _ in every))
     figure, axes = plt.subplots(

@@ -1,4 +1,4 @@
-"""How sure are the book's numbers? What chapter 13 shows: ``load_*`` gathers, ``plot_*`` draws.
+"""How sure are the book's numbers? ``compute_*`` gathers, ``plot_*`` draws.
 
 Everything here is about the frozen runs that stand beside the paper's rows, on TEST, and about
 other cells than TEST's. It is computed by :mod:`bloodlib.evidence.intervals`.
@@ -45,7 +45,7 @@ def numbers(confusion: np.ndarray) -> np.ndarray:
 # ------------------------------------------------------------------------------ effective sizes
 
 
-def effective(runs: list[records.Record]) -> pd.DataFrame:
+def compute_effective(runs: list[records.Record]) -> pd.DataFrame:
     """How alike a cell's images are in being right, and as how many independent ones they count.
 
     Parameters
@@ -79,8 +79,8 @@ def effective(runs: list[records.Record]) -> pd.DataFrame:
     return found.assign(effective=found["images"] / found["deff"])
 
 
-def load_effective(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Effective sizes by method, see :func:`effective`, for a page."""
+def show_effective(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Effective sizes by method, see :func:`compute_effective`, for a page."""
     return pd.DataFrame(
         [
             {
@@ -102,7 +102,7 @@ def load_effective(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
 # ------------------------------------------------------------------------ one cell, one observation
 
 
-def load_votes() -> pd.DataFrame:
+def compute_votes() -> pd.DataFrame:
     """How many cells of each class the majority of their images gets right, with exact intervals.
 
     Runs of a row vote together.
@@ -133,7 +133,7 @@ def load_votes() -> pd.DataFrame:
 # ---------------------------------------------------------------------------- three intervals
 
 
-def load_recalls(method: str = "DCLNN", task: str = "four") -> pd.DataFrame:
+def compute_recalls(method: str = "DCLNN", task: str = "four") -> pd.DataFrame:
     """Recalls and accuracy of a row, and three intervals for each.
 
     Returns
@@ -160,8 +160,8 @@ def load_recalls(method: str = "DCLNN", task: str = "four") -> pd.DataFrame:
     return frame
 
 
-def load_three(recalls: pd.DataFrame) -> pd.DataFrame:
-    """The rows of :func:`load_recalls` for a page."""
+def show_recalls(recalls: pd.DataFrame) -> pd.DataFrame:
+    """The rows of :func:`compute_recalls` for a page."""
     titles = {"images": "Exact, by image", "bootstrap": "Percentiles", "gaffke": "Ours, by cell"}
     rows = []
     for row in recalls.to_dict("records"):
@@ -180,7 +180,7 @@ def load_three(recalls: pd.DataFrame) -> pd.DataFrame:
 # ------------------------------------------------------------------------------------- coverage
 
 
-def load_coverage(
+def compute_coverage(
     icc: float,
     recalls: tuple[float, ...] = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95),
     simulations: int = 1000,
@@ -222,7 +222,7 @@ def plot_coverage(coverage: pd.DataFrame) -> plt.Figure:
     Parameters
     ----------
     coverage : pandas.DataFrame
-        See :func:`load_coverage`.
+        See :func:`compute_coverage`.
     """
     classes = list(dict.fromkeys(coverage["class"]))
     figure, axes = plt.subplots(
@@ -300,7 +300,7 @@ def simulate(icc: float, simulations: int = 400, resamples: int = 400) -> pd.Dat
     return pd.DataFrame({"score": list(SCORES)} | dict(zip(names, shares, strict=True)))
 
 
-def load_simulated(simulated: pd.DataFrame) -> pd.DataFrame:
+def show_simulated(simulated: pd.DataFrame) -> pd.DataFrame:
     """The rows of :func:`simulate` for a page."""
     shown = simulated.set_axis(
         ["Score", "Percentiles", "Ours, by cell", "Ours, of a difference"], axis=1
@@ -311,7 +311,7 @@ def load_simulated(simulated: pd.DataFrame) -> pd.DataFrame:
 # ---------------------------------------------------------------------------------- differences
 
 
-def differences() -> pd.DataFrame:
+def compute_differences() -> pd.DataFrame:
     """Differences of whole methods on the same cells, and whether TEST tells them apart.
 
     Returns
@@ -337,8 +337,8 @@ def differences() -> pd.DataFrame:
     return found.assign(apart=(found["low"] > 0) | (found["high"] < 0))
 
 
-def load_differences(found: pd.DataFrame) -> pd.DataFrame:
-    """The rows of :func:`differences` for a page."""
+def show_differences(found: pd.DataFrame) -> pd.DataFrame:
+    """The rows of :func:`compute_differences` for a page."""
 
     def span(low, high):
         return f"{signed(low)} to {signed(high)}".replace(" ", "\u00a0")  # on one line
@@ -365,7 +365,7 @@ def plot_differences(found: pd.DataFrame) -> plt.Figure:
     Parameters
     ----------
     found : pandas.DataFrame
-        See :func:`differences`.
+        See :func:`compute_differences`.
     """
     rows = list(dict.fromkeys(zip(found["task"], found["first"], found["second"], strict=True)))
     figure, axes = plt.subplots(
@@ -387,7 +387,7 @@ def plot_differences(found: pd.DataFrame) -> plt.Figure:
 # ----------------------------------------------------------------------------------- the seeds
 
 
-def levels() -> pd.DataFrame:
+def compute_levels() -> pd.DataFrame:
     """How wide the networks' intervals of accuracy are, and what is not in them.
 
     Returns
@@ -409,8 +409,8 @@ def levels() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["task", "method", "runs", "width", "moved"])
 
 
-def load_levels(found: pd.DataFrame) -> pd.DataFrame:
-    """The rows of :func:`levels` for a page."""
+def show_levels(found: pd.DataFrame) -> pd.DataFrame:
+    """The rows of :func:`compute_levels` for a page."""
     return found.set_axis(
         ["Classes", "Network", "Runs", "Width of the interval", "Moved over ten epochs"], axis=1
     )

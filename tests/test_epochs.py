@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bloodlib.analyses import choosing
+from bloodlib.analyses import seeds
 from bloodlib.data import images, photographs, splits
 from bloodlib.evidence import comparison
 from bloodlib.study import records
@@ -11,7 +11,7 @@ from bloodlib.study import records
 N_CELLS, EACH = 40, 5
 
 
-class Run:
+class Answers:
     """A run with given answers: right [epochs, images]."""
 
     def __init__(self, right, seed=0, fold=0):
@@ -41,7 +41,7 @@ def test_an_epoch_that_is_better_everywhere_is_better_on_the_other_half_too():
     right = np.zeros((25, N_CELLS), bool)
     right[9] = True
     right[:, 0] = True
-    (row,) = choosing.halves([Run(by_cell(right))], draws=50).itertuples()
+    (row,) = seeds.compute_halves([Answers(by_cell(right))], draws=50).itertuples()
     assert row.epochs == 1
     assert row.chosen == pytest.approx(0.975, abs=0.01)
     assert row.other == pytest.approx(0.975, abs=0.01)
@@ -49,11 +49,11 @@ def test_an_epoch_that_is_better_everywhere_is_better_on_the_other_half_too():
 
 def test_what_luck_gives_on_one_half_is_missing_on_the_other():
     right = np.random.default_rng(0).random((25, N_CELLS)) < 0.5
-    found = choosing.halves([Run(by_cell(right), seed) for seed in (1, 0)], draws=200)
+    found = seeds.compute_halves([Answers(by_cell(right), seed) for seed in (1, 0)], draws=200)
     assert found["seed"].tolist() == [0, 1]
     assert (found["chosen"] > found["other"] + 0.1).all()
     assert (found["epochs"] > 2).all()
-    again = choosing.halves([Run(by_cell(right))], draws=200)
+    again = seeds.compute_halves([Answers(by_cell(right))], draws=200)
     assert again["chosen"].iloc[0] == found["chosen"].iloc[0]
 
 
@@ -61,7 +61,7 @@ def test_halves_are_of_cells_of_each_class(monkeypatch):
     # one class alone is answered: on every half it has the same share, whatever was drawn
     right = np.zeros((25, N_CELLS), bool)
     right[3, np.arange(N_CELLS) % 4 == 2] = True
-    (row,) = choosing.halves([Run(by_cell(right))], draws=50).itertuples()
+    (row,) = seeds.compute_halves([Answers(by_cell(right))], draws=50).itertuples()
     assert row.chosen == pytest.approx(row.other) == pytest.approx(0.25)
 
 
@@ -69,12 +69,14 @@ def test_every_network_of_the_tables_is_asked(monkeypatch):
     right = by_cell(np.random.default_rng(1).random((25, N_CELLS)) < 0.5)
     asked = []
     monkeypatch.setattr(
-        comparison, "compared", lambda *which: asked.append(which) or [Run(right, 1), Run(right)]
+        comparison,
+        "compared",
+        lambda *which: asked.append(which) or [Answers(right, 1), Answers(right)],
     )
-    found = choosing.every(draws=20)
+    found = seeds.compute_all_halves(draws=20)
     assert len(asked) == len(set(asked)) == 4
     assert len(found) == 8
-    shown = choosing.show_halves(found)
+    shown = seeds.show_halves(found)
     assert shown[["Classes", "Pooling", "Seed"]].to_numpy()[1].tolist() == ["four", "max", "1"]
 
 
@@ -85,13 +87,13 @@ def folds(monkeypatch):
     right[:, 2, :8] = True
     right[0, 2, 4:] = False
     right[0, 20, :5] = True
-    runs = [Run(right[fold], fold=fold) for fold in range(splits.N_FOLDS)]
+    runs = [Answers(right[fold], fold=fold) for fold in range(splits.N_FOLDS)]
     monkeypatch.setattr(comparison, "frozen", lambda wanted, free: list(runs))
     return runs
 
 
 def test_folds_are_taken_together(folds):
-    found = choosing.on_folds()
+    found = seeds.compute_folds()
     assert len(found) == 25
     row = found.iloc[2]
     assert (row["epoch"], row["lowest"], row["highest"]) == (3, 0.4, 0.8)
@@ -101,20 +103,20 @@ def test_folds_are_taken_together(folds):
 def test_a_fold_that_is_missing_is_said(folds):
     del folds[2]
     with pytest.raises(records.MissingRecordError, match="4 of 5 folds"):
-        choosing.on_folds()
+        seeds.compute_folds()
 
 
 def test_the_ways_to_choose_side_by_side(folds):
     right = np.zeros((25, 20), bool)
     right[2, :10] = right[6, :16] = right[24, :12] = True
-    found = choosing.table([Run(right)], choosing.on_folds())
+    found = seeds.compare_epochs([Answers(right)], seeds.compute_folds())
     assert found["epochs"].tolist() == [[25], [3], [7]]
     assert found["accuracy"].tolist() == pytest.approx([0.6, 0.5, 0.8])
-    assert choosing.show(found)["Which"].tolist() == ["25", "3", "7"]
+    assert seeds.show_epochs(found)["Which"].tolist() == ["25", "3", "7"]
 
 
 def test_the_figure_has_folds_and_every_run(folds):
-    figure = choosing.plot([Run(np.zeros((25, 4), bool))] * 2, choosing.on_folds())
+    figure = seeds.plot_epochs([Answers(np.zeros((25, 4), bool))] * 2, seeds.compute_folds())
     (axis,) = figure.axes
     curves = [line for line in axis.lines if len(line.get_xdata()) == 25]
     assert len(curves) == 3
