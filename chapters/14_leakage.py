@@ -41,7 +41,7 @@ chapter.begin()
 # %%
 found = leakage.compute_splits("four")
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-splits", "caption": "Accuracy with four classes and nothing changed but the split. Hollow dots: runs, one for each fold held out; bar: all folds together; wide line: interval by cell; dotted: guessing. KNN gives an image the class of the most similar training image."}, "image": {"alt": "A panel for each method, a row for each split. The network is far to the right of the others on every split. Within a panel the rows differ little, and intervals overlap; with images held out at random each method is a little further to the right. The nearest neighbour lies near guessing on every split."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-splits", "caption": "Accuracy with four classes and nothing changed but the split. Hollow dots: runs, one for each fold held out; filled: all folds together; wide line: interval by cell; dotted: guessing. KNN gives an image the class of the most similar training image."}, "image": {"alt": "A panel for each method, a row for each split. The network is far to the right of the others on every split. Within a panel the rows differ little, and intervals overlap; with images held out at random each method is a little further to the right. The nearest neighbour lies near guessing on every split."}}
 figures.plot_splits(found, leakage.SHOWN, 1 / len(images.CLASSES))
 plt.show()
 

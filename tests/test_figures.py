@@ -127,15 +127,15 @@ def test_beside(cells):
         "Precision", "Recall", "F1 score",
     ]  # fmt: skip
     for axis, measure in zip(figure.axes, ("precision", "recall", "f1"), strict=True):
-        points = [tuple(line.get_xdata()) for line in axis.lines if line.get_marker() == "o"]
         chosen = frame[frame["measure"] == measure]
-        assert points == [
-            (v,) for p, o in zip(chosen["paper"], chosen["ours"], strict=True) for v in (p, o)
-        ]
-        chance = [line for line in axis.lines if line.get_linestyle() == ":"]
-        assert [tuple(line.get_xdata()) for line in chance] == [(0.25, 0.25)]
-        wide = [tuple(line.get_xdata()) for line in axis.lines if line.get_linewidth() > 4]
-        assert wide == list(zip(chosen["low"], chosen["high"], strict=True))
+        lines, paper, ours = axis.collections
+        rows = range(len(chosen))
+        ends = np.stack([segment[:, 0] for segment in lines.get_segments()])
+        np.testing.assert_allclose(ends, chosen[["low", "high"]])
+        np.testing.assert_allclose(paper.get_offsets(), np.c_[chosen["paper"], rows])
+        np.testing.assert_allclose(ours.get_offsets(), np.c_[chosen["ours"], rows])
+        (chance,) = axis.lines
+        assert set(chance.get_xdata()) == {0.25}
     assert "NB  Neutrophil" in texts(figure)
     assert {"paper", "ours"} <= set(texts(figure))
 

@@ -85,6 +85,37 @@ def test_show_keeps_columns_without_any_number_to_the_left():
     assert rendered(tables.show(frame, "tbl-x", "C"))[3] == [["x", "–"]]
 
 
+def test_show_chooses_heads_and_formats_columns():
+    frame = pd.DataFrame(
+        {
+            "task": ["two", "four", "four"],
+            "share": [0.256, -0.5, np.nan],
+            "low": [0.1, np.nan, np.nan],
+            "high": [0.4, np.nan, np.nan],
+            "photograph": [7, 8, -1],
+        }
+    )
+    columns = {
+        "photograph": "Worst",
+        "task": "Classes",
+        ("share", "low", "high"): "Right",
+        "share": "In percent",
+        ("low", "photograph"): "Both",
+    }
+    fmt = {
+        "Classes": str.capitalize,
+        "In percent": "+.0%",
+        "Both": lambda low, number: f"{low} of {number}",
+    }
+    _, _, header, rows = rendered(tables.show(frame, "tbl-x", "C", columns=columns, fmt=fmt))
+    assert header == list(columns.values())
+    assert rows == [
+        ["7", "Two", "0.26 (0.10\u2060–\u20600.40)", "+26%", "0.1 of 7"],
+        ["8", "Four", "-0.50", "−50%", "–"],
+        ["-1", "Four", "–", "–", "–"],
+    ]
+
+
 # --------------------------------------------------------------------------- what they hold
 
 

@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bloodlib.book.figures import GALLERY_SIZE
+from bloodlib.analyses.plots import GALLERY_SIZE
 from bloodlib.data import boxes, images, synthetic
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.study import measured, records

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from bloodlib.book.figures import COLOURS
+from bloodlib.analyses.plots import COLOURS
 from bloodlib.data import images, photographs
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.evidence import comparison, intervals

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bloodlib.analyses.harmonising import whole
-from bloodlib.book.figures import COLOURS, GALLERY_SIZE
+from bloodlib.analyses.plots import COLOURS, GALLERY_SIZE
 from bloodlib.data import images, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores

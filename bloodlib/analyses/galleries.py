@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
-from bloodlib.book.figures import COLOURS, bare
+from bloodlib.analyses.plots import COLOURS, bare
 from bloodlib.data import images, paths, photographs
 from bloodlib.data.images import CLASSES, SPLITS, TASKS
 from bloodlib.evidence import comparison

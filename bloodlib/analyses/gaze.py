@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from bloodlib.analyses import attention
 from bloodlib.analyses.attention import HIDDEN, MAPS, SIGNS, read
-from bloodlib.book.figures import COLOURS
+from bloodlib.analyses.plots import COLOURS
 from bloodlib.data import boxes, images, photographs, synthetic
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.evidence import comparison, intervals, scores

@@ -18,7 +18,7 @@ import pandas as pd
 
 from bloodlib.analyses import harmonising
 from bloodlib.analyses.harmonising import SCALES, TINTS, Ruler, Stain, Tint
-from bloodlib.book.figures import COLOURS
+from bloodlib.analyses.plots import COLOURS
 from bloodlib.data import boxes, images, paths, photographs
 from bloodlib.data.images import CLASSES, NUCLEI, TASKS
 from bloodlib.evidence import comparison, intervals, scores

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from bloodlib import paper
+from bloodlib.analyses.plots import COLOURS, in_rows
 from bloodlib.book import drawings
-from bloodlib.book.figures import COLOURS, in_rows
 from bloodlib.data import images, photographs, splits
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores

@@ -4,8 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from bloodlib.book import tables
-from bloodlib.book.figures import COLOURS
+from bloodlib.analyses import tables
+from bloodlib.analyses.plots import COLOURS
 from bloodlib.data import images, photographs, splits
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, scores

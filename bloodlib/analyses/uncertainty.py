@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from bloodlib.book.figures import COLOURS, in_rows
+from bloodlib.analyses.plots import COLOURS, in_rows
 from bloodlib.data import images, photographs
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bloodlib import paper
-from bloodlib.book.figures import COLOURS, upright
+from bloodlib.analyses.plots import COLOURS, upright
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, scores
 from bloodlib.evidence.comparison import CHANCE, COMPARED, EPOCH

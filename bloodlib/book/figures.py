@@ -1,11 +1,6 @@
-"""The book's figures, in pairs: ``load_*`` gathers what a figure shows, ``plot_*`` draws it.
-
-Each class and each method keeps its colour through the whole book. The colours are those of
-Okabe and Ito, which people with any kind of colour vision can tell apart.
-"""
+"""The book's figures, in pairs: ``load_*`` gathers what a figure shows, ``plot_*`` draws it."""
 
 import io
-from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
@@ -14,53 +9,11 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
+from bloodlib.analyses.plots import COLOURS, GALLERY_SIZE, bare, in_rows, plot_intervals, upright
 from bloodlib.data import images, synthetic
 from bloodlib.data.images import CLASSES, SPLITS, TASKS
 from bloodlib.evidence import comparison, scores
 from bloodlib.study import records, study
-
-COLOURS = {
-    "NEUTROPHIL": "#0072B2",
-    "EOSINOPHIL": "#D55E00",
-    "MONOCYTE": "#009E73",
-    "LYMPHOCYTE": "#CC79A7",
-    "Mononuclear": "#56B4E9",
-    "Polynuclear": "#E69F00",
-    "NB": "#999999",
-    "SVM": "#E69F00",
-    "DCLNN": "#0072B2",
-    "AveragePooling": "#56B4E9",
-    "MaxPooling": "#0072B2",
-    "majority": "#222222",
-    "nearest-photograph": "#56B4E9",
-    "histogram": "#CC79A7",
-    "small": "#009E73",
-    "paper": "#222222",
-}
-#: The size at which galleries show an image, as published.
-GALLERY_SIZE = (240, 320)
-
-
-def bare(axis: plt.Axes) -> None:
-    """Take ticks, grid and frame from a picture's axes."""
-    axis.set(xticks=[], yticks=[])
-    axis.grid(False)
-    axis.spines[:].set_visible(False)
-
-
-def upright(axis: plt.Axes) -> None:
-    """Draw the grid upright, for a plot whose numbers run along the bottom."""
-    axis.grid(True, axis="x")
-    axis.grid(False, axis="y")
-
-
-def in_rows(axes: Iterable[plt.Axes], names: Iterable[str]) -> None:
-    """Give panels side by side a row for each name, the first on top, and an upright grid."""
-    names = list(names)
-    for axis in axes:
-        upright(axis)
-    axes[0].set_yticks(range(len(names)), names)
-    axes[0].set_ylim(len(names) - 0.5, -0.5)
 
 
 def load_gallery(n: int = 4, seed: int = 0) -> tuple[dict[str, list[np.ndarray]], bool]:
@@ -181,22 +134,16 @@ def plot_beside(cells: pd.DataFrame) -> plt.Figure:
     figure, axes = plt.subplots(
         1, len(measures), figsize=(7.2, 1.1 + 0.26 * len(rows)), sharey=True, squeeze=False
     )
-    labelled = False
     for axis, measure in zip(axes[0], measures, strict=True):
-        chosen = cells[cells["measure"] == measure].set_index(["method", "class"])
-        for y, row in enumerate(rows):
-            paper, ours = chosen.loc[row, "paper"], chosen.loc[row, "ours"]
-            colour = COLOURS[row[0]]
-            hollow = {"ms": 7, "mew": 1.2, "mfc": "white", "mec": colour}
-            axis.plot(chosen.loc[row, ["low", "high"]], [y, y], color=colour, lw=5, alpha=0.35)
-            axis.plot(paper, y, "o", **hollow, label=None if labelled else "paper")
-            axis.plot(ours, y, "o", ms=4.5, color=colour, label=None if labelled else "ours")
-            labelled = True
+        chosen = cells[cells["measure"] == measure].set_index(["method", "class"]).loc[rows]
+        plot_intervals(
+            axis, range(len(rows)), chosen["ours"], chosen["low"], chosen["high"],
+            [COLOURS[method] for method, _ in rows], printed=chosen["paper"],
+            label="ours" if axis is axes[0, 0] else "",
+        )  # fmt: skip
         axis.axvline(chance, color="#888888", lw=1, ls=":")
         axis.set(xlim=(0, 1.04), title=measure.capitalize() if measure != "f1" else "F1 score")
-        axis.grid(True, axis="x")
-    axes[0, 0].set_yticks(range(len(rows)), [f"{m}  {c.capitalize()}" for m, c in rows])
-    axes[0, 0].invert_yaxis()
+    in_rows(axes[0], [f"{method}  {name.capitalize()}" for method, name in rows])
     figure.legend(loc="outside upper right", ncols=2, fontsize=8)
     return figure
 
@@ -501,11 +448,11 @@ def plot_splits(found: pd.DataFrame, shown: dict[str, str], chance: float) -> pl
         1, len(methods), figsize=(7.2, 2.6), sharey=True, sharex=True, squeeze=False
     )
     for axis, method in zip(axes[0], methods, strict=True):
-        for row in found[found["method"] == method].itertuples():
-            y, colour = list(shown).index(row.split_by), colours[row.split_by]
-            axis.plot([row.low, row.high], [y, y], color=colour, lw=6, alpha=0.3)
-            axis.plot(row.folds, [y] * len(row.folds), "o", ms=4, mfc="white", mec=colour)
-            axis.plot(row.accuracy, y, "|", ms=14, mew=2, color=colour)
+        own = found[found["method"] == method]
+        plot_intervals(
+            axis, own["split_by"].map(list(shown).index), own["accuracy"], own["low"], own["high"],
+            own["split_by"].map(colours), runs=own["folds"],
+        )  # fmt: skip
         axis.axvline(chance, color="#888888", lw=1, ls=":")
         axis.set(xlim=(0, 1.02), title=method, xlabel="accuracy")
     in_rows(axes[0], shown.values())

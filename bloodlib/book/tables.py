@@ -1,11 +1,10 @@
 """The paper's tables beside ours: ``load_*`` gathers a table, :func:`show` prints it on a page."""
 
-import re
-
 import numpy as np
 import pandas as pd
 
 from bloodlib import __version__, paper
+from bloodlib.analyses.tables import anchor, link, markdown, show  # noqa: F401  chapters' one door
 from bloodlib.data.images import DATA_HASH, SOURCE, TASKS, available
 from bloodlib.evidence import judging, scores, verdicts
 from bloodlib.evidence.comparison import COMPARED, added, cells, estimate, with_interval
@@ -252,72 +251,6 @@ def load_records() -> pd.DataFrame:
             blank = dict.fromkeys(("Started (UTC)", "On", "Minutes", "Commit"))
             rows.append({"Run": study.describe(config), "State": "missing"} | blank)
     return pd.DataFrame(rows)
-
-
-def link(text: str, address: str) -> str:
-    """A link in MyST Markdown to what the chapter on provenance has of a number or a run.
-
-    Parameters
-    ----------
-    text : str
-        What is shown, MyST Markdown.
-    address : str
-        See :func:`bloodlib.study.explain.explain`.
-    """
-    return f"[{text}](#{anchor(address)})"
-
-
-def anchor(address: str) -> str:
-    """Label and HTML id of an address on that page, such as ``tbl-paper-1-four-nb-average-f1``."""
-    from docutils.nodes import make_id
-
-    return make_id(address)
-
-
-def show(frame: pd.DataFrame, name: str, caption: str, decimals: int = 2):
-    """Print a table on a page: :func:`markdown` for a cell.
-
-    Returns
-    -------
-    IPython.display.Markdown
-        For a cell with ``mystnb={"markdown_format": "myst"}``.
-    """
-    from IPython.display import Markdown
-
-    return Markdown(markdown(frame, name, caption, decimals))
-
-
-def markdown(frame: pd.DataFrame, name: str, caption: str, decimals: int = 2) -> str:
-    """A table in MyST Markdown, numbered and with a caption.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The table; its index is not printed.
-    name : str
-        Label for references, such as ``tbl-paper-1``.
-    caption : str
-        Caption, MyST Markdown.
-    decimals : int
-        Decimals of numbers; what is missing is printed as "–".
-    """
-
-    def text(value):
-        if value is None or value != value:  # NaN is not itself
-            return "–"
-        if isinstance(value, int):
-            return f"{value:,}"
-        return f"{value:.{decimals}f}" if isinstance(value, float) else str(value)
-
-    numbers = [frame[column].dtype.kind in "fi" for column in frame]
-    lines = [
-        " | ".join(frame.columns),
-        " | ".join("--:" if number else ":--" for number in numbers),
-        *(" | ".join(text(v).replace("|", "\\|") for v in row) for row in frame.to_numpy(object)),
-    ]
-    rows = "\n".join(f"| {line} |" for line in lines)
-    rows = re.sub(r"(?<=\d)–(?=\d)", "\u2060–\u2060", rows)  # no line ends inside an interval
-    return f"::::{{table}} {caption}\n:name: {name}\n\n{rows}\n::::"
 
 
 def report() -> dict:

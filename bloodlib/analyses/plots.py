@@ -1,0 +1,96 @@
+"""What the figures of all analyses have in common: colours, axes, and the plot of intervals.
+
+``plots.plot_intervals(axis, y, value, low, high, colour)`` draws rows of dots on their intervals;
+``printed=`` adds the paper's numbers as hollow diamonds, ``runs=`` single runs as small circles;
+``plots.in_rows(axes, names)`` then names the rows. Each class and each method keeps its colour.
+"""
+
+from collections.abc import Iterable
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+#: Height and width at which galleries show an image, as published.
+GALLERY_SIZE = (240, 320)
+#: Of Okabe and Ito, which people with any kind of colour vision can tell apart.
+COLOURS = {
+    "NEUTROPHIL": "#0072B2",
+    "EOSINOPHIL": "#D55E00",
+    "MONOCYTE": "#009E73",
+    "LYMPHOCYTE": "#CC79A7",
+    "Mononuclear": "#56B4E9",
+    "Polynuclear": "#E69F00",
+    "NB": "#999999",
+    "SVM": "#E69F00",
+    "DCLNN": "#0072B2",
+    "AveragePooling": "#56B4E9",
+    "MaxPooling": "#0072B2",
+    "majority": "#222222",
+    "nearest-photograph": "#56B4E9",
+    "histogram": "#CC79A7",
+    "small": "#009E73",
+    "paper": "#222222",
+}
+
+
+def bare(axis: plt.Axes) -> None:
+    """Take ticks, grid and frame from a picture's axes."""
+    axis.set(xticks=[], yticks=[])
+    axis.grid(False)
+    axis.spines[:].set_visible(False)
+
+
+def upright(axis: plt.Axes) -> None:
+    """Draw the grid upright, for a plot whose numbers run along the bottom."""
+    axis.grid(True, axis="x")
+    axis.grid(False, axis="y")
+
+
+def in_rows(axes: Iterable[plt.Axes], names: Iterable[str]) -> None:
+    """Give panels side by side a row for each name, the first on top, and an upright grid."""
+    names = list(names)
+    for axis in axes:
+        upright(axis)
+    axes[0].set_yticks(range(len(names)), names)
+    axes[0].set_ylim(len(names) - 0.5, -0.5)
+
+
+def plot_intervals(
+    axis: plt.Axes, y, value, low, high, colour, *, hollow=False, runs=None, printed=None, label=""
+) -> None:
+    """Dots on their intervals, in rows: a wide pale line from low to high, a dot at the value.
+
+    Parameters
+    ----------
+    axis : matplotlib.axes.Axes
+    y, value, low, high : array-like [n]
+        Rows, values and the ends of their intervals; nothing is drawn for what is missing.
+    colour : str or list of str
+        One, or one for each row.
+    hollow : bool or list of bool
+        Which dots are only outlined.
+    runs : list of array-like, optional
+        The single runs behind each row: small hollow circles, where there are several.
+    printed : array-like [n], optional
+        The paper's numbers: hollow diamonds.
+    label : str
+        Of the dots in a legend; the paper's are then labelled too.
+    """
+    y, value, low, high = (np.asarray(some, dtype=float) for some in (y, value, low, high))
+    colours = np.broadcast_to(np.asarray(colour, dtype=object), y.shape)
+    faces = np.where(np.broadcast_to(hollow, y.shape), "white", colours)
+    if (bounded := np.isfinite(low)).any():
+        axis.hlines(
+            y[bounded], low[bounded], high[bounded], colors=colours[bounded], lw=5, alpha=0.3
+        )
+    for row, each, own in zip(y, () if runs is None else runs, colours, strict=False):
+        if len(each) > 1:
+            axis.scatter(each, np.full(len(each), row), s=16, facecolors="white", edgecolors=own)
+    if printed is not None:
+        axis.scatter(
+            np.asarray(printed, dtype=float), y, s=36, marker="D", facecolors="none",
+            edgecolors=COLOURS["paper"], label="paper" if label else None, zorder=2.5,
+        )  # fmt: skip
+    axis.scatter(
+        value, y, s=25, facecolors=faces, edgecolors=colours, label=label or None, zorder=3
+    )
