@@ -167,24 +167,6 @@ def _parser():
     )  # fmt: skip
     explain.add_argument("--json", action="store_true", help="for programs")
 
-    bench = command(
-        _bench,
-        help="measure what everything costs, beside other ways to do it",
-        description="Measure the rows of benchmarks/rows.yml: ours and its peers in turns, round "
-        "after round, and print ratios of medians, then the times. A peer that is not installed "
-        "is named. Exit with 1 if answers that should agree differ.",
-    )
-    bench.add_argument(
-        "--only", metavar="NAME", action="append", default=[],
-        help="only this row; several: those",
-    )  # fmt: skip
-    bench.add_argument("--rounds", metavar="N", type=int, default=5, help="turns of each (5)")
-    bench.add_argument(
-        "--full", action="store_true", help="the long rows too: hours; stopped, they go on"
-    )
-    bench.add_argument("--list", action="store_true", help="only show the rows")
-    bench.add_argument("--freeze", action="store_true", help="keep each row in results/bench.json")
-    bench.add_argument("--json", action="store_true", help="for programs")
     return parser
 
 
@@ -378,20 +360,6 @@ def _explain(options):
 
     found = explain.explain(options.address)
     print(json.dumps(found, indent=1) if options.json else explain.text(found))
-
-
-def _bench(options):
-    from bloodlib.analyses import bench
-
-    names = bench.chosen(options.only, options.full or options.list)
-    if options.list:
-        for name in names:
-            listed = bench.rows()[name]
-            print(f"{name:16} {listed['work']}{' (long)' if listed.get('long') else ''}")
-        return 0
-    found = bench.run(names, options.rounds, options.freeze)
-    print(json.dumps(found, indent=1) if options.json else bench.text(found))
-    return int(any(row["correct"] and not row["correct"]["agree"] for row in found["rows"]))
 
 
 if __name__ == "__main__":

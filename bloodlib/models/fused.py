@@ -4,8 +4,7 @@ Stock Keras spends a third of a step outside of the multiplications: the gradien
 layer searches every block again for its maximum, dropout draws a random number of 32 bits for each
 of its numbers, and Adadelta goes through the weights once for each operation of its formula. Here
 each of these is one pass, and dropout takes eight bits. What is computed stays the same: only the
-rounding of sums may differ, and which numbers are dropped. ``bloodlib bench --only training``
-measures what it brings.
+rounding of sums may differ, and which numbers are dropped. ``make bench`` measures what it brings.
 """
 
 import keras

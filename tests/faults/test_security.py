@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from made_records import files, forge, made_up
 from made_up import jpeg
 
-from bloodlib.analyses import bench, laboratory, prediction
+from bloodlib.analyses import laboratory, prediction
 from bloodlib.book import book, chapter, policy
 from bloodlib.data import boxes, fetching, images, photographs
 from bloodlib.models import training, weights
@@ -339,11 +339,6 @@ PARSERS = {
         result("photographs.json", photographs.provenance),
         [(CHECKOUT / "results" / "photographs.json").read_bytes()],
         photographs.TableError,
-    ),
-    "measured costs": (
-        result("bench.json", lambda: bench.row("load")),
-        [b'{"machine": {}, "rows": [{"row": "load"}]}', b'{"machine": {}, "rows": [{}]}'],
-        ValueError,
     ),
     "networks": (
         result("weights-four.onnx", lambda: weights._read("four")),

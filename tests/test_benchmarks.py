@@ -1,0 +1,47 @@
+"""The rows that ``make bench`` writes: medians by name, and ratios that say who is faster."""
+
+import importlib.util
+import json
+
+import pytest
+
+from bloodlib.data import paths
+
+FILE = paths.checkout() / "benchmarks" / "conftest.py"
+SPEC = importlib.util.spec_from_file_location("benchmarks_conftest", FILE)
+CONTEST = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(CONTEST)
+
+
+def found(name, median, ours=False, images=None):
+    """A benchmark as pytest-benchmark hands it over."""
+    extra = {"ours": ours, "images": images, "source": "drawn"}
+    return {"group": "work", "name": name, "stats": {"median": median}, "extra_info": extra}
+
+
+@pytest.mark.parametrize(("images", "best"), [(None, 4.0), (100, 25.0)])
+def test_the_best_of_ours_against_the_best_peer(images, best):
+    timed = [("a", 2.0, True), ("b", 3.0, True), ("c", 4.0, False), ("d", 9.0, False)]
+    output = {"benchmarks": [found(*one, images) for one in timed]}
+    CONTEST.pytest_benchmark_update_json(None, None, output)
+    (row,) = output["rows"]
+    assert (row["ours_is"], row["best"], row["ratio"]) == ("a", "c", 2.0)
+    assert row["peers"]["c"] == best
+    assert list(row["also"]) == ["b"]
+
+
+def test_without_a_peer_there_is_no_ratio():
+    row = CONTEST.row("work", [found("a", 2.0, ours=True)])
+    assert (row["ours"], row["best"], row["ratio"]) == (2.0, None, None)
+
+
+def test_the_stored_rows_have_what_new_ones_have():
+    stored = json.loads((paths.checkout() / "results" / "bench.json").read_bytes())
+    fresh = CONTEST.row("work", [found("a", 2.0, ours=True)])
+    for row in stored["rows"]:
+        assert fresh.keys() <= row.keys()
+        if row["ratio"]:
+            times = row["ours"] / row["peers"][row["best"]]
+            assert row["ratio"] == pytest.approx(
+                times if "/s" in row["unit"] else 1 / times, rel=0.01
+            )
