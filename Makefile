@@ -27,7 +27,7 @@ define UV_INSTALL
 	"$$uv" pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 endef
 
-.PHONY: book test check check-long check-freeze pdf tex-packages committed release env lint lock clean
+.PHONY: book test bench check check-long check-freeze pdf tex-packages committed release env lint lock clean
 
 book: env
 	@$(BIN)/bloodlib data --fetch || echo "Going on without the images: drawn cells stand in for pictures."
@@ -60,6 +60,12 @@ release: committed pdf
 
 test: env
 	$(BIN)/python -m pytest -n logical
+
+# what everything costs, beside other ways to do it; BENCH_FULL=1: the slowest rows too
+bench: env
+	@mkdir -p _build
+	$(BIN)/python -m pytest benchmarks -q -o timeout=0 --benchmark-json=_build/bench.json
+	@echo "The rows, with ratios: _build/bench.json"
 
 # faults, fuzzing, coverage, mutants; the last line is the tally
 check: env
