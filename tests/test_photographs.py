@@ -113,6 +113,17 @@ def test_the_same_tables_are_the_same_bytes(results):
     assert [(results / name).read_bytes() for name in READERS] == before
 
 
+@pytest.mark.parametrize("name", [*READERS, "photographs.json"])
+def test_lines_may_end_as_on_windows(results, name):
+    """A clone with core.autocrlf, or an archive unpacked as text, has such line ends."""
+    before = [read().copy() for read in READERS.values()]
+    raw = (results / name).read_bytes()
+    (results / name).write_bytes(raw.replace(b"\n", b"\r\n"))
+    forget()
+    for read, table in zip(READERS.values(), before, strict=True):
+        pd.testing.assert_frame_equal(read(), table)
+
+
 # ------------------------------------------------------------------------------------- damage
 
 

@@ -215,7 +215,7 @@ _REMEDY = "Restore it with 'git checkout results', or make it with 'bloodlib aud
 def _read(name: str, **options) -> pd.DataFrame:
     path: Path = paths.results_folder() / name
     try:
-        raw = path.read_bytes()
+        raw = path.read_bytes().replace(b"\r\n", b"\n")  # git on Windows may end lines so
     except OSError as error:
         raise TableError(f"{path} can't be read ({error}). {_REMEDY}") from error
     if hashlib.sha256(raw).hexdigest() != provenance()["sha256"][name]:
