@@ -25,7 +25,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from myst_nb import glue
 
-from bloodlib.analyses import attention, galleries, gaze
+from bloodlib.analyses import attention, gaze, plots
 from bloodlib.book import chapter, tables
 from bloodlib.data import boxes, images, photographs
 from bloodlib.evidence import comparison
@@ -69,7 +69,7 @@ for name, value in {
 # the augmentation shifted the cell out of the picture, and left its name. {numref}`fig-attention-examples` shows images, boxes and maps.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-attention-examples", "caption": "The middle image of each class, in the order of names, and the two maps of its answer with four classes, at a quarter of the network's resolution. Dashed: the box that BCCD's annotators drew. Where the images can't be had, drawn cells take their place and say so; the maps are then theirs, and there is no box."}, "image": {"alt": "Four pictures of white cells among red cells, one a class, and below each two maps in which bright patches lie on the white cell, inside the dashed box, and little lies elsewhere."}}
-galleries.show(gaze.plot_examples(gaze.load_examples()))
+plots.show(gaze.plot_examples(gaze.load_examples()))
 
 # %% [markdown]
 # ## How much is on the cell?

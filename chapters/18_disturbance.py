@@ -25,7 +25,7 @@ example = "NEUTROPHIL/_16_6249.jpeg"  # an image of TEST
 import matplotlib.pyplot as plt
 from myst_nb import glue
 
-from bloodlib.analyses import disturbance, galleries
+from bloodlib.analyses import disturbance, plots
 from bloodlib.book import chapter, tables
 from bloodlib.data import images
 from bloodlib.evidence import comparison
@@ -44,7 +44,7 @@ chapter.begin()
 # - **JPEG**: saved once more, at a lower quality.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-disturbed", "caption": "One image under every disturbance: blur (standard deviation in pixels), brightness (times), stain (blue times, eosin divided by), JPEG (quality). Where the images can't be had, a drawn cell takes its place and says so."}, "image": {"alt": "Four rows of five small pictures of one white cell among red cells. First row sharper to blurred, second dark to bright, third pink to bluish, last row fine to blocky. The cell stays easy to recognise in all but the most blurred."}}
-galleries.show(disturbance.plot_pictures(*disturbance.load_pictures("TEST", example)))
+plots.show(disturbance.plot_pictures(*disturbance.load_pictures("TEST", example)))
 
 # %%
 found = disturbance.load_scores()

@@ -20,7 +20,7 @@
 import numpy as np
 from myst_nb import glue
 
-from bloodlib.analyses import galleries, laboratory
+from bloodlib.analyses import examples, laboratory
 from bloodlib.book import chapter
 from bloodlib.data import boxes, images, photographs
 from bloodlib.evidence import verdicts
@@ -29,7 +29,7 @@ chapter.begin()
 facts = verdicts.dataset()
 counts = images.counts()
 behind, cells = photographs.counts(), photographs.counts("cells")
-pairs = galleries.load_remarkable()
+pairs = examples.compute_remarkable()
 both = np.isin(photographs.cells("TEST"), photographs.cells("TRAIN"))
 for name, value in {
     "train": sum(counts["TRAIN"].values()),

@@ -11,7 +11,7 @@ from conftest import CHECKOUT
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from bloodlib import paper
-from bloodlib.analyses import galleries
+from bloodlib.analyses import examples
 from bloodlib.book import interactive
 from bloodlib.data import images, photographs
 from bloodlib.data.images import TASKS
@@ -30,7 +30,7 @@ def curves():
 
 @pytest.fixture(scope="module")
 def wall():
-    found = galleries.load_wall(frozen())
+    found = examples.compute_wall(frozen())
     pictures = {104: np.full((300, 400, 3), 90, np.uint8)}
     return interactive.load_wall(found, pictures)
 
@@ -189,7 +189,7 @@ def luminance(colour):
     return linear @ (0.2126, 0.7152, 0.0722)
 
 
-@pytest.mark.parametrize("colours", ["Blues", galleries.SHADES])
+@pytest.mark.parametrize("colours", ["Blues", examples.SHADES])
 def test_numbers_can_be_read_on_every_shade(colours):
     for share in np.linspace(0, 1, 256):
         dark, light = sorted(map(luminance, interactive._shade(share, colours).values()))

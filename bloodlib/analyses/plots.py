@@ -3,13 +3,17 @@
 ``plots.plot_intervals(axis, y, value, low, high, colour)`` draws rows of dots on their intervals;
 ``printed=`` adds the paper's numbers as hollow diamonds, ``runs=`` single runs as small circles;
 ``plots.in_rows(axes, names)`` then names the rows. Each class and each method keeps its colour.
+:func:`show` shows figures that hold photographs.
 """
 
+import io
 from collections.abc import Iterable
 
 import matplotlib.pyplot as plt
 import numpy as np
 
+#: Of figures that hold photographs.
+DPI = 180
 #: Height and width at which galleries show an image, as published.
 GALLERY_SIZE = (240, 320)
 #: Of Okabe and Ito, which people with any kind of colour vision can tell apart.
@@ -94,3 +98,22 @@ def plot_intervals(
     axis.scatter(
         value, y, s=25, facecolors=faces, edgecolors=colours, label=label or None, zorder=3
     )
+
+
+def show(figure: plt.Figure):
+    """Show a figure in a cell, as JPEG if it holds photographs: as SVG they would be megabytes.
+
+    Returns
+    -------
+    IPython.display.Image or None
+    """
+    if not any(axis.images for axis in figure.axes):
+        plt.show()
+        return None
+    from IPython import display
+
+    stream = io.BytesIO()
+    quality = {"quality": 85, "optimize": True}
+    figure.savefig(stream, format="jpeg", dpi=DPI, bbox_inches="tight", pil_kwargs=quality)
+    plt.close(figure)
+    return display.Image(stream.getvalue(), format="jpeg")

@@ -16,7 +16,7 @@ import threadpoolctl
 from PIL import Image
 
 from bloodlib import paper
-from bloodlib.analyses import galleries
+from bloodlib.analyses import examples
 from bloodlib.data import photographs
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
@@ -139,7 +139,7 @@ def load_wall(wall: pd.DataFrame, pictures: dict[int, np.ndarray]) -> dict:
     Parameters
     ----------
     wall : pandas.DataFrame
-        See :func:`bloodlib.analyses.galleries.load_wall`.
+        See :func:`bloodlib.analyses.examples.compute_wall`.
     pictures : dict of int to uint8 array
         Photographs by number; none where they can't be had.
 
@@ -157,14 +157,14 @@ def load_wall(wall: pd.DataFrame, pictures: dict[int, np.ndarray]) -> dict:
     votes = _votes(runs)
     blocks = []
     for name, own in wall.groupby("class", sort=False):
-        boxes = np.round(galleries.strips(own["images"]) / (4, 3, 4, 3) * 100, 3)
+        boxes = np.round(examples.strips(own["images"]) / (4, 3, 4, 3) * 100, 3)
         tiles = [
             {
                 "number": int(row.photograph),
                 "images": int(row.images),
                 "share": round(float(row.share), 4),
                 "starred": bool(row.also_in_train),
-                **_shade(row.share, galleries.SHADES),
+                **_shade(row.share, examples.SHADES),
                 "box": box.tolist(),
                 "votes": votes[row.photograph],
             }

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bloodlib.analyses import galleries
+from bloodlib.analyses import examples, plots
 from bloodlib.data import images, matching, photographs
 from bloodlib.data.images import CLASSES, SPLITS
 from bloodlib.evidence import verdicts
@@ -52,7 +52,7 @@ def wrong():
 
 
 def test_behind_is_what_the_tables_count():
-    found = galleries.load_behind().set_index(["Folder", "Class"])
+    found = examples.compute_behind().set_index(["Folder", "Class"])
     for column, what in (("Photographs", "photographs"), ("Cells", "cells")):
         for split, counted in photographs.counts(what).items():
             for name, n in counted.items():
@@ -62,20 +62,20 @@ def test_behind_is_what_the_tables_count():
 
 
 def test_every_image_is_contributed_by_one_photograph():
-    found = galleries.load_contributions()
+    found = examples.compute_contributions()
     assert found.groupby("split")["images"].sum().to_dict() == {
         split: len(images.names(split)) - (photographs.photographs(split) < 0).sum()
         for split in SPLITS
     }
     assert not found.duplicated(["split", "photograph"]).any()
-    figure = galleries.plot_contributions(found)
+    figure = examples.plot_contributions(found)
     for axis, split in zip(figure.axes, ("TRAIN", "TEST"), strict=True):
         bars = sorted(patch.get_height() for patch in axis.patches)
         assert bars == sorted(found.loc[found["split"] == split, "images"])
 
 
 def test_twins_in_test_simple_are_the_identical_files():
-    found = galleries.load_simple()
+    found = examples.compute_simple()
     assert found["identical"]
     assert 2 * len(found["twice"]) == verdicts.dataset()["identical"]["within TEST_SIMPLE"]
     assert found["files"] - len(found["twice"]) == found["photographs"]
@@ -89,15 +89,15 @@ def test_second_photographs_are_sorted_by_cell(monkeypatch):
     monkeypatch.setattr(photographs, "table", lambda: table)
     monkeypatch.setattr(photographs, "cell_table", lambda: cells)
     second = ["the same cell", "another cell", "none", "another cell"]
-    assert galleries.load_matches()["second"].tolist() == second
+    assert examples.compute_matches()["second"].tolist() == second
 
 
 def test_the_matching_lets_more_pass_than_was_asked():
-    for name, limit in galleries.ASKED.items():
+    for name, limit in examples.ASKED.items():
         assert limit < matching.LIMITS[name] < limit + 4
-    figure = galleries.plot_maps(galleries.load_maps())
+    figure = examples.plot_maps(examples.compute_maps())
     drawn = sum(patch.get_height() for patch in figure.axes[0].patches[:84])
-    assert drawn == len(galleries.load_maps())
+    assert drawn == len(examples.compute_maps())
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_remarkable_pairs(monkeypatch, labels, why, across):
     splits = [["TRAIN"], ["TEST", "TEST_SIMPLE"] if across else ["TRAIN"]]
     pair = {"photographs": [1, 2], "labels": list(labels), "splits": splits}
     monkeypatch.setattr(photographs, "pairs", lambda: [pair])
-    found = galleries.load_remarkable()["What"].tolist()
+    found = examples.compute_remarkable()["What"].tolist()
     reasons = [reason for reason in (why, "a side each" if across else None) if reason]
     assert found == ([", ".join(reasons)] if reasons else [])
 
@@ -130,20 +130,20 @@ def test_handcheck(folders):
     left_out = ["1", "TEST", images.names("TEST")[1], str(numbers[1]), "5+7+8+9", "none", "none"]
     path = folders.results / "handcheck.csv"
     with pytest.raises(photographs.TableError, match=r"can't be read.*git checkout"):
-        galleries.load_handcheck()
+        examples.load_handcheck()
 
     def write(*rows):
         header = "item,split,name,photograph,offered,answer,given"
         path.write_text("\n".join([header, *map(",".join, rows)]) + "\n", encoding="utf-8")
 
     write(row, left_out)
-    found = galleries.load_handcheck()
+    found = examples.load_handcheck()
     assert found["answer"].tolist() == ["A", "none"]
     assert found["given"].tolist() == ["B", "none"]
     for column, value in ((3, "7"), (4, "5+7+8+9"), (5, "B"), (5, "none"), (2, "NO/other.jpeg")):
         write([*row[:column], value, *row[column + 1 :]], left_out)
         with pytest.raises(photographs.TableError, match="another table"):
-            galleries.load_handcheck()
+            examples.load_handcheck()
 
 
 # --------------------------------------------------------------------------- shares and errors
@@ -151,7 +151,7 @@ def test_handcheck(folders):
 
 def test_shares_count_each_photograph_s_images(wrong):
     runs = [a_run(wrong), a_run(~wrong, "two", "average")]
-    found = galleries.load_shares(runs)
+    found = examples.compute_shares(runs)
     first, second = (found[found["run"] == run].set_index("photograph") for run in (0, 1))
     assert first["images"].sum() == second["images"].sum() == len(wrong)
     assert (first.loc[110, "share"], second.loc[110, "share"]) == (0, 1)
@@ -161,30 +161,45 @@ def test_shares_count_each_photograph_s_images(wrong):
     assert set(first["class"]) == set(CLASSES)
     assert first.loc[110, "class"] == "MONOCYTE"
 
-    errors = galleries.load_errors(found).iloc[0]
+    errors = examples.compute_errors(found).iloc[0]
     n = first.loc[110, "images"]
-    assert errors["Classes, pooling"] == "four, max"
-    assert errors["Wrong images"] == n + 1
-    assert errors["Photographs all right"] == len(first) - 2
-    assert errors["all wrong"] == errors["Half of the errors in"] == 1
-    assert errors["Worst photograph"] == f"110 ({n / (n + 1):.0%})"
+    assert errors.drop("share").tolist() == ["four", "max", n + 1, len(first) - 2, 1, 1, 110]
+    assert errors["share"] == pytest.approx(n / (n + 1))
 
-    monocytes = galleries.load_class(found, "MONOCYTE").set_index("Photograph")
+    monocytes = examples.compute_class(found, "MONOCYTE").set_index("Photograph")
     assert list(monocytes) == ["Images", "four, max", "two, average"]
     assert monocytes.loc[110].tolist() == [n, 0, 1]
 
-    figure = galleries.plot_shares(found)
+    figure = examples.plot_shares(found)
     for axis, own in zip(figure.axes, (first, second), strict=True):
         heights = [y for dots in axis.collections for _, y in dots.get_offsets()]
         assert sorted(heights) == sorted(own["share"])
     assert "110" in texts(figure)
 
 
+def test_a_run_without_errors_has_none_in_any_photograph(wrong):
+    (row,) = examples.compute_errors(examples.compute_shares([a_run(wrong & False)])).to_dict(
+        "records"
+    )
+    assert (row["wrong"], row["all_wrong"], row["half"]) == (0, 0, 0)
+    assert row["worst"] is None
+    assert row["share"] is None
+
+
+def test_a_split_without_known_photographs_is_counted_as_such(monkeypatch):
+    monkeypatch.setattr(photographs, "photographs", lambda split: 0 * images.labels(split) - 1.0)
+    monkeypatch.setattr(photographs, "cells", lambda split: 0 * images.labels(split) - 1.0)
+    found = examples.compute_behind()
+    assert found["Images"].gt(0).all()
+    assert not found[["Photographs", "Cells"]].any(axis=None)
+    assert set(found["Images of each"]) == {"–"}
+
+
 # --------------------------------------------------------------------------- the wall
 
 
 def test_the_wall_is_the_mean_over_runs(wrong):
-    found = galleries.load_wall([a_run(wrong), a_run(np.zeros_like(wrong))])
+    found = examples.compute_wall([a_run(wrong), a_run(np.zeros_like(wrong))])
     assert found.set_index("photograph").loc[110, "share"] == 0.5
     assert list(dict.fromkeys(found["class"])) == list(CLASSES)
     for _, own in found.groupby("class"):
@@ -198,11 +213,10 @@ def test_the_wall_is_the_mean_over_runs(wrong):
 @pytest.mark.parametrize("n", [1, 2, 4, 6, 13, 48])
 def test_strips_fill_the_rectangle_with_the_right_areas(n):
     sizes = np.random.default_rng(n).integers(90, 110, n)
-    tiles = galleries.strips(sizes, 8.0, 6.0)
-    left, top, wide, high = tiles.T
-    assert wide * high == pytest.approx(48 * sizes / sizes.sum())
+    left, top, wide, high = examples.strips(sizes).T
+    assert wide * high == pytest.approx(12 * sizes / sizes.sum())
     assert left.min() == top.min() == 0
-    assert ((left + wide).max(), (top + high).max()) == pytest.approx((8, 6))
+    assert ((left + wide).max(), (top + high).max()) == pytest.approx((4, 3))
     for a in range(n):  # areas add up to the whole: if none overlaps another there is no gap
         apart = (left[a] + wide[a] <= left + 1e-9) | (left + wide <= left[a] + 1e-9)
         apart |= (top[a] + high[a] <= top + 1e-9) | (top + high <= top[a] + 1e-9)
@@ -211,63 +225,56 @@ def test_strips_fill_the_rectangle_with_the_right_areas(n):
 
 
 @pytest.mark.parametrize("shown", [0, 3])
-def test_plot_wall(wrong, shown):
-    wall = galleries.load_wall([a_run(wrong)])
+def test_the_wall_shows_every_photograph(wrong, shown):
+    wall = examples.compute_wall([a_run(wrong)])
     some = wall["photograph"].head(shown)
     pictures = {n: np.full((6, 8, 3), n % 256, np.uint8) for n in some}
-    figure = galleries.plot_wall(wall, pictures)
-    axis = figure.axes[0]
-    assert len(axis.images) == shown
-    written = [text.get_text() for text in axis.texts]
-    numbers = [re.match(r"(\d+)(\*?)", text).groups() for text in written if text[0].isdigit()]
-    assert {(int(n), star == "*") for n, star in numbers} == set(
+    figure = examples.plot_wall(wall, pictures)
+    assert sum(len(axis.images) for axis in figure.axes) == shown
+    written = texts(figure)
+    numbers = [re.fullmatch(r"(\d+)(\*?)(:?\s\d+%)?", text) for text in written]
+    assert {(int(m[1]), m[2] == "*") for m in numbers if m} == set(
         zip(wall["photograph"], wall["also_in_train"], strict=True)
     )
     assert "Monocyte: 4 photographs, 620 images" in written
-    bricks = [p for p in axis.patches if p.get_edgecolor() == (1, 1, 1, 1)]
-    area = np.array([p.get_width() * p.get_height() for p in bricks])
-    assert area / area.sum() == pytest.approx(wall["images"] / wall["images"].sum())
-    shades = plt.get_cmap(galleries.SHADES)
-    assert [p.get_facecolor() for p in bricks] == [shades(share) for share in wall["share"]]
 
 
 def test_no_pictures_without_images(wrong):
-    assert galleries.load_pictures(galleries.load_wall([a_run(wrong)])) == {}
-    assert galleries.thumbnail(0, 40) is None
+    assert examples.load_pictures(examples.compute_wall([a_run(wrong)])) == {}
+    assert examples.thumbnail(0) is None
 
 
 # --------------------------------------------------------------------------- other pictures
 
 
 def test_pairs_are_all_there_and_labelled():
-    pairs = galleries.load_pairs()
+    pairs = examples.load_pairs()
     assert len(pairs) == photographs.pair_table()["same_cell"].sum()
-    figure = galleries.plot_pairs(pairs)
+    figure = examples.plot_pairs(pairs)
     written = texts(figure)
-    for pair in pairs:
-        assert {str(number) for number in pair["photographs"]} <= set(written)
-    assert "206 lym.\nTRAIN" in written
-    assert "278 mon.\nTRAIN" in written
-    patches = figure.axes[0].patches
-    for pair, place in zip(pairs, range(0, len(patches), 4), strict=True):
-        tile, dashed, other_tile, other = patches[place : place + 4]
+    for axis, pair in zip(figure.axes, pairs, strict=False):
+        assert {str(number) for number in pair["photographs"]} <= {
+            text.get_text() for text in axis.texts
+        }
+        tile, dashed, other_tile, other = axis.patches
         assert (dashed.get_width(), dashed.get_height()) == (other.get_width(), other.get_height())
         there = np.subtract(dashed.get_xy(), tile.get_xy())  # the same piece, in both photographs
         here = np.subtract(other.get_xy(), other_tile.get_xy())
-        assert (there - here).tolist() == list(pair["shift"])
+        assert (there - here).tolist() == pair["shift"]
+    assert {"206 lym.\nTRAIN", "278 mon.\nTRAIN"} <= set(written)
 
 
 def test_an_image_that_was_not_turned_lies_on_its_photograph():
-    example = galleries.load_example("TEST_SIMPLE", images.names("TEST_SIMPLE")[0])
+    example = examples.load_example("TEST_SIMPLE", images.names("TEST_SIMPLE")[0])
     np.testing.assert_allclose(example["corners"], [[0, 0], [320, 0], [320, 240], [0, 240]], atol=1)
-    written = texts(galleries.plot_example(example))
+    written = texts(examples.plot_example(example))
     assert {example["name"], f"photograph {example['number']}"} <= set(written)
 
 
 def test_figures_with_photographs_are_shown_as_jpeg():
     figure, axis = plt.subplots()
-    assert galleries.show(figure) is None
+    assert plots.show(figure) is None
     axis.imshow(np.zeros((3, 4, 3), np.uint8))
-    shown = galleries.show(figure)
+    shown = plots.show(figure)
     assert shown.data[:2] == b"\xff\xd8"
     assert not plt.fignum_exists(figure.number)
