@@ -25,7 +25,6 @@ from PIL import Image
 from scipy import ndimage
 
 from bloodlib.data import images, matching, paths, photographs
-from bloodlib.study import records
 
 ROOT = Path(matching.__file__).parents[1]
 FLIPS = ("", "h", "v", "hv")
@@ -674,7 +673,7 @@ def quick(remade, monkeypatch):
 
 def stop_after(monkeypatch, n):
     """Be interrupted in the place of writing the file after the first n."""
-    replace, done = records.replace, []
+    replace, done = paths.write_atomically, []
 
     def stop(path, raw):
         if len(done) == n:
@@ -682,7 +681,7 @@ def stop_after(monkeypatch, n):
         done.append(path)
         replace(path, raw)
 
-    monkeypatch.setattr(records, "replace", stop)
+    monkeypatch.setattr(paths, "write_atomically", stop)
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])
@@ -788,7 +787,7 @@ made_up.publish(types.SimpleNamespace(setattr=setattr), files)
 matching.CHUNK, matching.SAMPLE = 4, 3
 
 if __name__ == "__main__":
-    replace, left = records.replace, int(sys.argv[2])
+    replace, left = paths.write_atomically, int(sys.argv[2])
 
     def kill(path, raw):
         global left
@@ -797,7 +796,7 @@ if __name__ == "__main__":
         if not left:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    records.replace = kill
+    paths.write_atomically = kill
     matching.remake(workers=2)
 """
 

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bloodlib.data import images, matching, photographs
-from bloodlib.study import records
+from bloodlib.data import images, matching, paths, photographs
 
 NAMES = {
     "TRAIN": (
@@ -180,7 +179,7 @@ def test_a_table_about_other_images_is_refused(results, change):
 
 @pytest.mark.parametrize("written", [1, 2, 3])
 def test_new_tables_are_not_trusted_before_all_are_written(results, monkeypatch, written):
-    replace, done = records.replace, []
+    replace, done = paths.write_atomically, []
 
     def stop(path, raw):
         if len(done) == written:
@@ -190,7 +189,7 @@ def test_new_tables_are_not_trusted_before_all_are_written(results, monkeypatch,
 
     table, cells, pairs = planted()
     new = table.assign(photograph=15), cells.assign(cell=10), pairs.assign(common=0.5)
-    monkeypatch.setattr(records, "replace", stop)
+    monkeypatch.setattr(paths, "write_atomically", stop)
     with pytest.raises(KeyboardInterrupt):
         photographs.save(*new, {})
     assert done == list(READERS)[:written]

@@ -23,7 +23,7 @@ HEADINGS = {
 def freeze(found: dict) -> None:
     """Keep what was found."""
     text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
-    records.replace(paths.results_folder() / FILE, text.encode())
+    paths.write_atomically(paths.results_folder() / FILE, text.encode())
 
 
 def read() -> dict:

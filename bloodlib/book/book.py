@@ -167,7 +167,7 @@ def run(source: Path, parameters: dict, notebook: Path | None = None) -> None:
         except DeadKernelError:
             failure = "failed: its kernel died"
         executed = nbformat.writes(_cleaned(nbformat.read(unfinished, as_version=4)))
-    records.replace(notebook or source.with_suffix(".ipynb"), f"{executed}\n".encode())
+    paths.write_atomically(notebook or source.with_suffix(".ipynb"), f"{executed}\n".encode())
     if failure:
         raise ChapterError(failure)
 
@@ -289,7 +289,7 @@ def _run_stale(app):
                 "seconds": seconds,
                 "at": time.time(),
             }
-            records.replace(stamp, json.dumps(content).encode())
+            paths.write_atomically(stamp, json.dumps(content).encode())
     logger.info("chapters: %d run, %d unchanged", len(stale), len(sources) - len(stale))
 
 

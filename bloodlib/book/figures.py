@@ -10,7 +10,7 @@ import pandas as pd
 import seaborn as sns
 
 from bloodlib.analyses.plots import COLOURS, GALLERY_SIZE, bare, in_rows, plot_intervals, upright
-from bloodlib.data import images, synthetic
+from bloodlib.data import images, paths, synthetic
 from bloodlib.data.images import CLASSES, SPLITS, TASKS
 from bloodlib.evidence import comparison, scores
 from bloodlib.study import records, study
@@ -310,7 +310,7 @@ def draw_finding(path: Path) -> None:
         figure = plot_averages(comparison.cells(), "recall")
         figure.savefig(drawn, format="svg", metadata={"Date": None})
         plt.close(figure)
-    records.replace(path, drawn.getvalue())
+    paths.write_atomically(path, drawn.getvalue())
 
 
 def load_mistakes(record, n: int = 8) -> list[dict]:

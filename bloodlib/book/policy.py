@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from html.parser import HTMLParser
 from pathlib import Path
 
-from bloodlib.study import records
+from bloodlib.data import paths
 
 #: By what is loaded. A page opened from disk has no origin in some browsers, hence ``file:``.
 RULES = {
@@ -39,7 +39,7 @@ def write(page: Path) -> None:
         raise ValueError(f"{page} has no head for a content security policy")
     new = head + tag + _META.format(policy(plain)) + rest
     if new != text:
-        records.replace(page, new.encode())
+        paths.write_atomically(page, new.encode())
 
 
 def policy(text: str) -> str:

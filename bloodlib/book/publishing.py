@@ -11,8 +11,7 @@ import shutil
 from pathlib import Path
 
 from bloodlib.book import book
-from bloodlib.data import images
-from bloodlib.study import records
+from bloodlib.data import images, paths
 
 #: The branch that Binder and Colab open.
 BRANCH = "published"
@@ -141,7 +140,7 @@ def _give(app, exception):
             found = openable(nbformat.read(notebook, as_version=4), name.as_posix(), address)
             there = root / "_build" / BRANCH / name.with_suffix(".ipynb")
             there.parent.mkdir(parents=True, exist_ok=True)
-            records.replace(there, f"{nbformat.writes(found)}\n".encode())
+            paths.write_atomically(there, f"{nbformat.writes(found)}\n".encode())
     if app.config.offers_pdf:
         shutil.copyfile(_pdf(app), out / PDF)
     else:

@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from bloodlib.analyses import likeness, prediction
-from bloodlib.data import images, synthetic
+from bloodlib.data import images, paths, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.models import weights
-from bloodlib.study import records
 
 FOLDER = "try-it"
 #: The seed of each class's drawn cell.
@@ -35,7 +34,7 @@ def write(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, value in [("facts", facts()), *((f"weights-{t}", network(t)) for t in TASKS)]:
         script = f"bloodlib.give({json.dumps(name)}, {json.dumps(value)});\n"
-        records.replace(folder / f"{name}.js", script.encode())
+        paths.write_atomically(folder / f"{name}.js", script.encode())
 
 
 def network(task: str) -> dict:

@@ -60,7 +60,7 @@ def remake() -> pd.DataFrame:
             rows.append((number, *edges))
     found = pd.DataFrame(rows, columns=COLUMNS)
     raw = found.to_csv(index=False, lineterminator="\n").encode()
-    records.replace(paths.results_folder() / NAME, raw)
+    paths.write_atomically(paths.results_folder() / NAME, raw)
     table.cache_clear()
     return found
 

@@ -418,7 +418,8 @@ def load(
                 pixels = _mapped(path, shape)
                 if pixels is None:
                     files = [folder / "images" / split / name for name in inside]
-                    _save(path, _decode_all(files, size, filter))
+                    pixels = _decode_all(files, size, filter)
+                    paths.write_atomically(path, lambda file: np.save(file, pixels))
                     pixels = _mapped(path, shape)
         except OSError as error:
             raise DatasetError(
@@ -621,16 +622,3 @@ def _mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
     except (OSError, ValueError, EOFError, AttributeError):
         return None
     return pixels if whole and pixels.shape == shape and pixels.dtype == np.uint8 else None
-
-
-def _save(path: Path, pixels: np.ndarray) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            np.save(file, pixels)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -454,7 +454,7 @@ def remake(workers: int | None = None) -> None:
         try:
             for done in as_completed(running):
                 place = running[done]
-                records.replace(files[place], json.dumps(done.result()).encode())
+                paths.write_atomically(files[place], json.dumps(done.result()).encode())
                 bar.update(len(chunks[place]))
         except BaseException:  # stopped: what has not begun is not computed in vain
             pool.shutdown(wait=False, cancel_futures=True)

@@ -1,7 +1,9 @@
-"""Where things lie: the checkout, the datasets, the user's cache, the frozen records."""
+"""Where things lie, and how a file is written: whole or not at all."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import platformdirs
 
@@ -62,3 +64,26 @@ def results_folder() -> Path:
         if installed.is_dir():
             return installed
         raise
+
+
+def write_atomically(path: Path, content: bytes | Callable[[BinaryIO], None]) -> None:
+    """Write a file in one step: it has the old content or the new, whatever happens.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    content : bytes or callable
+        What to write, or a function that writes it into the file it is given.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with unfinished.open("wb") as file:
+            if callable(content):
+                content(file)
+            else:
+                file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)

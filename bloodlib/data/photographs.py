@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 
 from bloodlib.data import images, paths
-from bloodlib.study import records
 
 #: The tables, and the file that vouches for them.
 TABLES = ("photographs.csv", "cells.csv", "pairs.csv")
@@ -201,10 +200,10 @@ def save(images_: pd.DataFrame, cells_: pd.DataFrame, pairs_: pd.DataFrame, made
     sums = {}
     for name, frame in zip(TABLES, (images_, cells_, pairs_), strict=True):
         raw = frame.to_csv(index=False, lineterminator="\n").encode()
-        records.replace(folder / name, raw)
+        paths.write_atomically(folder / name, raw)
         sums[name] = hashlib.sha256(raw).hexdigest()
     raw = json.dumps(made | {"sha256": sums}, indent=1).encode() + b"\n"
-    records.replace(folder / PROVENANCE, raw)
+    paths.write_atomically(folder / PROVENANCE, raw)
     for cached in (provenance, table, cell_table, pair_table):
         cached.cache_clear()
 

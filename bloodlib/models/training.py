@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from bloodlib.data import paths
 from bloodlib.data.images import TASKS
 from bloodlib.models.methods import Data, Predictions
 from bloodlib.study import records
@@ -319,16 +320,9 @@ def _save(model, checkpoint, state):
     }
     arrays |= {name: np.asarray(value) for name, value in state.items()}
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = checkpoint.with_suffix(".tmp")  # one name: what a kill leaves is overwritten
-    try:
-        with unfinished.open("wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, checkpoint)
-    except OSError:  # a full disk
-        unfinished.unlink(missing_ok=True)
-        raise
+    for left in checkpoint.parent.glob(f".{checkpoint.name}.*.tmp"):  # by a run that was killed
+        left.unlink()
+    paths.write_atomically(checkpoint, lambda file: np.savez(file, **arrays))
 
 
 def _restore(model, checkpoint):

@@ -108,7 +108,9 @@ def export(record: records.Record, file: Path) -> None:
     helper.set_model_props(model, plain | {"sha256": _BLANK})
     raw = model.SerializeToString(deterministic=True)
     file.parent.mkdir(parents=True, exist_ok=True)
-    records.replace(file, raw.replace(_BLANK.encode(), hashlib.sha256(raw).hexdigest().encode()))
+    paths.write_atomically(
+        file, raw.replace(_BLANK.encode(), hashlib.sha256(raw).hexdigest().encode())
+    )
 
 
 def provenance(task: str) -> dict:

@@ -73,8 +73,8 @@ def save(
         "images_from_cache": clock.from_cache,
         "sha256": hashlib.sha256(raw).hexdigest(),
     }
-    records.replace(folder / f"{name}.npz", raw)
-    records.replace(folder / f"{name}.json", json.dumps(made, indent=1).encode() + b"\n")
+    paths.write_atomically(folder / f"{name}.npz", raw)
+    paths.write_atomically(folder / f"{name}.json", json.dumps(made, indent=1).encode() + b"\n")
     read.cache_clear()
 
 
@@ -151,7 +151,7 @@ def in_chunks(
                 clock.from_cache += rows.stop - start
             except (OSError, records.RecordError):  # not computed yet, or damaged
                 found.append(function(rows))
-                records.replace(path, _packed(found[-1]))
+                paths.write_atomically(path, _packed(found[-1]))
             bar.update(rows.stop - start)
     return {key: np.concatenate([chunk[key] for chunk in found]) for key in found[0]}
 

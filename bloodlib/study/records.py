@@ -178,10 +178,10 @@ def write(where: Path, content: dict, arrays: dict[str, np.ndarray] | None) -> R
     with _alone(where):
         if arrays is not None:
             was_there = beside.exists()  # then an earlier record may need it
-            replace(beside, raw)
+            paths.write_atomically(beside, raw)
         try:
             check(record)
-            replace(path, _text(record))
+            paths.write_atomically(path, _text(record))
         except (RecordError, OSError):
             if arrays is not None and not was_there:
                 beside.unlink()
@@ -206,8 +206,8 @@ def copy(record: Record, where: Path) -> Record:
             raw = record.path.with_name(record.content["arrays"]["file"]).read_bytes()
             if hashlib.sha256(raw).hexdigest() != record.content["arrays"]["sha256"]:
                 raise RecordError(f"{record.path}: its predictions changed while they were copied")
-            replace(where / record.content["arrays"]["file"], raw)
-        replace(copied.path, _text(copied))
+            paths.write_atomically(where / record.content["arrays"]["file"], raw)
+        paths.write_atomically(copied.path, _text(copied))
         _tidy(copied)
     return copied
 
@@ -439,16 +439,3 @@ def _validate(path, content):
     if error:
         place = "/".join(map(str, error.absolute_path)) or "the file"
         raise RecordError(f"{path}: {place}: {error.message[:200]}. {REMEDY}")
-
-
-def replace(path: Path, raw: bytes) -> None:
-    """Write a file in one step: it has the old content or the new, whatever happens."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
