@@ -13,8 +13,8 @@ from bloodlib import __version__
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; what can go wrong for a user ends in one sentence, not in a traceback."""
     options = _parser().parse_args(arguments)
-    from bloodlib.data import images, photographs
-    from bloodlib.study import records, study
+    from bloodlib.data import images, stored
+    from bloodlib.study import study
 
     try:
         return options.run(options) or 0
@@ -25,8 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except (
         images.DatasetError,
-        photographs.TableError,
-        records.RecordError,
+        stored.StoredError,
         study.RunError,
         OSError,
         ImportError,

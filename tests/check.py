@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bloodlib.analyses import checked
-from bloodlib.study import records
+from bloodlib.data import stored
 
 ROOT = Path(__file__).parents[1]
 MODULES = ("scores", "arithmetic", "records")
@@ -78,7 +78,7 @@ def main() -> int:
     parser.add_argument("--long", action="store_true", help="chance more often, every mutant")
     parser.add_argument("--freeze", action="store_true", help="keep it in results/check.json")
     options = parser.parse_args()
-    commit = records.commit()
+    commit = stored.commit()
     if options.freeze and (not commit or commit.endswith("-dirty")):
         print("check: --freeze needs a checkout without changes. Commit them first.")
         return 2
@@ -89,7 +89,7 @@ def main() -> int:
         found, passed = run(Path(folder), marks, scale, share)
     found = {
         "command": "make check-freeze",
-        "environment": records.environment("", ""),
+        "environment": stored.environment("", ""),
         "started": started,
         "seconds": round(time.monotonic() - clock),
         **found,

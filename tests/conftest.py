@@ -17,7 +17,7 @@ from bloodlib.book import book
 from bloodlib.data import images, paths, photographs
 from bloodlib.data.images import SPLITS, TASKS
 from bloodlib.models import methods, training
-from bloodlib.study import measured, study
+from bloodlib.study import measurements, study
 
 mpl.use("agg")
 # some tests move to a folder of their own: the checkout is that of the start
@@ -59,11 +59,11 @@ def folders(tmp_path, monkeypatch):
 @pytest.fixture
 def style():
     """The book's style, no figure left open, and nothing remembered."""
-    measured.read.cache_clear()
+    measurements.read.cache_clear()
     with plt.style.context("bloodlib.book.book"):
         yield
     plt.close("all")
-    measured.read.cache_clear()
+    measurements.read.cache_clear()
 
 
 @pytest.fixture

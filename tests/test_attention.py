@@ -7,19 +7,19 @@ import pytest
 
 from bloodlib.analyses import attention
 from bloodlib.analyses.attention import ASKED, BINS, COARSE, HIDDEN, MAPS, SIGNS
-from bloodlib.data import boxes, images, synthetic
+from bloodlib.data import boxes, images, stored, synthetic
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.models import dclnn, training, weights
-from bloodlib.study import measured, records
+from bloodlib.study import measurements, records
 
 SMALL = (12, 16)
 
 
 @pytest.fixture(autouse=True)
 def forget():
-    measured.read.cache_clear()
+    measurements.read.cache_clear()
     yield
-    measured.read.cache_clear()
+    measurements.read.cache_clear()
 
 
 def cells(n=3, size=SMALL):
@@ -166,7 +166,7 @@ def small_study(folder, folders, monkeypatch):
 def test_all_that_is_shown_is_frozen(small_study, monkeypatch):
     attention.remake()
     n = len(images.names("TEST"))
-    found, made = attention.read(), measured.read("attention").made
+    found, made = attention.read(), measurements.read("attention").made
     assert made["settings"]["weights"] == {task: task for task in TASKS}
     np.testing.assert_allclose(found["area"], 30 * 20 / 4800)
     np.testing.assert_allclose(found["visible"], 1)
@@ -184,7 +184,7 @@ def test_all_that_is_shown_is_frozen(small_study, monkeypatch):
     # a second start takes all of it from the cache
     monkeypatch.setattr(attention._Measure, "__call__", None)
     attention.remake()
-    assert measured.read("attention").made["images_from_cache"] == 2 * n
+    assert measurements.read("attention").made["images_from_cache"] == 2 * n
 
 
 def test_another_class_is_never_the_answer(small_study):
@@ -200,6 +200,6 @@ def test_another_class_is_never_the_answer(small_study):
 def test_what_is_missing_or_misshapen_is_refused(folders):
     with pytest.raises(records.MissingRecordError, match="bloodlib measure attention"):
         attention.read()
-    measured.save("attention", {"area": np.zeros(3)}, {}, measured.Clock())
+    measurements.save("attention", {"area": np.zeros(3)}, {}, stored.Clock())
     with pytest.raises(records.RecordError, match=r"no area .*: `bloodlib measure attention`"):
         attention.read()

@@ -17,7 +17,7 @@ import pytest
 from conftest import CHECKOUT, answer
 
 from bloodlib import cli, paper
-from bloodlib.data import images
+from bloodlib.data import images, stored
 from bloodlib.evidence import scores
 from bloodlib.models import methods
 from bloodlib.study import records, study
@@ -293,7 +293,7 @@ def frozen(config, seed=0, epochs=1):
             "data": images.DATA_HASH,
             "history": {},
             "weights": "",
-            "environment": records.environment("", ""),
+            "environment": stored.environment("", ""),
             "started": "2025-01-01T00:00:00+00:00",
             "seconds": 1.0,
         },

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from bloodlib import paper
-from bloodlib.data import images, photographs, splits
+from bloodlib.data import images, photographs, splits, stored
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.study import records, study
 
@@ -34,7 +34,7 @@ def freeze(config, labels, status="complete"):
         "data": splits.data_hash(*division),
         "history": {"seconds": [1.0] * len(labels)} if status == "complete" else {},
         "weights": "",
-        "environment": records.environment("", ""),
+        "environment": stored.environment("", ""),
         "started": "2025-01-01T00:00:00+00:00",
         "seconds": 1.0,
     }

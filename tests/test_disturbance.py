@@ -5,11 +5,11 @@ import pytest
 
 from bloodlib.analyses import disturbance
 from bloodlib.analyses.disturbance import CONDITIONS, KINDS, disturb
-from bloodlib.data import images, synthetic
+from bloodlib.data import images, stored, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.models import weights
-from bloodlib.study import measured, records
+from bloodlib.study import measurements, records
 
 pytestmark = pytest.mark.usefixtures("style")
 PICTURE = synthetic.draw("EOSINOPHIL", np.random.default_rng(1), (240, 320))
@@ -106,7 +106,7 @@ def network(monkeypatch):
 def test_every_image_is_answered_under_every_disturbance(folder, folders, network, monkeypatch):
     monkeypatch.setattr(images, "verify", lambda folder: None)
     disturbance.remake()
-    found, made = disturbance.read(), measured.read("disturbance").made
+    found, made = disturbance.read(), measurements.read("disturbance").made
     names = images.names("TEST")
     assert network == [(task, len(names) * len(CONDITIONS)) for task in TASKS]
     assert made["settings"]["weights"] == {task: task for task in TASKS}
@@ -118,11 +118,11 @@ def test_every_image_is_answered_under_every_disturbance(folder, folders, networ
                 assert found[task][row, column] == label
     disturbance.remake()
     assert len(network) == len(TASKS)
-    assert measured.read("disturbance").made["images_from_cache"] == len(names)
+    assert measurements.read("disturbance").made["images_from_cache"] == len(names)
 
 
 def freeze(**arrays):
-    measured.save("disturbance", arrays, {}, measured.Clock())
+    measurements.save("disturbance", arrays, {}, stored.Clock())
 
 
 @pytest.fixture

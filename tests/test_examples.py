@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from bloodlib.analyses import examples, plots
-from bloodlib.data import images, matching, photographs
+from bloodlib.data import images, matching, photographs, stored
 from bloodlib.data.images import CLASSES, SPLITS
 from bloodlib.evidence import verdicts
 
@@ -129,7 +129,7 @@ def test_handcheck(folders):
     row = ["0", "TEST", images.names("TEST")[0], str(numbers[0]), f"{numbers[0]}+7+8+9", "A", "B"]
     left_out = ["1", "TEST", images.names("TEST")[1], str(numbers[1]), "5+7+8+9", "none", "none"]
     path = folders.results / "handcheck.csv"
-    with pytest.raises(photographs.TableError, match=r"can't be read.*git checkout"):
+    with pytest.raises(stored.StoredError, match=r"can't be read.*git checkout"):
         examples.load_handcheck()
 
     def write(*rows):
@@ -142,7 +142,7 @@ def test_handcheck(folders):
     assert found["given"].tolist() == ["B", "none"]
     for column, value in ((3, "7"), (4, "5+7+8+9"), (5, "B"), (5, "none"), (2, "NO/other.jpeg")):
         write([*row[:column], value, *row[column + 1 :]], left_out)
-        with pytest.raises(photographs.TableError, match="another table"):
+        with pytest.raises(stored.StoredError, match="another table"):
             examples.load_handcheck()
 
 

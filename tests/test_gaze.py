@@ -8,10 +8,10 @@ from conftest import CHECKOUT
 
 from bloodlib.analyses import attention, gaze
 from bloodlib.analyses.attention import ASKED, BINS, COARSE, HIDDEN, MAPS, SIGNS
-from bloodlib.data import boxes, images, photographs, synthetic
+from bloodlib.data import boxes, images, photographs, stored, synthetic
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.evidence import comparison, intervals, scores
-from bloodlib.study import measured
+from bloodlib.study import measurements
 
 pytestmark = pytest.mark.usefixtures("style")
 N = len(images.names("TEST"))
@@ -42,7 +42,7 @@ def frozen(folders, tmp_path, monkeypatch):
             found[f"{key}_{task}"] = value
     found["examples"] = rng.random((8, len(MAPS), *COARSE)).astype(np.float16)
     found["example_labels"] = np.array([0, 1, 2, 3, 3, 2, 1, 0], np.uint8)
-    measured.save("attention", found, {}, measured.Clock())
+    measurements.save("attention", found, {}, stored.Clock())
     return found
 
 

@@ -12,11 +12,11 @@ from PIL import Image
 from bloodlib import cli
 from bloodlib.analyses import harmonising, laboratory
 from bloodlib.analyses.laboratory import MAIN, METHODS, WAYS
-from bloodlib.data import images, synthetic
+from bloodlib.data import images, stored, synthetic
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.evidence import intervals
 from bloodlib.models import weights
-from bloodlib.study import measured, records
+from bloodlib.study import measurements, records
 
 pytestmark = pytest.mark.usefixtures("style")
 FOUR = ("eosinophil", "lymphocyte", "monocyte", "neutrophil")
@@ -190,7 +190,7 @@ def test_what_was_answered_is_not_asked_again(asked):
     assert len(asked) == n
     for name, array in laboratory.read().items():
         np.testing.assert_array_equal(array, first[name])
-    assert measured.read(laboratory.NAME).made["images_from_cache"] == 6 * 12
+    assert measurements.read(laboratory.NAME).made["images_from_cache"] == 6 * 12
 
 
 def test_how_it_was_made_is_kept(asked, folders):
@@ -209,9 +209,9 @@ def other_pictures(folders):
 
 
 def one_missing(folders):
-    arrays, made = measured.read("laboratory")
+    arrays, made = measurements.read("laboratory")
     del arrays["SVM_two"]
-    measured.save("laboratory", arrays, made["settings"], measured.Clock())
+    measurements.save("laboratory", arrays, made["settings"], stored.Clock())
 
 
 @pytest.mark.parametrize("harm", [other_pictures, one_missing])
@@ -297,7 +297,7 @@ def test_the_frozen_answers_are_about_the_listed_pictures():
     arrays = laboratory.read()
     assert len(arrays["truth"]) == len(laboratory.names())
     assert set(np.bincount(laboratory.labels())) <= {299, 300}
-    made = measured.read(laboratory.NAME).made
+    made = measurements.read(laboratory.NAME).made
     for task in TASKS:
         assert made["settings"]["weights"][task] == weights.provenance(task)["weights"]
     assert made["settings"]["ways"] == [list(way) for way in WAYS]
@@ -358,7 +358,7 @@ def test_the_frozen_answers_are_those_for_the_pictures():
     except images.DatasetNotFoundError as error:
         pytest.skip(str(error))
     train = images.load("TRAIN").pixels
-    made = measured.read(laboratory.NAME).made["settings"]
+    made = measurements.read(laboratory.NAME).made["settings"]
     rulers = laboratory.rulers(pictures)
     for name, ruler in rulers.items():
         np.testing.assert_allclose(ruler, list(made["rulers"][name].values()), rtol=1e-6)

@@ -5,7 +5,7 @@ import pytest
 
 from bloodlib.analyses import likeness
 from bloodlib.data import images, synthetic
-from bloodlib.study import measured, records
+from bloodlib.study import measurements, records
 
 
 def some(n=40, seed=0):
@@ -36,7 +36,7 @@ def test_distances_are_those_of_scipy():
 def test_the_frozen_reference_knows_its_own_from_another_laboratory():
     reference = likeness.load_reference()
     assert (np.diff(reference.distances) >= 0).all()
-    arrays = measured.read(likeness.NAME).arrays
+    arrays = measurements.read(likeness.NAME).arrays
     assert arrays["test"].shape == (len(images.names("TEST")),)
     own, there = (
         (likeness.nearer(arrays[name]) >= likeness.LIMIT).mean() for name in ("test", "laboratory")
@@ -53,8 +53,8 @@ def test_nearer_is_a_share_that_rises():
 
 def test_a_damaged_reference_is_refused(monkeypatch):
     likeness.load_reference.cache_clear()
-    broken = measured.Measurement({"mean": np.zeros(6)}, {})
-    monkeypatch.setattr(measured, "read", lambda name: broken)
+    broken = measurements.Measurement({"mean": np.zeros(6)}, {})
+    monkeypatch.setattr(measurements, "read", lambda name: broken)
     with pytest.raises(records.RecordError, match="bloodlib measure likeness"):
         likeness.load_reference()
     likeness.load_reference.cache_clear()
@@ -68,7 +68,7 @@ def test_it_is_made_from_train_and_tried_on_others(folders, monkeypatch):
     monkeypatch.setattr(images, "load", lambda split: images.Images(drawn[split], None, ()))
     monkeypatch.setattr(laboratory, "load", lambda: [synthetic.draw(0, rng, (30, 40))] * 3)
     likeness.remake()
-    arrays, made = measured.read(likeness.NAME)
+    arrays, made = measurements.read(likeness.NAME)
     assert made["command"] == "bloodlib measure likeness"
     assert (arrays["test"].shape, arrays["laboratory"].shape) == ((20,), (3,))
     numbers = likeness.numbers(drawn["TRAIN"])

@@ -778,7 +778,6 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import made_up
 from bloodlib.data import images, matching, paths
-from bloodlib.study import records
 
 # processes that work for this one read this file too, and see the same small dataset
 folder = paths.data_folder() / images.FOLDER

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bloodlib.data import images, matching, paths, photographs
+from bloodlib.data import images, matching, paths, photographs, stored
 
 NAMES = {
     "TRAIN": (
@@ -128,7 +128,7 @@ def test_lines_may_end_as_on_windows(results, name):
 
 def refused(read, *words):
     forget()
-    with pytest.raises(photographs.TableError) as caught:
+    with pytest.raises(stored.StoredError) as caught:
         read()
     for word in (*words, "git checkout results", "bloodlib audit --remake"):
         assert word in str(caught.value)
@@ -140,7 +140,7 @@ def test_a_table_changed_by_one_byte_is_refused(results, name, place):
     raw = bytearray((results / name).read_bytes())
     raw[place] ^= 1
     (results / name).write_bytes(raw)
-    refused(READERS[name], str(results / name), "is not the table")
+    refused(READERS[name], str(results / name), "is not the file")
     for other in READERS.keys() - {name}:
         READERS[other]()
 
@@ -194,7 +194,7 @@ def test_new_tables_are_not_trusted_before_all_are_written(results, monkeypatch,
         photographs.save(*new, {})
     assert done == list(READERS)[:written]
     for name in done:
-        refused(READERS[name], "is not the table")
+        refused(READERS[name], "is not the file")
 
 
 # ----------------------------------------------------------------------------- what they say

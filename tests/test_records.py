@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_records import made_up
 
+from bloodlib.data import stored
 from bloodlib.models import methods
 from bloodlib.study import records, study
 
@@ -181,17 +182,17 @@ def test_leftovers_do_not_disturb(good):
 
 
 def test_the_environment_says_what_computed_it(monkeypatch):
-    found = records.environment("", "")
+    found = stored.environment("", "")
     assert found["device"] == "processor"
     assert found["packages"]["numpy"] == np.__version__
-    assert set(found["packages"]) <= set(records.PACKAGES)
-    assert records.environment("A GPU", "jax")["device"] == "A GPU"
+    assert set(found["packages"]) <= set(stored.PACKAGES)
+    assert stored.environment("A GPU", "jax")["device"] == "A GPU"
 
 
 def test_outside_a_checkout_there_is_no_commit(monkeypatch, tmp_path):
     monkeypatch.setattr(records.paths, "checkout", lambda: tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert records.commit.__wrapped__() == ""
+    assert stored.commit.__wrapped__() == ""
 
 
 def test_a_record_without_predictions_is_copied(tmp_path):
@@ -205,7 +206,7 @@ def test_a_record_without_predictions_is_copied(tmp_path):
 def test_predictions_that_change_while_they_are_copied_are_refused(good, tmp_path):
     records.check(good)  # read, and as they were written
     good.path.with_name(good.content["arrays"]["file"]).write_bytes(b"others")
-    with pytest.raises(records.RecordError, match="changed while they were copied"):
+    with pytest.raises(records.RecordError, match="is not the file"):
         records.copy(good, tmp_path / "copies")
     assert not list((tmp_path / "copies").iterdir())
 

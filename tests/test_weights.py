@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bloodlib import cli
-from bloodlib.data import images, paths, synthetic
+from bloodlib.data import images, paths, stored, synthetic
 from bloodlib.models import dclnn, training, weights
 from bloodlib.study import records
 
@@ -119,7 +119,7 @@ def test_a_file_says_what_it_is(written):
         assert made[entry] == record.content[entry]
     assert made["record"] == record.id
     assert made["classes"] == list(images.CLASSES)
-    assert made["commit"] == records.commit()
+    assert made["commit"] == stored.commit()
 
 
 def test_the_same_weights_are_the_same_bytes(written):

@@ -14,6 +14,7 @@ import nbformat
 import pytest
 from conftest import CHECKOUT, answer
 
+from bloodlib.data import stored
 from bloodlib.study import records, study
 
 pytestmark = pytest.mark.skipif(
@@ -83,7 +84,7 @@ def make_record(config, status="complete", epochs=1):
             "data": data.hash,
             "history": {},
             "weights": "",
-            "environment": records.environment("", ""),
+            "environment": stored.environment("", ""),
             "started": "2025-01-01T00:00:00+00:00",
             "seconds": 1.0,
         },

@@ -21,9 +21,9 @@ from collections.abc import Callable
 import numpy as np
 
 from bloodlib.analyses.plots import GALLERY_SIZE
-from bloodlib.data import boxes, images, synthetic
+from bloodlib.data import boxes, images, stored, synthetic
 from bloodlib.data.images import CLASSES, TASKS
-from bloodlib.study import measured, records
+from bloodlib.study import measurements, records
 
 NAME = "attention"
 MAPS = {"pixels": "Integrated gradients", "features": "HiResCAM"}
@@ -65,14 +65,14 @@ def remake() -> None:
     """
     from bloodlib.models import dclnn, training, weights
 
-    clock = measured.Clock()
+    clock = stored.Clock()
     pixels, arrays = images.load("TEST").pixels, {}
     settings = {"steps": STEPS, "seed": SEED, "version": VERSION, "bins": BINS}
     settings["weights"] = {task: weights.provenance(task)["weights"] for task in TASKS}
     for task, names in TASKS.items():
         networks = weights.load(task), dclnn.build(len(names), seed=SEED)
         measure = _Measure(task, *networks)
-        found = measured.in_chunks(
+        found = measurements.in_chunks(
             f"{NAME}-{task}", settings | {"task": task}, lambda rows, m=measure: m(pixels, rows),
             len(pixels), clock,
         )  # fmt: skip
@@ -85,7 +85,7 @@ def remake() -> None:
             arrays["example_labels"], arrays["examples"] = measure.coarse(
                 np.concatenate([pixels[rows], small])
             )
-    measured.save(NAME, arrays, settings, clock, training.load_keras().backend.backend())
+    measurements.save(NAME, arrays, settings, clock, training.load_keras().backend.backend())
 
 
 class _Measure:
@@ -323,7 +323,7 @@ def read() -> dict[str, np.ndarray]:
     bloodlib.study.records.RecordError
         If there is nothing, or it can't be trusted.
     """
-    arrays, _ = measured.read(NAME)
+    arrays, _ = measurements.read(NAME)
     n = len(images.names("TEST"))
     shapes = {key: (n,) for key in PLACES}
     for task in TASKS:

@@ -32,7 +32,7 @@ def read() -> dict:
     Returns
     -------
     dict
-        ``command``, ``environment`` (:func:`bloodlib.study.records.environment`), ``started``,
+        ``command``, ``environment`` (:func:`bloodlib.study.stored.environment`), ``started``,
         ``seconds``; ``faults``: for each heading ``tried``, ``survived``, ``skipped``, ``times``
         and fuzzed ``inputs``; ``mutants``: for each module ``mutants``, ``tried``, ``killed`` and
         ``survivors``; ``coverage``: for each module its ``branches`` and those ``reached``.

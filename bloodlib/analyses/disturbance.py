@@ -14,11 +14,11 @@ import pandas as pd
 
 from bloodlib.analyses.harmonising import whole
 from bloodlib.analyses.plots import COLOURS, GALLERY_SIZE
-from bloodlib.data import images, synthetic
+from bloodlib.data import images, stored, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.evidence.comparison import signed, with_interval
-from bloodlib.study import measured, records, study
+from bloodlib.study import measurements, records, study
 
 NAME = "disturbance"
 #: Strengths of each kind, the Gaussian's standard deviation in pixels of 320x240; what brightness
@@ -120,7 +120,7 @@ def remake() -> None:
     from bloodlib.models import weights
 
     images.verify(images.find())
-    clock, names = measured.Clock(), images.names("TEST")
+    clock, names = stored.Clock(), images.names("TEST")
     settings = {
         "kinds": KINDS,
         "version": VERSION,
@@ -138,8 +138,8 @@ def remake() -> None:
             for task in TASKS
         }
 
-    arrays = measured.in_chunks(NAME, settings, answered, len(names), clock)
-    measured.save(NAME, arrays, settings, clock)
+    arrays = measurements.in_chunks(NAME, settings, answered, len(names), clock)
+    measurements.save(NAME, arrays, settings, clock)
 
 
 def read() -> dict[str, np.ndarray]:
@@ -150,7 +150,7 @@ def read() -> dict[str, np.ndarray]:
     bloodlib.study.records.RecordError
         If there are none, or they can't be trusted.
     """
-    arrays, _ = measured.read(NAME)
+    arrays, _ = measurements.read(NAME)
     shape = len(images.names("TEST")), len(CONDITIONS)
     for task, names in TASKS.items():
         if task not in arrays or arrays[task].shape != shape or arrays[task].max() >= len(names):

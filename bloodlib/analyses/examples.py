@@ -3,6 +3,8 @@
 Where the photographs can't be had, a tile with the photograph's number stands in the place of each.
 """
 
+import io
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -12,7 +14,7 @@ from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
 from bloodlib.analyses.plots import COLOURS, DPI, bare
-from bloodlib.data import images, matching, paths, photographs
+from bloodlib.data import images, matching, paths, photographs, stored
 from bloodlib.data.images import CLASSES, SPLITS, TASKS
 from bloodlib.evidence import comparison
 from bloodlib.study import records, study
@@ -175,23 +177,19 @@ def load_handcheck() -> pd.DataFrame:
 
     Raises
     ------
-    bloodlib.data.photographs.TableError
+    bloodlib.data.stored.StoredError
         If it is not there, or was made for another table.
     """
     path = paths.results_folder() / "handcheck.csv"
-    try:
-        found = pd.read_csv(path, keep_default_na=False)
-    except OSError as error:
-        raise photographs.TableError(
-            f"{path} can't be read ({error}). Restore it with 'git checkout results'."
-        ) from error
+    raw = stored.read(path, "Restore it with 'git checkout results'.")
+    found = pd.read_csv(io.BytesIO(raw), keep_default_na=False)
     known = found.merge(photographs.table(), on=["split", "name", "photograph"])
     letters = [dict(zip(four.split("+"), "ABCD", strict=False)) for four in found["offered"]]
     right = [
         of.get(str(number), "none") for of, number in zip(letters, found["photograph"], strict=True)
     ]
     if len(known) < len(found) or right != found["answer"].tolist():
-        raise photographs.TableError(f"{path} was made for another table of photographs.")
+        raise stored.StoredError(f"{path} was made for another table of photographs.")
     return found
 
 

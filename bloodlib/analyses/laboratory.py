@@ -8,7 +8,6 @@ are brought to those of BCCD in several ways (:data:`WAYS`), all but those of :d
 before any answer was seen.
 """
 
-import hashlib
 import io
 import itertools
 
@@ -19,16 +18,17 @@ import pandas as pd
 from bloodlib.analyses import harmonising
 from bloodlib.analyses.harmonising import SCALES, TINTS, Ruler, Stain, Tint
 from bloodlib.analyses.plots import COLOURS
-from bloodlib.data import boxes, images, paths, photographs
+from bloodlib.data import boxes, images, paths, photographs, stored
 from bloodlib.data.images import CLASSES, NUCLEI, TASKS
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.evidence.comparison import signed, with_interval
 from bloodlib.models import methods, weights
-from bloodlib.study import measured, records, study
+from bloodlib.study import measurements, records, study
 
 NAME = "laboratory"
 FOLDER = "PBC_dataset_normal_DIB"
 MANIFEST = "pbc.sha256"
+REMEDY = "Restore it with 'git checkout results'."
 SOURCE = "https://doi.org/10.17632/snkd93bnjr.1"
 #: Every way, in the order in which answers are kept.
 WAYS = tuple(itertools.product(SCALES, TINTS))
@@ -89,7 +89,7 @@ def load() -> list[np.ndarray]:
         except OSError:
             wrong.append(f"{name} is missing")
             continue
-        if hashlib.sha256(raw).hexdigest() != digest:
+        if stored.checksum(raw) != digest:
             wrong.append(f"{name} is altered")
         elif not wrong:
             found.append(np.asarray(Image.open(io.BytesIO(raw)).convert("RGB")))
@@ -104,23 +104,19 @@ def load() -> list[np.ndarray]:
 
 def _listed():
     """SHA-256 of the list, however its lines end."""
-    text = (paths.results_folder() / MANIFEST).read_text(encoding="utf-8")
-    return hashlib.sha256(text.encode()).hexdigest()
+    return stored.checksum(stored.read(paths.results_folder() / MANIFEST, REMEDY))
 
 
 def _manifest():
     """SHA-256 by name."""
     path = paths.results_folder() / MANIFEST
+    raw = stored.read(path, REMEDY)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        entries = dict(reversed(line.split("  ", 1)) for line in lines)
+        entries = dict(reversed(line.split("  ", 1)) for line in raw.decode().splitlines())
         if not entries or {name.partition("/")[0].upper() for name in entries} - set(CLASSES):
             raise ValueError("it names no pictures of the four classes")
-    except (OSError, ValueError) as error:
-        missing = isinstance(error, FileNotFoundError)
-        raise (records.MissingRecordError if missing else records.RecordError)(
-            f"{path} can't be read ({error}). Restore it with 'git checkout results'."
-        ) from error
+    except ValueError as error:
+        raise stored.StoredError(f"{path} can't be read ({error}). {REMEDY}") from error
     return entries
 
 
@@ -197,7 +193,7 @@ def remake() -> None:
     bloodlib.study.records.RecordError
         If there are no weights, or no boxes.
     """
-    clock, pictures = measured.Clock(), load()
+    clock, pictures = stored.Clock(), load()
     train = images.load("TRAIN").pixels
     found, colours, dyes = rulers(pictures), harmonising.tint(train), harmonising.stain(train[::8])
     pixels = prepare(pictures, found, colours, dyes)
@@ -229,7 +225,7 @@ def remake() -> None:
             return {"chances": chances.reshape(len(shown), ways, -1).astype(np.float16)}
 
         title, asked = f"{NAME} {task}", settings | {"task": task}
-        answers = measured.in_chunks(title, asked, network, n, clock)
+        answers = measurements.in_chunks(title, asked, network, n, clock)
         arrays[f"DCLNN_{task}"] = answers["chances"]
     for method, task in itertools.product(METHODS[:2], TASKS):
         config = study.resolve(comparison.COMPARED[method] | {"task": task})
@@ -241,9 +237,9 @@ def remake() -> None:
             return {"labels": predicted.labels[0].reshape(n, ways)}
 
         title, asked = f"{NAME} {method} {task}", settings | {"config": config}
-        answers = measured.in_chunks(title, asked, baseline, n, clock, size=n)
+        answers = measurements.in_chunks(title, asked, baseline, n, clock, size=n)
         arrays[f"{method}_{task}"] = answers["labels"]
-    measured.save(NAME, arrays, settings, clock)
+    measurements.save(NAME, arrays, settings, clock)
 
 
 def _plain(ours, theirs):
@@ -269,7 +265,7 @@ def read() -> dict[str, np.ndarray]:
     bloodlib.study.records.RecordError
         If there are none, or they can't be trusted.
     """
-    arrays, made = measured.read(NAME)
+    arrays, made = measurements.read(NAME)
     truth = labels()
     good = made["settings"]["pictures"] == _listed() and np.array_equal(arrays.get("truth"), truth)
     for task, classes in TASKS.items():
@@ -302,7 +298,7 @@ def confusion(method: str, task: str, way: tuple[str, str] = MAIN) -> np.ndarray
 
 def size_of(name: str) -> Ruler:
     """The ruler that the pictures were scaled with: ``white cells`` or ``red cells``."""
-    return Ruler(**measured.read(NAME).made["settings"]["rulers"][name])
+    return Ruler(**measurements.read(NAME).made["settings"]["rulers"][name])
 
 
 def guessing(task: str) -> float:
@@ -499,7 +495,7 @@ def load_swatches() -> dict[str, np.ndarray]:
     def seen(ground, density):
         return np.exp(np.log(ground + 1) - np.vstack([np.zeros(3), density])) - 1
 
-    made = measured.read(NAME).made["settings"]
+    made = measurements.read(NAME).made["settings"]
     dyes = {name: Stain(*map(np.array, found.values())) for name, found in made["stain"].items()}
     tints = {name: Tint(*map(np.array, found.values())) for name, found in made["tint"].items()}
     own = seen(*dyes["PBC"])

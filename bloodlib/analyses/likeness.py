@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bloodlib.data import images
-from bloodlib.study import measured, records
+from bloodlib.data import images, stored
+from bloodlib.study import measurements, records
 
 NAME = "likeness"
 VERSION = 1  # raised when the computation changes
@@ -81,7 +81,7 @@ def load_reference() -> Reference:
     bloodlib.study.records.RecordError
         If there is none, or it can't be trusted.
     """
-    arrays, _ = measured.read(NAME)
+    arrays, _ = measurements.read(NAME)
     found = Reference(*(arrays.get(name, np.empty(0)) for name in Reference._fields))
     if [a.shape for a in found] != [(6,), (6, 6), (101,)]:
         raise records.RecordError(f"{NAME}.npz is damaged: `bloodlib measure {NAME}` makes it.")
@@ -98,7 +98,7 @@ def remake() -> None:
     """
     from bloodlib.analyses import laboratory
 
-    clock = measured.Clock()
+    clock = stored.Clock()
     found = numbers(images.load("TRAIN").pixels)
     precision = np.linalg.inv(np.cov(found.T))
     reference = Reference(found.mean(axis=0), precision, np.empty(0))
@@ -109,5 +109,5 @@ def remake() -> None:
         "test": test,
         "laboratory": distance(there, reference),
     }
-    measured.save(NAME, arrays, {"version": VERSION}, clock)
+    measurements.save(NAME, arrays, {"version": VERSION}, clock)
     load_reference.cache_clear()

@@ -5,6 +5,7 @@ import pandas as pd
 
 from bloodlib import __version__, paper
 from bloodlib.analyses.tables import anchor, link, markdown, show  # noqa: F401  chapters' one door
+from bloodlib.data import stored
 from bloodlib.data.images import DATA_HASH, SOURCE, TASKS, available
 from bloodlib.evidence import judging, scores, verdicts
 from bloodlib.evidence.comparison import COMPARED, added, cells, estimate, with_interval
@@ -211,7 +212,7 @@ def load_measured(run: records.Record) -> pd.DataFrame:
 
 def load_environment() -> pd.DataFrame:
     """What builds the book: versions, machine, commit, images."""
-    here = records.environment("", "")
+    here = stored.environment("", "")
     rows = {
         "bloodlib": __version__,
         "commit": f"`{here['commit']}`" if here["commit"] else "not in a repository",

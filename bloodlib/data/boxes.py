@@ -8,14 +8,14 @@ that :mod:`bloodlib.data.matching` fitted to the two.
 
 import functools
 import hashlib
+import io
 import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pandas as pd
 
-from bloodlib.data import images, paths, photographs
-from bloodlib.study import records
+from bloodlib.data import images, paths, photographs, stored
 
 #: Where the annotations come from; which folder of it; and the SHA-256 of its files, with names.
 REPOSITORY = "https://github.com/Shenggan/BCCD_Dataset"
@@ -77,20 +77,21 @@ def table() -> pd.DataFrame:
 
     Raises
     ------
-    bloodlib.study.records.RecordError
+    StoredError
         If it is not there or has no such rows.
     """
     path = paths.results_folder() / NAME
     width, height = images.SOURCE.photograph_size
+    raw = stored.read(path, _REMEDY)
     try:
-        found = pd.read_csv(path, dtype=int)
+        found = pd.read_csv(io.BytesIO(raw), dtype=int)
         inside = (found["left"] >= 0) & (found["left"] < found["right"])
         inside &= (found["right"] <= width) & (found["bottom"] <= height)
         inside &= (found["top"] >= 0) & (found["top"] < found["bottom"])
         if list(found) != COLUMNS or not inside.all():
             raise ValueError("a row is no box")
-    except (OSError, ValueError, KeyError) as error:
-        raise records.RecordError(f"{path} can't be read ({error}). {_REMEDY}") from error
+    except (ValueError, KeyError) as error:
+        raise stored.StoredError(f"{path} can't be read ({error}). {_REMEDY}") from error
     return found
 
 

@@ -31,8 +31,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm, trange
 
-from bloodlib.data import images, paths, photographs
-from bloodlib.study import records
+from bloodlib.data import images, paths, photographs, stored
 
 #: Height and width at which images and photographs are compared.
 SIZE = (240, 320)
@@ -434,7 +433,7 @@ def remake(workers: int | None = None) -> None:
         If there are no images, or they are not the published ones.
     """
     images.verify(images.find())
-    started, clock = datetime.now(UTC), time.monotonic()
+    clock = stored.Clock()
     numbers = images.photograph_numbers()
     known = index({number: grey(images.photograph(number)) for number in numbers})
     todo = [(split, name) for split in images.SPLITS for name in images.names(split)]
@@ -445,8 +444,8 @@ def remake(workers: int | None = None) -> None:
     chunks = [todo[start : start + CHUNK] for start in range(0, len(todo), CHUNK)]
     files = [folder / f"{place:04}.json" for place in range(len(chunks))]
     missing = [place for place, path in enumerate(files) if not path.exists()]
-    kept = len(todo) - sum(len(chunks[place]) for place in missing)
-    bar = tqdm(total=len(todo), initial=kept, desc="images", unit=" images", disable=None)
+    clock.from_cache = len(todo) - sum(len(chunks[place]) for place in missing)
+    bar = tqdm(total=len(todo), initial=clock.from_cache, desc="images", unit=" images", disable=None)
     context = multiprocessing.get_context("spawn")
     workers = min(workers or joblib.cpu_count(), max(1, len(missing)))
     with bar, ProcessPoolExecutor(workers, context, _prepare, (known, sample)) as pool:
@@ -469,18 +468,15 @@ def remake(workers: int | None = None) -> None:
         found,
         cells,
         pairs,
-        {
-            "command": "bloodlib audit --remake",
-            "images": images.DATA_HASH,
-            "photographs": images.SOURCE.hashes["Original_Images"],
-            "settings": _settings(),
-            "registered_too": len(both),
-            "of_these_agree": int((both["registered"] == both["photograph"]).sum()),
-            "environment": records.environment("", ""),
-            "started": started.isoformat(timespec="seconds"),
-            "seconds": round(time.monotonic() - clock, 1),
-            "images_from_cache": kept,
-        },
+        stored.made(
+            "bloodlib audit --remake",
+            images.DATA_HASH,
+            _settings(),
+            clock,
+            photographs=images.SOURCE.hashes["Original_Images"],
+            registered_too=len(both),
+            of_these_agree=int((both["registered"] == both["photograph"]).sum()),
+        ),
     )
 
 
@@ -503,7 +499,7 @@ def _settings():
 
 def _settings_hash():
     text = json.dumps([_settings(), images.DATA_HASH, CHUNK, VERSION])
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
+    return stored.checksum(text.encode())[:10]
 
 
 def _prepare(known, sample):

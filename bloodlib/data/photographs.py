@@ -17,15 +17,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bloodlib.data import images, paths
+from bloodlib.data import images, paths, stored
 
 #: The tables, and the file that vouches for them.
 TABLES = ("photographs.csv", "cells.csv", "pairs.csv")
 PROVENANCE = "photographs.json"
-
-
-class TableError(Exception):
-    """A table that is not there or can't be trusted; the message says how to make it."""
 
 
 @functools.cache
@@ -34,16 +30,14 @@ def provenance() -> dict:
 
     Raises
     ------
-    TableError
+    StoredError
         If there are none.
     """
     path = paths.results_folder() / PROVENANCE
-    try:
-        made = json.loads(path.read_text(encoding="utf-8"))
-        if set(TABLES) - set(made["sha256"]):
-            raise KeyError("a table's checksum")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TableError(f"{path} can't be read ({error}). {_REMEDY}") from error
+    made = stored.read_json(path, _REMEDY)
+    sums = made.get("sha256")
+    if not isinstance(sums, dict) or set(TABLES) - set(sums):
+        raise stored.StoredError(f"{path} can't be read (a checksum is missing). {_REMEDY}")
     return made
 
 
@@ -66,14 +60,14 @@ def table() -> pd.DataFrame:
 
     Raises
     ------
-    TableError
+    StoredError
         If the table is not there, or not the one that was written.
     """
     found = _read("photographs.csv", dtype={"registered": "Int64"})
     found["flip"] = found["flip"].fillna("")
     order = [(split, name) for split in images.SPLITS for name in images.names(split)]
     if list(zip(found["split"], found["name"], strict=True)) != order:
-        raise TableError(f"photographs.csv is not about the published images. {_REMEDY}")
+        raise stored.StoredError(f"photographs.csv is not about the published images. {_REMEDY}")
     return found
 
 
@@ -89,7 +83,7 @@ def cell_table() -> pd.DataFrame:
 
     Raises
     ------
-    TableError
+    StoredError
         If the table is not there, or not the one that was written.
     """
     return _read("cells.csv", keep_default_na=False)
@@ -109,7 +103,7 @@ def pair_table() -> pd.DataFrame:
 
     Raises
     ------
-    TableError
+    StoredError
         If the table is not there, or not the one that was written.
     """
     return _read("pairs.csv")
@@ -195,15 +189,11 @@ def save(images_: pd.DataFrame, cells_: pd.DataFrame, pairs_: pd.DataFrame, made
     made : dict
         How they were made.
     """
-    folder = paths.results_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    sums = {}
-    for name, frame in zip(TABLES, (images_, cells_, pairs_), strict=True):
-        raw = frame.to_csv(index=False, lineterminator="\n").encode()
-        paths.write_atomically(folder / name, raw)
-        sums[name] = hashlib.sha256(raw).hexdigest()
-    raw = json.dumps(made | {"sha256": sums}, indent=1).encode() + b"\n"
-    paths.write_atomically(folder / PROVENANCE, raw)
+    frames = zip(TABLES, (images_, cells_, pairs_), strict=True)
+    content = {
+        name: frame.to_csv(index=False, lineterminator="\n").encode() for name, frame in frames
+    }
+    stored.write(paths.results_folder(), "photographs", content, made)
     for cached in (provenance, table, cell_table, pair_table):
         cached.cache_clear()
 
@@ -212,11 +202,6 @@ _REMEDY = "Restore it with 'git checkout results', or make it with 'bloodlib aud
 
 
 def _read(name: str, **options) -> pd.DataFrame:
-    path: Path = paths.results_folder() / name
-    try:
-        raw = path.read_bytes().replace(b"\r\n", b"\n")  # git on Windows may end lines so
-    except OSError as error:
-        raise TableError(f"{path} can't be read ({error}). {_REMEDY}") from error
-    if hashlib.sha256(raw).hexdigest() != provenance()["sha256"][name]:
-        raise TableError(f"{path} is not the table that {PROVENANCE} vouches for. {_REMEDY}")
+    path = paths.results_folder() / name
+    raw = stored.read(path, _REMEDY, provenance()["sha256"][name])
     return pd.read_csv(io.BytesIO(raw), **options)

@@ -22,10 +22,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from bloodlib.data import paths
+from bloodlib.data import paths, stored
 from bloodlib.data.images import TASKS
 from bloodlib.models.methods import Data, Predictions
-from bloodlib.study import records
 
 INSTALL = {
     "tensorflow": "pip install tensorflow",
@@ -331,7 +330,7 @@ def _restore(model, checkpoint):
         return {name: [] for name in names}
     variables = model.optimizer.variables
     try:  # read all of it before any of it is used
-        arrays = records.unpack(checkpoint.read_bytes())
+        arrays = stored.unpack(checkpoint.read_bytes())
         weights = [arrays[f"weight_{i}"] for i in range(len(model.get_weights()))]
         slots = [arrays[f"optimizer_{i}"] for i in range(len(variables))]
         state = {name: list(arrays[name]) for name in names}

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from bloodlib import __version__
-from bloodlib.data import images, paths
+from bloodlib.data import images, paths, stored
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison
 from bloodlib.study import records, study
@@ -33,7 +33,7 @@ _OPSET, _IR_VERSION = 21, 10  # DequantizeLinear knows blocks since opset 21
 _BLANK = "0" * 64  # in the place of the file's checksum while it is computed
 
 
-class WeightsError(records.RecordError):
+class WeightsError(stored.StoredError):
     """Weights that are not there or can't be trusted; the message says what to do."""
 
 
@@ -100,7 +100,7 @@ def export(record: records.Record, file: Path) -> None:
         "environment": record.environment,
         "classes": list(names),
         "command": COMMAND,
-        "commit": records.commit(),
+        "commit": stored.commit(),
     }
     plain = {
         key: value if isinstance(value, str) else json.dumps(value) for key, value in made.items()
@@ -266,8 +266,8 @@ def _trained(record):
         "which takes long without a GPU, and records it anew."
     )
     try:
-        stored = records.unpack(checkpoint.read_bytes())
-        found = [stored[f"weight_{i}"] for i in range(2 * len(LAYERS))]
+        arrays = stored.unpack(checkpoint.read_bytes())
+        found = [arrays[f"weight_{i}"] for i in range(2 * len(LAYERS))]
     except FileNotFoundError:
         raise WeightsError(
             f"the trained weights of {record.id} are not here: there is no {checkpoint}. {remedy}"

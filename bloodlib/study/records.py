@@ -7,23 +7,18 @@ replaced in one step: a record is there whole, or it is not there.
 
 import contextlib
 import functools
-import hashlib
-import io
 import json
 import os
-import platform
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata, resources
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
-from bloodlib.data import images, paths, splits
+from bloodlib.data import images, paths, splits, stored
 
 SCHEMA = 1
-PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "scipy", "scikit-learn", "pillow")
 #: Arrays of a record, with their type, and whether every complete record has it.
 ARRAYS = {
     "truth": (np.uint8, True),
@@ -36,12 +31,8 @@ ARRAYS = {
 }
 
 
-class RecordError(Exception):
-    """A record that can't be trusted; the message names the file and what to do."""
-
-
-class MissingRecordError(RecordError):
-    """There is no record of the run; the message says how to make it."""
+#: A record that can't be trusted, and one that was not made yet: as any stored file.
+RecordError, MissingRecordError = stored.StoredError, stored.MissingError
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,18 +69,7 @@ class Record:
         if self.content["arrays"] is None:
             raise RecordError(f"{self.path} holds no predictions: {self.status}, {self.reason}")
         path = self.path.with_name(self.content["arrays"]["file"])
-        try:
-            raw = path.read_bytes()
-        except OSError as error:
-            raise RecordError(f"{path} can't be read ({error}). {REMEDY}") from error
-        if hashlib.sha256(raw).hexdigest() != self.content["arrays"]["sha256"]:
-            raise RecordError(
-                f"{path} is not the file that {self.path.name} was written with. {REMEDY}"
-            )
-        try:
-            return unpack(raw)
-        except ValueError as error:
-            raise RecordError(f"{path} holds {error}. {REMEDY}") from error
+        return stored.read_arrays(path, REMEDY, self.content["arrays"]["sha256"])
 
     @property
     def epochs(self) -> int:
@@ -138,7 +118,7 @@ def identify(config: dict, defaults: dict, data: str) -> str:
     """
     kept = {k: v for k, v in config.items() if k != "epochs" and v != defaults.get(k)}
     text = json.dumps([kept, data], sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:10]
+    digest = stored.checksum(text.encode())[:10]
     return f"{config['method']}-{config['task']}-{digest}"
 
 
@@ -168,10 +148,8 @@ def write(where: Path, content: dict, arrays: dict[str, np.ndarray] | None) -> R
     path = where / f"{content['id']}.json"
     content = {"schema": SCHEMA, **content, "arrays": None}
     if arrays is not None:
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, **arrays)
-        raw = buffer.getvalue()
-        digest = hashlib.sha256(raw).hexdigest()
+        raw = stored.pack(arrays)
+        digest = stored.checksum(raw)
         content["arrays"] = {"file": f"{content['id']}.{digest[:8]}.npz", "sha256": digest}
         beside = where / content["arrays"]["file"]
     record = Record(path, content)
@@ -203,10 +181,9 @@ def copy(record: Record, where: Path) -> Record:
     copied = Record(where / record.path.name, record.content)
     with _alone(where):
         if record.content["arrays"]:
-            raw = record.path.with_name(record.content["arrays"]["file"]).read_bytes()
-            if hashlib.sha256(raw).hexdigest() != record.content["arrays"]["sha256"]:
-                raise RecordError(f"{record.path}: its predictions changed while they were copied")
-            paths.write_atomically(where / record.content["arrays"]["file"], raw)
+            file, sha256 = record.content["arrays"]["file"], record.content["arrays"]["sha256"]
+            raw = stored.read(record.path.with_name(file), REMEDY, sha256)
+            paths.write_atomically(where / file, raw)
         paths.write_atomically(copied.path, _text(copied))
         _tidy(copied)
     return copied
@@ -340,22 +317,6 @@ def check(record: Record) -> None:
             require(np.array_equal(arrays[name], truth), f"{name} is not that of {split}")
 
 
-def unpack(raw: bytes) -> dict[str, np.ndarray]:
-    """The arrays of an ``.npz`` file, none of them pickled.
-
-    Raises
-    ------
-    ValueError
-        If it is none: "no plain arrays", and why. What NumPy and zipfile raise for a damaged file
-        is anything from KeyError to NotImplementedError.
-    """
-    try:
-        with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except Exception as error:
-        raise ValueError(f"no plain arrays: {error}") from error
-
-
 def differences(record: Record, arrays: dict[str, np.ndarray]) -> list[str]:
     """What differs between a record's predictions and others, in words; empty if nothing does.
 
@@ -378,49 +339,6 @@ def differences(record: Record, arrays: dict[str, np.ndarray]) -> list[str]:
             by = f" by up to {most:.2g}" if ours.dtype.kind == "f" else ""
             found.append(f"{name}: {n:,} of {ours.size:,} entries differ{by}")
     return found
-
-
-def environment(device: str, backend: str) -> dict:
-    """What a run was computed with and on."""
-    installed = {}
-    for package in PACKAGES:
-        try:
-            installed[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return {
-        "commit": commit(),
-        "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
-        "processor": f"{processor()}, {os.cpu_count()} cores",
-        "device": device or "processor",
-        "backend": backend,
-        "packages": installed,
-    }
-
-
-def processor() -> str:
-    """Name of the processor, as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-@functools.cache
-def commit() -> str:
-    """Commit of the checkout, with ``-dirty`` if tracked files were changed; empty outside one."""
-    try:
-        return subprocess.run(
-            ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],  # noqa: S607
-            cwd=paths.checkout(),
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
 
 
 @functools.cache

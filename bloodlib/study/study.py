@@ -19,7 +19,7 @@ from pathlib import Path
 import filelock
 import numpy as np
 
-from bloodlib.data import images, paths, splits, synthetic
+from bloodlib.data import images, paths, splits, stored, synthetic
 from bloodlib.models import (
     alternatives,  # noqa: F401  (registers its methods)
     baselines,  # noqa: F401  (registers its methods)
@@ -489,7 +489,7 @@ def _compute(config):
                 "data": _data_hash(config),
                 "history": history,
                 "weights": predictions.weights if predictions else "",
-                "environment": records.environment(*device),
+                "environment": stored.environment(*device),
                 "started": started.isoformat(timespec="seconds"),
                 "seconds": round(sum(history.get("seconds", [time.monotonic() - clock])), 1),
             },

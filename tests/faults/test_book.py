@@ -137,14 +137,14 @@ FAILURES = {
     "an exit": ("raise SystemExit(2)", "SystemExit"),
     "a record that is missing": (
         "from bloodlib.study import study\nstudy.run({'method': 'NB', 'task': 'two'})",
-        "MissingRecordError: there is no record NB-two",
+        "MissingError: there is no record NB-two",
     ),
     "a table that is missing": (
         "from bloodlib.data import photographs\nphotographs.table()",
-        "TableError.*photographs.csv can't be read",
+        "StoredError.*photographs.csv can't be read",
     ),
     "a measurement that is missing": (
-        "from bloodlib.study import measured\nmeasured.read('attention')",
+        "from bloodlib.study import measurements\nmeasured.read('attention')",
         "`bloodlib measure attention` makes it",
     ),
 }

@@ -24,9 +24,9 @@ from made_up import jpeg
 
 from bloodlib.analyses import laboratory, prediction
 from bloodlib.book import book, chapter, policy
-from bloodlib.data import boxes, fetching, images, photographs
+from bloodlib.data import boxes, fetching, images, photographs, stored
 from bloodlib.models import training, weights
-from bloodlib.study import measured, records, study
+from bloodlib.study import measurements, records, study
 
 # --------------------------------------------------------------------------- what is never done
 
@@ -222,7 +222,7 @@ def record_arrays(folder, raw):
 
 
 def measurement(folder, raw):
-    measured._unpacked(raw)
+    stored.unpack(raw)
 
 
 def checkpoint(folder, raw):
@@ -274,7 +274,7 @@ def source(folder, raw):
 def result(name, read):
     def parse(folder, raw):
         put(folder / "results" / name, raw)
-        for cached in (boxes.table, photographs.provenance, measured.read):
+        for cached in (boxes.table, photographs.provenance, measurements.read):
             getattr(cached, "cache_clear", lambda: None)()
         read()
 
@@ -299,7 +299,7 @@ PARSERS = {
         [plain(**made_up()[1]), packed(**made_up()[1])],
         records.RecordError,
     ),
-    "a measurement": (measurement, [plain(a=[1, 2]), packed(b=[0.5])], records.RecordError),
+    "a measurement": (measurement, [plain(a=[1, 2]), packed(b=[0.5])], ValueError),
     "a checkpoint": (checkpoint, [plain(**STATE), packed(**STATE)], ()),
     "an image": (decode, [jpeg(3, (48, 36)), jpeg(4, (48, 36), "L")], images.DatasetError),
     "a picture": (
@@ -338,7 +338,7 @@ PARSERS = {
     "where the photographs are from": (
         result("photographs.json", photographs.provenance),
         [(CHECKOUT / "results" / "photographs.json").read_bytes()],
-        photographs.TableError,
+        stored.StoredError,
     ),
     "networks": (
         result("weights-four.onnx", lambda: weights._read("four")),

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from bloodlib import cli
-from bloodlib.data import images
-from bloodlib.study import measured, records
+from bloodlib.data import images, stored
+from bloodlib.study import measurements, records
 
 ARRAYS = {"labels": np.arange(6, dtype=np.uint8).reshape(3, 2), "shares": np.float16([0.5, 0.25])}
 
 
 @pytest.fixture(autouse=True)
 def forget():
-    measured.read.cache_clear()
+    measurements.read.cache_clear()
     yield
-    measured.read.cache_clear()
+    measurements.read.cache_clear()
 
 
 def files(folders):
@@ -24,9 +24,9 @@ def files(folders):
 
 
 def test_what_is_saved_is_read_with_how_it_was_made(folders):
-    clock = measured.Clock()
-    measured.save("attention", ARRAYS, {"steps": 8}, clock, "tensorflow")
-    found, made = measured.read("attention")
+    clock = stored.Clock()
+    measurements.save("attention", ARRAYS, {"steps": 8}, clock, "tensorflow")
+    found, made = measurements.read("attention")
     assert set(found) == set(ARRAYS)
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(found[name], array, strict=True)
@@ -43,10 +43,10 @@ def test_what_is_saved_is_read_with_how_it_was_made(folders):
 
 @pytest.mark.parametrize("lost", [0, 1])
 def test_what_was_not_measured_names_the_command(folders, lost):
-    measured.save("attention", ARRAYS, {}, measured.Clock())
+    measurements.save("attention", ARRAYS, {}, stored.Clock())
     files(folders)[lost].unlink()
     with pytest.raises(records.MissingRecordError, match="`bloodlib measure attention` makes it"):
-        measured.read("attention")
+        measurements.read("attention")
 
 
 def other_images(path):
@@ -57,17 +57,17 @@ def other_images(path):
 @pytest.mark.parametrize(
     ("which", "harm", "said"),
     [
-        (0, lambda path: path.write_bytes(path.read_bytes()[:-1]), "does not vouch"),
+        (0, lambda path: path.write_bytes(path.read_bytes()[:-1]), "is not the file"),
         (1, lambda path: path.write_text("{"), "can't be read"),
-        (1, lambda path: path.write_text("[]"), "does not vouch"),
+        (1, lambda path: path.write_text("[]"), "no object"),
         (1, other_images, "not about the published images"),
     ],
 )
 def test_what_was_harmed_is_not_read(folders, which, harm, said):
-    measured.save("attention", ARRAYS, {}, measured.Clock())
+    measurements.save("attention", ARRAYS, {}, stored.Clock())
     harm(files(folders)[which])
     with pytest.raises(records.RecordError, match=said) as caught:
-        measured.read("attention")
+        measurements.read("attention")
     assert "git checkout results" in str(caught.value)
 
 
@@ -86,13 +86,13 @@ class Doubled:
 
 
 def chunks(function, settings=0, clock=None):
-    return measured.in_chunks(
-        "attention", {"settings": settings}, function, 10, clock or measured.Clock(), 4
+    return measurements.in_chunks(
+        "attention", {"settings": settings}, function, 10, clock or stored.Clock(), 4
     )
 
 
 def test_what_was_stopped_goes_on(folders):
-    stopped, again, clock = Doubled(fail_at=4), Doubled(), measured.Clock()
+    stopped, again, clock = Doubled(fail_at=4), Doubled(), stored.Clock()
     with pytest.raises(KeyboardInterrupt):
         chunks(stopped)
     found = chunks(again, clock=clock)

@@ -1,0 +1,237 @@
+"""Stored files: written in one step, verified when read, with what they were made with and on.
+
+Checksums are SHA-256. Those of text are of its lines as Unix ends them, so that a checkout on
+Windows verifies too.
+"""
+
+import contextlib
+import functools
+import hashlib
+import io
+import json
+import os
+import platform
+import subprocess
+import time
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from bloodlib.data import paths
+
+PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "scipy", "scikit-learn", "pillow")
+#: Files of these kinds are text.
+TEXT = (".csv", ".json", ".sha256")
+
+
+class StoredError(Exception):
+    """A stored file that can't be trusted; the message names it and says what to do."""
+
+
+class MissingError(StoredError):
+    """Nothing was stored yet; the message says how to make it."""
+
+
+# --------------------------------------------------------------------------------- writing
+
+
+def checksum(raw: bytes) -> str:
+    """SHA-256 in hexadecimal digits."""
+    return hashlib.sha256(raw).hexdigest()
+
+
+def pack(arrays: dict[str, np.ndarray]) -> bytes:
+    """Arrays as a compressed ``.npz`` file."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def write(folder: Path, name: str, content: dict[str, bytes], made: dict) -> None:
+    """Write files and, last, ``NAME.json``, which holds how they were made and their checksums.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    name : str
+    content : dict of bytes
+        By the files' names. Of a single file the checksum is text, of several it is by name.
+    made : dict
+        How they were made, for JSON.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    sums = {file: checksum(raw) for file, raw in content.items()}
+    for file, raw in content.items():
+        paths.write_atomically(folder / file, raw)
+    made = made | {"sha256": sums if len(sums) > 1 else next(iter(sums.values()))}
+    paths.write_atomically(folder / f"{name}.json", json.dumps(made, indent=1).encode() + b"\n")
+
+
+# --------------------------------------------------------------------------------- reading
+
+
+def read(path: Path, remedy: str, sha256: str | None = None) -> bytes:
+    """A stored file's content.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    remedy : str
+        A sentence for the errors: how to restore or make the file.
+    sha256 : str, optional
+        What its checksum must be.
+
+    Raises
+    ------
+    StoredError
+        If it can't be read, or has another checksum.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise StoredError(f"{path} can't be read ({error}). {remedy}") from error
+    if path.suffix in TEXT:
+        raw = raw.replace(b"\r\n", b"\n")
+    if sha256 is not None and checksum(raw) != sha256:
+        raise StoredError(f"{path} is not the file that was written (SHA-256 differs). {remedy}")
+    return raw
+
+
+def read_json(path: Path, remedy: str) -> dict:
+    """A stored JSON object.
+
+    Raises
+    ------
+    StoredError
+        If it can't be read, or is none.
+    """
+    try:
+        content = json.loads(read(path, remedy))
+    except ValueError as error:
+        raise StoredError(f"{path} can't be read ({error}). {remedy}") from error
+    if not isinstance(content, dict):
+        raise StoredError(f"{path} can't be read (no object). {remedy}")
+    return content
+
+
+def read_arrays(path: Path, remedy: str, sha256: str | None = None) -> dict[str, np.ndarray]:
+    """The arrays of a stored ``.npz`` file.
+
+    Raises
+    ------
+    StoredError
+        If it can't be read, has another checksum, or holds no plain arrays.
+    """
+    try:
+        return unpack(read(path, remedy, sha256))
+    except ValueError as error:
+        raise StoredError(f"{path} holds {error}. {remedy}") from error
+
+
+def unpack(raw: bytes) -> dict[str, np.ndarray]:
+    """The arrays of an ``.npz`` file, none of them pickled.
+
+    Raises
+    ------
+    ValueError
+        If it is none: "no plain arrays", and why. What NumPy and zipfile raise for a damaged file
+        is anything from KeyError to NotImplementedError.
+    """
+    try:
+        with np.load(io.BytesIO(raw), allow_pickle=False) as found:
+            return {name: found[name] for name in found.files}
+    except Exception as error:
+        raise ValueError(f"no plain arrays: {error}") from error
+
+
+# ------------------------------------------------------------------ made when, with what, on what
+
+
+class Clock:
+    """Since when something is computed: ``started``, UTC, and ``seconds`` until now.
+
+    ``from_cache`` counts the images taken over from an earlier start, of which they know nothing.
+    """
+
+    def __init__(self):
+        self.started = datetime.now(UTC).isoformat(timespec="seconds")
+        self.from_cache = 0
+        self._since = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the clock was made."""
+        return round(time.monotonic() - self._since, 1)
+
+
+def made(
+    command: str, images: str, settings: dict, clock: Clock, backend: str = "", **more
+) -> dict:
+    """How something was made, for JSON: by which command, of which images, with what, when.
+
+    Parameters
+    ----------
+    command : str
+    images : str
+        Hash of the images.
+    settings : dict
+    clock : Clock
+        Made when the computing began.
+    backend : str
+        Keras' backend, if it was used.
+    **more
+        Further entries.
+    """
+    return {
+        "command": command,
+        "images": images,
+        **more,
+        "settings": settings,
+        "environment": environment("", backend),
+        "started": clock.started,
+        "seconds": clock.seconds,
+        "images_from_cache": clock.from_cache,
+    }
+
+
+def environment(device: str, backend: str) -> dict:
+    """What something was computed with and on."""
+    installed = {}
+    for package in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            installed[package] = metadata.version(package)
+    return {
+        "commit": commit(),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "processor": f"{processor()}, {os.cpu_count()} cores",
+        "device": device or "processor",
+        "backend": backend,
+        "packages": installed,
+    }
+
+
+def processor() -> str:
+    """Name of the processor, as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+@functools.cache
+def commit() -> str:
+    """Commit of the checkout, with ``-dirty`` if tracked files were changed; empty outside one."""
+    try:
+        return subprocess.run(
+            ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],  # noqa: S607
+            cwd=paths.checkout(),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
