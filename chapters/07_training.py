@@ -99,7 +99,7 @@ figures.plot_confusion(run.confusion(), task)
 plt.show()
 
 # %% tags=["remove-input"]
-interactive.show("confusion", "fig-confusion", interactive.load_confusion(run))
+interactive.show("confusion", "fig-confusion", interactive.compute_confusion(run))
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(

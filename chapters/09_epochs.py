@@ -49,7 +49,7 @@ figures.plot_curves(curves, ("precision", "accuracy"), mark=comparison.EPOCH)
 plt.show()
 
 # %% tags=["remove-input"]
-interactive.show("curves", "fig-paper-7", interactive.load_curves(run))
+interactive.show("curves", "fig-paper-7", interactive.compute_curves(run))
 
 # %% tags=["remove-input"]
 validation = curves[curves["images"] == "validation"].set_index("epoch")

@@ -291,7 +291,7 @@ pictures = examples.load_pictures(wall)
 plots.show(examples.plot_wall(wall, pictures))
 
 # %% tags=["remove-input"]
-interactive.show("wall", "fig-wall", interactive.load_wall(wall, pictures))
+interactive.show("wall", "fig-wall", interactive.compute_wall(wall, pictures))
 
 # %% tags=["remove-input"]
 every = [

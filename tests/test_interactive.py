@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 import types
 
 import numpy as np
@@ -11,11 +12,12 @@ from conftest import CHECKOUT
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from bloodlib import paper
-from bloodlib.analyses import examples
+from bloodlib.analyses import examples, likeness
 from bloodlib.book import interactive
 from bloodlib.data import images, photographs
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison
+from bloodlib.models import weights
 from bloodlib.study import study
 
 
@@ -25,14 +27,14 @@ def frozen(task="four", pooling="max", **more):
 
 @pytest.fixture(scope="module")
 def curves():
-    return interactive.load_curves(frozen("two", "average")[0])
+    return interactive.compute_curves(frozen("two", "average")[0])
 
 
 @pytest.fixture(scope="module")
 def wall():
     found = examples.compute_wall(frozen())
     pictures = {104: np.full((300, 400, 3), 90, np.uint8)}
-    return interactive.load_wall(found, pictures)
+    return interactive.compute_wall(found, pictures)
 
 
 @pytest.mark.parametrize("task", list(TASKS))
@@ -40,7 +42,7 @@ def test_a_cell_has_the_photographs_behind_its_images(task):
     run = frozen(task)[0]
     truth, labels = run.arrays["truth"], run.arrays["labels"][-1]
     behind = photographs.photographs("TEST").tolist()
-    found = interactive.load_confusion(run)
+    found = interactive.compute_confusion(run)
     assert [name.lower() for name in found["classes"]] == [name.lower() for name in TASKS[task]]
     assert [[c["images"] for c in row] for row in found["cells"]] == run.confusion().tolist()
     for i, row in enumerate(found["cells"]):
@@ -54,7 +56,7 @@ def test_a_cell_has_the_photographs_behind_its_images(task):
 
 
 def test_photographs_of_other_images_are_not_named():
-    assert interactive.load_confusion(frozen(split_by="cell")[0]) is None
+    assert interactive.compute_confusion(frozen(split_by="cell")[0]) is None
 
 
 def test_curves_are_the_records_after_each_epoch(curves):
@@ -127,7 +129,7 @@ def test_curves_begin_with_the_run_of_the_picture(curves):
 
 
 def test_a_run_that_is_not_frozen_keeps_its_picture():
-    assert interactive.load_curves(types.SimpleNamespace(id="DCLNN-four-0123456789")) is None
+    assert interactive.compute_curves(types.SimpleNamespace(id="DCLNN-four-0123456789")) is None
 
 
 def test_every_run_votes_on_every_photograph(wall):
@@ -189,20 +191,22 @@ def luminance(colour):
     return linear @ (0.2126, 0.7152, 0.0722)
 
 
-@pytest.mark.parametrize("colours", ["Blues", examples.SHADES])
-def test_numbers_can_be_read_on_every_shade(colours):
-    for share in np.linspace(0, 1, 256):
-        dark, light = sorted(map(luminance, interactive._shade(share, colours).values()))
+def test_numbers_can_be_read_on_every_shade(wall):
+    confusions = (interactive.compute_confusion(run) for run in (*frozen(), *frozen("two")))
+    shown = [cell for found in confusions for row in found["cells"] for cell in row]
+    shown += [tile for block in wall["blocks"] for tile in block["tiles"]]
+    for one in shown:
+        dark, light = sorted((luminance(one["colour"]), luminance(one["ink"])))
         assert (light + 0.05) / (dark + 0.05) > 4.5
 
 
 def test_a_page_gets_the_numbers_and_scripts_that_are_there():
     data = {"a": ["</script><b>", 1.5]}
-    for kind, scripts in interactive.SCRIPTS.items():
+    for kind in interactive.LIBRARIES:
         text = interactive.html(kind, "fig-x", data)
         inside = text.split('id="data-fig-x">')[1].split("</script>")[0]
         assert json.loads(inside) == data
-        for script in scripts:
+        for script in interactive.scripts(kind):
             assert f'src="../{script}"' in text
             assert (CHECKOUT / "assets" / script).is_file()
 
@@ -214,3 +218,49 @@ def test_nothing_is_shown_where_there_is_nothing(monkeypatch):
     assert shown == []
     interactive.show("wall", "fig-wall", {})
     assert shown[0]["text/markdown"] == ""  # what a PDF takes
+
+
+# ---------------------------------------------------------------------- the page "Try it"
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory):
+    """What the scripts give to the page, by name."""
+    folder = tmp_path_factory.mktemp("try") / "it"
+    interactive.write_try_it(folder)
+    found = {}
+    for path in folder.iterdir():
+        call = re.fullmatch(r'bloodlib\.give\("([\w-]+)", (.*)\);\n', path.read_text("utf-8"))
+        assert path.name == f"{call[1]}.js"
+        found[call[1]] = json.loads(call[2])
+    return found
+
+
+def test_all_scripts_are_there(given):
+    assert set(given) == {"facts", "weights-four", "weights-two"}
+
+
+@pytest.mark.parametrize("task", list(TASKS))
+def test_the_networks_are_those_of_the_files(given, task):
+    network = given[f"weights-{task}"]
+    assert network["classes"] == list(TASKS[task])
+    assert network["block"] == weights.BLOCK
+    for name, array in weights.arrays(task).items():
+        there = network["arrays"][name]
+        raw = base64.b64decode(there["data"])
+        found = np.frombuffer(raw, there["type"]).reshape(there["shape"])
+        np.testing.assert_array_equal(found, array)
+
+
+def test_the_reference_is_the_frozen_one(given):
+    for name, array in likeness.load_reference()._asdict().items():
+        np.testing.assert_allclose(given["facts"]["likeness"][name], array, rtol=1e-12)
+    assert given["facts"]["limit"] == likeness.LIMIT
+
+
+def test_there_is_a_drawn_cell_of_each_class(given):
+    names = [drawn["name"] for drawn in given["facts"]["drawn"]]
+    assert names == [name.capitalize() for name in images.CLASSES]
+    pictures = {drawn["picture"] for drawn in given["facts"]["drawn"]}
+    assert len(pictures) == len(names)
+    assert all(picture.startswith("data:image/jpeg;base64,") for picture in pictures)

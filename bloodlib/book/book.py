@@ -28,7 +28,7 @@ from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util.docutils import ReferenceRole, SphinxDirective
 
-from bloodlib.book import chapter, policy, tables, tryit
+from bloodlib.book import chapter, interactive, policy, tables
 from bloodlib.data import images, paths
 from bloodlib.study import records, study
 
@@ -311,7 +311,7 @@ def _listed(app, pagename, templatename, context, doctree):
 def _give_networks(app, exception):
     """Write what the page "Try it" loads, where there is such a page."""
     if exception is None and app.builder.format == "html" and "chapters/try_it" in app.env.all_docs:
-        tryit.write(Path(app.outdir) / tryit.FOLDER)
+        interactive.write_try_it(Path(app.outdir) / interactive.TRY_IT)
 
 
 def _protect(app, exception):

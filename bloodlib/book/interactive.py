@@ -1,13 +1,18 @@
-"""What the book's interactive figures need: ``load_*`` gathers it, :func:`show` puts it on a page.
+"""What pages compute in the browser: the interactive figures, and the page "Try it".
 
 A chapter draws its figure as always; :func:`show` adds the numbers behind it as JSON, and the
 script of ``assets/interactive`` that puts an interactive figure in the place of the picture.
-Without JavaScript, in print and in a PDF the picture stands. Nothing is computed in the browser.
+Without JavaScript, in print and in a PDF the picture stands.
+
+The page "Try it" runs the networks with the scripts of ``assets/try-it``; :func:`write_try_it`
+gives it weights and pictures as scripts, as a browser fetches nothing for a page that was opened
+from disk.
 """
 
 import base64
 import io
 import json
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,22 +21,18 @@ import threadpoolctl
 from PIL import Image
 
 from bloodlib import paper
-from bloodlib.analyses import examples
-from bloodlib.data import photographs
+from bloodlib.analyses import examples, likeness, prediction
+from bloodlib.data import images, paths, photographs, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
+from bloodlib.models import weights
 from bloodlib.study import records, study
 
-#: Scripts that a figure needs, in order, in the folder of the built book.
-SCRIPTS = {
-    "confusion": ("interactive/shared.js", "interactive/confusion.js"),
-    "curves": (
-        "plot/d3.min.js",
-        "plot/plot.umd.min.js",
-        "interactive/shared.js",
-        "interactive/curves.js",
-    ),
-    "wall": ("interactive/shared.js", "interactive/wall.js"),
+#: What each kind of figure needs beside its own script, in the folder of the built book.
+LIBRARIES = {
+    "confusion": (),
+    "curves": ("plot/d3.min.js", "plot/plot.umd.min.js"),
+    "wall": (),
 }
 #: The paper's rows for DCLNN with a kind of pooling, by table and method.
 PRINTED = {"max": (1, "DCLNN"), "average": (2, "AveragePooling")}
@@ -41,9 +42,12 @@ TOLD = ("kind", "kernel", "features")
 MEAN = "mean of all"
 #: Pixels of a photograph's width for the root of its images.
 SCALE = 20
+#: The folder of "Try it" in the built book, and the seed of each class's drawn cell there.
+TRY_IT = "try-it"
+SEEDS = (3, 5, 2, 1)
 
 
-def load_confusion(run: records.Record) -> dict | None:
+def compute_confusion(run: records.Record) -> dict | None:
     """Which photographs are behind each cell of a run's confusion matrix on TEST, at the end.
 
     Parameters
@@ -59,34 +63,27 @@ def load_confusion(run: records.Record) -> dict | None:
     """
     if not comparison.on_test([run]):
         return None
-    behind, truth = photographs.photographs("TEST"), run.arrays["truth"]
-    labels, confusion = run.arrays["labels"][-1], run.confusion()
-    of = dict(zip(*np.unique(behind, return_counts=True), strict=True))
+    found = pd.DataFrame({"true": run.arrays["truth"], "answer": run.arrays["labels"][-1]})
+    found["photograph"] = photographs.photographs("TEST")
+    of, confusion = found["photograph"].value_counts(), run.confusion()
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    return {
-        "classes": _named(run.config["task"]),
-        "cells": [
-            [
-                {
-                    "images": int(n),
-                    "share": round(float(shares[i, j]), 4),
-                    **_shade(shares[i, j], "Blues"),
-                    "photographs": [
-                        [int(number), int(here), int(of[number])]
-                        for number, here in zip(
-                            *np.unique(behind[(truth == i) & (labels == j)], return_counts=True),
-                            strict=True,
-                        )
-                    ],
-                }
-                for j, n in enumerate(row)
-            ]
-            for i, row in enumerate(confusion)
-        ],
-    }
+
+    def cell(i, j):
+        here = found.loc[(found["true"] == i) & (found["answer"] == j), "photograph"]
+        behind = here.value_counts().sort_index()
+        return {
+            "images": len(here),
+            "share": round(float(shares[i, j]), 4),
+            **_shade(shares[i, j], "Blues"),
+            "photographs": [[number, n, int(of[number])] for number, n in behind.items()],
+        }
+
+    names = _named(run.config["task"])
+    places = range(len(names))
+    return {"classes": names, "cells": [[cell(i, j) for j in places] for i in places]}
 
 
-def load_curves(run: records.Record) -> dict | None:
+def compute_curves(run: records.Record) -> dict | None:
     """DCLNN's frozen runs after each epoch, one by one and their mean over seeds.
 
     Parameters
@@ -116,10 +113,8 @@ def load_curves(run: records.Record) -> dict | None:
         some = sorted(some, key=lambda one: one.config["seed"])
         kinds = [(one.config["seed"], [one]) for one in some]
         kinds += [(MEAN, some)] if len(some) > 1 else []
-        curves += [
-            {"task": task, "pooling": pooling, "seed": seed, **_by_epoch(own)}
-            for seed, own in kinds
-        ]
+        kind = {"task": task, "pooling": pooling}
+        curves += [kind | {"seed": seed} | _by_epoch(own) for seed, own in kinds]
     config = study.resolve(run.config)
     return {
         "start": {name: config[name] for name in ("task", "pooling", "seed")}
@@ -133,7 +128,7 @@ def load_curves(run: records.Record) -> dict | None:
     }
 
 
-def load_wall(wall: pd.DataFrame, pictures: dict[int, np.ndarray]) -> dict:
+def compute_wall(wall: pd.DataFrame, pictures: dict[int, np.ndarray]) -> dict:
     """TEST's photographs as tiles, and what every frozen run makes of each.
 
     Parameters
@@ -155,27 +150,33 @@ def load_wall(wall: pd.DataFrame, pictures: dict[int, np.ndarray]) -> dict:
     """
     runs = every_run()
     votes = _votes(runs)
-    blocks = []
-    for name, own in wall.groupby("class", sort=False):
-        boxes = np.round(examples.strips(own["images"]) / (4, 3, 4, 3) * 100, 3)
-        tiles = [
-            {
-                "number": int(row.photograph),
-                "images": int(row.images),
-                "share": round(float(row.share), 4),
-                "starred": bool(row.also_in_train),
-                **_shade(row.share, examples.SHADES),
-                "box": box.tolist(),
-                "votes": votes[row.photograph],
-            }
-            for row, box in zip(own.itertuples(), boxes, strict=True)
-        ]
-        for tile in tiles:
-            if tile["number"] in pictures:
-                width = int(SCALE * np.sqrt(tile["images"]))
-                tile["picture"] = _data_url(pictures[tile["number"]], width)
-        images_ = int(own["images"].sum())
-        blocks.append({"name": name.capitalize(), "images": images_, "tiles": tiles})
+
+    def tile(row, box):
+        number = int(row.photograph)
+        shown = {}
+        if number in pictures:
+            picture = Image.fromarray(pictures[number])
+            width = int(SCALE * np.sqrt(row.images))
+            picture.thumbnail((width, width), Image.Resampling.LANCZOS)
+            shown["picture"] = _data_url(picture, 80)
+        return shown | {
+            "number": number,
+            "images": int(row.images),
+            "share": round(float(row.share), 4),
+            "starred": bool(row.also_in_train),
+            **_shade(row.share, examples.SHADES),
+            "box": np.round(box / (4, 3, 4, 3) * 100, 3).tolist(),
+            "votes": votes[number],
+        }
+
+    blocks = [
+        {
+            "name": name.capitalize(),
+            "images": int(own["images"].sum()),
+            "tiles": list(map(tile, own.itertuples(), examples.strips(own["images"]))),
+        }
+        for name, own in wall.groupby("class", sort=False)
+    ]
     compared = {r.id for m in comparison.COMPARED for t in TASKS for r in comparison.compared(m, t)}
     return {
         "answers": {task: _named(task) for task in TASKS},
@@ -187,14 +188,14 @@ def load_wall(wall: pd.DataFrame, pictures: dict[int, np.ndarray]) -> dict:
 def every_run() -> list[records.Record]:
     """Every frozen run on the published TEST, by method, task and settings."""
     runs = [r for r in records.read_all() if r.status == "complete" and comparison.on_test([r])]
-    order = list(dict.fromkeys(row["method"] for row in comparison.COMPARED.values()))
+    first = [row["method"] for row in comparison.COMPARED.values()]
 
     def place(run):
-        method = run.config["method"]
-        first = order.index(method) if method in order else len(order)
-        return first, method, list(TASKS).index(run.config["task"]), *_in_words(run).values()
+        words = _in_words(run)
+        later = first.index(words["method"]) if words["method"] in first else len(first)
+        return later, words["method"], list(TASKS).index(words["task"]), *map(str, words.values())
 
-    return sorted(runs, key=lambda run: [str(part) for part in place(run)])
+    return sorted(runs, key=place)
 
 
 def show(kind: str, figure: str, data: dict | None) -> None:
@@ -203,7 +204,7 @@ def show(kind: str, figure: str, data: dict | None) -> None:
     Parameters
     ----------
     kind : str
-        Of :data:`SCRIPTS`.
+        Of :data:`LIBRARIES`.
     figure : str
         The figure's name, such as ``fig-wall``.
     data : dict or None
@@ -217,6 +218,11 @@ def show(kind: str, figure: str, data: dict | None) -> None:
     display({"text/html": html(kind, figure, data), "text/markdown": ""}, raw=True)
 
 
+def scripts(kind: str) -> tuple[str, ...]:
+    """The scripts that a kind of figure needs, in order, in the folder of the built book."""
+    return (*LIBRARIES[kind], "interactive/shared.js", f"interactive/{kind}.js")
+
+
 def html(kind: str, figure: str, data: dict) -> str:
     """The numbers behind a figure, and its scripts, for a page in ``chapters/``."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
@@ -224,9 +230,60 @@ def html(kind: str, figure: str, data: dict) -> str:
         [
             '<link rel="stylesheet" href="../interactive/interactive.css">',
             f'<script type="application/json" id="data-{figure}">{text}</script>',
-            *(f'<script src="../{script}" defer></script>' for script in SCRIPTS[kind]),
+            *(f'<script src="../{script}" defer></script>' for script in scripts(kind)),
         ]
     )
+
+
+def write_try_it(folder: Path) -> None:
+    """Write ``weights-four.js``, ``weights-two.js`` and ``facts.js`` into a folder.
+
+    Each calls ``bloodlib.give(name, value)``.
+
+    Raises
+    ------
+    bloodlib.study.records.RecordError
+        If there are no networks, or they can't be trusted.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, value in [("facts", facts()), *((f"weights-{t}", network(t)) for t in TASKS)]:
+        script = f"bloodlib.give({json.dumps(name)}, {json.dumps(value)});\n"
+        paths.write_atomically(folder / f"{name}.js", script.encode())
+
+
+def network(task: str) -> dict:
+    """A trained network for JSON: ``classes``; ``block``; ``arrays``, each in base 64 by name."""
+    return {
+        "classes": list(TASKS[task]),
+        "block": weights.BLOCK,
+        "arrays": {
+            name: {
+                "shape": list(array.shape),
+                "type": array.dtype.name,
+                "data": base64.b64encode(np.ascontiguousarray(array).tobytes()).decode(),
+            }
+            for name, array in weights.arrays(task).items()
+        },
+    }
+
+
+def facts() -> dict:
+    """What the page says besides: for ``likeness``, the warning, and drawn cells."""
+    return {
+        "likeness": {name: a.tolist() for name, a in likeness.load_reference()._asdict().items()},
+        "limit": likeness.LIMIT,
+        "warning": prediction.WARNING,
+        "drawn": [
+            {"name": name.capitalize(), "picture": _drawn(label)}
+            for label, name in enumerate(images.CLASSES)
+        ],
+    }
+
+
+def _drawn(label):
+    """A drawn cell as a data URL."""
+    pixels = synthetic.draw(label, np.random.default_rng(SEEDS[label]), (240, 320))
+    return _data_url(Image.fromarray(pixels), 90)
 
 
 def _by_epoch(runs):
@@ -318,10 +375,8 @@ def _shade(share, colours):
     }
 
 
-def _data_url(pixels, width):
-    """A picture as a data URL, no wider than so many pixels."""
-    picture = Image.fromarray(pixels)
-    picture.thumbnail((width, width), Image.Resampling.LANCZOS)
+def _data_url(picture, quality):
+    """A PIL image as a data URL."""
     stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=80, optimize=True)
+    picture.save(stream, "JPEG", quality=quality, optimize=True)
     return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}"
