@@ -4,9 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import io
-import multiprocessing
 import os
-import sys
 
 import numpy as np
 import pytest
@@ -66,20 +64,3 @@ def write(folder, files):
     for path, content in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
-
-
-def in_processes(function, n=4):
-    """Run a function in several processes at once; what it returns must be true in each."""
-    context = multiprocessing.get_context("fork")
-    start = context.Barrier(n)
-
-    def child():
-        start.wait()
-        sys.exit(0 if function() else 1)
-
-    processes = [context.Process(target=child) for _ in range(n)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(30)
-    return [process.exitcode for process in processes]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import VICTIM, in_processes, jpeg, mode, posix, publish, published, write
+from made_up import VICTIM, jpeg, mode, publish, published, write
 from PIL import Image
 
 from bloodlib.data import images, paths
@@ -290,28 +290,6 @@ def test_pixels_are_those_of_pillow(how):
         want = np.asarray(image)
     found = images._open("a file", file.getvalue(), (320, 240))
     np.testing.assert_array_equal(found, want)
-
-
-@posix
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_racing_loads_decode_once_and_agree(folder):
-    want = np.stack(
-        [plain(folder / "images/TEST" / name, (60, 80)) for name in images.names("TEST")]
-    )
-    log = folder.parent / "log"
-    decode = images._decode_all
-
-    def load():
-        def noted(*args):
-            with log.open("a") as file:
-                file.write("x")
-            return decode(*args)
-
-        images._decode_all = noted
-        return np.array_equal(images.load("TEST").pixels, want)
-
-    assert in_processes(load) == [0] * 4
-    assert log.read_text() == "x"
 
 
 # --------------------------------------------------------------- pictures and photographs, whole

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chance import SCALE, full_disk
-from made_up import VICTIM, in_processes, jpeg, posix, publish, published, write
+from chance import SCALE, at_once, full_disk
+from made_up import VICTIM, jpeg, posix, publish, published, write
 from PIL import Image
 
 from bloodlib import cli
@@ -213,22 +213,24 @@ def test_a_cache_that_can_not_be_written(folder, tmp_path, monkeypatch):
         images.load("TEST")
 
 
-@posix
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def load_and_note(log):
+    """Load images in a process of its own, and note each time that files are decoded."""
+    publish(pytest.MonkeyPatch(), published())
+    decode = images._decode_all
+
+    def noted(*given):
+        with log.open("a") as file:
+            file.write("x")
+        return decode(*given)
+
+    images._decode_all = noted
+    files = [images.find() / "images/TEST" / name for name in images.names("TEST")]
+    return lambda: np.array_equal(images.load("TEST").pixels, decode(files, (60, 80)))
+
+
 def test_four_processes_at_once(folder, record_property):
-    log, decode = folder.parent / "log", images._decode_all
-
-    def load():
-        def noted(*given):
-            with log.open("a") as file:
-                file.write("x")
-            return decode(*given)
-
-        images._decode_all = noted
-        files = [folder / "images/TEST" / name for name in images.names("TEST")]
-        return np.array_equal(images.load("TEST").pixels, decode(files, (60, 80)))
-
-    assert in_processes(load) == [0] * 4
+    log = folder.parent / "log"
+    assert at_once(load_and_note, log) == [0] * 4
     assert log.read_text() == "x"
     record_property("times", 4)
 

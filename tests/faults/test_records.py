@@ -6,14 +6,11 @@ import json
 import os
 import random
 import re
-import shutil
-import signal
-import time
 import types
 
 import numpy as np
 import pytest
-from chance import SCALE, full_disk, kill_at_random
+from chance import SCALE, count_calls, end, full_disk, kill_at_random, start
 from conftest import FAKE
 from made_records import cut, edit, files, flip, forge, forge_arrays, made_up, merged, npz
 from made_up import posix
@@ -22,8 +19,6 @@ from bloodlib import cli
 from bloodlib.data import images, paths
 from bloodlib.models import training
 from bloodlib.study import merging, records, study
-
-pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 
 @pytest.fixture
@@ -362,23 +357,30 @@ def test_settings_are_refused(fake, setting):
 # -------------------------------------------------------------------------- killed at any moment
 
 
+def write_many(folder, n, seed):
+    """Write records of four runs, in any order."""
+    rng = random.Random(seed)
+    contents = [made_up(epochs=e, seed=e, n=400) for e in range(1, 5)]
+    records.write(folder, *contents[0])
+
+    def write():
+        for _ in range(n):
+            content, arrays = rng.choice(contents)
+            ident = f"fake-four-{rng.randrange(4):010}"
+            records.write(folder, content | {"id": ident}, arrays)
+
+    return write
+
+
 @posix
+@pytest.mark.long
 def test_a_writer_killed_at_any_moment(tmp_path, record_property):
     """Some hundred kills: each record is whole, and what is left lying about is in nobody's way."""
-    rng, times = random.Random(1), 40 * SCALE
-    contents = [made_up(epochs=e, seed=e, n=400) for e in range(1, 5)]
-    records.write(tmp_path, *contents[0])
+    rng, times = random.Random(1), 15 * SCALE
+    calls = count_calls(write_many, tmp_path, 5, 0)
     seen = left = 0
     for turn in range(times):
-
-        def forever(turn=turn):
-            chosen = random.Random(turn)
-            while True:
-                content, arrays = chosen.choice(contents)
-                ident = f"fake-four-{chosen.randrange(4):010}"
-                records.write(tmp_path, content | {"id": ident}, arrays)
-
-        assert kill_at_random(forever, rng, 0.25)
+        kill_at_random(write_many, tmp_path, 5, turn, rng=rng, calls=calls)
         found = records.read_all(tmp_path)
         for record in found:
             records.check(record)
@@ -389,60 +391,6 @@ def test_a_writer_killed_at_any_moment(tmp_path, record_property):
     for record in records.read_all(tmp_path):
         records.write(tmp_path, made_up()[0] | {"id": record.id}, made_up()[1])
         assert len(list(tmp_path.glob(f"{record.id}.*.npz"))) == 1
-    record_property("times", times)
-
-
-@posix
-@pytest.mark.parametrize("nth", [1, 2, 3, 4])
-def test_a_merge_killed_before_a_file_is_in_its_place(theirs, folders, nth):
-    """Two records are four files; none is half there, and the merge goes on."""
-    for depth in (1, 2):
-        theirs(depth=depth)
-    child = os.fork()
-    if not child:
-        count, true_replace = 0, os.replace
-
-        def replace(*names):
-            nonlocal count
-            count += 1
-            if count == nth:
-                os.kill(os.getpid(), signal.SIGKILL)
-            true_replace(*names)
-
-        os.replace = replace
-        merged(theirs.folder)
-        os._exit(0)
-    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
-    found = records.read_all(folders.cache / "runs")
-    assert len(found) == (nth - 1) // 2
-    for record in found:
-        study.check(record)
-    assert merged(theirs.folder) == ["same"] * len(found) + ["added"] * (2 - len(found))
-    here = {name: raw for name, raw in files(folders.cache / "runs").items() if name[0] != "."}
-    assert here == files(theirs.folder)
-
-
-@posix
-def test_a_merge_killed_at_any_moment(theirs, folders, record_property):
-    rng, times, killed = random.Random(2), 30 * SCALE, 0
-    for depth in range(1, 7):
-        theirs(depth=depth)
-    runs = folders.cache / "runs"
-    start = time.process_time()
-    merged(theirs.folder)
-    longest = 0.8 * (time.process_time() - start)
-    for _ in range(times):
-        shutil.rmtree(runs, ignore_errors=True)
-        killed += kill_at_random(lambda: merged(theirs.folder), rng, longest)
-        found = records.read_all(runs)
-        for record in found:
-            study.check(record)
-        outcomes = merged(theirs.folder)
-        assert (outcomes.count("same"), outcomes.count("added")) == (len(found), 6 - len(found))
-    assert {name: raw for name, raw in files(runs).items() if name[0] != "."} == files(
-        theirs.folder
-    )
-    assert killed > times / 4
     record_property("times", times)
 
 
@@ -467,20 +415,26 @@ def state_after(epochs):
     return Model([np.full((300, 300), epochs, np.float32)]), rows
 
 
+def save_many(file):
+    states = [state_after(epoch) for epoch in range(1, 8)]
+    training._save(states[0][0], file, states[0][1])
+
+    def save():
+        for model, rows in states:
+            training._save(model, file, rows)
+
+    return save
+
+
 @posix
+@pytest.mark.long
 def test_a_checkpoint_killed_at_any_moment(tmp_path, record_property):
     """What goes on goes on from a whole epoch: weights and history are of the same."""
-    rng, times, file = random.Random(3), 40 * SCALE, tmp_path / "run.npz"
-    training._save(*[state_after(1)[0], file, state_after(1)[1]])
+    rng, times, file = random.Random(3), 15 * SCALE, tmp_path / "run.npz"
+    calls = count_calls(save_many, file)
     seen = set()
     for _ in range(times):
-
-        def forever():
-            for epoch in range(1, 100_000):
-                model, rows = state_after(1 + epoch % 7)
-                training._save(model, file, rows)
-
-        assert kill_at_random(forever, rng, 0.25)
+        kill_at_random(save_many, file, rng=rng, calls=calls)
         model = Model([np.zeros((300, 300), np.float32)])
         state = training._restore(model, file)
         (epoch,) = set(model.weights[0].ravel().tolist())
@@ -546,23 +500,22 @@ def test_an_error_of_the_disk_in_training_is_not_the_runs_failure(fake, folders)
 # ------------------------------------------------------------------------------------ two at once
 
 
-@posix
+def write_in_turns(folder, seed):
+    def write():
+        for turn in range(25):
+            records.write(folder, *made_up(epochs=1 + turn % 3, seed=100 * seed + turn, n=50))
+
+    return write
+
+
+@pytest.mark.long
 def test_writers_that_share_no_lock(tmp_path, record_property):
     """As on two machines with a folder of results in common: the last record is whole."""
     times = 10 * SCALE
 
-    def write(seed):
-        for turn in range(25):
-            records.write(tmp_path, *made_up(epochs=1 + turn % 3, seed=100 * seed + turn, n=50))
-
     for _ in range(times):
-        children = []
-        for seed in range(3):
-            children.append(os.fork())
-            if not children[-1]:
-                write(seed)
-                os._exit(0)
-        assert [os.waitpid(child, 0)[1] for child in children] == [0] * 3
+        children = [start(write_in_turns, tmp_path, seed) for seed in range(3)]
+        assert [end(child) for child in children] == [0] * 3
         (record,) = records.read_all(tmp_path)
         records.check(record)
         assert len(list(tmp_path.iterdir())) == 2
