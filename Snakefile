@@ -10,7 +10,8 @@ on a chapter; the executed notebook is left beside the record.
 
 from pathlib import Path
 
-from bloodlib.study import jobs, study
+from bloodlib import study
+from bloodlib.study import jobs
 
 profile = config.get("profile", "full")
 only = [str(config["only"])] if "only" in config else []

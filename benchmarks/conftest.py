@@ -8,9 +8,9 @@ import os
 
 import pytest
 
+from bloodlib import study
 from bloodlib.data import images, synthetic
 from bloodlib.models import methods
-from bloodlib.study import study
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 

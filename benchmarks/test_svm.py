@@ -6,9 +6,9 @@ import pytest
 from conftest import data
 from sklearn.svm import SVC
 
+from bloodlib import study  # noqa: F401  (registers the methods)
 from bloodlib.data.images import TASKS
 from bloodlib.models import methods
-from bloodlib.study import study  # noqa: F401  (registers the methods)
 
 #: All images only where asked for: scikit-learn's own kernel takes 40 minutes for them.
 SIZES = [500, 1000, 2000] + ([None] if os.environ.get("BENCH_FULL") else [])

@@ -13,8 +13,8 @@ from bloodlib import __version__
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; what can go wrong for a user ends in one sentence, not in a traceback."""
     options = _parser().parse_args(arguments)
+    from bloodlib import study
     from bloodlib.data import images, stored
-    from bloodlib.study import study
 
     try:
         return options.run(options) or 0
@@ -195,7 +195,7 @@ def _data(options):
 
 
 def _study(options):
-    from bloodlib.study import study
+    from bloodlib import study
 
     if options.verify:
         return _verify(options.only)
@@ -216,7 +216,8 @@ def _study(options):
 def _compute(todo, known, options):
     from tqdm import tqdm
 
-    from bloodlib.study import jobs, study
+    from bloodlib import study
+    from bloodlib.study import jobs
 
     waiting = {study.identify(config): study.expected_seconds(config, known) for config in todo}
     ended, failed = [], 0
@@ -258,8 +259,9 @@ def _verify(only):
     import numpy as np
     from tqdm import tqdm
 
+    from bloodlib import study
     from bloodlib.data import images
-    from bloodlib.study import records, study
+    from bloodlib.study import records
 
     found = records.read_all()
     for record in tqdm(found, desc="records", unit=" records", disable=None):

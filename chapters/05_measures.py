@@ -27,10 +27,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from myst_nb import glue
 
+from bloodlib import study
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images
 from bloodlib.evidence import scores
-from bloodlib.study import study
 
 chapter.begin()
 

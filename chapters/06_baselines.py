@@ -27,12 +27,11 @@ seed = 0  # without effect: these methods leave nothing to chance
 import matplotlib.pyplot as plt
 from myst_nb import glue
 
-from bloodlib import paper
+from bloodlib import paper, study
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images
 from bloodlib.evidence import comparison, scores
 from bloodlib.evidence.comparison import estimate
-from bloodlib.study import study
 
 chapter.begin()
 

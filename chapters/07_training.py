@@ -29,10 +29,10 @@ settings = {}  # any other of the run's, as in study.yml: {"split_by": "cell", "
 import matplotlib.pyplot as plt
 from myst_nb import glue
 
+from bloodlib import study
 from bloodlib.book import chapter, figures, interactive, tables
 from bloodlib.evidence import comparison
 from bloodlib.evidence.comparison import estimate
-from bloodlib.study import study
 
 chapter.begin()
 

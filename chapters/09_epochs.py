@@ -27,10 +27,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from myst_nb import glue
 
+from bloodlib import study
 from bloodlib.analyses import seeds
 from bloodlib.book import chapter, figures, interactive, tables
 from bloodlib.evidence import comparison, scores
-from bloodlib.study import study
 
 chapter.begin()
 

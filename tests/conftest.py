@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from tiny_book import CONFIG, TOC, chapter
 
+from bloodlib import study
 from bloodlib.book import book
 from bloodlib.data import images, paths, photographs
 from bloodlib.data.images import SPLITS, TASKS
 from bloodlib.models import methods, training
-from bloodlib.study import measurements, study
+from bloodlib.study import measurements
 
 mpl.use("agg")
 # some tests move to a folder of their own: the checkout is that of the start

@@ -8,9 +8,9 @@ from networks import SIZE, assert_same, drawn, outcome
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from bloodlib import study
 from bloodlib.data.images import SPLITS, TASKS
 from bloodlib.models import alternatives, dclnn, features, methods, training
-from bloodlib.study import study
 
 METHODS = ("majority", "histogram", "nearest-photograph", "small")
 

@@ -8,10 +8,10 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.naive_bayes import BernoulliNB, GaussianNB, MultinomialNB
 from sklearn.svm import SVC, NuSVC
 
+from bloodlib import study
 from bloodlib.data import synthetic
 from bloodlib.data.images import CLASSES, NUCLEI, SPLITS, TASKS
 from bloodlib.models import baselines, features, methods
-from bloodlib.study import study
 
 
 @functools.cache

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from conftest import CHECKOUT, answer
 
-from bloodlib import cli, paper
+from bloodlib import cli, paper, study
 from bloodlib.data import images, stored
 from bloodlib.evidence import scores
 from bloodlib.models import methods
-from bloodlib.study import records, study
+from bloodlib.study import records
 
 STUDY = """\
 profiles:
@@ -93,7 +93,7 @@ def loaded_by(code, **more):
     "code",
     [
         "import bloodlib, bloodlib.cli",
-        "from bloodlib.study import study, records; from bloodlib.evidence import scores; "
+        "from bloodlib import study; from bloodlib.evidence import scores; "
         "from bloodlib.models import baselines, dclnn; from bloodlib import paper",
     ],
 )

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
-from bloodlib import paper
+from bloodlib import paper, study
 from bloodlib.data import images, photographs, splits, stored
 from bloodlib.evidence import comparison, intervals, scores
-from bloodlib.study import records, study
+from bloodlib.study import records
 
 
 def invented(rng, task, epochs=1):

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bloodlib import study
 from bloodlib.analyses import confidence
 from bloodlib.data import images, photographs
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.evidence import comparison, intervals
-from bloodlib.study import study
 
 mpl.use("agg")
 pytestmark = pytest.mark.usefixtures("style")

@@ -7,12 +7,12 @@ import pytest
 from conftest import CHECKOUT
 from test_comparison import expected, freeze, invented
 
-from bloodlib import cli, paper
+from bloodlib import cli, paper, study
 from bloodlib.book import tables
 from bloodlib.data import images
 from bloodlib.evidence import comparison
 from bloodlib.models import alternatives, methods
-from bloodlib.study import records, study
+from bloodlib.study import records
 
 
 def block(language):

@@ -15,11 +15,11 @@ from docutils.parsers.rst import roles
 from myst_parser.parsers.docutils_ import Parser
 from test_comparison import freeze, invented
 
-from bloodlib import cli, paper
+from bloodlib import cli, paper, study
 from bloodlib.book import book, tables
 from bloodlib.data import images
 from bloodlib.evidence import comparison, intervals
-from bloodlib.study import explain, records, study
+from bloodlib.study import explain, records
 
 ADDRESS = "tbl-paper-1/four/DCLNN/NEUTROPHIL/recall"
 DCLNN = {"method": "DCLNN", "task": "four", "epochs": 25}

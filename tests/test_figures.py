@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bloodlib import study
 from bloodlib.book import figures
 from bloodlib.data import images, synthetic
 from bloodlib.data.images import CLASSES, SPLITS, TASKS
 from bloodlib.evidence import comparison
-from bloodlib.study import study
 
 mpl.use("agg")
 pytestmark = pytest.mark.usefixtures("style")

@@ -11,14 +11,13 @@ import pytest
 from conftest import CHECKOUT
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-from bloodlib import paper
+from bloodlib import paper, study
 from bloodlib.analyses import examples, likeness
 from bloodlib.book import interactive
 from bloodlib.data import images, photographs
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison
 from bloodlib.models import weights
-from bloodlib.study import study
 
 
 def frozen(task="four", pooling="max", **more):

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from bloodlib import cli
+from bloodlib import cli, study
 from bloodlib.book import book
 from bloodlib.models import methods
-from bloodlib.study import jobs, records, study
+from bloodlib.study import jobs, records
 
 FAKE = {"method": "fake", "task": "four", "images": "drawn", "images_per_class": 5}
 STUDY = """\

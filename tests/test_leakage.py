@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from test_comparison import freeze, invented
 
-from bloodlib import paper
+from bloodlib import paper, study
 from bloodlib.analyses import leakage
 from bloodlib.data import images, photographs, splits
 from bloodlib.evidence import comparison, intervals, scores
-from bloodlib.study import study
 
 
 def held_out(config, share, seed=0):

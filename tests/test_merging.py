@@ -8,9 +8,9 @@ import pytest
 from conftest import FAKE, answer
 from made_records import files, merged
 
-from bloodlib import cli
+from bloodlib import cli, study
 from bloodlib.models import methods
-from bloodlib.study import merging, records, study
+from bloodlib.study import merging, records
 
 
 def same_answers(monkeypatch):

@@ -5,9 +5,9 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from bloodlib import study
 from bloodlib.data.images import SPLITS
 from bloodlib.models import methods
-from bloodlib.study import study
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from test_comparison import freeze
 
-from bloodlib import paper
+from bloodlib import paper, study
 from bloodlib.analyses import model_comparison
 from bloodlib.data import images, photographs, splits
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison
 from bloodlib.models import alternatives, dclnn, methods
-from bloodlib.study import records, study
+from bloodlib.study import records
 
 mpl.use("agg")
 pytestmark = pytest.mark.usefixtures("style")

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_records import made_up
 
+from bloodlib import study
 from bloodlib.data import stored
 from bloodlib.models import methods
-from bloodlib.study import records, study
+from bloodlib.study import records
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from bloodlib import study
 from bloodlib.analyses import seeds
 from bloodlib.evidence import comparison
 from bloodlib.models import methods
-from bloodlib.study import study
 
 
 class Run:

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bloodlib import study
 from bloodlib.data import images, photographs, splits
 from bloodlib.models import methods
-from bloodlib.study import study
 
 N_TRAIN, N_TEST = len(images.names("TRAIN")), len(images.names("TEST"))
 RANDOM = [by for by in splits.SPLIT_BY if by not in splits.ON_TEST]

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from conftest import CHECKOUT, answer
 
-from bloodlib import cli
+from bloodlib import cli, study
 from bloodlib.data import images
 from bloodlib.data.images import SPLITS
 from bloodlib.models import methods
-from bloodlib.study import records, study
+from bloodlib.study import records
 
 #: The smallest images a run may have: 20 drawn cells to learn from, 5 to be tried on.
 DRAWN = {"images": "drawn", "images_per_class": 5}
@@ -381,7 +381,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from conftest import answer
 from bloodlib.models import methods
-from bloodlib.study import study
+from bloodlib import study
 
 log, here = Path(sys.argv[2]), os.getpid()
 

@@ -13,11 +13,11 @@ from docutils.core import publish_doctree
 from myst_parser.parsers.docutils_ import Parser
 from sklearn.metrics import confusion_matrix
 
-from bloodlib import paper
+from bloodlib import paper, study
 from bloodlib.book import tables
 from bloodlib.data import images
 from bloodlib.evidence import comparison, judging, verdicts
-from bloodlib.study import records, study
+from bloodlib.study import records
 
 ENVIRONMENT = {
     "commit": "0123456789abcdef",

@@ -10,12 +10,12 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from bloodlib import study
 from bloodlib.analyses import uncertainty
 from bloodlib.book import figures
 from bloodlib.data import images, photographs
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.evidence import comparison, intervals
-from bloodlib.study import study
 
 mpl.use("agg")
 pytestmark = pytest.mark.usefixtures("style")

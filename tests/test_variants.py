@@ -6,12 +6,11 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 from test_comparison import freeze, invented
 
-from bloodlib import paper
+from bloodlib import paper, study
 from bloodlib.analyses import variants
 from bloodlib.data import images
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import scores
-from bloodlib.study import study
 
 mpl.use("agg")
 pytestmark = pytest.mark.usefixtures("style")

@@ -14,8 +14,9 @@ import nbformat
 import pytest
 from conftest import CHECKOUT, answer
 
+from bloodlib import study
 from bloodlib.data import stored
-from bloodlib.study import records, study
+from bloodlib.study import records
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("snakemake") is None,

@@ -12,13 +12,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from bloodlib import study
 from bloodlib.analyses.harmonising import whole
 from bloodlib.analyses.plots import COLOURS, GALLERY_SIZE
 from bloodlib.data import images, stored, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.evidence.comparison import signed, with_interval
-from bloodlib.study import measurements, records, study
+from bloodlib.study import measurements, records
 
 NAME = "disturbance"
 #: Strengths of each kind, the Gaussian's standard deviation in pixels of 320x240; what brightness

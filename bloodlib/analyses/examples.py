@@ -13,11 +13,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
+from bloodlib import study
 from bloodlib.analyses.plots import COLOURS, DPI, bare
 from bloodlib.data import images, matching, paths, photographs, stored
 from bloodlib.data.images import CLASSES, SPLITS, TASKS
 from bloodlib.evidence import comparison
-from bloodlib.study import records, study
+from bloodlib.study import records
 
 #: What the augmentation's notebook asks for, on pictures of 320x240, in degrees, pixels, and scale,
 #: as distances from doing nothing.

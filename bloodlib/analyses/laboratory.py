@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from bloodlib import study
 from bloodlib.analyses import harmonising
 from bloodlib.analyses.harmonising import SCALES, TINTS, Ruler, Stain, Tint
 from bloodlib.analyses.plots import COLOURS
@@ -23,7 +24,7 @@ from bloodlib.data.images import CLASSES, NUCLEI, TASKS
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.evidence.comparison import signed, with_interval
 from bloodlib.models import methods, weights
-from bloodlib.study import measurements, records, study
+from bloodlib.study import measurements, records
 
 NAME = "laboratory"
 FOLDER = "PBC_dataset_normal_DIB"

@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from bloodlib import study
 from bloodlib.data import images, photographs, splits
 from bloodlib.evidence import comparison, intervals, scores, verdicts
 from bloodlib.paper import arithmetic
-from bloodlib.study import records, study
+from bloodlib.study import records
 
 PRESENT, ABSENT, UNDECIDABLE = "present", "absent", "can't be told"
 #: The methods that are tried on all splits, DCLNN as in Table 1, and one that only recognises.

@@ -13,14 +13,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from bloodlib import paper
+from bloodlib import paper, study
 from bloodlib.analyses.plots import COLOURS, in_rows
 from bloodlib.book import drawings
 from bloodlib.data import images, photographs, splits
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.evidence.comparison import CHANCE
-from bloodlib.study import records, study
+from bloodlib.study import records
 
 #: Methods whose settings are chosen, with four classes, and used for both tasks.
 TUNED = ("nearest-photograph", "histogram", "small")
@@ -213,7 +213,7 @@ def size(config: dict) -> Size:
     Parameters
     ----------
     config : dict
-        See :func:`bloodlib.study.study.resolve`.
+        See :func:`bloodlib.study.resolve`.
 
     Returns
     -------

@@ -4,13 +4,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from bloodlib import study
 from bloodlib.analyses import tables
 from bloodlib.analyses.plots import COLOURS
 from bloodlib.data import images, photographs, splits
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, scores
 from bloodlib.evidence.comparison import CHANCE, COMPARED, EPOCH
-from bloodlib.study import records, study
+from bloodlib.study import records
 
 #: The networks of Tables 1 and 2.
 POOLINGS = ("MaxPooling", "AveragePooling")

@@ -9,12 +9,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from bloodlib import paper
+from bloodlib import paper, study
 from bloodlib.analyses.plots import COLOURS, upright
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, scores
 from bloodlib.evidence.comparison import CHANCE, COMPARED, EPOCH
-from bloodlib.study import records, study
+from bloodlib.study import records
 
 #: Printed rows, and what every reading of them has in common.
 ROWS = {

@@ -28,9 +28,10 @@ from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util.docutils import ReferenceRole, SphinxDirective
 
+from bloodlib import study
 from bloodlib.book import chapter, interactive, policy, tables
 from bloodlib.data import images, paths
-from bloodlib.study import records, study
+from bloodlib.study import records
 
 PACKAGE = Path(__file__).parents[1]
 #: How many chapters run at the same time, where there are as many processors; each may hold a GB.

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
+from bloodlib import study
 from bloodlib.analyses.plots import COLOURS, GALLERY_SIZE, bare, in_rows, plot_intervals, upright
 from bloodlib.data import images, paths, synthetic
 from bloodlib.data.images import CLASSES, SPLITS, TASKS
 from bloodlib.evidence import comparison, scores
-from bloodlib.study import records, study
+from bloodlib.study import records
 
 
 def load_gallery(n: int = 4, seed: int = 0) -> tuple[dict[str, list[np.ndarray]], bool]:

@@ -20,13 +20,13 @@ import pandas as pd
 import threadpoolctl
 from PIL import Image
 
-from bloodlib import paper
+from bloodlib import paper, study
 from bloodlib.analyses import examples, likeness, prediction
 from bloodlib.data import images, paths, photographs, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.models import weights
-from bloodlib.study import records, study
+from bloodlib.study import records
 
 #: What each kind of figure needs beside its own script, in the folder of the built book.
 LIBRARIES = {

@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from bloodlib import __version__, paper
+from bloodlib import __version__, paper, study
 from bloodlib.analyses.tables import anchor, link, markdown, show  # noqa: F401  chapters' one door
 from bloodlib.data import stored
 from bloodlib.data.images import DATA_HASH, SOURCE, TASKS, available
 from bloodlib.evidence import judging, scores, verdicts
 from bloodlib.evidence.comparison import COMPARED, added, cells, estimate, with_interval
-from bloodlib.study import records, study
+from bloodlib.study import records
 
 MEASURE_NAMES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 #: Equations 14 to 17, by the titles of their columns.

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bloodlib import paper
+from bloodlib import paper, study
 from bloodlib.data import images, photographs, splits
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import intervals, judging, scores
-from bloodlib.study import records, study
+from bloodlib.study import records
 
 #: The epoch at which Tables 1 and 2 are read (:data:`bloodlib.paper.UNSTATED`).
 EPOCH = 25

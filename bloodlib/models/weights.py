@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bloodlib import __version__
+from bloodlib import __version__, study
 from bloodlib.data import images, paths, stored
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison
-from bloodlib.study import records, study
+from bloodlib.study import records
 
 #: Weights of the hidden layer that share a scale, so many consecutive ones of one node.
 BLOCK = 32

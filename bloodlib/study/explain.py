@@ -11,13 +11,13 @@ import textwrap
 
 import pandas as pd
 
-from bloodlib import paper
+from bloodlib import paper, study
 from bloodlib.book import tables
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, scores, verdicts
 from bloodlib.evidence.comparison import with_interval
 from bloodlib.models.methods import suggest
-from bloodlib.study import records, study
+from bloodlib.study import records
 
 #: The measures of the tables as the paper writes them, and where section 4.4 defines them.
 MEASURES = {"precision": ("precision", 15), "recall": ("recall", 16), "f1": ("F1", 17)}

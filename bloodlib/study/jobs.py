@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from bloodlib import study
 from bloodlib.data import paths
-from bloodlib.study import study
 
 
 def run(chapter: str, config: dict, profile: str, log: Path) -> None:
@@ -27,9 +27,9 @@ def run(chapter: str, config: dict, profile: str, log: Path) -> None:
     chapter : str
         Name of a chapter with the parameters ``profile`` and ``settings``.
     config : dict
-        See :func:`bloodlib.study.study.resolve`.
+        See :func:`bloodlib.study.resolve`.
     profile : {"quick", "full"}
-        See :func:`bloodlib.study.study.run`.
+        See :func:`bloodlib.study.run`.
     log : pathlib.Path
         Where the executed notebook is left.
 
@@ -59,7 +59,7 @@ def one_by_one(
     Parameters
     ----------
     configs : list of dict
-        See :func:`bloodlib.study.study.resolve`.
+        See :func:`bloodlib.study.resolve`.
     started : callable
         Called with each run when it starts.
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bloodlib.study import records, study
+from bloodlib import study
+from bloodlib.study import records
 
 
 def merge(folder: Path) -> Iterator[tuple[str, str, str]]:

@@ -13,10 +13,9 @@ import yaml
 from bs4 import BeautifulSoup
 from sklearn.metrics import precision_recall_fscore_support
 
-from bloodlib import __version__
+from bloodlib import __version__, study
 from bloodlib.book import book, policy, publishing, tables
 from bloodlib.data import paths
-from bloodlib.study import study
 
 CLASSES = {
     "four": ["NEUTROPHIL", "EOSINOPHIL", "MONOCYTE", "LYMPHOCYTE"],

@@ -136,7 +136,7 @@ FAILURES = {
     "a module that is missing": ("import no_such_module", "No module named 'no_such_module'"),
     "an exit": ("raise SystemExit(2)", "SystemExit"),
     "a record that is missing": (
-        "from bloodlib.study import study\nstudy.run({'method': 'NB', 'task': 'two'})",
+        "from bloodlib import study\nstudy.run({'method': 'NB', 'task': 'two'})",
         "MissingError: there is no record NB-two",
     ),
     "a table that is missing": (

@@ -6,7 +6,8 @@ import gc
 import psutil
 import pytest
 
-from bloodlib.study import jobs, records, study
+from bloodlib import study
+from bloodlib.study import jobs, records
 
 GRID = """\
 profiles:

@@ -15,10 +15,10 @@ from conftest import FAKE
 from made_records import cut, edit, files, flip, forge, forge_arrays, made_up, merged, npz
 from made_up import posix
 
-from bloodlib import cli
+from bloodlib import cli, study
 from bloodlib.data import images, paths
 from bloodlib.models import training
-from bloodlib.study import merging, records, study
+from bloodlib.study import merging, records
 
 
 @pytest.fixture

@@ -22,11 +22,12 @@ from hypothesis import strategies as st
 from made_records import files, forge, made_up
 from made_up import jpeg
 
+from bloodlib import study
 from bloodlib.analyses import laboratory, prediction
 from bloodlib.book import book, chapter, policy
 from bloodlib.data import boxes, fetching, images, photographs, stored
 from bloodlib.models import training, weights
-from bloodlib.study import measurements, records, study
+from bloodlib.study import measurements, records
 
 # --------------------------------------------------------------------------- what is never done
 

@@ -13,8 +13,9 @@ from chance import full_disk
 from made_up import posix
 from networks import BACKENDS, SIZE, assert_same, drawn, outcome, put_images, start, train
 
+from bloodlib import study
 from bloodlib.models import dclnn, training
-from bloodlib.study import records, study
+from bloodlib.study import records
 
 # ----------------------------------------------------------------------- when it goes wrong
 
