@@ -34,7 +34,7 @@ from bloodlib.evidence import verdicts
 
 chapter.begin()
 facts = verdicts.dataset()
-counts = figures.load_counts()
+counts = figures.compute_counts()
 total = counts.groupby("split")["images"].sum()
 for name, value in {
     "n_train": total["TRAIN"],
@@ -57,8 +57,7 @@ for name, value in {
 # can't be had, it shows drawn cells instead, and says so inside each picture.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-gallery", "caption": "Images of each class from TRAIN, chosen by chance. Pictures that say so are drawn by `bloodlib.data.synthetic` and are only there to show what to look for."}, "image": {"alt": "Four rows of pictures of blood smears, one row for each class. Each picture shows pink red cells and one larger white cell with a violet nucleus: in several lobes for neutrophils, in two lobes among red granules for eosinophils, kidney-shaped for monocytes, round and nearly filling the cell for lymphocytes."}}
-pictures, published = figures.load_gallery(per_class, seed)
-figures.plot_gallery(pictures)
+figures.plot_gallery(figures.load_gallery(per_class, seed))
 plt.show()
 
 # %% [markdown]

@@ -117,7 +117,7 @@ tables.show(
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-baselines-four", "caption": "Naive Bayes and SVM with four classes: the paper (hollow) and ours (filled). Wide lines: intervals by cell (chapter 13). Dotted: what guessing would score."}, "image": {"alt": "Three panels, for precision, recall and F1 score. In each, every class and method has a wide line, the interval by cell, with a filled point, our value, and near it a hollow one, the paper's. Most of the wide lines cross the dotted line of guessing; those of monocytes and lymphocytes are the longest."}}
-figures.plot_beside(figures.load_row(cells, 1, "four", ["NB", "SVM"]))
+figures.plot_beside(figures.select_cells(cells, 1, "four", ["NB", "SVM"]))
 plt.show()
 
 # %% tags=["remove-input"]
@@ -159,7 +159,7 @@ plt.show()
 # and with few photographs such accidents don't average out.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-baselines-two", "caption": "Naive Bayes and SVM with two classes: the paper (hollow) and ours (filled). Wide lines: intervals by cell (chapter 13). Dotted: what guessing would score."}, "image": {"alt": "Three panels, for precision, recall and F1 score. In each, the two classes and the average of both methods have a wide line, the interval by cell, with a filled point, our value, and near it a hollow one, the paper's. Nearly all of the wide lines cross the dotted line of guessing."}}
-figures.plot_beside(figures.load_row(cells, 1, "two", ["NB", "SVM"]))
+figures.plot_beside(figures.select_cells(cells, 1, "two", ["NB", "SVM"]))
 plt.show()
 
 # %% tags=["remove-input"]

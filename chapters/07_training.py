@@ -48,7 +48,7 @@ run.id, study.describe(run.config)
 # the user's cache: a run that is stopped goes on from there, and ends as it would have ended.
 
 # %% tags=["remove-input"]
-curves = figures.load_curves(run)
+curves = figures.compute_curves(run)
 validation = curves[curves["images"] == "validation"].set_index("epoch")["accuracy"]
 late = validation.iloc[-10:]
 shown = {"last": run.epochs, "low": int(late.idxmin()), "high": int(late.idxmax())}

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.colors import ListedColormap
 
 from bloodlib import study
 from bloodlib.analyses.plots import COLOURS, GALLERY_SIZE, bare, in_rows, plot_intervals, upright
@@ -17,8 +18,8 @@ from bloodlib.evidence import comparison, scores
 from bloodlib.study import records
 
 
-def load_gallery(n: int = 4, seed: int = 0) -> tuple[dict[str, list[np.ndarray]], bool]:
-    """Some images of TRAIN by class, or drawn cells where there are no images.
+def load_gallery(n: int = 4, seed: int = 0) -> dict[str, list[np.ndarray]]:
+    """Some images of TRAIN by class, or drawn cells, which say so, where there are no images.
 
     Parameters
     ----------
@@ -29,16 +30,14 @@ def load_gallery(n: int = 4, seed: int = 0) -> tuple[dict[str, list[np.ndarray]]
 
     Returns
     -------
-    pictures : dict of str to list of uint8 array [240, 320, 3]
-    published : bool
-        False if they are drawn; each picture says so itself.
+    dict of str to list of uint8 array [240, 320, 3]
     """
     rng = np.random.default_rng(seed)
     if not images.available():
         return {
             name: [synthetic.stamp(synthetic.draw(label, rng, size=GALLERY_SIZE)) for _ in range(n)]
             for label, name in enumerate(CLASSES)
-        }, False
+        }
     labels, names = images.labels("TRAIN"), images.names("TRAIN")
     chosen = {
         name: rng.choice(np.flatnonzero(labels == label), n, replace=False)
@@ -46,7 +45,7 @@ def load_gallery(n: int = 4, seed: int = 0) -> tuple[dict[str, list[np.ndarray]]
     }
     return {
         name: [images.picture("TRAIN", names[row]) for row in rows] for name, rows in chosen.items()
-    }, True
+    }
 
 
 def plot_gallery(pictures: dict[str, list[np.ndarray]]) -> plt.Figure:
@@ -61,15 +60,10 @@ def plot_gallery(pictures: dict[str, list[np.ndarray]]) -> plt.Figure:
     return figure
 
 
-def load_counts() -> pd.DataFrame:
-    """Images by split and class: columns ``split``, ``class``, ``images``."""
-    return pd.DataFrame(
-        [
-            {"split": split, "class": name, "images": n}
-            for split, found in images.counts().items()
-            for name, n in found.items()
-        ]
-    )
+def compute_counts() -> pd.DataFrame:
+    """Images by split and class: columns ``class``, ``split``, ``images``."""
+    counted = pd.DataFrame(images.counts()).rename_axis("class").reset_index()
+    return counted.melt("class", var_name="split", value_name="images")
 
 
 def plot_counts(counts: pd.DataFrame) -> plt.Figure:
@@ -77,11 +71,8 @@ def plot_counts(counts: pd.DataFrame) -> plt.Figure:
     figure, axes = plt.subplots(1, len(SPLITS), figsize=(7, 2.8))
     for axis, split in zip(axes, SPLITS, strict=True):
         chosen = counts[counts["split"] == split]
-        bars = axis.bar(
-            [name[:4].capitalize() + "." for name in chosen["class"]],
-            chosen["images"],
-            color=[COLOURS[name] for name in chosen["class"]],
-        )
+        names = [f"{name[:4].capitalize()}." for name in chosen["class"]]
+        bars = axis.bar(names, chosen["images"], color=chosen["class"].map(COLOURS))
         axis.bar_label(bars, padding=2, fontsize=9)
         axis.set_title(f"{split}: {chosen['images'].sum():,}")
         axis.margins(y=0.12)
@@ -115,13 +106,13 @@ def plot_confusions(confusions: dict[str, np.ndarray], task: str) -> plt.Figure:
     return figure
 
 
-def load_row(cells: list[dict], table: int, task: str, methods: list[str]) -> pd.DataFrame:
+def select_cells(cells: list[dict], table: int, task: str, methods: list[str]) -> pd.DataFrame:
     """The cells of some methods in a table, as columns for plotting."""
-    chosen = [
-        c for c in cells if c["table"] == table and c["task"] == task and c["method"] in methods
-    ]
+    found = pd.DataFrame(cells)
+    found = found[(found["table"] == table) & (found["task"] == task)]
     # None too, where there is no run yet, or no interval
-    return pd.DataFrame(chosen).astype(dict.fromkeys(("ours", "low", "high"), float))
+    numbers = dict.fromkeys(("ours", "low", "high"), float)
+    return found[found["method"].isin(methods)].astype(numbers)
 
 
 def plot_beside(cells: pd.DataFrame) -> plt.Figure:
@@ -151,30 +142,27 @@ def plot_beside(cells: pd.DataFrame) -> plt.Figure:
 
 def plot_counting(confusion: np.ndarray, task: str, positive: str) -> plt.Figure:
     """Where the four counts of section 4.4 lie in a confusion matrix, for one class."""
-    names = TASKS[task]
-    k = names.index(positive)
+    k = TASKS[task].index(positive)
+    kinds = np.full(confusion.shape, "TN")
+    kinds[k], kinds[:, k], kinds[k, k] = "FN", "FP", "TP"
+    colours = {"TP": "#009E73", "FN": "#E69F00", "FP": "#56B4E9", "TN": "#eeeeee"}
     figure, axis = plt.subplots(figsize=(5.2, 3.8))
-    for i, row in enumerate(confusion):
-        for j, count in enumerate(row):
-            kind = "TP" if i == j == k else "FN" if i == k else "FP" if j == k else "TN"
-            colour = {"TP": "#009E73", "FN": "#E69F00", "FP": "#56B4E9", "TN": "#eeeeee"}[kind]
-            axis.add_patch(plt.Rectangle((j, i), 1, 1, facecolor=colour, edgecolor="white", lw=2))
-            axis.text(j + 0.5, i + 0.5, f"{count}\n{kind}", ha="center", va="center")
-    ticks, shown = np.arange(len(names)) + 0.5, [name.capitalize() for name in names]
-    axis.set(xlim=(0, len(names)), ylim=(len(names), 0), xlabel="predicted", ylabel="true")
-    axis.set_xticks(ticks, shown)
-    axis.set_yticks(ticks, shown)
-    axis.grid(False)
-    axis.spines[:].set_visible(False)
-    axis.tick_params(length=0)
+    names = [name.capitalize() for name in TASKS[task]]
+    sns.heatmap(
+        np.vectorize(list(colours).index)(kinds), cmap=ListedColormap(colours.values()), vmax=3,
+        annot=np.char.add(np.char.add(confusion.astype(str), "\n"), kinds), fmt="", cbar=False,
+        annot_kws={"color": "black"}, xticklabels=names, yticklabels=names, linewidths=2, ax=axis,
+    )  # fmt: skip
+    axis.set(xlabel="predicted", ylabel="true")
+    axis.tick_params(length=0, labelrotation=0)
     axis.set_title(
-        f"{positive.capitalize()}: precision {scores.precision(confusion)[k]:.2f}, "
+        f"{names[k]}: precision {scores.precision(confusion)[k]:.2f}, "
         f"recall {scores.recall(confusion)[k]:.2f}"
     )
     return figure
 
 
-def load_curves(record) -> pd.DataFrame:
+def compute_curves(record) -> pd.DataFrame:
     """Accuracy, average precision and loss after each epoch, on TRAIN and on TEST.
 
     Parameters
@@ -218,8 +206,8 @@ def _both(confusion):
     )
 
 
-def load_mean_curves(runs: list[records.Record]) -> pd.DataFrame:
-    """The mean of :func:`load_curves` over runs, and in the place of intervals the outermost runs.
+def compute_mean_curves(runs: list[records.Record]) -> pd.DataFrame:
+    """The mean of several runs' :func:`compute_curves`, for intervals their smallest and largest.
 
     Parameters
     ----------
@@ -243,7 +231,7 @@ def plot_curves(
     Parameters
     ----------
     curves : pandas.DataFrame
-        See :func:`load_curves` and :func:`load_mean_curves`.
+        See :func:`compute_curves` and :func:`compute_mean_curves`.
     measures : tuple of str
         A panel for each of these columns.
     mark : int, optional
@@ -279,19 +267,15 @@ def plot_averages(cells: list[dict], measure: str) -> plt.Figure:
     colours = {"two": "#D1242F", "four": "#1F5FBF"}
     for place, (task, source) in enumerate(bars):
         chosen = frame[frame["task"] == task].set_index("method").reindex(methods)
-        chosen = chosen[[source, "low", "high"]].astype(float)
-        ends = [chosen[source] - chosen["low"], chosen["high"] - chosen[source]]
-        drawn = axis.bar(
-            np.arange(len(methods)) + (place - 1.5) * 0.2,
-            chosen[source],
-            0.19,
-            yerr=ends if source == "ours" else None,
-            error_kw={"elinewidth": 1.4, "ecolor": "#111111"},
-            facecolor="white" if source == "paper" else colours[task],
-            edgecolor=colours[task],
-            label=f"{task} classes, {source}",
-        )
+        value, low, high = chosen[[source, "low", "high"]].astype(float).to_numpy().T
+        x = np.arange(len(methods)) + (place - 1.5) * 0.2
+        face = "white" if source == "paper" else colours[task]
+        style = {"facecolor": face, "edgecolor": colours[task]}
+        drawn = axis.bar(x, value, 0.19, label=f"{task} classes, {source}", **style)
         axis.bar_label(drawn, fmt="%.2f", fontsize=7, padding=1)
+        if source == "ours":
+            ends = [value - low, high - value]
+            axis.errorbar(x, value, ends, fmt="none", elinewidth=1.4, ecolor="#111111")
     axis.set_xticks(range(len(methods)), methods)
     axis.set(ylim=(0, 1.16), ylabel=f"average {'F1 score' if measure == 'f1' else measure}")
     axis.legend(ncols=4, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 1.14))
@@ -390,16 +374,12 @@ def plot_possible_accuracy(possible: pd.DataFrame) -> plt.Figure:
         for axis, chosen in zip(row, (baseline, ~baseline), strict=True):
             found = possible[(possible["task"] == task) & chosen]
             _draw_spans(axis, found)
-            axis.set_title(f"{task} classes")
-            axis.set_xlim(found["low"].min(), found["high"].max())
-            if axis is row[1]:
-                low, high = found[["claim_low", "claim_high"]].iloc[0]
-                axis.axvspan(low, high, color="#e4e4e4", lw=0, zorder=0)
-                axis.text(
-                    (low + high) / 2, -0.8, f"{(low + high) / 2:.0%}", ha="center", va="center",
-                    fontsize=8, color=COLOURS["paper"],
-                )  # fmt: skip
-                axis.set_xlim(min(low, found["low"].min()), max(high, found["high"].max()))
+            axis.set(title=f"{task} classes", xlim=(found["low"].min(), found["high"].max()))
+        low, high = found[["claim_low", "claim_high"]].iloc[0]
+        axis.axvspan(low, high, color="#e4e4e4", lw=0, zorder=0)
+        middle = (low + high) / 2
+        axis.text(middle, -0.8, f"{middle:.0%}", ha="center", va="center", fontsize=8)
+        axis.set_xlim(min(low, found["low"].min()), max(high, found["high"].max()))
     width = 1.3 * max(np.diff(axis.get_xlim())[0] for axis in axes.flat)
     for axis in axes.flat:
         centre = np.mean(axis.get_xlim())
@@ -411,23 +391,22 @@ def plot_possible_accuracy(possible: pd.DataFrame) -> plt.Figure:
 
 def _draw_spans(axis, possible):
     """The spans of some methods on some splits, or the word that there is none."""
-    names = list(dict.fromkeys(zip(possible["method"], possible["split"], strict=True)))
-    for y, name in enumerate(names):
-        spans = possible[(possible["method"] == name[0]) & (possible["split"] == name[1])].dropna()
-        for one in spans.itertuples():
+    rows = possible.groupby(["method", "split"], sort=False)
+    for y, ((method, _), own) in enumerate(rows):
+        for one in own.dropna().itertuples():
             filled = one.convention == "rounded"
             axis.barh(
-                y, one.high - one.low, 0.5, left=one.low, edgecolor=COLOURS[name[0]],
-                facecolor=COLOURS[name[0]] if filled else "none", lw=0 if filled else 1.2,
+                y, one.high - one.low, 0.5, left=one.low, edgecolor=COLOURS[method],
+                facecolor=COLOURS[method] if filled else "none", lw=0 if filled else 1.2,
             )  # fmt: skip
-        if spans.empty:
+        if own["low"].isna().all():
             axis.text(
                 0.98, y, "impossible", ha="right", va="center", fontsize=7, color="#777777",
                 transform=axis.get_yaxis_transform(),
             )  # fmt: skip
-    axis.set_yticks(range(len(names)), [f"{method}, {split}" for method, split in names])
+    axis.set_yticks(range(len(rows)), [", ".join(name) for name in rows.groups])
     axis.tick_params(labelsize=7)
-    axis.set_ylim(len(names) - 0.4, -1.3)
+    axis.set_ylim(len(rows) - 0.4, -1.3)
     upright(axis)
 
 
