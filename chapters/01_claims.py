@@ -22,15 +22,15 @@ from myst_nb import glue
 from bloodlib import paper
 from bloodlib.book import chapter, tables
 from bloodlib.data import images
-from bloodlib.evidence import judging
+from bloodlib.evidence import verdicts
 
 chapter.begin()
 glue("n_claims", len(paper.CLAIMS), display=False)
 glue("n_unstated", len(paper.UNSTATED), display=False)
 glue("n_cells", len(paper.CELLS), display=False)
-glue("least_runs", judging.RUNS, display=False)
-glue("width", judging.WIDTH, display=False)
-glue("alike", judging.ALIKE, display=False)
+glue("least_runs", verdicts.RUNS, display=False)
+glue("width", verdicts.WIDTH, display=False)
+glue("alike", verdicts.ALIKE, display=False)
 
 # %% [markdown]
 # ## The claims
@@ -44,7 +44,7 @@ tables.show(tables.load_claims(), "tbl-claims", "The paper's claims and what bec
 # %% [markdown]
 # ## How a verdict is reached
 #
-# The rules are code, `bloodlib.evidence.judging`, and are tested on invented numbers. They were not blind: the first runs were known
+# The rules are code, `bloodlib.evidence.verdicts`, and are tested on invented numbers. They were not blind: the first runs were known
 # when they were fixed. A score of ours has one value for each run, and behind it, in brackets, an interval: where the score
 # could lie, 95 times in 100, with other cells of the same kinds, as few as TEST's. That is what this book calls an interval by cell
 # ({doc}`13_intervals`); of other laboratories it says nothing. A difference

@@ -30,10 +30,9 @@ from myst_nb import glue
 
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images
-from bloodlib.evidence import verdicts
 
 chapter.begin()
-facts = verdicts.dataset()
+facts = images.dataset()
 counts = figures.compute_counts()
 total = counts.groupby("split")["images"].sum()
 for name, value in {

@@ -71,7 +71,7 @@ drawings.plot_kernels(features, published)
 plt.show()
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-effects = drawings.load_effects(grey, features)
+effects = drawings.load_effects(grey)
 tables.show(
     effects,
     "tbl-kernels",

@@ -49,7 +49,7 @@ drawings.plot_network(layers)
 plt.show()
 
 # %% tags=["remove-input"]
-counts = drawings.parameter_counts(hidden, classes)
+counts = dclnn.parameter_counts(hidden, classes)
 total = sum(counts.values())
 by_name = layers.set_index("Layer")
 glue("total", model.count_params(), display=False)
@@ -141,14 +141,14 @@ glue("images", sum(images.counts()["TRAIN"].values()), display=False)
 # cells it has not seen.
 
 # %% tags=["remove-input"]
-half = drawings.parameter_counts(64, 4)
-whole = sum(drawings.parameter_counts(128, 4).values())
+half = dclnn.parameter_counts(64, 4)
+whole = sum(dclnn.parameter_counts(128, 4).values())
 glue("q_half", sum(half.values()), display=False)
 glue("q_half_share", sum(half.values()) / whole, display=False)
-glue("q_fewer", whole - sum(drawings.parameter_counts(128, 2).values()), display=False)
+glue("q_fewer", whole - sum(dclnn.parameter_counts(128, 2).values()), display=False)
 glue(
     "q_large",
-    sum(drawings.parameter_counts(128, 4, size=(240, 320)).values()) / whole,
+    sum(dclnn.parameter_counts(128, 4, size=(240, 320)).values()) / whole,
     display=False,
 )
 
@@ -169,7 +169,7 @@ glue(
 # costs next to nothing, how it looks costs all.
 # :::
 #
-# **3. And images as large as published?** `drawings.parameter_counts(128, 4)` counts the parameters without Keras. Give it
+# **3. And images as large as published?** `dclnn.parameter_counts(128, 4)` counts the parameters without Keras. Give it
 # `size=(240, 320)`, the height and width of the published images.
 #
 # :::{dropdown} Answer

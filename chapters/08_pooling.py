@@ -20,9 +20,10 @@
 import matplotlib.pyplot as plt
 from myst_nb import glue
 
+from bloodlib.analyses import claims
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images
-from bloodlib.evidence import comparison, verdicts
+from bloodlib.evidence import comparison
 
 chapter.begin()
 cells = comparison.cells()
@@ -38,7 +39,7 @@ for claim in (
     "average-pooling-better-somewhere",
     "pooling-same-on-two",
 ):
-    found = verdicts.verdict(claim)
+    found = claims.verdict(claim)
     name = claim.replace("-", "_")
     glue(f"{name}_verdict", found.verdict, display=False)
     glue(f"{name}_evidence", found.evidence or "No recorded run speaks to it yet.", display=False)

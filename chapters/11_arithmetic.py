@@ -20,12 +20,13 @@
 
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
+import pandas as pd
 from myst_nb import glue
 
 from bloodlib import paper
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images
-from bloodlib.evidence import scores
+from bloodlib.evidence import scores, verdicts
 from bloodlib.paper import arithmetic
 
 chapter.begin()
@@ -38,11 +39,12 @@ chapter.begin()
 # TEST's classes:
 
 # %%
-counts = arithmetic.sizes("TEST", "four")
+counts = images.counts("four")["TEST"]
 counts
 
 # %% tags=["remove-input"]
-row = arithmetic.load_row("DCLNN", "four", "NEUTROPHIL").set_index("Known")
+narrowed = arithmetic.compute_row("DCLNN", "NEUTROPHIL", counts)
+row = narrowed.set_index("Known")
 glue("row_size", counts["NEUTROPHIL"], display=False)
 glue("row_recall", row.index[0].removeprefix("recall "), display=False)
 glue("row_found", row["Found"].iloc[0], display=False)
@@ -59,7 +61,7 @@ glue("row_left", int(row["Pairs"].iloc[-1]), display=False)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    arithmetic.load_row("DCLNN", "four", "NEUTROPHIL"),
+    narrowed,
     "tbl-arithmetic-row",
     "What each printed number of one row says of whole images: how many neutrophils were found, how many images were called neutrophil, and how many pairs of the two are possible.",
 )
@@ -73,7 +75,7 @@ tables.show(
 # fractions before we believe it.
 
 # %%
-block = arithmetic.bounds("DCLNN", "four")
+block = arithmetic.bounds("DCLNN", counts)
 block.feasible, block.correct, block.witness
 
 # %% [markdown]
@@ -87,22 +89,18 @@ block.feasible, block.correct, block.witness
 }  # fmt: skip
 
 # %% tags=["remove-input"]
-every = {
-    (method, task, split, convention): arithmetic.bounds(method, task, split, convention)
-    for method in arithmetic.METHODS
-    for task in images.TASKS
-    for split in images.SPLITS
-    for convention in arithmetic.CONVENTIONS
-}
+every = {task: images.counts(task) for task in images.TASKS}
+blocks = arithmetic.compute_blocks(every)
+by = blocks.set_index(["task", "method", "split", "convention"]).sort_index()
 for convention in arithmetic.CONVENTIONS:
-    noticed, tried = arithmetic.misprints(convention)
-    possible = [b.feasible for key, b in every.items() if key[2:] == ("TEST", convention)]
-    glue(f"possible_{convention}", sum(possible), display=False)
-    glue(f"noticed_{convention}", noticed, display=False)
+    possible = by.xs(("TEST", convention), level=["split", "convention"])["feasible"]
+    found = [arithmetic.misprints(every[task]["TEST"], convention) for task in every]
+    glue(f"possible_{convention}", int(possible.sum()), display=False)
+    glue(f"noticed_{convention}", sum(noticed for noticed, _ in found), display=False)
+glue("tried", sum(tried for _, tried in found), display=False)
 glue("blocks", len(possible), display=False)
-widths = [b.correct[1] - b.correct[0] for k, b in every.items() if k[2:] == ("TEST", "rounded")]
-glue("widest", max(widths), display=False)
-glue("tried", tried, display=False)
+rounded = by.xs(("TEST", "rounded"), level=["split", "convention"])
+glue("widest", int((rounded["most"] - rounded["fewest"]).max()), display=False)
 
 # %% [markdown]
 # {numref}`tbl-arithmetic-blocks` has all blocks: {glue:text}`possible_rounded` of {glue:text}`blocks` are
@@ -111,14 +109,15 @@ glue("tried", tried, display=False)
 # {glue:text}`widest` images or fewer ({numref}`fig-arithmetic-accuracy`).
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+shown = arithmetic.show_blocks(blocks)
 tables.show(
-    arithmetic.load_blocks(),
+    shown[["Classes", "Row", "Verdict", "Right answers", "Accuracy", "Accuracy if cut"]],
     "tbl-arithmetic-blocks",
     "Can each block of Tables 1 and 2 be true of TEST? The verdict, the fewest and the most right answers and the accuracy are for rounded numbers; the last column is for numbers cut after two decimals.",
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-arithmetic-accuracy", "caption": "The accuracies that the print allows. Filled: rounded numbers; hollow: cut ones. Grey: what rounds to the percentage of section 1. All panels have the same scale; in the lower right one, the filled bar of AveragePooling ends just before the grey band."}, "image": {"alt": "Four panels, for four and two classes, baselines left and networks right. Each row is a method on TEST or on TEST_SIMPLE. On TEST each has two short bars side by side, less than one point of accuracy long. On TEST_SIMPLE the word impossible stands everywhere. With four classes the grey band at 78 percent lies left of all networks. With two classes the band at 94 percent lies right of DCLNN and MaxPooling, and only the hollow bar of AveragePooling lies in it."}}
-figures.plot_possible_accuracy(arithmetic.load_possible_accuracy())
+figures.plot_possible_accuracy(blocks[blocks["split"] != "TRAIN"])
 plt.show()
 
 # %% [markdown]
@@ -134,16 +133,20 @@ plt.show()
 # class rows.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+checks = {
+    convention: [
+        check for task in every for check in arithmetic.checks(every[task]["TEST"], convention)
+    ]
+    for convention in arithmetic.CONVENTIONS
+}
 tables.show(
-    arithmetic.load_checks(),
+    arithmetic.show_checks(checks),
     "tbl-arithmetic-checks",
     "Printed numbers held against each other: how many there are, and how many of them can be true if they were rounded and if they were cut.",
 )
 
 # %% tags=["remove-input"]
-failing = [
-    check for c in arithmetic.CONVENTIONS for check in arithmetic.checks(c) if not check.holds
-]
+failing = [check for found in checks.values() for check in found if not check.holds]
 glue(
     "failing",
     "; ".join(dict.fromkeys(f"{f.cell.method}, {f.cell.task} classes" for f in failing)),
@@ -166,16 +169,17 @@ glue("failing_printed", failing[0].cell.printed, display=False)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    arithmetic.load_sets(),
+    shown[["Classes", "Row", "TEST", "TRAIN", "TEST_SIMPLE", "Excluded by"]],
     "tbl-arithmetic-sets",
     "On which folder each block can have been computed, with rounded or with cut numbers; and a printed number, if rounded, that TEST_SIMPLE can't give.",
 )
 
 # %% tags=["remove-input"]
-alone = every["DCLNN", "two", "TEST_SIMPLE", "rounded"].conflict[0]
-size = arithmetic.sizes("TEST_SIMPLE", "two")[alone.class_]
+simple = every["two"]["TEST_SIMPLE"]
+(alone,) = arithmetic.bounds("DCLNN", simple).conflict
+size = simple[alone.class_]
 below = int(alone.value * size)
-glue("simple", sum(arithmetic.sizes("TEST_SIMPLE", "two").values()), display=False)
+glue("simple", sum(simple.values()), display=False)
 glue("alone", f"{alone.class_.lower()} {alone.measure} of {alone.printed}", display=False)
 glue("alone_size", size, display=False)
 glue("alone_below", below, display=False)
@@ -196,8 +200,19 @@ glue("share_above", (below + 1) / size, display=False)
 # whole percent.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+networks = shown["Row"].isin(arithmetic.NETWORKS)
+percent = shown[networks].sort_values("Section 1", ascending=False, kind="stable")
 tables.show(
-    arithmetic.load_percentages(),
+    percent[
+        [
+            "Section 1",
+            "Row",
+            "Accuracy",
+            "Verdict with it",
+            "Accuracy if cut",
+            "Verdict with it if cut",
+        ]
+    ],
     "tbl-arithmetic-percent",
     "The accuracies that the tables allow on TEST, with rounded and with cut numbers, and whether one of them rounds to the percentage of section 1.",
 )
@@ -211,14 +226,14 @@ glue("total", f"{total:,}", display=False)
 glue("enough", f"{int(enough):,}", display=False)
 glue("at_most", f"{int(at_most):,}", display=False)
 for method in arithmetic.NETWORKS:
-    found = every[method, "two", "TEST", "rounded"].correct[1]
+    found = int(rounded.loc[("two", method), "most"])
     glue(f"{method}_most", f"{found:,}", display=False)
     glue(f"{method}_short", int(enough) - found, display=False)
-fewest = {m: every[m, "four", "TEST", "rounded"].correct[0] for m in arithmetic.NETWORKS}
-least = min(fewest, key=fewest.get)
-glue("least", least, display=False)
-glue("fewest", f"{fewest[least]:,}", display=False)
-excluding = arithmetic.bounds("AveragePooling", "two", accuracy=claim["two"]).conflict
+fewest = rounded.loc["four"].loc[list(arithmetic.NETWORKS), "fewest"]
+glue("least", fewest.idxmin(), display=False)
+glue("fewest", f"{fewest.min():,.0f}", display=False)
+two = every["two"]["TEST"]
+excluding = arithmetic.bounds("AveragePooling", two, accuracy=claim["two"]).conflict
 glue("excluding", " and ".join(f"{c.measure} {c.printed}" for c in excluding), display=False)
 readings = {
     "both_cut": ("truncated", arithmetic.percentage("two", "truncated")),
@@ -229,7 +244,7 @@ for name, (convention, accuracy) in readings.items():
     can = [
         method
         for method in arithmetic.NETWORKS
-        if arithmetic.bounds(method, "two", convention=convention, accuracy=accuracy).feasible
+        if arithmetic.bounds(method, two, convention, accuracy=accuracy).feasible
     ]
     glue(name, " and ".join(can) or "none", display=False)
 glue("eq14", 1 - 2 * (1 - block.accuracy[0]) / len(counts), display=False)
@@ -254,19 +269,19 @@ glue("eq14", 1 - 2 * (1 - block.accuracy[0]) / len(counts), display=False)
 # were dropped.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+comparisons = pd.DataFrame([verdicts.judge_print(name) for name in verdicts.PRINT])
 tables.show(
-    arithmetic.load_comparisons(),
+    comparisons.set_axis(["The paper says", "The print says", "Verdict"], axis=1),
     "tbl-arithmetic-comparisons",
     "Sentences of section 6.2 about Tables 1 and 2, held against the print. Ranges are for rounded numbers; a verdict holds for cut ones too.",
 )
 
 # %% tags=["remove-input"]
-verdicts = [c.verdict for c in arithmetic.comparisons().values()]
-glue("comparisons", len(verdicts), display=False)
-glue("comparisons_true", verdicts.count(arithmetic.TRUE), display=False)
-apart = [every[m, "two", "TEST", "rounded"].correct for m in ("AveragePooling", "MaxPooling")]
-glue("apart_least", apart[0][0] - apart[1][1], display=False)
-glue("apart_most", apart[0][1] - apart[1][0], display=False)
+glue("comparisons", len(comparisons), display=False)
+glue("comparisons_true", int((comparisons["verdict"] == verdicts.TRUE).sum()), display=False)
+average, largest = (rounded.loc[("two", m)] for m in ("AveragePooling", "MaxPooling"))
+glue("apart_least", int(average["fewest"] - largest["most"]), display=False)
+glue("apart_most", int(average["most"] - largest["fewest"]), display=False)
 
 # %% [markdown]
 # Of {glue:text}`comparisons` sentences, {glue:text}`comparisons_true` are true of the print. One deserves a
@@ -277,11 +292,11 @@ glue("apart_most", apart[0][1] - apart[1][0], display=False)
 
 # %% tags=["remove-input"]
 for method in ("DCLNN", "SVM"):
-    found = every[method, "four", "TEST", "rounded"]
+    found = arithmetic.bounds(method, counts)
     least, most = (found.images - right for right in reversed(found.correct))
     glue(f"q_{method}", f"{least:,} to {most:,}", display=False)
     glue(f"q_{method}_leaves", most - least + 1, display=False)
-small = arithmetic.sizes("TEST_SIMPLE", "four")["LYMPHOCYTE"]
+small = every["four"]["TEST_SIMPLE"]["LYMPHOCYTE"]
 for name, size in {"small": small, "large": counts["LYMPHOCYTE"]}.items():
     glue(f"q_{name}", size, display=False)
     glue(f"q_{name}_values", len({round(k / size, 2) for k in range(size + 1)}), display=False)
@@ -289,7 +304,7 @@ for name, size in {"small": small, "large": counts["LYMPHOCYTE"]}.items():
 # %% [markdown]
 # ## Questions
 #
-# **1. How many mistakes does the print allow?** The cell with `arithmetic.bounds("DCLNN", "four")` shows the fewest and the most
+# **1. How many mistakes does the print allow?** The cell with `arithmetic.bounds("DCLNN", counts)` shows the fewest and the most
 # right answers. How many wrong ones are that, of all images of TEST (`block.images`)? And for `"SVM"`?
 #
 # :::{dropdown} Answer
@@ -298,7 +313,7 @@ for name, size in {"small": small, "large": counts["LYMPHOCYTE"]}.items():
 # image.
 # :::
 #
-# **2. Which recalls can a small class have?** Put `"TEST_SIMPLE"` for `"TEST"` in the cell with `arithmetic.sizes`. How many
+# **2. Which recalls can a small class have?** Put `"TEST_SIMPLE"` for `"TEST"` in the cell with `images.counts`. How many
 # different recalls, printed with two decimals, can its lymphocytes have, and how many can those of TEST?
 #
 # :::{dropdown} Answer

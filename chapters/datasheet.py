@@ -23,10 +23,9 @@ from myst_nb import glue
 from bloodlib.analyses import examples, laboratory
 from bloodlib.book import chapter
 from bloodlib.data import boxes, images, photographs
-from bloodlib.evidence import verdicts
 
 chapter.begin()
-facts = verdicts.dataset()
+facts = images.dataset()
 counts = images.counts()
 behind, cells = photographs.counts(), photographs.counts("cells")
 pairs = examples.compute_remarkable()

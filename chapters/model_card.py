@@ -21,10 +21,10 @@
 from myst_nb import glue
 
 from bloodlib.analyses import disturbance, laboratory, model_comparison
-from bloodlib.book import chapter, drawings, tables
+from bloodlib.book import chapter, tables
 from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison, scores
-from bloodlib.models import weights
+from bloodlib.models import dclnn, weights
 
 chapter.begin()
 runs = {task: weights.frozen(task) for task in images.TASKS}
@@ -37,7 +37,7 @@ for task, run in runs.items():
     recall = comparison.estimate([run], scores.recall)
     weakest = int(recall.value.argmin())
     for name, value in {
-        "parameters": sum(drawings.parameter_counts(classes=len(images.TASKS[task])).values()),
+        "parameters": sum(dclnn.parameter_counts(classes=len(images.TASKS[task])).values()),
         "megabytes": weights.path(task).stat().st_size / 1e6,
         "minutes": run.seconds / 60,
         "accuracy": str(comparison.estimate([run])),

@@ -9,6 +9,7 @@ import pytest
 
 from bloodlib.book import drawings
 from bloodlib.data import images
+from bloodlib.models import dclnn
 from bloodlib.paper import equations
 
 
@@ -46,7 +47,7 @@ def test_kernels_do_what_they_are_called(monkeypatch, there):
     grey, features, published = drawings.load_kernels("EOSINOPHIL", seed=1)
     assert published is there
     np.testing.assert_array_equal(features["Identity"], grey[1:-1, 1:-1])
-    effects = drawings.load_effects(grey, features).set_index("Kernel")
+    effects = drawings.load_effects(grey).set_index("Kernel")
     assert effects.loc["Identity", "Contrast"] == pytest.approx(1)
     assert effects.loc["Edges", "Like its edges"] > effects.loc["Edges", "Like the image"]
     assert effects.loc["Blur", "Contrast"] < 1 < effects.loc["Sharpen", "Contrast"]
@@ -56,12 +57,6 @@ def test_kernels_do_what_they_are_called(monkeypatch, there):
 def test_edges_of_an_even_image_are_zero():
     edges = drawings.correlate(np.full((5, 6), 7), drawings.KERNELS["Edges"])
     np.testing.assert_array_equal(edges, np.zeros((3, 4)))
-
-
-def test_drawn_effects_need_no_images(monkeypatch):
-    monkeypatch.setattr(images, "available", lambda: pytest.fail("asked for images"))
-    effects = drawings.drawn_effects()
-    assert list(effects["Kernel"]) == list(drawings.KERNELS)
 
 
 def test_differences():
@@ -85,10 +80,9 @@ def test_learning():
 )
 def test_parameter_counts_equal_keras(hidden, classes, size):
     pytest.importorskip("tensorflow")
-    from bloodlib.models import dclnn
 
     model = dclnn.build(classes, hidden=hidden, size=size)
-    counts = drawings.parameter_counts(hidden, classes, size=size)
+    counts = dclnn.parameter_counts(hidden, classes, size=size)
     assert counts == {x.name: x.count_params() for x in model.layers if x.count_params()}
     assert sum(counts.values()) == model.count_params()
 
@@ -108,13 +102,11 @@ def test_alternatives_equal_keras():
 
     ours = {"hidden": 5, "classes": 4, "size": size}
     assert count(layers.Conv2D(2, 3), layers.Conv2D(4, 3), *ends()) == sum(
-        drawings.parameter_counts(**ours, filters=(2, 4), pooling=False).values()
+        dclnn.parameter_counts(**ours, filters=(2, 4), pooling=False).values()
     )
-    assert count(*ends()) == sum(
-        drawings.parameter_counts(**ours, filters=(), pooling=False).values()
-    )
+    assert count(*ends()) == sum(dclnn.parameter_counts(**ours, filters=(), pooling=False).values())
     assert count(layers.Flatten(), layers.Dense(6 * 7 * 2), *ends()) == sum(
-        drawings.parameter_counts(**ours, filters=(2,), pooling=False, shared=False).values()
+        dclnn.parameter_counts(**ours, filters=(2,), pooling=False, shared=False).values()
     )
 
 
@@ -130,7 +122,6 @@ def test_the_claim_of_fewer_parameters():
 @pytest.mark.parametrize("pooling", ["max", "average"])
 def test_network_is_drawn_from_the_model(pooling):
     pytest.importorskip("tensorflow")
-    from bloodlib.models import dclnn
 
     model = dclnn.build(4, pooling)
     layers = drawings.load_layers(model)
@@ -147,7 +138,6 @@ def test_network_is_drawn_from_the_model(pooling):
 def test_numbers_for_verdicts_need_no_keras():
     code = (
         "import sys; from bloodlib.book import drawings; drawings.load_alternatives(); "
-        "drawings.drawn_effects(); "
         "print({'keras', 'tensorflow'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,7 +12,6 @@ import pytest
 from bloodlib.analyses import examples, plots
 from bloodlib.data import images, matching, photographs, stored
 from bloodlib.data.images import CLASSES, SPLITS
-from bloodlib.evidence import verdicts
 
 mpl.use("agg")
 
@@ -77,7 +76,7 @@ def test_every_image_is_contributed_by_one_photograph():
 def test_twins_in_test_simple_are_the_identical_files():
     found = examples.compute_simple()
     assert found["identical"]
-    assert 2 * len(found["twice"]) == verdicts.dataset()["identical"]["within TEST_SIMPLE"]
+    assert 2 * len(found["twice"]) == images.dataset()["identical"]["within TEST_SIMPLE"]
     assert found["files"] - len(found["twice"]) == found["photographs"]
     behind = len(np.unique(photographs.photographs("TEST")))
     assert found["photographs"] - found["new"] + len(found["missing"]) == behind

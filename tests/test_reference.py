@@ -61,8 +61,8 @@ def test_no_comment_is_taken_for_a_type():
 @pytest.mark.parametrize(
     ("code", "name"),
     [
-        ("bloodlib.evidence.judging", "judging"),
-        ("bloodlib.evidence.judging.RUNS", "judging.RUNS"),
+        ("bloodlib.evidence.verdicts", "verdicts"),
+        ("bloodlib.evidence.verdicts.RUNS", "verdicts.RUNS"),
         ("equations.convolve", "equations.convolve"),
         ('images.load("TRAIN")', "images.load"),
         ("bloodlib study", None),

@@ -16,7 +16,7 @@ from sklearn.metrics import confusion_matrix
 from bloodlib import paper, study
 from bloodlib.book import tables
 from bloodlib.data import images
-from bloodlib.evidence import comparison, judging, verdicts
+from bloodlib.evidence import comparison, verdicts
 from bloodlib.study import records
 
 ENVIRONMENT = {
@@ -176,7 +176,7 @@ def test_load_cells_of_a_whole_table(table, rows):
 def test_claims_settings_and_verdicts_are_all_there():
     claims = tables.load_claims()
     assert len(claims) == len(paper.CLAIMS)
-    assert claims["Verdict"].isin(judging.VERDICTS).all()
+    assert claims["Verdict"].isin(verdicts.VERDICTS).all()
     some = tables.load_claims("section 6.2")
     assert 0 < len(some) < len(claims)
     assert some["Where"].str.startswith("section 6.2").all()
@@ -195,7 +195,7 @@ def test_claims_settings_and_verdicts_are_all_there():
         tables.load_verdicts,
         tables.load_source,
         tables.load_environment,
-        lambda: tables.load_photographs(verdicts.dataset()),
+        lambda: tables.load_photographs(images.dataset()),
     ],
 )
 def test_every_table_can_be_printed(frame):
@@ -350,7 +350,7 @@ def test_report_has_every_number_and_every_claim():
     assert [claim["id"] for claim in report["claims"]] == [claim.id for claim in paper.CLAIMS]
     for claim in report["claims"]:
         assert set(claim) == {"id", "place", "text", "verdict", "evidence"}
-        assert claim["verdict"] in judging.VERDICTS
+        assert claim["verdict"] in verdicts.VERDICTS
 
 
 def test_report_in_words():

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bloodlib import study
 from bloodlib.data import images, photographs, splits
-from bloodlib.evidence import comparison, intervals, scores, verdicts
+from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.paper import arithmetic
 from bloodlib.study import records
 
@@ -201,7 +201,7 @@ def show_findings() -> pd.DataFrame:
 def audit() -> dict:
     """Everything that ``bloodlib audit --json`` prints."""
     return {
-        "tables": arithmetic.tables(),
+        "tables": arithmetic.tables({task: images.counts(task) for task in images.TASKS}),
         "photographs": photographs.counts("photographs"),
         "cells": photographs.counts("cells"),
         "pairs": photographs.pairs(),
@@ -245,8 +245,8 @@ def audit_text(audit: dict) -> str:
 def _no_test_set():
     possible = {
         split: sum(
-            arithmetic.bounds(*row, split=split).feasible
-            for row in itertools.product(arithmetic.METHODS, images.TASKS)
+            arithmetic.bounds(method, images.counts(task)[split]).feasible
+            for method, task in itertools.product(arithmetic.METHODS, images.TASKS)
         )
         for split in images.SPLITS
     }
@@ -261,7 +261,7 @@ def _no_test_set():
 
 
 def _duplicates():
-    identical = verdicts.dataset()["identical"]["of TRAIN in TEST"]
+    identical = images.dataset()["identical"]["of TRAIN in TEST"]
     both = overlap("published")
     n = len(images.names("TEST"))
     return Finding(

@@ -15,11 +15,11 @@ import pandas as pd
 
 from bloodlib import paper, study
 from bloodlib.analyses.plots import COLOURS, in_rows
-from bloodlib.book import drawings
 from bloodlib.data import images, photographs, splits
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.evidence.comparison import CHANCE
+from bloodlib.models.dclnn import parameter_counts
 from bloodlib.study import records
 
 #: Methods whose settings are chosen, with four classes, and used for both tasks.
@@ -234,7 +234,7 @@ def size(config: dict) -> Size:
         machines = classes * (classes - 1) // 2
         return Size(kept * (seen + classes - 1) + machines, kept * seen, at_most=True)
     if method == "DCLNN":
-        counts = drawings.parameter_counts(hidden=config["hidden"], classes=classes)
+        counts = parameter_counts(hidden=config["hidden"], classes=classes)
         # a kernel's number is used at each place of the map, a weight of the others once
         maps = 58 * 78 * 27 * 32 + 56 * 76 * 288 * 64
         dense = 28 * 38 * 64 * config["hidden"] + config["hidden"] * classes

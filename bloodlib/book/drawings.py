@@ -7,19 +7,14 @@ from PIL import Image
 
 from bloodlib.data import images, synthetic
 from bloodlib.data.images import CLASSES, TASKS
+from bloodlib.models.dclnn import parameter_counts
 from bloodlib.paper import equations
+from bloodlib.paper.equations import KERNELS
 
 # the well-known examples that Figures 1 and 2 show
 IMAGE = ((1, 1, 1, 0, 0), (0, 1, 1, 1, 0), (0, 0, 1, 1, 1), (0, 0, 1, 1, 0), (0, 1, 1, 0, 0))
 KERNEL = ((1, 0, 1), (0, 1, 0), (1, 0, 1))
 MAPS = ((12, 20, 30, 0), (8, 12, 2, 0), (34, 70, 37, 4), (112, 100, 25, 12))
-#: Kernels whose effect section 4.1 names, and a blur.
-KERNELS = {
-    "Identity": np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]]),
-    "Edges": np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]),
-    "Sharpen": np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]]),
-    "Blur": np.full((3, 3), 1 / 9),
-}
 HIDDEN = (32, 64, 128, 256, 512)
 
 _GREEN, _YELLOW, _PINK, _RED = "#BFE3B4", "#FFE58A", "#F6C1D0", "#C00000"
@@ -112,46 +107,10 @@ def plot_kernels(features: dict[str, np.ndarray], published: bool) -> plt.Figure
     return figure
 
 
-def load_effects(grey: np.ndarray, features: dict[str, np.ndarray]) -> pd.DataFrame:
-    """How far each feature is from the image, in numbers.
-
-    Parameters
-    ----------
-    grey : float array [height, width]
-    features : dict of str to float array [height - 2, width - 2]
-        See :func:`load_kernels`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a kernel: ``Like the image``, the correlation of the feature with the image;
-        ``Like its edges``, that of the feature's size with the steepness of the image;
-        ``Contrast``, the mean difference of neighbours over that of the image.
-    """
-
-    def contrast(values):
-        return sum(np.abs(np.diff(values, axis=axis)).mean() for axis in (0, 1))
-
-    steep = np.hypot(*np.gradient(grey))[1:-1, 1:-1].ravel()
-    inner = grey[1:-1, 1:-1]
-    return pd.DataFrame(
-        [
-            {
-                "Kernel": name,
-                "Like the image": np.corrcoef(feature.ravel(), inner.ravel())[0, 1],
-                "Like its edges": np.corrcoef(np.abs(feature).ravel(), steep)[0, 1],
-                "Contrast": contrast(feature) / contrast(inner),
-            }
-            for name, feature in features.items()
-        ]
-    )
-
-
-def drawn_effects() -> pd.DataFrame:
-    """:func:`load_effects` on a drawn cell: the same numbers with the images and without."""
-    picture = Image.fromarray(synthetic.draw("NEUTROPHIL", np.random.default_rng(0)))
-    grey = np.asarray(picture.convert("L"), float)
-    return load_effects(grey, {name: correlate(grey, k) for name, k in KERNELS.items()})
+def load_effects(grey: np.ndarray) -> pd.DataFrame:
+    """What each kernel does to an image [height, width], in numbers: ``equations.effect``."""
+    rows = [{"Kernel": name, **equations.effect(grey, one)} for name, one in KERNELS.items()]
+    return pd.DataFrame(rows)
 
 
 def load_pooling() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -250,55 +209,6 @@ def plot_learning(curve: pd.DataFrame, even: float) -> plt.Figure:
 
 
 # ---------------------------------------------------------------- the network
-
-
-def parameter_counts(
-    hidden: int = 128,
-    classes: int = 4,
-    *,
-    filters: tuple[int, ...] = (32, 64),
-    pooling: bool = True,
-    shared: bool = True,
-    size: tuple[int, int] = (60, 80),
-) -> dict[str, int]:
-    """Numbers that the network of section 4.2 learns, by layer; needs no Keras.
-
-    Parameters
-    ----------
-    hidden : int
-        Nodes of the hidden layer.
-    classes : int
-        Nodes of the output layer.
-    filters : tuple of int
-        Kernels of each 3×3 convolution; none with ``pooling=False`` leaves the
-        fully-connected layers, directly on the pixels.
-    pooling : bool
-        Whether there is the 2×2 pooling layer.
-    shared : bool
-        False connects each node of a convolution to all nodes before it, as in a
-        fully-connected layer of the same size.
-    size : tuple of int
-        Height and width of the images.
-
-    Returns
-    -------
-    dict of str to int
-        By the names of the layers of :func:`bloodlib.models.dclnn.build`.
-    """
-    (height, width), depth = size, 3
-    counts = {}
-    for i, number in enumerate(filters, 1):
-        before = height * width * depth
-        height, width = height - 2, width - 2
-        nodes = height * width * number
-        kernels = (9 * depth + 1) * number
-        counts[f"conv_{i}"] = kernels if shared else (before + 1) * nodes
-        depth = number
-    if pooling:
-        height, width = height // 2, width // 2
-    counts["hidden"] = (height * width * depth + 1) * hidden
-    counts["output"] = (hidden + 1) * classes
-    return counts
 
 
 def load_alternatives(hidden: int = 128, classes: int = 4) -> pd.DataFrame:

@@ -365,7 +365,7 @@ def plot_possible_accuracy(possible: pd.DataFrame) -> plt.Figure:
     Parameters
     ----------
     possible : pandas.DataFrame
-        See :func:`bloodlib.paper.arithmetic.load_possible_accuracy`.
+        See :func:`bloodlib.paper.arithmetic.compute_blocks`.
     """
     baseline = possible["method"].isin(["NB", "SVM"])
     tasks = list(dict.fromkeys(possible["task"]))

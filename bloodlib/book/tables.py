@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 
 from bloodlib import __version__, paper, study
+from bloodlib.analyses import claims
 from bloodlib.analyses.tables import anchor, link, markdown, show  # noqa: F401  chapters' one door
 from bloodlib.data import stored
 from bloodlib.data.images import DATA_HASH, SOURCE, TASKS, available
-from bloodlib.evidence import judging, scores, verdicts
+from bloodlib.evidence import scores, verdicts
 from bloodlib.evidence.comparison import COMPARED, added, cells, estimate, with_interval
 from bloodlib.study import records
 
@@ -108,8 +109,8 @@ def load_claims(place: str = "") -> pd.DataFrame:
                 "Where": claim.place,
                 "The paper says": f"“{claim.text}”",
                 "True if": claim.about,
-                "Verdict": verdicts.verdict(claim.id).verdict,
-                "Because": verdicts.verdict(claim.id).evidence,
+                "Verdict": claims.verdict(claim.id).verdict,
+                "Because": claims.verdict(claim.id).evidence,
             }
             for claim in paper.CLAIMS
             if claim.place.startswith(place)
@@ -157,9 +158,9 @@ def load_setup() -> pd.DataFrame:
 
 def load_verdicts() -> pd.DataFrame:
     """How many claims have which verdict."""
-    given = [verdicts.verdict(claim.id).verdict for claim in paper.CLAIMS]
+    given = [claims.verdict(claim.id).verdict for claim in paper.CLAIMS]
     return pd.DataFrame(
-        [{"Verdict": v, "Claims": given.count(v)} for v in judging.VERDICTS if v in given]
+        [{"Verdict": v, "Claims": given.count(v)} for v in verdicts.VERDICTS if v in given]
     )
 
 
@@ -260,7 +261,7 @@ def report() -> dict:
         "cells": cells() + added(1) + added(2),
         "claims": [
             {"id": claim.id, "place": claim.place, "text": claim.text}
-            | verdicts.verdict(claim.id)._asdict()
+            | claims.verdict(claim.id)._asdict()
             for claim in paper.CLAIMS
         ],
     }

@@ -20,6 +20,7 @@ import functools
 import gzip
 import hashlib
 import io
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -148,10 +149,10 @@ def labels(split: str, task: str = "four") -> np.ndarray:
     return np.array([index[_class(name)] for name in names(split)], dtype=np.uint8)
 
 
-def counts() -> dict[str, dict[str, int]]:
-    """Count the images by split and class."""
-    tally = {split: collections.Counter(map(_class, names(split))) for split in SPLITS}
-    return {split: {name: tally[split][name] for name in CLASSES} for split in SPLITS}
+def counts(task: str = "four") -> dict[str, dict[str, int]]:
+    """Count the images by split and class of a task."""
+    tally = {split: np.bincount(labels(split, task)).tolist() for split in SPLITS}
+    return {split: dict(zip(TASKS[task], tally[split], strict=True)) for split in SPLITS}
 
 
 def photograph_numbers() -> tuple[int, ...]:
@@ -503,6 +504,12 @@ def photograph_labels() -> dict[int, tuple[str, ...]]:
         int(row["Image"]): tuple(filter(None, map(str.strip, row["Category"].split(","))))
         for row in rows
     }
+
+
+@functools.cache
+def dataset() -> dict:
+    """What :func:`facts` found, stored in ``results/dataset.json``: needs no images."""
+    return json.loads((paths.results_folder() / "dataset.json").read_text(encoding="utf-8"))
 
 
 def facts() -> dict:

@@ -9,7 +9,7 @@ import numpy as np
 from bloodlib import paper, study
 from bloodlib.data import images, photographs, splits
 from bloodlib.data.images import TASKS
-from bloodlib.evidence import intervals, judging, scores
+from bloodlib.evidence import intervals, scores, verdicts
 from bloodlib.study import records
 
 #: The epoch at which Tables 1 and 2 are read (:data:`bloodlib.paper.UNSTATED`).
@@ -286,14 +286,14 @@ def added(table: int) -> list[dict]:
 def outside(cells: list[dict]) -> tuple[int, int]:
     """How many printed numbers lie outside the interval of ours, and how many stand beside one.
 
-    Outside by more than the print's rounding, as in :func:`bloodlib.evidence.judging.number`.
+    Outside by more than the print's rounding, as in :func:`bloodlib.evidence.verdicts.number`.
     """
-    verdicts = [
-        judging.number(cell["paper"], cell["low"], cell["high"])
+    found = [
+        verdicts.number(cell["paper"], cell["low"], cell["high"])
         for cell in cells
         if cell["low"] is not None
     ]
-    return verdicts.count(judging.NOT), len(verdicts)
+    return found.count(verdicts.NOT), len(found)
 
 
 _NONE = dict.fromkeys(("ours", "low", "high"))

@@ -172,3 +172,52 @@ def dclnn(
         augmentation=augmentation,
         title=f"DCLNN {task} {pooling} seed {seed}",
     )
+
+
+def parameter_counts(
+    hidden: int = 128,
+    classes: int = 4,
+    *,
+    filters: tuple[int, ...] = (32, 64),
+    pooling: bool = True,
+    shared: bool = True,
+    size: tuple[int, int] = (60, 80),
+) -> dict[str, int]:
+    """Numbers that the network of section 4.2 learns, by layer; needs no Keras.
+
+    Parameters
+    ----------
+    hidden : int
+        Nodes of the hidden layer.
+    classes : int
+        Nodes of the output layer.
+    filters : tuple of int
+        Kernels of each 3×3 convolution; none with ``pooling=False`` leaves the
+        fully-connected layers, directly on the pixels.
+    pooling : bool
+        Whether there is the 2×2 pooling layer.
+    shared : bool
+        False connects each node of a convolution to all nodes before it, as in a
+        fully-connected layer of the same size.
+    size : tuple of int
+        Height and width of the images.
+
+    Returns
+    -------
+    dict of str to int
+        By the names of the layers of :func:`build`.
+    """
+    (height, width), depth = size, 3
+    counts = {}
+    for i, number in enumerate(filters, 1):
+        before = height * width * depth
+        height, width = height - 2, width - 2
+        nodes = height * width * number
+        kernels = (9 * depth + 1) * number
+        counts[f"conv_{i}"] = kernels if shared else (before + 1) * nodes
+        depth = number
+    if pooling:
+        height, width = height // 2, width // 2
+    counts["hidden"] = (height * width * depth + 1) * hidden
+    counts["output"] = (hidden + 1) * classes
+    return counts

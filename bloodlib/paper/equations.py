@@ -30,6 +30,15 @@ ACTIVATIONS = {"tanh": np.tanh, "relu": lambda v: np.maximum(v, 0.0), "softmax":
 SLOPES = {"tanh": lambda p: 1.0 - p**2, "relu": lambda p: (p > 0).astype(float)}  # δ'(v) by P
 
 
+#: Kernels whose effect section 4.1 names, and a blur.
+KERNELS = {
+    "Identity": np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]]),
+    "Edges": np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]),
+    "Sharpen": np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]]),
+    "Blur": np.full((3, 3), 1 / 9),
+}
+
+
 # ---------------------------------------------------------------- forward
 
 
@@ -37,6 +46,30 @@ def correlate(inputs, kernel):
     """Sum of equation 6, without bias and activation: Figure 1's example, an edge detector."""
     windows = sliding_window_view(np.asarray(inputs, float), kernel.shape[:2], axis=(1, 2))
     return np.einsum("nxytrc,rctj->nxyj", windows, kernel, optimize=True)
+
+
+def effect(image, kernel):
+    """What a 3×3 kernel does to an image [height, width], in numbers.
+
+    Returns
+    -------
+    dict of str to float
+        ``Like the image``, the correlation of the feature with the image; ``Like its edges``, that
+        of the feature's size with the steepness of the image; ``Contrast``, the mean difference of
+        neighbours over that of the image.
+    """
+
+    def contrast(values):
+        return sum(np.abs(np.diff(values, axis=axis)).mean() for axis in (0, 1))
+
+    feature = correlate(image[None, :, :, None], kernel[:, :, None, None])[0, :, :, 0]
+    inner = image[1:-1, 1:-1]
+    steep = np.hypot(*np.gradient(image))[1:-1, 1:-1]
+    return {
+        "Like the image": np.corrcoef(feature.ravel(), inner.ravel())[0, 1],
+        "Like its edges": np.corrcoef(np.abs(feature).ravel(), steep.ravel())[0, 1],
+        "Contrast": contrast(feature) / contrast(inner),
+    }
 
 
 def convolve(inputs, kernel, bias, activation="tanh"):

@@ -12,9 +12,10 @@ import textwrap
 import pandas as pd
 
 from bloodlib import paper, study
+from bloodlib.analyses.claims import verdict
 from bloodlib.book import tables
 from bloodlib.data.images import TASKS
-from bloodlib.evidence import comparison, scores, verdicts
+from bloodlib.evidence import comparison, scores
 from bloodlib.evidence.comparison import with_interval
 from bloodlib.models.methods import suggest
 from bloodlib.study import records
@@ -50,7 +51,7 @@ def explain(address: str = "") -> dict:
     """
     claims = {claim.id: claim for claim in paper.CLAIMS}
     if address in claims:
-        return vars(claims[address]) | verdicts.verdict(address)._asdict()
+        return vars(claims[address]) | verdict(address)._asdict()
     frozen = {path.stem: path for path in records.folder().glob("*.json")}
     if address in frozen:
         return describe(records.read(frozen[address]))

@@ -1,0 +1,442 @@
+"""The numbers behind the verdict on each claim of the paper, gathered for ``evidence.verdicts``."""
+
+import functools
+import itertools
+import math
+from collections import Counter
+
+import numpy as np
+from PIL import Image
+
+from bloodlib import paper
+from bloodlib.analyses import attention, gaze, laboratory, model_comparison
+from bloodlib.data import images, synthetic
+from bloodlib.evidence import comparison, scores, verdicts
+from bloodlib.evidence.comparison import signed, with_interval
+from bloodlib.evidence.verdicts import Difference, Evidence, Verdict, called
+from bloodlib.models.dclnn import parameter_counts
+from bloodlib.paper import arithmetic, equations
+from bloodlib.study import records
+
+
+@functools.cache
+def verdict(claim: str) -> Verdict:
+    """The verdict on a claim, by its id; untested where a record or a stored table is missing.
+
+    Raises
+    ------
+    ValueError
+        If the paper has no such claim.
+    """
+    try:
+        evidence = SOURCES[claim](claim) if claim in SOURCES else None
+    except records.MissingRecordError:
+        evidence = None
+    return verdicts.judge(claim, evidence)
+
+
+# -------------------------------------------------------------------- the images, and the print
+
+
+def _dataset(claim):
+    facts = images.dataset()
+    folders = facts["images"]
+    augmented = [n + folders["TEST"][name] for name, n in folders["TRAIN"].items()]
+    total = sum(sum(folder.values()) for folder in folders.values())
+    named = sorted(name.lower() for name in facts["photographs_with_one_label"])
+    basophils = facts["photographs_with_a_basophil"]
+    photographs, listed = facts["photographs"], facts["listed"]
+    several = len(facts["photographs_with_several_labels"])
+    return {
+        "images-13k-abstract": Evidence({"values": [total]}, {"n": total}),
+        "images-13k": Evidence({"values": [sum(augmented)]}, {"n": sum(augmented)}),
+        "pictures-3000-each": Evidence(
+            {"values": augmented}, {"least": min(augmented), "most": max(augmented)}
+        ),
+        "five-categories": Evidence(
+            {"values": [len(augmented)]}, {"folders": len(augmented), "named": len(named)}
+        ),
+        "no-basophil": Evidence(
+            {"values": [len(basophils)]},
+            {"n": len(basophils), "numbers": ", ".join(map(str, basophils))},
+        ),
+        "originals-400": Evidence(
+            {"values": [photographs]}, {"photographs": photographs, "listed": listed}
+        ),
+        "originals-two-labels": Evidence({}, {"names": ", ".join(named), "several": several}),
+        "diagnosis-problems-gone": Evidence({}, {"photographs": photographs}),
+        "beneficial-for-diagnosis": Evidence({}, {"photographs": photographs}),
+    }[claim]
+
+
+def _print(claim):
+    measures = ", ".join(sorted((_measure(m) for m in paper.MEASURES), key=str.lower))
+    formulas = equations.count_differences()
+    return {
+        "settings-complete": Evidence({}, {"unstated": len(paper.UNSTATED)}),
+        "four-measures-used": Evidence({}, {"measures": measures}),
+        "epochs-precision": Evidence({}, {"caption": paper.FIGURES[7]}),
+        "algorithm-implemented": Evidence({"values": [formulas["other_network"]]}, formulas),
+    }[claim]
+
+
+def _measure(name):
+    return name.replace("f1", "F1")
+
+
+# -------------------------------------------------------------------------------- Tables 1 and 2
+
+
+@functools.cache
+def _ours():
+    """Ours of every printed number, by its address; those without a run are left out."""
+    return {cell["address"]: cell for cell in comparison.cells() if cell["ours"] is not None}
+
+
+def _number(cell):
+    """Ours of a printed number."""
+    if cell.address not in _ours():
+        raise records.MissingRecordError(f"{cell.address} has no number of ours")
+    return _ours()[cell.address]
+
+
+def _shown(number):
+    return with_interval(number["ours"], number["low"], number["high"])
+
+
+def _ends(number):
+    return number["low"], number["high"]
+
+
+def _there(runs):
+    """Runs, if there are any."""
+    if not runs:
+        raise records.MissingRecordError("a run is missing")
+    return runs
+
+
+def _each(runs, other, score):
+    """A score of runs minus that of others, as the rules want it, for each of its numbers."""
+    networks = [len(found) for found in (runs, other) if found[0].epochs > 1]
+    each = [score(comparison.confusions(found)) for found in (runs, other)]
+    least, most = each[0].min(0) - each[1].max(0), each[0].max(0) - each[1].min(0)
+    numbers = zip(*comparison.difference(runs, other, score), least, most, strict=True)
+    fewest = min(networks, default=verdicts.RUNS)
+    return [Difference(*map(float, row), fewest) for row in numbers]
+
+
+def _accuracy_difference(runs, other):
+    return _each(runs, other, lambda confusion: scores.accuracy(confusion)[..., None])[0]
+
+
+@functools.cache
+def _rows(first, second, task):
+    """A row of the tables minus another, by class and measure."""
+
+    def score(confusion):
+        rows = [scores.printed_rows(confusion, measure=measure) for measure in paper.MEASURES]
+        return np.concatenate(rows, axis=-1)
+
+    runs = [_there(comparison.compared(method, task)) for method in (first, second)]
+    names = [(c, m) for m in paper.MEASURES for c in (*images.TASKS[task], "Average")]
+    return dict(zip(names, _each(*runs, score), strict=True))
+
+
+def _differences(name):
+    """Printed numbers that are held against each other, with the difference of ours."""
+    return [
+        (a, b, _rows(a.method, b.method, a.task)[a.class_, a.measure])
+        for a, b in verdicts.pairs(name)
+    ]
+
+
+def _higher(claim):
+    found = _differences(claim)
+    states = Counter(d.state for _, _, d in found)
+    lower = [
+        f"{called(a)} against {b.method} ({a.task} classes) {signed(*d[:3])}"
+        for a, b, d in found
+        if d.value <= 0
+    ]
+    return Evidence(
+        {"differences": [d for *_, d in found]},
+        {
+            "n": len(found),
+            "hold": states[verdicts.HOLDS],
+            "fail": states[verdicts.FAILS],
+            "open": states[verdicts.OPEN],
+            "lower": f" Ours is not higher in {'; '.join(lower)}." if lower else "",
+        },
+    )
+
+
+def _poolings(claim):
+    found = [(called(a).removeprefix("average "), d) for a, _, d in _differences(claim)]
+    name, largest = max(found, key=lambda one: abs(one[1].value))
+    rows = _differences("average-pooling-class-rows")
+    return Evidence(
+        {"differences": [d for _, d in found]},
+        {
+            "listed": ", ".join(f"{signed(*d[:3])} in {name}" for name, d in found),
+            "largest": f"{signed(*largest[:3])}, in {name}",
+            "higher": sum(d.value > 0 for *_, d in rows),
+            "numbers": len(rows),
+            "alike": verdicts.ALIKE,
+        },
+    )
+
+
+def _times(claim):
+    found = _differences(claim)
+    ours, others = _number(found[0][0]), [_number(b) for _, b, _ in found]
+    best = max(others, key=lambda other: other["ours"])
+    low, high = verdicts.ratio(_ends(ours), _ends(best))
+    times = ours["ours"] / best["ours"] if best["ours"] else math.inf
+    return Evidence(
+        {
+            "ends": _ends(ours),
+            "others": [_ends(other) for other in others],
+            "differences": [d for *_, d in found],
+        },
+        {"ours": _shown(ours), "ratio": times, "low": low, "high": high},
+    )
+
+
+def _f1(claim):
+    (cell,) = paper.cells(task="four", method="DCLNN", class_="Average", measure="f1")
+    found = _number(cell)
+    return Evidence({"low": found["low"], "high": found["high"]}, {"ours": _shown(found)})
+
+
+def _better_on_two(claim):
+    found = [tuple(map(_number, pair)) for pair in verdicts.pairs(claim)]
+    ends = [(two["low"] - four["high"], two["high"] - four["low"]) for two, four in found]
+    apart = [
+        Difference(two["ours"] - four["ours"], *of, *of)
+        for (two, four), of in zip(found, ends, strict=True)
+    ]
+    below = [
+        f"{two['method']} {_shown(two)}"
+        for two, _ in found
+        if two["measure"] == "recall" and two["ours"] < 0.5
+    ]
+    note = f" With two classes, average recall is below that: {', '.join(below)}." if below else ""
+    return Evidence(
+        {"differences": apart},
+        {
+            "higher": sum(d.value > 0 for d in apart),
+            "hold": sum(d.low > 0 for d in apart),
+            "n": len(apart),
+            "below": note,
+        },
+    )
+
+
+def _all_aspects(claim):
+    runs = {m: _there(comparison.compared(m, "four")) for m in ("NB", "SVM", "DCLNN")}
+    minutes = {m: min(run.seconds for run in found) / 60 for m, found in runs.items()}
+    dearer = minutes["DCLNN"] - max(minutes["NB"], minutes["SVM"])
+    scored = verdict("dclnn-beats-baselines-four").verdict
+    return Evidence({"values": [dearer]}, {"scores": scored} | minutes)
+
+
+def _accuracy(claim):
+    """A percentage of section 1: what Table 1 allows, and what ours is."""
+    task = {"accuracy-two-94": "two", "accuracy-four-78": "four"}[claim]
+    counts, claimed = images.counts(task)["TEST"], arithmetic.percentage(task)
+    block = arithmetic.bounds("DCLNN", counts)
+    told = {
+        "possible": any(
+            arithmetic.bounds("DCLNN", counts, convention, accuracy=claimed).feasible
+            for convention in arithmetic.CONVENTIONS
+        ),
+        "printed": arithmetic.PERCENT[task] / 100,
+    }
+    said = dict(zip(("fewest", "most"), block.correct, strict=True))
+    said |= dict(zip(("lowest", "highest"), block.accuracy, strict=True))
+    said |= {"images": block.images, "ours": ""}
+    if runs := comparison.compared("DCLNN", task):
+        value, low, high = comparison.estimate(runs)
+        told |= {"low": float(low), "high": float(high)}
+        said["ours"] = f" Ours is {value:.3f} ({low:.2f}–{high:.2f}) over {_number_of(runs)}."
+    return Evidence(told, said)
+
+
+def _number_of(runs):
+    return f"{len(runs)} run{'s' * (len(runs) > 1)}"
+
+
+# --------------------------------------------------------------------------- what the network does
+
+
+def _parameters(claim):
+    here = parameter_counts()
+    total, plain = sum(here.values()), sum(parameter_counts(filters=(), pooling=False).values())
+    return Evidence(
+        {"values": [plain - total]},
+        {"total": total, "hidden": here["hidden"] / total, "plain": plain},
+    )
+
+
+def _without_pooling(claim):
+    runs = _there(comparison.compared("MaxPooling", "four"))
+    without = _there(comparison.frozen({"method": "DCLNN", "task": "four", "pooling": "none"}))
+    found = _accuracy_difference(runs, without)
+    pooled, plain = (sum(parameter_counts(pooling=pooling).values()) for pooling in (True, False))
+    return Evidence(
+        {"saved": plain - pooled, "difference": found},
+        {
+            "pooled": pooled,
+            "plain": plain,
+            "difference": signed(*found[:3]),
+            "runs": _number_of(without),
+        },
+    )
+
+
+def _kernels(claim):
+    """On a drawn cell: the same numbers with the images and without."""
+    picture = Image.fromarray(synthetic.draw("NEUTROPHIL", np.random.default_rng(0)))
+    grey = np.asarray(picture.convert("L"), float)
+    effects = {name: equations.effect(grey, one) for name, one in equations.KERNELS.items()}
+    edges = {name: effect["Like its edges"] for name, effect in effects.items()}
+    sharpen, blur = (effects[name]["Contrast"] for name in ("Sharpen", "Blur"))
+    ahead = 2 * edges["Edges"] - sum(sorted(edges.values())[-2:])
+    return Evidence(
+        {"values": [ahead, sharpen - 1, 1 - blur]},
+        {"edges": edges["Edges"], "sharpen": sharpen, "blur": blur},
+    )
+
+
+def _epochs(claim):
+    def precision(confusion):
+        return scores.precision(confusion).mean(axis=-1)
+
+    runs = _there(comparison.compared("DCLNN", "four"))
+    matrices = np.stack([[run.confusion(epoch=e) for e in comparison.LATE] for run in runs])
+    jump = np.abs(np.diff(precision(matrices))).mean()  # of each run: their mean is smoother
+    after = " No run here goes on after it: what comes then was not seen."
+    if longer := [run for run in runs if run.epochs > comparison.EPOCH]:
+        last = min(run.epochs for run in longer)
+        gain = comparison.difference(longer, longer, precision, (last, comparison.EPOCH))
+        after = f" {len(longer)} runs go on: by epoch {last} it changes by {signed(*gain)}."
+    return Evidence(
+        {"values": [jump]},
+        {
+            "ours": str(comparison.estimate(runs, precision)),
+            "epoch": comparison.EPOCH,
+            "jump": jump,
+            "after": after,
+        },
+    )
+
+
+def _raw_pixels(claim):
+    shares, hidden = gaze.load_shares(), gaze.load_hidden()
+    maps = shares[shares["sign"] == shares["sign"][0]]  # all weight, not what speaks for the class
+    by = hidden.set_index(["hidden", "task"])
+    before, without = by.loc["nothing"], by.loc[attention.HIDDEN[0]]
+    ends = [*zip(maps["low"] - maps["area"], maps["high"] - maps["area"], strict=True)]
+    ends += zip(-without["most"], -without["least"], strict=True)
+    falls = [
+        f"from {before.loc[task, 'accuracy']:.2f} to "
+        f"{with_interval(row['accuracy'], row['low'], row['high'])} with {task} classes"
+        for task, row in without.iterrows()
+    ]
+    said = {"least": maps["share"].min(), "most": maps["share"].max(), "area": maps["area"].mean()}
+    return Evidence({"ends": ends}, said | {"falls": " and ".join(falls)})
+
+
+def _more_cells(claim):
+    words = {"published": "all of TRAIN's cells", "half": "a half", "quarter": "a quarter"}
+    network = {"method": "DCLNN", "task": "four"}
+    runs = {
+        by: _there(comparison.frozen(network | {"split_by": by}, (*comparison.CHANCE, "fold")))
+        for by in words
+    }
+    found = {
+        f"{words[more]} less {words[fewer]}": _accuracy_difference(runs[more], runs[fewer])
+        for more, fewer in itertools.pairwise(runs)
+    }
+    shown = [f"{comparison.estimate(of)} with {words[by]}" for by, of in runs.items()]
+    return Evidence(
+        {"differences": found.values()},
+        {
+            "accuracies": ", ".join(shown),
+            "gains": ", ".join(f"{name} {signed(*d[:3])}" for name, d in found.items()),
+        },
+    )
+
+
+def _elsewhere(claim):
+    found = laboratory.load_scores()
+    by = found[found["method"] == "DCLNN"].set_index(["scale", "tint", "task"])
+    sentences, there, at_home = [], [], []
+    for task in images.TASKS:
+        plain, matched = (
+            by.loc[(*way, task), ["accuracy", "low", "high"]]
+            for way in (laboratory.WAYS[0], laboratory.MAIN)
+        )
+        home, claimed = laboratory.home(task), arithmetic.PERCENT[task] / 100
+        there.append((claimed, plain["low"], plain["high"]))
+        at_home.append((claimed, home.low, home.high))
+        sentences.append(
+            f"With {task} classes accuracy is {home} on TEST, {with_interval(*plain)} on those as "
+            f"they are, and {with_interval(*matched)} where scale and stain are brought to those "
+            "of the training images."
+        )
+    return Evidence(
+        {"scores": [*there, *at_home]},
+        {
+            "alone": verdicts.at_least(at_home),
+            "cells": len(laboratory.labels()),
+            "accuracies": " ".join(sentences),
+        },
+    )
+
+
+def _compact_cnn(claim):
+    found = {
+        task: _accuracy_difference(*(model_comparison.runs(m, task) for m in ("DCLNN", "small")))
+        for task in images.TASKS
+    }
+    listed = " and ".join(f"{signed(*d[:3])} with {task}" for task, d in found.items())
+    return Evidence({"differences": found.values()}, {"listed": listed})
+
+
+SOURCES = {
+    "images-13k-abstract": _dataset,
+    "images-13k": _dataset,
+    "pictures-3000-each": _dataset,
+    "five-categories": _dataset,
+    "no-basophil": _dataset,
+    "originals-400": _dataset,
+    "originals-two-labels": _dataset,
+    "diagnosis-problems-gone": _dataset,
+    "beneficial-for-diagnosis": _dataset,
+    "settings-complete": _print,
+    "four-measures-used": _print,
+    "epochs-precision": _print,
+    "algorithm-implemented": _print,
+    "better-results": _higher,
+    "dclnn-beats-baselines-four": _higher,
+    "dclnn-beats-baselines-two": _higher,
+    "average-precision-088": _times,
+    "recall-almost-triple": _times,
+    "f1-083": _f1,
+    "baselines-better-on-two": _better_on_two,
+    "average-pooling-better-somewhere": _poolings,
+    "max-pooling-better-overall": _poolings,
+    "pooling-same-on-two": _poolings,
+    "competes-in-all-aspects": _all_aspects,
+    "accuracy-two-94": _accuracy,
+    "accuracy-four-78": _accuracy,
+    "fewer-parameters": _parameters,
+    "pooling-keeps-information": _without_pooling,
+    "kernels-differ": _kernels,
+    "epochs-25": _epochs,
+    "raw-pixels": _raw_pixels,
+    "larger-dataset": _more_cells,
+    "high-accuracy": _elsewhere,
+    "better-than-state-of-art": _compact_cnn,
+}

@@ -1,0 +1,522 @@
+"""From invented records and facts comes the verdict on a claim that they call for."""
+
+import copy
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bloodlib import paper
+from bloodlib.analyses import attention, claims, gaze, laboratory, model_comparison
+from bloodlib.data import images
+from bloodlib.evidence import comparison, verdicts
+from bloodlib.evidence.verdicts import (
+    CONTRADICTS,
+    DIRECTION,
+    NOT,
+    REPRODUCED,
+    UNDECIDABLE,
+    UNTESTED,
+    VERDICTS,
+    Difference,
+)
+from bloodlib.paper import arithmetic
+from bloodlib.study import records
+
+
+def decide(claim):
+    """The verdict on a claim, nothing remembered."""
+    claims.verdict.cache_clear()
+    found = claims.verdict(claim)
+    claims.verdict.cache_clear()
+    assert found.verdict in VERDICTS
+    return found
+
+
+def test_every_claim_gets_a_verdict_from_what_is_stored():
+    assert set(claims.SOURCES) == {claim.id for claim in paper.CLAIMS}
+    for claim in paper.CLAIMS:
+        found = claims.verdict(claim.id)
+        assert found.verdict in VERDICTS
+        assert found.evidence or found.verdict == UNTESTED
+        assert not any(word in found.evidence for word in ("nan", "None", "[]"))
+
+
+def test_a_claim_that_the_paper_does_not_make():
+    with pytest.raises(ValueError, match="no claim 'nonsense'"):
+        claims.verdict("nonsense")
+
+
+# --------------------------------------------------------------------------- the dataset
+
+
+@pytest.fixture
+def facts(monkeypatch):
+    """The dataset's facts, for a test to alter."""
+    altered = copy.deepcopy(images.dataset())
+    monkeypatch.setattr(images, "dataset", lambda: altered)
+    return altered
+
+
+@pytest.mark.parametrize(
+    ("claim", "each", "verdict", "said"),
+    [
+        ("images-13k-abstract", 3110, REPRODUCED, f"{4 * 3110 + 71:,} images"),
+        ("images-13k-abstract", 2900, NOT, f"{4 * 2900 + 71:,} images"),
+        ("images-13k", 3000, REPRODUCED, "12,000"),
+        ("images-13k", 2900, NOT, "11,600"),
+        ("pictures-3000-each", 2900, REPRODUCED, "2,900 to 2,900"),
+        ("pictures-3000-each", 2600, DIRECTION, "2,600 to 2,600"),
+    ],
+)
+def test_how_many_images_there_are(facts, claim, each, verdict, said):
+    facts["images"]["TRAIN"] = dict.fromkeys(images.CLASSES, each)
+    facts["images"]["TEST"] = dict.fromkeys(images.CLASSES, 0)
+    found = decide(claim)
+    assert found.verdict == verdict
+    assert said in found.evidence
+
+
+def test_five_categories(facts):
+    assert decide("five-categories").verdict == CONTRADICTS
+    for split in facts["images"].values():
+        split["BASOPHIL"] = 3000
+    assert decide("five-categories").verdict == REPRODUCED
+
+
+def test_what_the_facts_say_of_the_photographs(facts):
+    facts |= {"photographs": 367, "listed": 250, "photographs_with_several_labels": [1, 2, 3]}
+    found = decide("originals-400")
+    assert found.verdict == REPRODUCED
+    assert "367 photographs" in found.evidence
+    facts["photographs"] = 200
+    assert decide("originals-400").verdict == NOT
+    found = decide("originals-two-labels")
+    assert found.verdict == NOT
+    assert "3 photographs have more than one" in found.evidence
+    for claim in ("diagnosis-problems-gone", "beneficial-for-diagnosis"):
+        found = decide(claim)
+        assert found.verdict == UNDECIDABLE
+        assert "200 photographs" in found.evidence
+
+
+def test_what_the_print_and_the_network_decide():
+    assert decide("settings-complete").evidence.startswith(f"{len(paper.UNSTATED)} settings")
+    assert "print F1, precision, recall." in decide("four-measures-used").evidence
+    assert decide("epochs-precision").verdict == CONTRADICTS
+    assert decide("algorithm-implemented").verdict == CONTRADICTS
+    assert decide("fewer-parameters").verdict == NOT
+    assert "8,736,324" in decide("fewer-parameters").evidence
+    assert decide("kernels-differ").verdict == REPRODUCED
+
+
+# --------------------------------------------------------------------------- the tables
+
+OF_CELLS = [
+    "dclnn-beats-baselines-four",
+    "dclnn-beats-baselines-two",
+    "better-results",
+    "average-precision-088",
+    "recall-almost-triple",
+    "f1-083",
+    "baselines-better-on-two",
+    "max-pooling-better-overall",
+    "average-pooling-better-somewhere",
+    "pooling-same-on-two",
+]
+
+
+@pytest.fixture
+def ours(monkeypatch):
+    """The tables with the paper's own numbers in the place of ours, known to ``within``.
+
+    ``ours.set(value, method="NB")`` alters them; None takes them away.
+    """
+
+    class Ours(dict):
+        within = 0.01
+
+        def set(self, value, **where):
+            found = paper.cells(**where)
+            assert found
+            for cell in found:
+                self[cell.address] = value(cell.value) if callable(value) else value
+
+    altered = Ours()
+    altered.set(lambda printed: printed)
+
+    def cells():
+        rows = []
+        for cell in paper.CELLS:
+            value = altered[cell.address]
+            numbers = {"ours": value}
+            if value is not None:
+                numbers["low"] = max(0, value - altered.within)
+                numbers["high"] = min(1, value + altered.within)
+            place = {"method": cell.method, "measure": cell.measure}
+            rows.append({"address": cell.address} | place | numbers)
+        return rows
+
+    def rows(first, second, task):
+        found = {}
+        for cell in paper.cells(method=first, task=task):
+            (other,) = paper.cells(
+                method=second, task=task, class_=cell.class_, measure=cell.measure
+            )
+            values = altered[cell.address], altered[other.address]
+            if None in values:
+                raise records.MissingRecordError("a run is missing")
+            gain, by = values[0] - values[1], altered.within
+            found[cell.class_, cell.measure] = Difference(gain, gain - by, gain + by, gain, gain)
+        return found
+
+    claims._ours.cache_clear()
+    monkeypatch.setattr(comparison, "cells", cells)
+    monkeypatch.setattr(claims, "_rows", rows)
+    monkeypatch.setattr(claims, "_ours", claims._ours.__wrapped__)
+    return altered
+
+
+@pytest.mark.parametrize("claim", OF_CELLS)
+def test_the_papers_own_numbers_reproduce_what_they_support_and_missing_ones_nothing(ours, claim):
+    assert decide(claim).verdict == REPRODUCED
+    missing = "AveragePooling" if "pooling" in claim else "DCLNN"
+    ours.set(None, method="NB" if claim.startswith("baselines") else missing)
+    assert decide(claim) == (UNTESTED, "")
+
+
+@pytest.mark.parametrize(
+    "claim", [c for c in OF_CELLS if c not in ("f1-083", "baselines-better-on-two")]
+)
+def test_wide_intervals_reproduce_nothing(ours, claim):
+    ours.within = 0.9
+    assert decide(claim).verdict == UNDECIDABLE
+
+
+@pytest.mark.parametrize(
+    ("task", "comparisons", "name"), [("four", 24, "MONOCYTE"), ("two", 12, "Mononuclear")]
+)
+def test_dclnn_beats_baselines(ours, task, comparisons, name):
+    claim = f"dclnn-beats-baselines-{task}"
+    words = f"Of {comparisons} comparisons {comparisons} hold, 0 fail and 0 are open."
+    assert decide(claim) == (REPRODUCED, words)
+    recall = {"task": task, "class_": name, "measure": "recall"}
+    ours.set(0.985, method="NB", **recall)
+    ours.set(0.98, method="DCLNN", **recall)
+    found = decide(claim)
+    assert found.verdict == DIRECTION  # within what other cells could change
+    assert f"{comparisons - 1} hold, 0 fail and 1 are open" in found.evidence
+    assert f"{name.lower()} recall against NB ({task} classes) −0.005" in found.evidence
+    ours.set(0.95, method="DCLNN", **recall)
+    assert decide(claim).verdict == NOT
+
+
+def test_better_results_looks_at_averages_of_both_tasks(ours):
+    ours.set(0.0, task="four", method="DCLNN", class_="MONOCYTE")  # not an average
+    assert decide("better-results").verdict == REPRODUCED
+    ours.set(0.5, task="two", method="DCLNN", measure="f1", class_="Average")
+    found = decide("better-results")
+    assert found.verdict == NOT
+    assert "Of 12 comparisons 10 hold, 2 fail" in found.evidence
+    assert "average F1 against NB (two classes)" in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("claim", "measure", "printed"),
+    [("average-precision-088", "precision", 0.88), ("recall-almost-triple", "recall", 0.83)],
+)
+@pytest.mark.parametrize(
+    ("change", "baseline", "verdict"),
+    [
+        (0, 0.30, REPRODUCED),
+        (0.004, 0.30, REPRODUCED),
+        (-0.03, 0.30, DIRECTION),  # as many times, another number
+        (0, 0.60, DIRECTION),  # the number, not as many times
+        (-0.63, 0.30, NOT),
+    ],
+)
+def test_times_the_baselines(ours, claim, measure, printed, change, baseline, verdict):
+    average = {"task": "four", "measure": measure, "class_": "Average"}
+    value = printed + change
+    ours.set(0.30, method="NB", **average)
+    ours.set(value, method="DCLNN", **average)
+    ours.set(baseline, method="SVM", **average)
+    found = decide(claim)
+    assert found.verdict == verdict
+    assert f"{value / baseline:.1f} times the better baseline" in found.evidence
+    low, high = (value - 0.01) / (baseline + 0.01), (value + 0.01) / (baseline - 0.01)
+    assert f"(between {low:.1f} and {high:.1f})" in found.evidence
+
+
+def test_times_baselines_that_are_never_right(ours):
+    ours.within = 0
+    for method in ("NB", "SVM"):
+        ours.set(0.0, task="four", method=method, measure="precision", class_="Average")
+    found = decide("average-precision-088")
+    assert found.verdict == REPRODUCED
+    assert "inf times the better baseline" in found.evidence
+
+
+def test_baselines_better_on_two(ours):
+    assert "6 of 6 averages, in 6 with" in decide("baselines-better-on-two").evidence
+    recall = {"task": "two", "measure": "recall", "class_": "Average"}
+    ours.set(0.45, method="SVM", **recall)
+    found = decide("baselines-better-on-two")
+    assert found.verdict == REPRODUCED
+    assert "average recall is below that: SVM 0.45 (0.44–0.46)." in found.evidence
+    ours.set(0.31, method="SVM", **recall)
+    found = decide("baselines-better-on-two")
+    assert found.verdict == DIRECTION
+    assert "in 6 of 6 averages, in 5 with" in found.evidence
+    ours.within = 0.4
+    assert decide("baselines-better-on-two").verdict == UNDECIDABLE
+    ours.within = 0.01
+    ours.set(0.10, method="NB", **recall)
+    found = decide("baselines-better-on-two")
+    assert found.verdict == NOT
+    assert "in 5 of 6" in found.evidence
+
+
+def test_poolings(ours):
+    assert "+0.06 (+0.05 to +0.07) in precision" in decide("max-pooling-better-overall").evidence
+    found = decide("average-pooling-better-somewhere").evidence
+    assert "in neutrophil precision" in found
+    assert "higher in 3 of the 12 numbers of the classes" in found
+    assert "0.01" in decide("pooling-same-on-two").evidence
+    average = {"table": 2, "method": "AveragePooling"}
+    ours.set(0.9, task="four", measure="recall", **average)
+    found = decide("max-pooling-better-overall")
+    assert found.verdict == NOT
+    assert "−0.07 (−0.08 to −0.06) in recall" in found.evidence
+    ours.set(0.5, class_="NEUTROPHIL", **average)
+    assert decide("average-pooling-better-somewhere").verdict == NOT
+    ours.set(0.8, task="two", **average)
+    found = decide("pooling-same-on-two")
+    assert found.verdict == NOT
+    assert "0.18" in found.evidence
+
+
+# ------------------------------------------------------------------------------- of the runs
+
+
+class Run:
+    """A run of two classes that are right as often, which ``jump`` from epoch to epoch."""
+
+    def __init__(self, right=80, epochs=25, seconds=60, jump=0, odd=0):
+        self.right, self.epochs, self.seconds, self.jump, self.odd = (
+            right,
+            epochs,
+            seconds,
+            jump,
+            odd,
+        )
+
+    def confusion(self, split="TEST", epoch=25):
+        """The same for each split."""
+        right = self.right - self.jump * (((epoch or 0) + self.odd) % 2)
+        return np.array([[right, 100 - right], [100 - right, right]])
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """Runs by row, for a test to fill; estimates and differences are ``of`` what it says."""
+
+    class Runs(dict):
+        estimate = comparison.Estimate(0.8, 0.7, 0.9)
+        difference = comparison.Estimate(0.02, -0.01, 0.05)
+        asked = ()
+
+    found = Runs()
+
+    def difference(*given):
+        found.asked = given
+        if len(given) > 3:
+            return found.difference
+        score = np.asarray(given[2](np.eye(2)))
+        return comparison.Estimate(*(score * end for end in found.difference))
+
+    monkeypatch.setattr(comparison, "compared", lambda method, task: found.get(method, []))
+    monkeypatch.setattr(comparison, "estimate", lambda runs, score=None: found.estimate)
+    monkeypatch.setattr(comparison, "difference", difference)
+    claims._rows.cache_clear()
+    yield found
+    claims._rows.cache_clear()
+
+
+def test_differences_of_rows_are_those_of_their_runs(runs):
+    """Two runs against one: means, the interval, the ends over pairs, the fewer networks."""
+    runs |= {"DCLNN": [Run(80), Run(90)], "NB": [Run(50, epochs=1)]}
+    runs.difference = comparison.Estimate(0.35, 0.1, 0.6)
+    found = claims._rows("DCLNN", "NB", "two")
+    assert len(found) == 9
+    recall = found["Mononuclear", "recall"]
+    assert recall[:3] == pytest.approx((0.35, 0.1, 0.6))
+    assert recall[3:] == (pytest.approx(0.3), pytest.approx(0.4), 2)
+    runs["SVM"] = runs["NB"]
+    assert claims._rows("SVM", "NB", "two")["Average", "f1"].runs >= verdicts.RUNS
+
+
+def test_cost_is_one_of_all_aspects(runs, monkeypatch):
+    monkeypatch.setitem(claims.SOURCES, "dclnn-beats-baselines-four", lambda claim: None)
+    runs |= {"NB": [Run(seconds=6)], "SVM": [Run(seconds=120)]}
+    assert decide("competes-in-all-aspects") == (UNTESTED, "")
+    runs["DCLNN"] = [Run(seconds=1500), Run(seconds=1600)]
+    found = decide("competes-in-all-aspects")
+    assert found.verdict == NOT
+    assert f"it may ({UNTESTED})" in found.evidence
+    assert "took 25 minutes, 2.0 for the SVM and 0.1 for Naive Bayes" in found.evidence
+    runs["DCLNN"] = [Run(seconds=60)]
+    assert decide("competes-in-all-aspects").verdict == UNDECIDABLE
+
+
+@pytest.mark.parametrize(
+    ("claim", "task"), [("accuracy-two-94", "two"), ("accuracy-four-78", "four")]
+)
+def test_an_accuracy_that_the_table_excludes_contradicts_it_whatever_ours_is(runs, claim, task):
+    found = decide(claim)
+    assert found.verdict == CONTRADICTS
+    assert "Ours" not in found.evidence
+    block = arithmetic.bounds("DCLNN", images.counts(task)["TEST"])
+    assert "Table 1 allows {:,} to {:,} right of 2,487".format(*block.correct) in found.evidence
+    runs["DCLNN"] = [Run()] * 2
+    value = arithmetic.PERCENT[task] / 100
+    runs.estimate = comparison.Estimate(value, value - 0.02, value + 0.02)
+    found = decide(claim)
+    assert found.verdict == CONTRADICTS
+    ours = f"Ours is {value:.3f} ({value - 0.02:.2f}–{value + 0.02:.2f}) over 2 runs."
+    assert found.evidence.endswith(ours)
+
+
+@pytest.mark.parametrize(("ours", "reached"), [(0.83, REPRODUCED), (0.80, NOT), (0.86, NOT)])
+def test_an_accuracy_that_the_table_allows_is_compared_with_ours(runs, monkeypatch, ours, reached):
+    monkeypatch.setitem(arithmetic.PERCENT, "four", 83)
+    assert decide("accuracy-four-78").verdict == UNTESTED
+    runs["DCLNN"] = [Run()]
+    runs.estimate = comparison.Estimate(ours, ours - 0.02, ours + 0.02)
+    assert decide("accuracy-four-78").verdict == reached
+
+
+@pytest.mark.parametrize(("jump", "verdict"), [(0, REPRODUCED), (20, UNDECIDABLE)])
+def test_epochs_25(runs, jump, verdict):
+    """Whether 25 is a good number can't be told while the score jumps from epoch to epoch."""
+    assert decide("epochs-25") == (UNTESTED, "")
+    runs["DCLNN"] = [Run(jump=jump), Run(jump=jump, odd=1)]  # their mean stays where it is
+    found = decide("epochs-25")
+    assert found.verdict == verdict
+    assert "is 0.80 (0.70–0.90) at epoch 25" in found.evidence
+    assert "No run here goes on after it" in found.evidence
+    runs["DCLNN"] = [Run(epochs=40), Run(epochs=50)]
+    evidence = decide("epochs-25").evidence
+    assert "2 runs go on: by epoch 40 it changes by +0.02 (−0.01 to +0.05)." in evidence
+    assert runs.asked[3] == (40, 25)
+
+
+UP = Difference(0.2, 0.1, 0.3, 0.1, 0.3)
+OPEN = UP._replace(low=-0.1)
+DOWN = Difference(-0.2, -0.3, -0.1, -0.3, -0.1)
+
+
+@pytest.fixture
+def differences(runs, monkeypatch):
+    """What runs differ by, one after the other."""
+    given = []
+    runs["MaxPooling"] = [Run()]
+    monkeypatch.setattr(comparison, "frozen", lambda settings, free=(): [Run()])
+    monkeypatch.setattr(model_comparison, "runs", lambda method, task: [Run()])
+    monkeypatch.setattr(claims, "_accuracy_difference", lambda runs, other: given.pop(0))
+    return given
+
+
+@pytest.mark.parametrize(
+    ("claim", "found", "verdict", "said"),
+    [
+        ("larger-dataset", (UP, UP), REPRODUCED, "0.80 (0.70–0.90) with a quarter; all of TRAIN's "
+         "cells less a half +0.20"),
+        ("larger-dataset", (UP, OPEN), UNDECIDABLE, "a half less a quarter +0.20"),
+        ("larger-dataset", (UP, DOWN), NOT, "a half less a quarter −0.20"),
+        ("pooling-keeps-information", (UP,), REPRODUCED, "1 run without pooling"),
+        ("pooling-keeps-information", (OPEN,), UNDECIDABLE, "+0.20 (−0.10 to +0.30)"),
+        ("pooling-keeps-information", (DOWN,), NOT, "−0.20"),
+        ("better-than-state-of-art", (UP, UP), REPRODUCED, "+0.20 (+0.10 to +0.30) with four"),
+        ("better-than-state-of-art", (UP, DOWN), NOT, "−0.20 (−0.30 to −0.10) with two classes"),
+    ],
+)  # fmt: skip
+def test_what_other_runs_say(differences, claim, found, verdict, said):
+    differences += found
+    told = decide(claim)
+    assert told.verdict == verdict
+    assert said in told.evidence
+
+
+# ------------------------------------------------------------------- what was measured besides
+
+
+@pytest.mark.parametrize(
+    ("claim", "module", "asked"),
+    [
+        ("raw-pixels", gaze, "load_shares"),
+        ("high-accuracy", laboratory, "load_scores"),
+        ("better-than-state-of-art", model_comparison, "runs"),
+        ("larger-dataset", comparison, "frozen"),
+        ("pooling-keeps-information", comparison, "frozen"),
+    ],
+)
+def test_what_was_not_measured_is_not_tested_yet(monkeypatch, claim, module, asked):
+    def missing(*_):
+        raise records.MissingRecordError("nothing was measured")
+
+    monkeypatch.setattr(module, asked, missing)
+    assert decide(claim) == (UNTESTED, "")
+    if module is comparison:
+        monkeypatch.setattr(module, asked, lambda *_: [])
+        assert decide(claim) == (UNTESTED, "")
+
+
+@pytest.mark.parametrize(
+    ("share", "change", "verdict"),
+    [
+        ((0.5, 0.6), (-0.5, -0.3), DIRECTION),  # of one network, never more
+        ((0.5, 0.6), (-0.2, 0.1), UNDECIDABLE),  # as right without the cell, for all we know
+        ((0.05, 0.6), (-0.5, -0.3), UNDECIDABLE),  # the maps may be even
+        ((0.01, 0.02), (-0.5, -0.3), NOT),  # it looks elsewhere
+        ((0.5, 0.6), (0.1, 0.2), NOT),  # it is better off without the cell
+    ],
+)
+def test_whether_it_decides_by_the_cell(monkeypatch, share, change, verdict):
+    shares = pd.DataFrame(
+        [("four", "pixels", "all", 0.5, *share, 0.1), ("four", "pixels", "for", 0.5, 0, 0, 0.1)],
+        columns=["task", "map", "sign", "share", "low", "high", "area"],
+    )
+    hidden = pd.DataFrame(
+        [
+            ("four", "nothing", 0.8, 0.7, 0.9, 0, 0, 0),
+            ("four", attention.HIDDEN[0], 0.3, 0.2, 0.4, -0.5, *change),
+        ],
+        columns=["task", "hidden", "accuracy", "low", "high", "change", "least", "most"],
+    )
+    monkeypatch.setattr(gaze, "load_shares", lambda: shares)
+    monkeypatch.setattr(gaze, "load_hidden", lambda: hidden)
+    found = decide("raw-pixels")
+    assert found.verdict == verdict
+    assert "50% to 50%" in found.evidence
+    assert "from 0.80 to 0.30 (0.20–0.40)" in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("there", "home", "verdict"),
+    [
+        ((0.94, 0.97), (0.95, 0.98), REPRODUCED),
+        ((0.94, 0.97), (0.90, 0.98), UNDECIDABLE),
+        ((0.60, 0.70), (0.95, 0.98), NOT),
+    ],
+)
+def test_whether_it_is_right_in_another_laboratory(monkeypatch, there, home, verdict):
+    rows = [
+        ("DCLNN", *way, task, 0.5, *there)
+        for way in (laboratory.WAYS[0], laboratory.MAIN)
+        for task in images.TASKS
+    ]
+    names = ["method", "scale", "tint", "task", "accuracy", "low", "high"]
+    monkeypatch.setattr(laboratory, "load_scores", lambda: pd.DataFrame(rows, columns=names))
+    monkeypatch.setattr(laboratory, "home", lambda task: comparison.Estimate(0.9, *home))
+    assert decide("high-accuracy").verdict == verdict
