@@ -8,7 +8,7 @@ import pytest
 
 from bloodlib import paper
 from bloodlib.analyses import attention, claims, gaze, laboratory, model_comparison
-from bloodlib.data import images
+from bloodlib.data import images, stored
 from bloodlib.evidence import comparison, verdicts
 from bloodlib.evidence.verdicts import (
     CONTRADICTS,
@@ -21,7 +21,6 @@ from bloodlib.evidence.verdicts import (
     Difference,
 )
 from bloodlib.paper import arithmetic
-from bloodlib.study import records
 
 
 def decide(claim):
@@ -165,7 +164,7 @@ def ours(monkeypatch):
             )
             values = altered[cell.address], altered[other.address]
             if None in values:
-                raise records.MissingRecordError("a run is missing")
+                raise stored.MissingError("a run is missing")
             gain, by = values[0] - values[1], altered.within
             found[cell.class_, cell.measure] = Difference(gain, gain - by, gain + by, gain, gain)
         return found
@@ -463,7 +462,7 @@ def test_what_other_runs_say(differences, claim, found, verdict, said):
 )
 def test_what_was_not_measured_is_not_tested_yet(monkeypatch, claim, module, asked):
     def missing(*_):
-        raise records.MissingRecordError("nothing was measured")
+        raise stored.MissingError("nothing was measured")
 
     monkeypatch.setattr(module, asked, missing)
     assert decide(claim) == (UNTESTED, "")

@@ -10,13 +10,12 @@ from PIL import Image
 
 from bloodlib import paper
 from bloodlib.analyses import attention, gaze, laboratory, model_comparison
-from bloodlib.data import images, synthetic
+from bloodlib.data import images, stored, synthetic
 from bloodlib.evidence import comparison, scores, verdicts
 from bloodlib.evidence.comparison import signed, with_interval
 from bloodlib.evidence.verdicts import Difference, Evidence, Verdict, called
 from bloodlib.models.dclnn import parameter_counts
 from bloodlib.paper import arithmetic, equations
-from bloodlib.study import records
 
 
 @functools.cache
@@ -30,7 +29,7 @@ def verdict(claim: str) -> Verdict:
     """
     try:
         evidence = SOURCES[claim](claim) if claim in SOURCES else None
-    except records.MissingRecordError:
+    except stored.MissingError:
         evidence = None
     return verdicts.judge(claim, evidence)
 
@@ -96,7 +95,7 @@ def _ours():
 def _number(cell):
     """Ours of a printed number."""
     if cell.address not in _ours():
-        raise records.MissingRecordError(f"{cell.address} has no number of ours")
+        raise stored.MissingError(f"{cell.address} has no number of ours")
     return _ours()[cell.address]
 
 
@@ -111,7 +110,7 @@ def _ends(number):
 def _there(runs):
     """Runs, if there are any."""
     if not runs:
-        raise records.MissingRecordError("a run is missing")
+        raise stored.MissingError("a run is missing")
     return runs
 
 
