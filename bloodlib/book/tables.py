@@ -37,46 +37,37 @@ def load_cells(cells: list[dict], table: int, linked: bool = True, **where) -> p
     """
     rows = {}
     for cell in cells:
-        if cell["table"] == table and all(cell[k] in np.atleast_1d(v) for k, v in where.items()):
-            row = rows.setdefault((cell["task"], cell["method"], cell["class"].capitalize()), {})
-            name, ours = MEASURE_NAMES[cell["measure"]], with_interval(**cell)
-            if linked and cell["frozen"]:
-                number, *interval = ours.split(" ")
-                ours = " ".join([link(number, cell["address"]), *interval_drawn(cell), *interval])
-            row |= {f"{name}: paper": cell["paper"], f"{name}: ours": ours}
+        if cell["table"] != table or any(cell[k] not in np.atleast_1d(v) for k, v in where.items()):
+            continue
+        ours = with_interval(**cell)
+        if linked and cell["frozen"]:
+            number, _, interval = ours.partition(" ")
+            ours = f"{link(number, cell['address'])} {interval_drawn(cell)} {interval}".rstrip()
+        row = rows.setdefault((cell["task"], cell["method"], cell["class"].capitalize()), {})
+        name = MEASURE_NAMES[cell["measure"]]
+        row |= {f"{name}: paper": cell["paper"], f"{name}: ours": ours}
     frame = pd.DataFrame.from_dict(rows, orient="index")
-    frame.index.names = ["Classes", "Method", "Class"]
-    return frame.reset_index()
+    return frame.rename_axis(["Classes", "Method", "Class"]).reset_index()
 
 
-def interval_drawn(cell: dict) -> list[str]:
-    """The interval of a cell as a little picture from 0 to 1, for a page; none without interval.
+def interval_drawn(cell: dict) -> str:
+    """The interval of a cell as a little SVG from 0 to 1, for a page; "" without interval.
 
     A line from end to end, a dot at ours, a hollow diamond at the paper's, if it has one. A screen
     reader passes it by: the numbers stand beside it.
-
-    Parameters
-    ----------
-    cell : dict
-        See :func:`bloodlib.evidence.comparison.cells`.
-
-    Returns
-    -------
-    list of str
-        One SVG, or nothing.
     """
     if cell["low"] is None or cell["ours"] is None:
-        return []
+        return ""
     low, high, ours = (round(4 + 56 * cell[key], 1) for key in ("low", "high", "ours"))
     diamond = ""
     if cell["paper"] is not None:
         printed = round(4 + 56 * cell["paper"], 1)
         diamond = f'<path class="printed" d="M{printed} 1l4 4-4 4-4-4z"/>'
-    return [
+    return (
         '<svg class="interval" viewBox="0 0 64 10" aria-hidden="true">'
-        '<path class="axis" d="M4 5H60"/>'
-        f'<path d="M{low} 5H{high}"/><circle cx="{ours}" cy="5" r="2.5"/>{diamond}</svg>'
-    ]
+        f'<path class="axis" d="M4 5H60"/><path d="M{low} 5H{high}"/>'
+        f'<circle cx="{ours}" cy="5" r="2.5"/>{diamond}</svg>'
+    )
 
 
 def load_runs(runs: list[records.Record]) -> pd.DataFrame:
@@ -230,29 +221,21 @@ def load_records() -> pd.DataFrame:
 
     Runs of ``study.yml`` that have none come last, as missing.
     """
-    found = records.read_all()
-    rows = [
-        {
-            "Run": _linked(
-                study.describe(record.config) if record.status == "complete" else record.id,
-                record,
-            ),
+    rows = {}
+    for record in records.read_all():
+        complete, where = record.status == "complete", record.environment
+        rows[record.id] = {
+            "Run": _linked(study.describe(record.config) if complete else record.id, record),
             "State": record.status,
             "Started (UTC)": record.started[:16].replace("T", " "),
-            "On": record.environment["device"].replace(
-                "processor", record.environment["processor"]
-            ),
+            "On": where["device"].replace("processor", where["processor"]),
             "Minutes": record.seconds / 60,
-            "Commit": f"`{record.environment['commit'][:10]}`",
+            "Commit": f"`{where['commit'][:10]}`",
         }
-        for record in found
-    ]
-    there = {record.id for record in found}
     for config in study.runs():
-        if study.identify(config) not in there:
-            blank = dict.fromkeys(("Started (UTC)", "On", "Minutes", "Commit"))
-            rows.append({"Run": study.describe(config), "State": "missing"} | blank)
-    return pd.DataFrame(rows)
+        missing = {"Run": study.describe(config), "State": "missing"}
+        rows.setdefault(study.identify(config), missing)
+    return pd.DataFrame(rows.values())
 
 
 def report() -> dict:
@@ -269,18 +252,16 @@ def report() -> dict:
 
 def report_text(report: dict) -> str:
     """The same, to be read in a terminal."""
-    lines = []
+    parts = []
     for table in (1, 2):
-        lines.append(f"Table {table}: the paper's number, then ours")
         frame = load_cells(report["cells"], table, linked=False)
-        lines.append(frame.to_string(index=False, float_format="{:.2f}".format, na_rep="–"))
-        lines.append("")
-    lines.append("Claims")
+        text = frame.to_string(index=False, float_format="{:.2f}".format, na_rep="–")
+        parts.append(f"Table {table}: the paper's number, then ours\n{text}\n")
+    parts.append("Claims")
     for claim in report["claims"]:
-        lines.append(f"  [{claim['verdict']}] {claim['id']} ({claim['place']})")
-        lines.append(f"      {claim['text']}")
-        lines += [f"      {claim['evidence']}"] if claim["evidence"] else []
-    return "\n".join(lines)
+        parts.append(f"  [{claim['verdict']}] {claim['id']} ({claim['place']})")
+        parts += [f"      {claim[part]}" for part in ("text", "evidence") if claim[part]]
+    return "\n".join(parts)
 
 
 def _linked(text, record):
