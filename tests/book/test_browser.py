@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -26,6 +25,8 @@ from bloodlib.models import weights
 pytestmark = pytest.mark.browser
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chrome")
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+#: Ways to read: size, scheme, and where the book lies.
+WAYS = {"desktop": ("light", "on disk"), "phone": ("dark", "served")}
 #: Rules of axe that count; "moderate" and "minor" ones are matters of taste.
 SERIOUS = ("serious", "critical")
 
@@ -128,28 +129,21 @@ LOOKS = {
 }
 
 
-@pytest.mark.parametrize("where", ["served", "on disk"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", WAYS)
 @pytest.mark.parametrize("name", every_page())
-def test_a_page_is_whole(opened, name, size, scheme, where):
+def test_a_page_is_whole_and_can_be_used_by_everyone(opened, name, size):
+    scheme, where = WAYS[size]
     page = opened(name, where, size, scheme)
     if page.query_selector(".math"):
         page.wait_for_function(
             "document.querySelectorAll('.math').length <= "
             "document.querySelectorAll('mjx-container').length"
         )
-    shown = page.evaluate("document.documentElement.dataset.theme")
-    assert shown == scheme
+    assert page.evaluate("document.documentElement.dataset.theme") == scheme
     for what, script in LOOKS.items():
         assert page.evaluate(script) == [], what
     assert page.wrong == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", every_page())
-def test_a_page_can_be_used_by_everyone(opened, name, scheme):
-    assert barriers(opened(name, scheme=scheme)) == []
+    assert barriers(page) == []
 
 
 def barriers(page):
@@ -223,19 +217,6 @@ FORBIDDEN = {
         document.createElement("img").src = "http://127.0.0.1:9/secret.png";
         setTimeout(() => done(true), 1000);
     })""",
-    "send something with a beacon": """() => {
-        let blocked = false;
-        document.addEventListener("securitypolicyviolation", () => { blocked = true; });
-        navigator.sendBeacon("http://127.0.0.1:9/secret", "secret");
-        return new Promise((done) => setTimeout(() => done(!blocked), 300));
-    }""",
-    "open a frame of another host": """() => new Promise((done) => {
-        document.addEventListener("securitypolicyviolation", () => done(false));
-        const frame = document.createElement("iframe");
-        frame.src = "http://127.0.0.1:9/";
-        document.body.append(frame);
-        setTimeout(() => done(true), 1000);
-    })""",
 }
 
 
@@ -245,28 +226,6 @@ def test_a_page_may_not(opened, what, where):
     page = opened("chapters/try_it", where)
     page.wait_for_selector("#dclnn button")
     assert page.evaluate(FORBIDDEN[what]) is False
-
-
-def test_anchors_lead_somewhere(pages, html):
-    ids = {
-        name: {tag["id"] for tag in page.find_all(id=True)}
-        | {tag["name"] for tag in page.find_all("a", attrs={"name": True})}
-        for name, page in pages.items()
-    }
-    lost = []
-    for name, page in pages.items():
-        for link in page.find_all("a", href=True):
-            target, _, anchor = link["href"].partition("#")
-            if ":" in target or target.startswith("//"):
-                continue
-            file = (html / name).parent / target if target else html / f"{name}.html"
-            if not file.exists():
-                lost.append(f"{name}: {link['href']}")
-                continue
-            there = file.resolve().relative_to(html.resolve()).with_suffix("").as_posix()
-            if anchor and there in ids and anchor not in ids[there]:
-                lost.append(f"{name}: {link['href']}")
-    assert lost == []
 
 
 # --------------------------------------------------------------------------------- Try it
@@ -281,14 +240,13 @@ def cells():
     return np.stack([images.resize(synthetic.draw(k % 4, rng, (240, 320))) for k in range(100)])
 
 
-@pytest.mark.parametrize("where", ["served", "on disk"])
-@pytest.mark.parametrize("size", SIZES)
-def test_a_chosen_picture_gets_the_answer_of_the_terminal(opened, tmp_path, where, size):
+@pytest.mark.parametrize("size", WAYS)
+def test_a_chosen_picture_gets_the_answer_of_the_terminal(opened, tmp_path, size):
     from PIL import Image
 
     path = tmp_path / "a cell.png"
     Image.fromarray(synthetic.draw(1, np.random.default_rng(7), (300, 500))).save(path)
-    page = opened("chapters/try_it", where, size)
+    page = opened("chapters/try_it", WAYS[size][1], size)
     page.wait_for_selector("#dclnn button")
     page.set_input_files("#try-it-file", str(path))
     page.wait_for_selector(".try-it-answer:not([hidden])", timeout=120_000)
@@ -324,7 +282,7 @@ def test_what_is_no_picture_is_refused(opened, tmp_path):
 def test_nothing_is_loaded_before_a_picture_is_chosen(opened):
     page = opened("chapters/try_it", "served")
     page.wait_for_selector("#dclnn button")
-    time.sleep(1)
+    page.wait_for_load_state("networkidle")
     assert page.evaluate("typeof tf") == "undefined"
     loaded = (
         "performance.getEntriesByType('resource').map(r => r.name).filter(n => /weights/.test(n))"
@@ -400,12 +358,12 @@ def test_without_scripts_and_on_paper_the_picture_stands(opened, figure):
     assert seen(page, figure) == (True, False)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", WAYS)
 @pytest.mark.parametrize("figure", FIGURES)
-def test_interactive_figures_fit_and_can_be_used_by_everyone(opened, figure, size, scheme):
+def test_interactive_figures_fit_and_can_be_used_by_everyone(opened, figure, size):
     name, inside = FIGURES[figure]
-    page = opened(name, "served", size, scheme)
+    scheme, where = WAYS[size]
+    page = opened(name, where, size, scheme)
     page.focus(f"#{figure} {inside}")
     for key in ("ArrowRight", "ArrowDown", "Enter"):
         page.keyboard.press(key)
@@ -420,29 +378,20 @@ def test_a_cell_names_the_photographs_behind_it(opened):
     run, behind = frozen()[0], photographs.photographs("TEST")
     truth, labels = run.arrays["truth"], run.arrays["labels"][-1]
     page = opened(FIGURES["fig-confusion"][0])
+    for i, j in np.ndindex(4, 4):
+        cell = (truth == i) & (labels == j)
+        page.hover(f"#fig-confusion tbody tr:nth-child({i + 1}) td:nth-child({j + 2}) button")
+        said = page.inner_text("#fig-confusion [aria-live]")
+        assert f": {cell.sum()} images, " in said
+        found = re.findall(r"(\d+)(?: \((\d+) of \d+\))?(?=,|$)", said, re.MULTILINE)
+        found = {int(number): int(n or (behind == int(number)).sum()) for number, n in found}
+        numbers, here = np.unique(behind[cell], return_counts=True)
+        assert found == dict(zip(numbers.tolist(), here.tolist(), strict=True))
     page.focus("#fig-confusion button")
-    for _ in range(3):
-        page.keyboard.press("ArrowDown")
-    for i in (3, 2, 1, 0):
-        for j in range(4):
-            cell = (truth == i) & (labels == j)
-            numbers, here = np.unique(behind[cell], return_counts=True)
-            focused = page.evaluate("document.activeElement.textContent")
-            assert int(focused) == cell.sum()
-            said = page.inner_text("#fig-confusion [aria-live]")
-            assert f": {cell.sum()} images, " in said
-            found = re.findall(r"(\d+)(?: \((\d+) of \d+\))?(?=,|$)", said, re.MULTILINE)
-            found = {int(number): int(n or (behind == int(number)).sum()) for number, n in found}
-            assert found == dict(zip(numbers.tolist(), here.tolist(), strict=True))
-            if j < 3:
-                page.keyboard.press("ArrowRight")
-        page.keyboard.press("ArrowUp")
-        for _ in range(3):
-            page.keyboard.press("ArrowLeft")
-    page.hover("#fig-confusion tbody tr:nth-child(3) td:nth-child(2) button")
-    assert page.inner_text("#fig-confusion [aria-live] b").startswith(
-        "Monocyte taken for neutrophil"
-    )
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    focused = page.evaluate("document.activeElement.textContent")
+    assert int(focused) == ((truth == 1) & (labels == 1)).sum()
     page.keyboard.press("Tab")  # the matrix is one stop
     assert page.evaluate("document.activeElement.closest('#fig-confusion table')") is None
 
@@ -450,11 +399,9 @@ def test_a_cell_names_the_photographs_behind_it(opened):
 def test_scores_follow_the_epoch(opened):
     page = opened(FIGURES["fig-paper-7"][0])
     for task, pooling, seed, keys, epoch in (
-        ("four", "max", 0, [], 25),
         ("four", "max", 2, ["ArrowLeft"] * 3, 22),
         ("four", "max", 5, ["End"], 40),  # of a seed and an epoch that the next network has not
         ("two", "average", 1, ["Home", "ArrowRight"], 2),
-        ("four", "average", 0, ["End"], 25),
     ):
         for name, value in (("task", task), ("pooling", pooling), ("seed", str(seed))):
             page.select_option(f"#curves-{name}", value)
@@ -481,17 +428,13 @@ def test_scores_follow_the_epoch(opened):
             assert [float(cell) for cell in cells[1::2]] == pytest.approx(mine, abs=0.0051)
         said = page.inner_text("#fig-paper-7 [aria-live]")
         assert f"After epoch {epoch}: accuracy {(truth == labels).mean():.2f} on TEST" in said
-        drawings = page.query_selector_all("#fig-paper-7 [role=img]")
-        assert len(drawings) == 2
-        assert all(f"After epoch {epoch}:" in one.get_attribute("aria-label") for one in drawings)
     assert page.wrong == []
 
 
-@pytest.mark.parametrize("where", ["served", "on disk"])
-def test_a_photograph_tells_every_run_s_vote(opened, where):
+def test_a_photograph_tells_every_run_s_vote(opened):
     number, tasks = 110, list(TASKS)
     own = photographs.photographs("TEST") == number
-    page = opened(FIGURES["fig-wall"][0], where, "phone")
+    page = opened(FIGURES["fig-wall"][0], size="phone")
     assert rows_of(page, "#fig-wall .interactive-table") == []
     page.focus("#fig-wall .wall-monocyte button")
     page.keyboard.press("End")

@@ -60,7 +60,6 @@ def test_nothing_runs_when_nothing_changed(built, build, root):
     again = build()
     assert again.code == 0, again.printed[-3000:]
     assert f"chapters: 0 run, {len(book.chapters(root))} unchanged" in again.printed
-    assert again.seconds < 20
 
 
 def test_every_chapter_has_a_stamp(built, root):
@@ -89,41 +88,6 @@ def test_a_chapter_has_the_number_of_its_file(contents):
     assert all(n == int(number) for n, number in numbers.items())
 
 
-@pytest.mark.parametrize("name", ["_config.yml", "_toc.yml", "study.yml"])
-def test_no_setting_is_given_twice(root, name):
-    class Strict(yaml.SafeLoader):
-        """Refuses a key that its mapping has already."""
-
-    def mapping(loader, node):
-        keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
-        assert len(set(keys)) == len(keys), f"{node.start_mark}: {keys}"
-        return loader.construct_mapping(node, deep=True)
-
-    Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
-    assert Strict((root / name).read_text(encoding="utf-8")).get_single_data()
-
-
-def test_works_that_are_cited_are_in_the_bibliography_and_the_other_way_round(root):
-    entries = re.findall(r"@\w+\{([^,\s]+)", (root / "references.bib").read_text(encoding="utf-8"))
-    cited = {
-        key.strip()
-        for path in sources(root).values()
-        for keys in re.findall(r"\{cite[:\w]*\}`([^`]+)`", path.read_text(encoding="utf-8"))
-        for key in keys.split(",")
-    }
-    assert len(set(entries)) == len(entries)
-    assert cited == set(entries)
-
-
-def test_chapters_begin_alike(root):
-    """Jupytext and papermill take the kernel from the header; begin() refuses parameters."""
-    for source in book.chapters(root):
-        text = source.read_text(encoding="utf-8")
-        assert text.startswith("# ---\n# jupyter:\n#   jupytext:\n"), source.name
-        assert "#     name: python3\n" in text, source.name
-        assert "\nchapter.begin()\n" in text, source.name
-
-
 def test_notebooks_hold_no_path_of_this_machine(built, root):
     for source in book.chapters(root):
         text = source.with_suffix(".ipynb").read_text(encoding="utf-8")
@@ -133,15 +97,10 @@ def test_notebooks_hold_no_path_of_this_machine(built, root):
 # --------------------------------------------------------------------------- each page
 
 
-def test_one_heading_of_the_first_rank(pages):
-    assert {name: len(article(page)("h1")) for name, page in pages.items()} == dict.fromkeys(
-        pages, 1
-    )
-
-
-def test_headings_leave_no_rank_out(pages):
+def test_headings_begin_with_one_of_the_first_rank_and_leave_none_out(pages):
     for name, page in pages.items():
         ranks = [int(h.name[1]) for h in article(page)(re.compile(r"^h[1-6]$"))]
+        assert ranks.count(1) == 1, name
         assert all(b <= a + 1 for a, b in itertools.pairwise(ranks)), name
 
 
@@ -300,11 +259,6 @@ def test_chapters_lead_to_the_reference_and_back(pages):
             assert Path(name).stem in back[entry], (name, entry)
 
 
-def test_the_reference_stays_light(html):
-    for path in (html / "chapters").glob("reference*.html"):
-        assert path.stat().st_size < 2_000_000, path.name
-
-
 # --------------------------------------------------------------------------- what they say
 
 
@@ -353,18 +307,6 @@ def test_everything_that_the_paper_shows_stands_in_the_book_once(pages):
         assert sum(page.find(id=name) is not None for page in pages.values()) == 1, name
 
 
-@pytest.mark.parametrize(("page", "name", "n"), [("10_averages", 1, 72), ("08_pooling", 2, 48)])
-def test_every_number_of_ours_in_the_papers_tables_has_an_interval(pages, page, name, n):
-    header, *rows = cells_of(pages[f"chapters/{page}"].find(id=f"tbl-paper-{name}"))
-    ours = [i for i, title in enumerate(header) if title.endswith("ours")]
-    # a dash: a row that study.yml adds, of which the paper prints nothing
-    shown = [row[i] for row in rows for i in ours if row[i - 1] != "–"]
-    assert len(shown) == n
-    for cell in shown:
-        value, low, high = map(float, re.findall(r"[01]\.\d\d", cell))
-        assert low <= value <= high, cell
-
-
 @pytest.mark.parametrize(
     ("page", "name", "n"),
     [
@@ -372,7 +314,7 @@ def test_every_number_of_ours_in_the_papers_tables_has_an_interval(pages, page, 
         ("chapters/08_pooling", "tbl-paper-2", 48),
     ],
 )
-def test_each_number_of_ours_leads_to_where_it_comes_from(pages, page, name, n):
+def test_each_number_of_ours_has_an_interval_and_leads_to_where_it_comes_from(pages, page, name, n):
     provenance = pages["chapters/provenance"]
     rows = pages[page].find(id=name)("tr")
     printed = [
@@ -387,6 +329,8 @@ def test_each_number_of_ours_leads_to_where_it_comes_from(pages, page, name, n):
         _, _, ours, *runs = (cell.get_text(" ", strip=True) for cell in origin)
         value = link.get_text()
         assert ours.split()[0] == value
+        low, high = map(float, re.findall(r"[01]\.\d\d", link.find_parent("td").get_text())[1:])
+        assert low <= float(value) <= high
         assert np.mean([float(run) for run in runs]) == pytest.approx(float(value), abs=0.0051)
         if name.startswith("tbl-paper"):
             row = link.find_parent("tr")("td")
@@ -394,19 +338,10 @@ def test_each_number_of_ours_leads_to_where_it_comes_from(pages, page, name, n):
             assert where.fragment.startswith(f"{name}-{task}-{method}-{class_}-")
 
 
-def test_the_page_of_origins_has_every_record_and_stays_light(html, pages, root):
+def test_the_page_of_origins_has_every_record(pages, root):
     page = article(pages["chapters/provenance"])
     frozen = [path.stem for path in (root / "results" / "runs").glob("*.json")]
     assert all(page.find(id=tables.anchor(ident)).get_text() == ident for ident in frozen)
-    assert (html / "chapters" / "provenance.html").stat().st_size < 2_000_000
-
-
-def test_leakage_has_all_splits_of_all_methods(pages):
-    from bloodlib.analyses import leakage
-
-    _, *rows = cells_of(pages["chapters/14_leakage"].find(id="tbl-splits"))
-    wanted = {(method, shown) for method in leakage.METHODS for shown in leakage.SHOWN.values()}
-    assert {tuple(row[:2]) for row in rows} == wanted
 
 
 def test_the_frozen_records_are_the_runs_of_the_study(root):
@@ -428,20 +363,6 @@ def test_the_build_page_tells_what_built_it(pages, contents):
     _, *rows = cells_of(page.find(id="tbl-chapters"))
     assert len(rows) >= sum(name.startswith("chapters/0") for name in contents)
     assert all(float(seconds) > 0 for *_, seconds in rows)
-
-
-def test_the_checklist_is_filled_in_for_the_book_and_for_the_paper(pages):
-    page = article(pages["chapters/reforms"])
-    items = [re.match(r"(\d)[a-g]\. ", dt.get_text()) for dt in page("dt")]
-    assert len(items) == 32
-    assert all(items)
-    assert [item[1] for item in items] == sorted(item[1] for item in items)
-    assert {item[1] for item in items} == set("12345678")
-    for item in page("dt"):
-        here = item.find_next_sibling("dd")
-        paper = here.find_next_sibling("dd")
-        assert here.get_text(strip=True).startswith("Here:"), item.get_text()
-        assert paper.get_text(strip=True).startswith("Paper:"), item.get_text()
 
 
 def test_every_claim_is_listed(pages):
