@@ -1,6 +1,6 @@
-# make book: the book, in _build/html      make test: the tests      make check: every fault
+# make book: the book, in _build/html      make test: is it right here?      make check: every fault
 # make pdf: the book as a PDF, in _build/latex      make release: wheel, source, pages and PDF, in dist
-# Both make .venv first, from the hashes in requirements.lock; nothing is installed elsewhere.
+# Each makes .venv first, from the hashes in requirements.lock; nothing is installed elsewhere.
 
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
@@ -58,6 +58,7 @@ release: committed pdf
 		shutil.copy('_build/latex/book.pdf', f'{name}.pdf')"
 	@ls -l dist
 
+# in a few minutes; what takes longer, as all that needs the built book, is marked "long"
 test: env
 	$(BIN)/python -m pytest -n logical
 

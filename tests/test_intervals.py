@@ -1,6 +1,5 @@
 """Intervals over cells: against slow loops, against published formulas, and by simulation."""
 
-import time
 from collections import Counter
 
 import numpy as np
@@ -289,17 +288,6 @@ def test_percentiles_are_along_the_first_axis():
     np.testing.assert_allclose([low, high], [[0.025, 0.05], [0.975, 1.95]])
 
 
-def test_a_table_of_the_paper_takes_seconds():
-    cells = np.repeat(np.arange(71), 35)
-    truth = np.repeat(np.repeat(np.arange(4), (48, 13, 4, 6)), 35)
-    labels = np.random.default_rng(0).integers(0, 4, (5, len(truth)))
-    start = time.perf_counter()
-    resamples = intervals.resample(truth, cells, 4, unseen=True)
-    for score in ALL:
-        intervals.bounds(score, labels, resamples)
-    assert time.perf_counter() - start < 30
-
-
 # ------------------------------------------------------------------------------------------ votes
 
 
@@ -540,12 +528,6 @@ def test_bounds_cover_every_number_of_the_tables_and_percentiles_do_not():
     percentiles, bounds = np.reshape(covered, (200, 2, 15)).mean(axis=0)
     assert (bounds > 0.95).all()
     assert (percentiles < 0.9).all()
-
-
-def test_coverage_takes_seconds():
-    start = time.perf_counter()
-    intervals.coverage([13] * 48, 0.9, 0.5)
-    assert time.perf_counter() - start < 30
 
 
 # ----------------------------------------------------------------------------------------- errors

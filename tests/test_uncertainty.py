@@ -1,6 +1,5 @@
 """How sure the numbers are: against counts made here, and with runs that are made up."""
 
-import time
 import types
 
 import matplotlib as mpl
@@ -213,10 +212,8 @@ def test_plot_coverage(coverage):
             assert (line.get_label(), line.get_color()) == (label, colour)
 
 
-def test_whole_methods_are_simulated_in_seconds_and_always_alike(runs):
-    start = time.perf_counter()
+def test_whole_methods_are_simulated_and_always_alike(runs):
     found = uncertainty.simulate(0.5, simulations=60, resamples=200)
-    assert time.perf_counter() - start < 30
     assert found["score"].tolist() == list(uncertainty.SCORES)
     assert (found[["bounds", "differences"]] > 0.95).all(axis=None)
     assert (found["percentiles"] < found["bounds"]).all()
