@@ -100,14 +100,14 @@ def _parser():
         _measure,
         help="ask the trained networks again, and freeze what they answer",
         description="Freeze in results/ what needs the images and the trained networks, but no "
-        "training: where a network looks, and how it stands disturbance. What was stopped goes on.",
+        "training, such as maps of their answers. What was stopped goes on.",
     )
     measure.add_argument(
-        "what", choices=("boxes", "attention", "disturbance", "laboratory", "likeness"),
-        help="boxes: where the white cells are, from BCCD's annotations; attention: maps of the "
-        "answers (some ten minutes); disturbance: answers for altered images (minutes); "
-        "laboratory: answers for the cells of another one (some ten minutes; needs PBC); likeness: "
-        "how unlike the training images others are (needs PBC)",
+        "what", metavar="NAME",
+        help="boxes: where the white cells are, from BCCD's annotations; attribution: maps of the "
+        "answers (some ten minutes); robustness: answers for corrupted images (minutes); "
+        "external-validation: answers for cells of another laboratory (some ten minutes; needs "
+        "PBC); out-of-distribution: how unlike the training images others are (needs PBC)",
     )  # fmt: skip
 
     audit = command(
@@ -295,8 +295,20 @@ def _verify(only):
 
 
 def _measure(options):
-    room = "data" if options.what == "boxes" else "analyses"
-    importlib.import_module(f"bloodlib.{room}.{options.what}").remake()
+    from bloodlib.study import measurements
+
+    if new := {old: name for name, old in measurements.FILES.items()}.get(options.what):
+        raise ValueError(f"{options.what} has another name now: `bloodlib measure {new}`.")
+    modules = {
+        "boxes": "data.boxes",
+        "attribution": "analyses.attribution",
+        "robustness": "analyses.robustness",
+        "external-validation": "analyses.external_validation",
+        "out-of-distribution": "analyses.prediction",
+    }
+    if options.what not in modules:
+        raise ValueError(f"nothing is called {options.what!r}. There are: {', '.join(modules)}.")
+    importlib.import_module(f"bloodlib.{modules[options.what]}").compute()
 
 
 def _audit(options):
@@ -323,17 +335,18 @@ def _report(options):
 
 
 def _weights(options):
+    from bloodlib.analyses import prediction
     from bloodlib.data import images
     from bloodlib.models import weights
 
     for task in images.TASKS:
         if options.freeze:
-            weights.export(weights.frozen(task), weights.path(task))
+            weights.export(prediction.recorded(task), weights.path(task))
         made = weights.provenance(task)
         megabytes = weights.path(task).stat().st_size / 1e6
         print(f"{weights.path(task)}  {megabytes:.1f} MB, of {made['record']}", flush=True)
         if images.available():
-            found = weights.check(task)
+            found = prediction.check(task)
             print(
                 f"  the record's class for each of {found['images']} images; "
                 f"probabilities within {found['furthest']:.4f} of the record's"

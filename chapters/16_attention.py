@@ -25,13 +25,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 from myst_nb import glue
 
-from bloodlib.analyses import attention, gaze, plots
+from bloodlib.analyses import attribution, plots, robustness
 from bloodlib.book import chapter, tables
 from bloodlib.data import boxes, images, photographs
 from bloodlib.evidence import comparison
 
 chapter.begin()
-measured = attention.read()
+measured = attribution.read()
 numbers = np.unique(photographs.photographs("TEST"))
 for name, value in {
     "task": task,
@@ -44,7 +44,7 @@ for name, value in {
     "visible": float(measured["visible"].mean()),
     "half": int((measured["visible"] < 0.5).sum()),
     "nothing": int((measured["visible"] == 0).sum()) or "none",
-    "steps": attention.STEPS,
+    "steps": attribution.STEPS,
 }.items():
     glue(name, value, display=False)
 
@@ -69,7 +69,7 @@ for name, value in {
 # the augmentation shifted the cell out of the picture, and left its name. {numref}`fig-attention-examples` shows images, boxes and maps.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-attention-examples", "caption": "The middle image of each class, in the order of names, and the two maps of its answer with four classes, at a quarter of the network's resolution. Dashed: the box that BCCD's annotators drew. Where the images can't be had, drawn cells take their place and say so; the maps are then theirs, and there is no box."}, "image": {"alt": "Four pictures of white cells among red cells, one a class, and below each two maps in which bright patches lie on the white cell, inside the dashed box, and little lies elsewhere."}}
-plots.show(gaze.plot_examples(gaze.load_examples()))
+plots.show(attribution.plot_examples())
 
 # %% [markdown]
 # ## How much is on the cell?
@@ -81,22 +81,33 @@ plots.show(gaze.plot_examples(gaze.load_examples()))
 # is often there.
 
 # %%
-found = gaze.load_shares()
+found = attribution.compute_shares()
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    gaze.show_shares(found),
+    found,
     "tbl-attention",
     "The share of a map's weight that lies in the white cell's box, mean over TEST: all weight, or what speaks for the class. For the network's answer, with its interval by cell; for another class, drawn at random; for the network before training; for a blob in the middle; for an even map.",
+    columns={
+        "task": "Classes",
+        "map": "Map",
+        "sign": "Weight",
+        ("share", "low", "high"): "Its answer",
+        "other": "Another class",
+        "untrained": "Untrained",
+        "blob": "Middle blob",
+        "area": "Even",
+    },
+    fmt={"Map": attribution.MAPS.get},
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-attention", "caption": "A dot for each photograph of TEST: the share of the map's weight in the box (mean over its images) over the area of the box. Filled: most of its images are right. Grey: the network before training. On the dotted line lie maps that know nothing of the cell."}, "image": {"alt": "Two panels, one for each map. Small grey dots lie along the dotted diagonal. The coloured dots lie far above it: boxes that take up a fiftieth to a fifth of the image hold between a seventh and nine tenths of the weight. Hollow dots tend to lie lower than filled ones."}}
-gaze.plot_photographs(gaze.load_photographs(task))
+attribution.plot_photographs(attribution.compute_photographs(task))
 plt.show()
 
 # %% tags=["remove-input"]
 for row in found.itertuples():
-    sign = "all" if row.sign == attention.SIGNS[0] else "for"
+    sign = "all" if row.sign == attribution.SIGNS[0] else "for"
     name = f"{row.task}_{row.map}_{sign}"
     glue(name, comparison.with_interval(row.share, row.low, row.high), display=False)
     glue(f"{name}_other", row.other, display=False)
@@ -125,7 +136,7 @@ glue("sides", " or ".join(dict.fromkeys(sides)), display=False)
 # {numref}`tbl-attention-classes` has the same by class and answer.
 
 # %% tags=["remove-input"]
-classes = gaze.load_classes()
+classes = attribution.compute_classes()
 by = classes.set_index(["class", "answer"])
 four = by[by["task"] == "four"].drop(columns="task")
 pairs = four.unstack("answer").dropna()
@@ -140,9 +151,19 @@ glue("n_smaller", int((pairs["area"]["wrong"] < pairs["area"]["right"]).sum()), 
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    gaze.show_classes(classes),
+    classes,
     "tbl-attention-classes",
     "By class and answer: images; how much of the box is in the image; the box's share of the image, which an even map would have; the share of all weight that is in the box.",
+    columns={
+        "task": "Classes",
+        "class": "Class",
+        "answer": "Answer",
+        "images": "Images",
+        "visible": "Box in the image",
+        "area": "Even",
+        **attribution.MAPS,
+    },
+    fmt={"Class": str.capitalize, "Box in the image": ".0%"},
 )
 
 # %% [markdown]
@@ -154,7 +175,7 @@ tables.show(
 # each other, cell on cell.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-attention-profile", "caption": "Maps of a class's images put on top of each other, with the white cell's box (dashed) in the same place, and one width and height round it: how many times the weight of an even map."}, "image": {"alt": "Two rows of four square heat maps, one column for each class. In all of them the bright part is a disc inside the dashed box; its corners and all that is around it are black."}}
-gaze.plot_profile(gaze.load_profile(task))
+attribution.plot_profile(task)
 plt.show()
 
 # %% [markdown]
@@ -165,9 +186,9 @@ plt.show()
 # but the box. Such images are strange to a network, and what it says of them has to be read with care.
 
 # %% tags=["remove-input"]
-hidden = gaze.load_hidden()
+hidden = attribution.compute_hidden()
 for row in hidden.itertuples():
-    place = ["nothing", *attention.HIDDEN].index(row.hidden)
+    place = ["nothing", *attribution.HIDDEN].index(row.hidden)
     name = f"{row.task}_hidden_{place}"
     glue(name, row.accuracy, display=False)
     glue(f"{name}_change", comparison.signed(row.change, row.least, row.most), display=False)
@@ -180,9 +201,22 @@ for kind, its in images.TASKS.items():
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    gaze.show_hidden(hidden),
+    hidden.assign(change=hidden["change"].where(hidden["hidden"] != "nothing")),
     "tbl-hidden",
     "Accuracy on TEST where something is painted over, with its interval by cell; its change, on the same cells; how many answers stay; and the class that is answered most.",
+    columns={
+        "task": "Classes",
+        "hidden": "Hidden",
+        ("accuracy", "low", "high"): "Accuracy",
+        ("change", "least", "most"): "Change",
+        "same": "Same answer",
+        ("favourite", "given"): "Answered most",
+    },
+    fmt={
+        "Change": comparison.signed,
+        "Same answer": ".0%",
+        "Answered most": robustness.show_favourite,
+    },
 )
 
 # %% [markdown]
@@ -205,7 +239,7 @@ tables.show(
 # How often is the answer right where at least half of the box lies in the image, and where less does?
 
 # %%
-measured, kind, least = attention.read(), "four", 0.5
+measured, kind, least = attribution.read(), "four", 0.5
 right = measured[f"labels_{kind}"] == images.labels("TEST", kind)
 shown = measured["visible"] >= least
 round(float(right[shown].mean()), 2), round(float(right[~shown].mean()), 2)

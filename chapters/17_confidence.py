@@ -25,7 +25,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from myst_nb import glue
 
-from bloodlib.analyses import confidence
+from bloodlib.analyses import calibration
 from bloodlib.book import chapter, tables
 from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison
@@ -41,14 +41,14 @@ glue("level", level, display=False)
 # many are right {cite}`guo2017calibration`.
 
 # %%
-reliability = confidence.load_reliability()
+reliability = calibration.compute_reliability()
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-reliability", "caption": "Reliability diagrams on TEST: the share of answers that is right over their confidence, in ten bins, for each run. A dot's area is the share of the run's answers. Wide lines: intervals by cell. On the dotted line a run would be as sure as it is right; below it, it is too sure."}, "image": {"alt": "Two rows of panels, four and two classes; a panel for each run. Naive Bayes has nearly all answers in one large dot at confidence 1, far below the dotted line. The SVM has its dots between 0.3 and 0.7, near the line. Of DCLNN's runs, some have their largest dot at confidence 1 and smaller ones below the line; one with four classes has its dots between 0.4 and 0.9, above the line. The wide lines of all smaller dots are long."}}
-confidence.plot_reliability(reliability)
+calibration.plot_reliability(reliability)
 plt.show()
 
 # %% tags=["remove-input"]
-found = confidence.load_calibration()
+found = calibration.compute_calibration()
 by_image = found[found["unit"] == "image"]
 for row in by_image[by_image["method"] != "DCLNN"].itertuples():
     glue(f"{row.task}_{row.method}_right", row.accuracy, display=False)
@@ -70,9 +70,20 @@ glue("pixels", pixels, display=False)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    confidence.show_calibration(found),
+    found.assign(run=list(map(calibration.run_title, found["method"], found["seed"]))),
     "tbl-calibration",
     "Right answers and mean confidence on TEST; their difference, with its interval by cell; the expected calibration error in ten bins; and what this error would be at most, in 95 of 100 cases, for a run that is calibrated and has its right answers on so few cells.",
+    columns={
+        "task": "Classes",
+        "run": "Run",
+        "unit": "By",
+        "accuracy": "Right",
+        "confidence": "Confidence",
+        ("gap", "low", "high"): "Confidence − right",
+        "error": "Calibration error",
+        "chance": "By chance up to",
+    },
+    fmt={"Confidence − right": comparison.signed},
 )
 
 # %% [markdown]
@@ -98,7 +109,7 @@ tables.show(
 # ## Sure, and wrong
 
 # %% tags=["remove-input"]
-sure = confidence.load_sure(level)
+sure = calibration.compute_sure(level)
 networks = sure[sure["method"] == "DCLNN"]
 for task, runs in networks.groupby("task"):
     listed = {
@@ -122,9 +133,22 @@ glue("most_class", label.lower(), display=False)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    confidence.show_sure(sure),
+    sure.assign(run=list(map(calibration.run_title, sure["method"], sure["seed"]))),
     "tbl-sure",
     f"Answers with a probability of {level} or more: their share of TEST, how many are wrong, how many answers are wrong in all, how many photographs the first show, and the photograph with most of them.",
+    columns={
+        "task": "Classes",
+        "run": "Run",
+        "sure": "Sure",
+        "wrong": "Wrong though sure",
+        "of": "Wrong in all",
+        "photographs": "of photographs",
+        ("most", "share"): "Most of one",
+    },
+    fmt={
+        "Sure": lambda images: f"{images / n:.0%}",
+        "Most of one": lambda number, share: f"{number} ({share:.0%})" if number >= 0 else "–",
+    },
 )
 
 # %% [markdown]
@@ -142,7 +166,7 @@ tables.show(
 # of its images, or by their mean probability. {numref}`tbl-averaging` compares that with asking one image.
 
 # %% tags=["remove-input"]
-averaging = confidence.load_averaging()
+averaging = calibration.compute_averaging()
 for row in averaging.itertuples():
     name = f"{row.task}_{row.method}"
     for key in ("single", "vote", "mean"):
@@ -158,9 +182,18 @@ glue("svm_other", float(other), display=False)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    confidence.show_averaging(averaging),
+    averaging,
     "tbl-averaging",
     "The share of TEST's photographs that is right, each counted once, means over runs: by one image (the mean over its images), by the majority of its images, by their mean probability; and the last less the first, with its interval by cell.",
+    columns={
+        "task": "Classes",
+        "method": "Method",
+        "single": "One image",
+        "vote": "Majority",
+        "mean": "Mean probability",
+        ("gain", "low", "high"): "Mean − one image",
+    },
+    fmt={"Mean − one image": comparison.signed},
 )
 
 # %% [markdown]
@@ -177,7 +210,7 @@ tables.show(
 # ## Which photographs stay wrong
 
 # %% tags=["remove-input"]
-each = confidence.load_photographs()
+each = calibration.compute_photographs()
 four, binary = (each[each["task"] == task] for task in ("four", "two"))
 wrong = four[~four["right"]]
 mixed = wrong[(wrong["class"] == "NEUTROPHIL") & (wrong["taken"] == "EOSINOPHIL")]
@@ -194,9 +227,25 @@ for name, value in {
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    confidence.show_wrong(each),
+    each[~each["right"]].sort_values(["task", "confidence"], ascending=[True, False]),
     "tbl-wrong",
     "Photographs of TEST that DCLNN gets wrong by mean probability over their images, and over runs: what they are taken for and how surely, the probability of the right class, and how many of their images are right by themselves.",
+    columns={
+        "task": "Classes",
+        "photograph": "Photograph",
+        "class": "Class",
+        "taken": "Taken for",
+        "confidence": "Confidence",
+        "true": "Right class",
+        "images": "Images",
+        "share": "of them right",
+    },
+    fmt={
+        "Photograph": str,
+        "Class": str.capitalize,
+        "Taken for": str.capitalize,
+        "of them right": ".0%",
+    },
 )
 
 # %% [markdown]
@@ -210,7 +259,7 @@ tables.show(
 
 # %% tags=["remove-input"]
 for name, limit in {"high": 0.99, "low": 0.5}.items():
-    found = confidence.load_sure(limit).query("method == 'DCLNN'")
+    found = calibration.compute_sure(limit).query("method == 'DCLNN'")
     for kind, its in found.groupby("task"):
         share = ", ".join(f"{value:.0%}" for value in its["sure"] / n)
         wrong = ", ".join(f"{a} of {b}" for a, b in its[["wrong", "of"]].to_numpy())

@@ -25,7 +25,7 @@ example = "NEUTROPHIL/_16_6249.jpeg"  # an image of TEST
 import matplotlib.pyplot as plt
 from myst_nb import glue
 
-from bloodlib.analyses import disturbance, plots
+from bloodlib.analyses import plots, robustness
 from bloodlib.book import chapter, tables
 from bloodlib.data import images
 from bloodlib.evidence import comparison
@@ -44,13 +44,13 @@ chapter.begin()
 # - **JPEG**: saved once more, at a lower quality.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-disturbed", "caption": "One image under every disturbance: blur (standard deviation in pixels), brightness (times), stain (blue times, eosin divided by), JPEG (quality). Where the images can't be had, a drawn cell takes its place and says so."}, "image": {"alt": "Four rows of five small pictures of one white cell among red cells. First row sharper to blurred, second dark to bright, third pink to bluish, last row fine to blocky. The cell stays easy to recognise in all but the most blurred."}}
-plots.show(disturbance.plot_pictures(*disturbance.load_pictures("TEST", example)))
+plots.show(robustness.plot_pictures("TEST", example))
 
 # %%
-found = disturbance.load_scores()
+found = robustness.compute_scores()
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-disturbance", "caption": "Accuracy of DCLNN on TEST under each disturbance, with four and with two classes. Hollow: undisturbed. Bands: intervals by cell. Dotted: guessing."}, "image": {"alt": "Four panels. Under blur and JPEG both lines run nearly level. Under brightness both fall to both sides of the undisturbed images, most towards the dark. Under stain both fall steeply towards less blue and more eosin, with four and with two classes down to the dotted line of guessing, and little towards more blue."}}
-disturbance.plot_scores(found)
+robustness.plot_scores(found)
 plt.show()
 
 # %% tags=["remove-input"]
@@ -60,19 +60,19 @@ for (task, kind), rows in found.groupby(["task", "kind"], sort=False):
         glue(name, row.accuracy, display=False)
         glue(f"{name}_favourite", row.favourite.lower(), display=False)
         glue(f"{name}_given", row.given, display=False)
-for kind, strengths in disturbance.KINDS.items():
+for kind, strengths in robustness.KINDS.items():
     for place, strength in enumerate(strengths):
         glue(f"{kind}_{place}", strength, display=False)
 rates = found.set_index(["task", "kind"])
 for task in images.TASKS:
-    for kind in disturbance.KINDS:
+    for kind in robustness.KINDS:
         change = rates.loc[(task, kind), "change"]
         glue(f"{task}_{kind}_worst", comparison.signed(change.min()), display=False)
 apart = found[(found["least"] > 0) | (found["most"] < 0)]
 glue("apart", len(apart), display=False)
 glue("tried", int((found["kind"] != "none").sum()), display=False)
 glue("apart_kinds", " and ".join(dict.fromkeys(apart["kind"])) or "none", display=False)
-agree = disturbance.agreement()
+agree = robustness.agreement()
 n = len(images.names("TEST"))
 same = "all" if set(agree.values()) == {n} else " and ".join(f"{k:,} of" for k in agree.values())
 glue("agree", same, display=False)
@@ -92,9 +92,17 @@ glue("images", n, display=False)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    disturbance.show_scores(found),
+    robustness.ends(found),
     "tbl-disturbance",
     "The two ends of each disturbance: accuracy on TEST with its interval by cell; its change from the undisturbed images, on the same cells; and the class that is answered most.",
+    columns={
+        "task": "Classes",
+        "corruption": "Disturbance",
+        ("accuracy", "low", "high"): "Accuracy",
+        ("change", "least", "most"): "Change",
+        ("favourite", "given"): "Answered most",
+    },
+    fmt={"Change": comparison.signed, "Answered most": robustness.show_favourite},
 )
 
 # %% [markdown]

@@ -21,25 +21,25 @@
 import matplotlib.pyplot as plt
 from myst_nb import glue
 
-from bloodlib.analyses import laboratory
+from bloodlib.analyses import external_validation, robustness
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison
 
 chapter.begin()
-n = len(laboratory.names())
-white, red = (laboratory.size_of(name) for name in ("white cells", "red cells"))
+n = len(external_validation.names())
+white, red = external_validation.diameters().values()
 glue("pictures", n, display=False)
 glue("cells", sum(photographs.counts("cells")["TEST"].values()), display=False)
-glue("red_ours", red.ours, display=False)
-glue("red_theirs", red.theirs, display=False)
-glue("white_ours", white.ours, display=False)
-glue("white_theirs", white.theirs, display=False)
+glue("red_ours", red.bccd, display=False)
+glue("red_theirs", red.pbc, display=False)
+glue("white_ours", white.bccd, display=False)
+glue("white_theirs", white.pbc, display=False)
 glue("width", images.SOURCE.photograph_size[0], display=False)
-glue("their_width", laboratory.SIZE[1], display=False)
-glue("quoted_scale", laboratory.MAIN[0], display=False)
-glue("quoted_tint", laboratory.MAIN[1], display=False)
-glue("ways", len(laboratory.WAYS), display=False)
+glue("their_width", external_validation.SIZE[1], display=False)
+glue("quoted_scale", external_validation.QUOTED[0], display=False)
+glue("quoted_tint", external_validation.QUOTED[1], display=False)
+glue("ways", len(external_validation.VARIANTS), display=False)
 
 # %% [markdown]
 # PBC {cite}`acevedo2020` is a set of pictures from the Hospital Clinic of Barcelona: cells of healthy people, stained after
@@ -60,7 +60,7 @@ glue("ways", len(laboratory.WAYS), display=False)
 # the picture's edge is mirrored.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-fields", "caption": "What the network sees of a photograph of BCCD and, in four ways, of a picture of PBC. Discs are as large as white cells (dark) and red cells (light). Hatched: beyond the picture's edge, mirrored."}, "image": {"alt": "Five frames of the same shape, each with one dark disc in the middle and six light ones above and below. In the frame squeezed the discs are wider than high. In cropped they are the largest, a fifth larger than in BCCD. In white cells and red cells they are round and about as large as in BCCD, and there are hatched strips at the left and right edges."}}
-laboratory.plot_fields()
+external_validation.plot_fields()
 plt.show()
 
 # %% [markdown]
@@ -75,7 +75,7 @@ plt.show()
 # - **stain**: the same, and then the optical densities of red cells and nuclei are mapped onto TRAIN's, as if with other dyes.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-swatches", "caption": "Ground, red cells and nuclei in TRAIN, in PBC as published, and in PBC as changed. Stain gives PBC the colours of TRAIN."}, "image": {"alt": "Four rows of three colour patches. TRAIN, and PBC by stain: light grey, pale rose-brown, bright violet. PBC, own: cream, pink, very dark purple. PBC, channels: light grey, grey-brown, dull grey-purple. PBC, ground: light grey, pale mauve, dark blue-violet."}}
-laboratory.plot_swatches(laboratory.load_swatches())
+external_validation.plot_swatches()
 plt.show()
 
 # %% [markdown]
@@ -89,31 +89,33 @@ plt.show()
 # ## What they answer
 
 # %%
-found = laboratory.load_scores()
+found = external_validation.compute_scores()
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-laboratory", "caption": "Accuracy on cells of another laboratory, by scale and colours, with intervals that take each picture for an observation. Bold: the way that is quoted. Dotted: naming always the same class. Dashed: the same network on TEST."}, "image": {"alt": "Two panels, for four and for two classes, with a row for each way. DCLNN's points lie on the dotted line with own colours and with channels, well above it with ground, and near the dashed line with stain, whatever the scale. Those of Naive Bayes lie on the dotted line or close to it everywhere. Those of the SVM lie between with four classes, and close to the dotted line with two."}}
-laboratory.plot_scores(found)
+external_validation.plot_scores(found)
 plt.show()
 
 # %% tags=["remove-input"]
-dclnn = found[found["method"] == "DCLNN"].set_index(["task", "scale", "tint"])
+dclnn = found[found["method"] == "DCLNN"].set_index(["task", "scale", "colours"])
 inside = 0
 for task in images.TASKS:
-    at_home = laboratory.home(task)
+    at_home = external_validation.internal(task)
     glue(f"{task}_home", str(at_home), display=False)
-    glue(f"{task}_guessing", laboratory.guessing(task), display=False)
-    for tint in laboratory.TINTS:
-        one = dclnn.loc[(task, laboratory.MAIN[0], tint)]
+    glue(f"{task}_guessing", external_validation.majority_accuracy(task), display=False)
+    for colours in external_validation.RECOLOURED:
+        one = dclnn.loc[(task, external_validation.QUOTED[0], colours)]
         shown = comparison.with_interval(one["accuracy"], one["low"], one["high"])
-        glue(f"{task}_{tint}", shown, display=False)
-    own = dclnn.loc[(task, laboratory.MAIN[0], "own")]
+        glue(f"{task}_{colours}", shown, display=False)
+    own = dclnn.loc[(task, external_validation.QUOTED[0], "own")]
     glue(f"{task}_class", own["favourite"].lower(), display=False)
     glue(f"{task}_given", float(own["given"]), display=False)
     glue(f"{task}_sure", float(own["sure"]), display=False)
-    over = dclnn.xs((task, laboratory.MAIN[1]), level=("task", "tint"))["accuracy"]
+    over = dclnn.xs((task, external_validation.QUOTED[1]), level=("task", "colours"))["accuracy"]
     glue(f"{task}_least", float(over.min()), display=False)
     glue(f"{task}_most", float(over.max()), display=False)
-    inside += at_home.low <= dclnn.loc[(task, *laboratory.MAIN), "accuracy"] <= at_home.high
+    inside += (
+        at_home.low <= dclnn.loc[(task, *external_validation.QUOTED), "accuracy"] <= at_home.high
+    )
 glue("inside", ("none", "one", "both")[int(inside)], display=False)
 
 # %% [markdown]
@@ -127,7 +129,7 @@ glue("inside", ("none", "one", "both")[int(inside)], display=False)
 # ({numref}`fig-laboratory` draws every way, {numref}`tbl-laboratory` has them in numbers.) **Channels** don't help, {glue:text}`four_channels` and {glue:text}`two_channels`. {numref}`fig-swatches` shows what happens:
 # the ground fits, but nuclei, which are violet in TRAIN and purple in PBC, turn grey.
 #
-# **Another ground** alone brings most of what there is to gain, {glue:text}`four_ground` and {glue:text}`two_ground`. Nuclei
+# **Another ground** alone brings most of what there is to gain, {glue:text}`four_background` and {glue:text}`two_background`. Nuclei
 # stay darker than TRAIN's, but they are blue against a grey ground.
 #
 # **With TRAIN's stain** the same networks score {glue:text}`four_stain` and {glue:text}`two_stain`. On TEST they score
@@ -135,11 +137,27 @@ glue("inside", ("none", "one", "both")[int(inside)], display=False)
 # Scale matters little: over the four scales accuracy runs from
 # {glue:text}`four_least:.2f` to {glue:text}`four_most:.2f`, and from {glue:text}`two_least:.2f` to {glue:text}`two_most:.2f`.
 
+
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+def shortened(name, given):
+    return f"{name[:4].capitalize()}. ({given:.0%})"
+
+
 tables.show(
-    laboratory.show_scores(found),
+    external_validation.side_by_side(found),
     "tbl-laboratory",
     "DCLNN on cells of another laboratory: accuracy with Clopper and Pearson's 95% interval, the class that most pictures are called, and the mean confidence.",
+    columns={
+        "scale": "Scale",
+        "colours": "Colours",
+        ("accuracy_four", "low_four", "high_four"): "Four classes",
+        ("favourite_four", "given_four"): "Answered most, four",
+        "sure_four": "Confidence, four",
+        ("accuracy_two", "low_two", "high_two"): "Two classes",
+        ("favourite_two", "given_two"): "Answered most, two",
+        "sure_two": "Confidence, two",
+    },
+    fmt={"Answered most, four": shortened, "Answered most, two": shortened},
 )
 
 # %% [markdown]
@@ -149,22 +167,30 @@ tables.show(
 # ({numref}`tbl-laboratory-methods`).
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-differences = laboratory.load_differences()
+differences = external_validation.compute_differences()
 tables.show(
-    laboratory.show_methods(found, differences),
+    external_validation.compare_methods(found, differences),
     "tbl-laboratory-methods",
     "All methods on cells of another laboratory, in the way that is quoted. Differences are on the same pictures, with the intervals of this book, each picture a cell of its own.",
+    columns={
+        "task": "Classes",
+        "method": "Method",
+        ("accuracy", "low", "high"): "Accuracy",
+        ("difference", "least", "most"): "DCLNN less it",
+        ("favourite", "given"): "Answered most",
+    },
+    fmt={"DCLNN less it": comparison.signed, "Answered most": robustness.show_favourite},
 )
 
 # %% tags=["remove-input"]
 ahead = differences[differences["other"] == "SVM"].set_index("task").drop(columns="other")
 for task, row in ahead.iterrows():
     glue(f"{task}_ahead", comparison.signed(*row), display=False)
-svm = found[found["method"] == "SVM"].set_index(["task", "scale", "tint"])["accuracy"]
-glue("svm_channels", float(svm["four", laboratory.MAIN[0], "channels"]), display=False)
-better = (svm > dclnn["accuracy"]).groupby(["task", "tint"]).sum()
+svm = found[found["method"] == "SVM"].set_index(["task", "scale", "colours"])["accuracy"]
+glue("svm_channels", float(svm["four", external_validation.QUOTED[0], "channels"]), display=False)
+better = (svm > dclnn["accuracy"]).groupby(["task", "colours"]).sum()
 glue("svm_better", int(better["four", "channels"]), display=False)
-glue("scales", len(laboratory.SCALES), display=False)
+glue("scales", len(external_validation.SCALES), display=False)
 
 # %% [markdown]
 # DCLNN is ahead of the SVM by {glue:text}`four_ahead` with four classes and by {glue:text}`two_ahead` with two. These are
@@ -178,18 +204,26 @@ glue("scales", len(laboratory.SCALES), display=False)
 # {numref}`fig-laboratory-confusion` counts what was answered for what.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-laboratory-confusion", "caption": "DCLNN's answers for cells of another laboratory, in the way that is quoted."}, "image": {"alt": "Two confusion matrices. With four classes nearly all eosinophils and most lymphocytes are right; of the neutrophils nearly as many are called eosinophils as neutrophils; of the monocytes most are right and many are called lymphocytes. With two classes nearly all are right."}}
-counts = {task: laboratory.confusion("DCLNN", task) for task in images.TASKS}
+counts = {task: external_validation.confusion("DCLNN", task) for task in images.TASKS}
 figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.6))
 for (task, confusion), axis in zip(counts.items(), axes, strict=True):
     figures.plot_confusion(confusion, task, f"{task} classes", axis)
 plt.show()
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-recalls = laboratory.load_recalls()
+recalls = external_validation.compute_recalls()
 tables.show(
-    laboratory.show_recalls(recalls),
+    recalls,
     "tbl-laboratory-recalls",
     "DCLNN's recalls on cells of another laboratory, each picture an observation, and on TEST, by cell.",
+    columns={
+        "task": "Classes",
+        "class": "Class",
+        "n": "Pictures",
+        ("recall", "low", "high"): "Recall here",
+        ("internal", "least", "most"): "on TEST",
+    },
+    fmt={"Class": str.capitalize},
 )
 
 # %% tags=["remove-input"]
@@ -199,7 +233,7 @@ taken = counts["four"][list(images.CLASSES).index(worst)].copy()
 taken[list(images.CLASSES).index(worst)] = 0
 glue("worst", worst.lower() + "s", display=False)
 glue("worst_recall", float(four.loc[worst, "recall"]), display=False)
-glue("worst_home", float(four.loc[worst, "home"]), display=False)
+glue("worst_home", float(four.loc[worst, "internal"]), display=False)
 glue("worst_taken", images.CLASSES[taken.argmax()].lower() + "s", display=False)
 glue("worst_share", float(taken.max() / four.loc[worst, "n"]), display=False)
 narrow, wide = (
@@ -226,7 +260,7 @@ glue("wide", float(wide), display=False)
 # person's cells are alike in being right, our intervals here are too narrow.
 #
 # ```bash
-# bloodlib measure laboratory    # with PBC and the images at hand, the answers again
+# bloodlib measure external-validation    # with PBC and the images at hand, the answers again
 # ```
 
 # %% [markdown]
@@ -242,12 +276,12 @@ round(float(tried["accuracy"].max()), 3)
 # %% tags=["remove-input"]
 for method, its in found[found["task"] == "four"].groupby("method"):
     top = its.loc[its["accuracy"].idxmax()]
-    quoted = its.set_index(["scale", "tint"]).loc[laboratory.MAIN, "accuracy"]
+    quoted = its.set_index(["scale", "colours"]).loc[external_validation.QUOTED, "accuracy"]
     glue(f"q_{method}", float(top["accuracy"]), display=False)
-    glue(f"q_{method}_way", f"{top['scale']}, {top['tint']}", display=False)
+    glue(f"q_{method}_way", f"{top['scale']}, {top['colours']}", display=False)
     glue(f"q_{method}_quoted", float(quoted), display=False)
     glue(f"q_{method}_gain", comparison.signed(top["accuracy"] - quoted), display=False)
-glue("q_guessing", laboratory.guessing("four"), display=False)
+glue("q_guessing", external_validation.majority_accuracy("four"), display=False)
 
 # %% [markdown]
 # **1. What would it gain us to quote the best way?** Compare this number with the one that is quoted above.

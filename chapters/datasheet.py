@@ -20,7 +20,7 @@
 import numpy as np
 from myst_nb import glue
 
-from bloodlib.analyses import examples, laboratory
+from bloodlib.analyses import examples, external_validation
 from bloodlib.book import chapter
 from bloodlib.data import boxes, images, photographs
 
@@ -56,7 +56,7 @@ for name, value in {
     "boxed": boxes.table()["photograph"].nunique(),
     "undecided": len(photographs.undecided()) or "none",
     "disagree": len(photographs.disagreements()) or "none",
-    "pbc": len(laboratory.names()),
+    "pbc": len(external_validation.names()),
 }.items():
     glue(name, value, display=False)
 glue("commit", images.SOURCE.commit[:8], display=False)

@@ -20,20 +20,24 @@
 # %% tags=["remove-input"]
 from myst_nb import glue
 
-from bloodlib.analyses import disturbance, laboratory, model_comparison
+from bloodlib.analyses import external_validation, model_comparison, prediction, robustness
 from bloodlib.book import chapter, tables
 from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison, scores
 from bloodlib.models import dclnn, weights
 
 chapter.begin()
-runs = {task: weights.frozen(task) for task in images.TASKS}
+runs = {task: prediction.recorded(task) for task in images.TASKS}
 config, environment = runs["four"].config, runs["four"].environment
-found = disturbance.load_scores().set_index(["task", "kind", "strength"])
-others = laboratory.load_scores().set_index(["method", "task", "scale", "tint"]).loc["DCLNN"]
+found = robustness.compute_scores().set_index(["task", "kind", "strength"])
+others = (
+    external_validation.compute_scores()
+    .set_index(["method", "task", "scale", "colours"])
+    .loc["DCLNN"]
+)
 for task, run in runs.items():
-    own = others.loc[(task, laboratory.MAIN[0], "own")]
-    like = others.loc[(task, *laboratory.MAIN)]
+    own = others.loc[(task, external_validation.QUOTED[0], "own")]
+    like = others.loc[(task, *external_validation.QUOTED)]
     recall = comparison.estimate([run], scores.recall)
     weakest = int(recall.value.argmin())
     for name, value in {
@@ -72,7 +76,7 @@ for name, value in {
     "train_cells": len(set(photographs.cells("TRAIN"))),
     "test": len(held),
     "test_cells": sum(photographs.counts("cells")["TEST"].values()),
-    "pictures": len(laboratory.names()),
+    "pictures": len(external_validation.names()),
     "worst": worst,
     "worst_share": float((held[wrong] == worst).mean()),
     "worst_wrong": int(wrong.sum()),

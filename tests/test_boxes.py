@@ -47,7 +47,7 @@ def annotations(tmp_path, monkeypatch):
 
 
 def test_only_white_cells_are_taken_from_the_annotations(folders, annotations):
-    boxes.remake()
+    boxes.compute()
     found = boxes.table()
     assert found.to_numpy().tolist() == [
         [3, 10, 20, 110, 95],
@@ -63,11 +63,11 @@ def test_other_annotations_are_refused_and_missing_ones_say_where_they_are_from(
     path = annotations / "BloodImage_00003.xml"
     path.write_bytes(path.read_bytes().replace(b"110", b"111"))
     with pytest.raises(images.DatasetError, match="does not hold the annotations"):
-        boxes.remake()
+        boxes.compute()
     for path in annotations.iterdir():
         path.unlink()
     with pytest.raises(images.DatasetNotFoundError, match="Shenggan/BCCD_Dataset"):
-        boxes.remake()
+        boxes.compute()
     assert not (folders.results / boxes.NAME).exists()
 
 
@@ -151,6 +151,6 @@ def test_every_photograph_of_test_has_a_box():
 def test_the_frozen_table_is_that_of_the_annotations(folders):
     if not (paths.data_folder() / boxes.FOLDER).is_dir():
         pytest.skip("needs BCCD's annotations")
-    boxes.remake()
+    boxes.compute()
     written = (folders.results / boxes.NAME).read_bytes()
     assert written == (CHECKOUT / "results" / boxes.NAME).read_bytes()

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bloodlib import paper
-from bloodlib.analyses import attention, claims, gaze, laboratory, model_comparison
+from bloodlib.analyses import attribution, claims, external_validation, model_comparison
 from bloodlib.data import images, stored
 from bloodlib.evidence import comparison, verdicts
 from bloodlib.evidence.verdicts import (
@@ -453,8 +453,8 @@ def test_what_other_runs_say(differences, claim, found, verdict, said):
 @pytest.mark.parametrize(
     ("claim", "module", "asked"),
     [
-        ("raw-pixels", gaze, "load_shares"),
-        ("high-accuracy", laboratory, "load_scores"),
+        ("raw-pixels", attribution, "compute_shares"),
+        ("high-accuracy", external_validation, "compute_scores"),
         ("better-than-state-of-art", model_comparison, "runs"),
         ("larger-dataset", comparison, "frozen"),
         ("pooling-keeps-information", comparison, "frozen"),
@@ -489,12 +489,12 @@ def test_whether_it_decides_by_the_cell(monkeypatch, share, change, verdict):
     hidden = pd.DataFrame(
         [
             ("four", "nothing", 0.8, 0.7, 0.9, 0, 0, 0),
-            ("four", attention.HIDDEN[0], 0.3, 0.2, 0.4, -0.5, *change),
+            ("four", attribution.HIDDEN[0], 0.3, 0.2, 0.4, -0.5, *change),
         ],
         columns=["task", "hidden", "accuracy", "low", "high", "change", "least", "most"],
     )
-    monkeypatch.setattr(gaze, "load_shares", lambda: shares)
-    monkeypatch.setattr(gaze, "load_hidden", lambda: hidden)
+    monkeypatch.setattr(attribution, "compute_shares", lambda: shares)
+    monkeypatch.setattr(attribution, "compute_hidden", lambda: hidden)
     found = decide("raw-pixels")
     assert found.verdict == verdict
     assert "50% to 50%" in found.evidence
@@ -512,10 +512,14 @@ def test_whether_it_decides_by_the_cell(monkeypatch, share, change, verdict):
 def test_whether_it_is_right_in_another_laboratory(monkeypatch, there, home, verdict):
     rows = [
         ("DCLNN", *way, task, 0.5, *there)
-        for way in (laboratory.WAYS[0], laboratory.MAIN)
+        for way in (external_validation.VARIANTS[0], external_validation.QUOTED)
         for task in images.TASKS
     ]
-    names = ["method", "scale", "tint", "task", "accuracy", "low", "high"]
-    monkeypatch.setattr(laboratory, "load_scores", lambda: pd.DataFrame(rows, columns=names))
-    monkeypatch.setattr(laboratory, "home", lambda task: comparison.Estimate(0.9, *home))
+    names = ["method", "scale", "colours", "task", "accuracy", "low", "high"]
+    monkeypatch.setattr(
+        external_validation, "compute_scores", lambda: pd.DataFrame(rows, columns=names)
+    )
+    monkeypatch.setattr(
+        external_validation, "internal", lambda task: comparison.Estimate(0.9, *home)
+    )
     assert decide("high-accuracy").verdict == verdict

@@ -12,7 +12,7 @@ from conftest import CHECKOUT
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from bloodlib import paper, study
-from bloodlib.analyses import examples, likeness
+from bloodlib.analyses import examples, prediction
 from bloodlib.book import interactive
 from bloodlib.data import images, photographs
 from bloodlib.data.images import TASKS
@@ -252,9 +252,9 @@ def test_the_networks_are_those_of_the_files(given, task):
 
 
 def test_the_reference_is_the_frozen_one(given):
-    for name, array in likeness.load_reference()._asdict().items():
-        np.testing.assert_allclose(given["facts"]["likeness"][name], array, rtol=1e-12)
-    assert given["facts"]["limit"] == likeness.LIMIT
+    for name, array in prediction.load_reference()._asdict().items():
+        np.testing.assert_allclose(given["facts"]["reference"][name], array, rtol=1e-12)
+    assert given["facts"]["limit"] == prediction.LIMIT
 
 
 def test_there_is_a_drawn_cell_of_each_class(given):

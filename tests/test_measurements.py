@@ -7,7 +7,7 @@ import pytest
 
 from bloodlib import cli
 from bloodlib.data import images, stored
-from bloodlib.study import measurements, records
+from bloodlib.study import measurements
 
 ARRAYS = {"labels": np.arange(6, dtype=np.uint8).reshape(3, 2), "shares": np.float16([0.5, 0.25])}
 
@@ -25,12 +25,12 @@ def files(folders):
 
 def test_what_is_saved_is_read_with_how_it_was_made(folders):
     clock = stored.Clock()
-    measurements.save("attention", ARRAYS, {"steps": 8}, clock, "tensorflow")
-    found, made = measurements.read("attention")
+    measurements.save("attribution", ARRAYS, {"steps": 8}, clock, "tensorflow")
+    found, made = measurements.read("attribution")
     assert set(found) == set(ARRAYS)
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(found[name], array, strict=True)
-    assert made["command"] == "bloodlib measure attention"
+    assert made["command"] == "bloodlib measure attribution"
     assert (made["images"], made["settings"]) == (images.DATA_HASH, {"steps": 8})
     assert made["environment"]["backend"] == "tensorflow"
     assert made["started"] == clock.started
@@ -41,12 +41,19 @@ def test_what_is_saved_is_read_with_how_it_was_made(folders):
     ]
 
 
+def test_lines_may_end_as_on_windows(folders):
+    measurements.save("attribution", ARRAYS, {}, stored.Clock())
+    made = files(folders)[1]
+    made.write_bytes(made.read_bytes().replace(b"\n", b"\r\n"))
+    assert measurements.read("attribution").made["settings"] == {}
+
+
 @pytest.mark.parametrize("lost", [0, 1])
 def test_what_was_not_measured_names_the_command(folders, lost):
-    measurements.save("attention", ARRAYS, {}, stored.Clock())
+    measurements.save("attribution", ARRAYS, {}, stored.Clock())
     files(folders)[lost].unlink()
-    with pytest.raises(records.MissingRecordError, match="`bloodlib measure attention` makes it"):
-        measurements.read("attention")
+    with pytest.raises(stored.MissingError, match="`bloodlib measure attribution` makes it"):
+        measurements.read("attribution")
 
 
 def other_images(path):
@@ -64,10 +71,10 @@ def other_images(path):
     ],
 )
 def test_what_was_harmed_is_not_read(folders, which, harm, said):
-    measurements.save("attention", ARRAYS, {}, stored.Clock())
+    measurements.save("attribution", ARRAYS, {}, stored.Clock())
     harm(files(folders)[which])
-    with pytest.raises(records.RecordError, match=said) as caught:
-        measurements.read("attention")
+    with pytest.raises(stored.StoredError, match=said) as caught:
+        measurements.read("attribution")
     assert "git checkout results" in str(caught.value)
 
 
@@ -87,7 +94,7 @@ class Doubled:
 
 def chunks(function, settings=0, clock=None):
     return measurements.in_chunks(
-        "attention", {"settings": settings}, function, 10, clock or stored.Clock(), 4
+        "attribution", {"settings": settings}, function, 10, clock or stored.Clock(), 4
     )
 
 
@@ -116,8 +123,10 @@ def test_other_settings_and_damaged_chunks_are_computed_anew(folders):
     ("what", "said"),
     [
         ("boxes", "Clone https://github.com/Shenggan/BCCD_Dataset"),
-        ("attention", "bloodlib data --fetch"),
-        ("disturbance", "bloodlib data --fetch"),
+        ("attribution", "bloodlib data --fetch"),
+        ("robustness", "bloodlib data --fetch"),
+        ("laboratory", "`bloodlib measure external-validation`"),
+        ("sleep", "There are: boxes, attribution, robustness"),
     ],
 )
 def test_the_command_says_what_is_missing(folders, tmp_path, monkeypatch, capsys, what, said):
@@ -126,4 +135,4 @@ def test_the_command_says_what_is_missing(folders, tmp_path, monkeypatch, capsys
     printed = capsys.readouterr().err
     assert said in printed
     assert "Traceback" not in printed
-    assert not list(folders.results.glob(f"{what}*"))
+    assert not list(folders.results.glob("*.npz"))

@@ -1,16 +1,19 @@
 """Pictures from anywhere: an answer or a clear refusal; the others are answered all the same."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from bloodlib import cli
-from bloodlib.analyses import likeness, prediction
-from bloodlib.data import images, synthetic
+from bloodlib.analyses import external_validation, prediction
+from bloodlib.data import images, stored, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.models import weights
+from bloodlib.study import measurements
 
 pytest.importorskip("onnxruntime")
 
@@ -42,11 +45,11 @@ def test_an_answer_is_that_of_the_networks_for_the_reduced_picture(saved, cell):
     answer = asked(path)[path]
     pixels = images.resize(cell)[None]
     for task, names in TASKS.items():
-        assert list(answer.chances[task]) == list(names)
-        found = list(answer.chances[task].values())
+        assert list(answer.probabilities[task]) == list(names)
+        found = list(answer.probabilities[task].values())
         np.testing.assert_allclose(found, weights.predict(task, pixels)[0], atol=1e-6)
         assert sum(found) == pytest.approx(1, abs=1e-5)
-    assert answer.distance == pytest.approx(likeness.distance(pixels)[0])
+    assert answer.distance == pytest.approx(prediction.distance(pixels)[0])
     assert 0 <= answer.nearer <= 1
 
 
@@ -125,3 +128,104 @@ def test_a_picture_unlike_all_training_images_is_said_to_be(saved):
     answer = asked(path)[path]
     assert answer.unlike
     assert "the answer is a guess" in prediction.text(path, answer)
+
+
+@pytest.mark.parametrize(
+    ("format", "channels"),
+    [("png", 1), ("png", 3), ("png", 4), ("tiff", 1), ("tiff", 3), ("ppm", 3)],
+)
+def test_pictures_of_16_bits_are_refused_in_words(tmp_path, format, channels):
+    import cv2
+
+    path = tmp_path / f"deep.{format}"
+    cv2.imwrite(str(path), np.full((60, 80, channels), 40_000, np.uint16))
+    with pytest.raises(prediction.PictureError, match="more than 8 bits a channel"):
+        prediction.read(path)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda path: path.mkdir(), "is a folder: give the pictures in it"),
+        (os.mkfifo, "is no file, but a pipe or a device"),
+    ],
+)
+def test_what_is_no_file_is_refused_without_waiting(tmp_path, saved, cell, capsys, made, said):
+    made(tmp_path / "other")
+    assert cli.main(["predict", str(tmp_path / "other"), str(saved(cell))]) == 1
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert "cell.png" in printed.out
+
+
+def test_an_address_is_refused_in_words():
+    [(_, error)] = prediction.predict([Path("https://example.org/cell.png")])
+    assert "is an address: download the picture" in str(error)
+
+
+# ------------------------------------------------------------------- the out-of-distribution score
+
+
+def some(n=40, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, 6, 8, 3), dtype=np.uint8)
+
+
+def test_the_six_numbers():
+    pixels = np.zeros((1, 2, 2, 3), np.uint8)
+    pixels[0, 0, :, 1] = 200
+    found = prediction.describe(pixels)
+    np.testing.assert_allclose(found, [[0, 100, 0, 0, np.log(101), 0]])
+
+
+def test_distances_are_those_of_scipy():
+    from scipy.spatial.distance import mahalanobis
+
+    given = prediction.describe(some())
+    reference = prediction.Reference(
+        given.mean(axis=0), np.linalg.inv(np.cov(given.T)), np.linspace(0, 5, 101)
+    )
+    others = some(5, 1)
+    want = [
+        mahalanobis(one, reference.mean, reference.precision) for one in prediction.describe(others)
+    ]
+    np.testing.assert_allclose(prediction.distance(others, reference), want)
+
+
+def test_the_frozen_reference_knows_its_own_from_another_laboratory():
+    reference = prediction.load_reference()
+    assert (np.diff(reference.distances) >= 0).all()
+    arrays = measurements.read(prediction.NAME).arrays
+    assert arrays["test"].shape == (len(images.names("TEST")),)
+    own, there = (
+        (prediction.fraction_nearer(arrays[name]) >= prediction.LIMIT).mean()
+        for name in ("test", "laboratory")
+    )
+    assert own < 0.03
+    assert there > 0.95
+
+
+def test_the_score_is_a_fraction_that_rises():
+    found = prediction.fraction_nearer(np.array([0, *prediction.load_reference().distances, 1e6]))
+    assert (found[0], found[-1]) == (0, 1)
+    assert (np.diff(found) >= 0).all()
+
+
+def test_a_damaged_reference_is_refused(monkeypatch):
+    broken = measurements.Measurement({"mean": np.zeros(6)}, {})
+    monkeypatch.setattr(measurements, "read", lambda name: broken)
+    with pytest.raises(stored.StoredError, match="bloodlib measure out-of-distribution"):
+        prediction.load_reference()
+
+
+def test_it_is_made_from_train_and_tried_on_others(folders, monkeypatch):
+    rng = np.random.default_rng(0)
+    drawn = {"TRAIN": some(60), "TEST": some(20, 1)}
+    monkeypatch.setattr(images, "load", lambda split: images.Images(drawn[split], None, ()))
+    monkeypatch.setattr(external_validation, "load", lambda: [synthetic.draw(0, rng, (30, 40))] * 3)
+    prediction.compute()
+    arrays, made = measurements.read(prediction.NAME)
+    assert made["command"] == "bloodlib measure out-of-distribution"
+    assert (arrays["test"].shape, arrays["laboratory"].shape) == ((20,), (3,))
+    described = prediction.describe(drawn["TRAIN"])
+    np.testing.assert_allclose(arrays["mean"], described.mean(axis=0))
+    assert arrays["distances"][-1] == pytest.approx(prediction.distance(drawn["TRAIN"]).max())

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bloodlib import cli
+from bloodlib.analyses import prediction
 from bloodlib.data import images, paths, stored, synthetic
 from bloodlib.models import dclnn, training, weights
 from bloodlib.study import records
@@ -79,10 +80,10 @@ def test_a_file_answers_as_its_network(folders, keras, pixels, task, pooling):
     assert len(set(expected.argmax(axis=1))) > 1
     assert expected.max() - expected.min() > 0.5
     second, first = np.sort(expected, axis=1)[:, -2:].T
-    clear = first - second > 2 * weights.TOLERANCE
+    clear = first - second > 2 * prediction.TOLERANCE
     assert clear.sum() > 20
     np.testing.assert_array_equal(found[clear].argmax(axis=1), expected[clear].argmax(axis=1))
-    np.testing.assert_allclose(found, expected, atol=weights.TOLERANCE)
+    np.testing.assert_allclose(found, expected, atol=prediction.TOLERANCE)
     np.testing.assert_allclose(answers(weights.load(task), pixels), found, atol=1e-4)
 
 
@@ -139,41 +140,38 @@ def test_a_file_is_sound_onnx(written):
 # ---------------------------------------------------------------------------------------- refused
 
 
-def refused(record):
-    with pytest.raises(weights.WeightsError) as caught:
+def other(model, record):
+    arrays = model.get_weights()
+    arrays[1][3] += np.float32(1e-6)
+    put(record.id, arrays)
+
+
+def cut(kept):
+    def harm(model, record):
+        raw = checkpoint(record.id).read_bytes()
+        checkpoint(record.id).write_bytes(raw[:kept])
+
+    return harm
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda model, record: checkpoint(record.id).unlink(), "there is no .*0123456789.npz"),
+        (other, "does not hold the weights of DCLNN-four-0123456789"),
+        (cut(0), "is damaged"),
+        (cut(1_000_000), "is damaged"),
+        (lambda model, record: put(record.id, model.get_weights()[:-1]), "is damaged"),
+    ],
+    ids=["missing", "of another training", "empty", "cut", "without a layer"],
+)
+def test_a_checkpoint_that_is_none_is_refused(folders, keras, harm, said):
+    model, record = trained("four")
+    harm(model, record)
+    with pytest.raises(stored.StoredError, match=said) as caught:
         weights.export(record, weights.path("four"))
     assert not weights.path("four").exists()
     assert f"`bloodlib study --only {record.id}`" in str(caught.value)
-    return str(caught.value)
-
-
-def test_weights_that_are_not_there(folders, keras):
-    _, record = trained("four")
-    checkpoint(record.id).unlink()
-    assert f"there is no {checkpoint(record.id)}" in refused(record)
-
-
-def test_weights_of_another_training(folders, keras):
-    model, record = trained("four")
-    other = model.get_weights()
-    other[1][3] += np.float32(1e-6)
-    put(record.id, other)
-    assert "does not hold the weights of DCLNN-four-0123456789" in refused(record)
-
-
-@pytest.mark.parametrize("kept", [0, 100, 1_000_000])
-def test_a_checkpoint_that_was_cut(folders, keras, kept):
-    _, record = trained("four")
-    raw = checkpoint(record.id).read_bytes()
-    assert len(raw) > kept
-    checkpoint(record.id).write_bytes(raw[:kept])
-    assert "is damaged" in refused(record)
-
-
-def test_a_checkpoint_without_a_layer(folders, keras):
-    model, record = trained("four")
-    put(record.id, model.get_weights()[:-1])
-    assert "is damaged" in refused(record)
 
 
 def flipped(raw, place):
@@ -207,7 +205,7 @@ def test_a_damaged_file_is_refused(written, pixels, damage, use):
     raw = file.read_bytes()
     file.write_bytes(DAMAGE[damage](raw))
     assert file.read_bytes() != raw
-    with pytest.raises(weights.WeightsError, match="damaged") as caught:
+    with pytest.raises(stored.StoredError, match=r"damaged|not the file") as caught:
         weights.predict("four", pixels) if use == "predict" else use("four")
     assert str(file) in str(caught.value)
     assert "`bloodlib weights --freeze`" in str(caught.value)
@@ -234,7 +232,7 @@ def compared(written, pixels, monkeypatch):
         "probabilities": chances.astype(np.float16),
         "probabilities_simple": (chances + 0.01).astype(np.float16),
     }
-    monkeypatch.setattr(weights, "frozen", lambda task: record)
+    monkeypatch.setattr(prediction, "recorded", lambda task: record)
     shown = images.Images(pixels, None, None)
     monkeypatch.setattr(images, "load", lambda split: shown)
     monkeypatch.setattr(images, "names", lambda split: [f"{i}.jpeg" for i in range(40)])
@@ -242,7 +240,7 @@ def compared(written, pixels, monkeypatch):
 
 
 def test_a_file_is_compared_with_its_record(compared):
-    found = weights.check("four")
+    found = prediction.check("four")
     assert found["images"] == 80
     assert found["furthest"] == pytest.approx(0.01, abs=1e-3)
 
@@ -251,21 +249,21 @@ def test_a_file_is_compared_with_its_record(compared):
 def test_another_class_for_one_image_is_found(compared, labels):
     kept = compared.arrays[labels]
     kept[..., 17] = (kept[..., 17] + 1) % 4
-    with pytest.raises(weights.WeightsError, match=r"1 images of TEST.* another class .* 17\.jpeg"):
-        weights.check("four")
+    with pytest.raises(stored.StoredError, match=r"1 images of TEST.* another class .* 17\.jpeg"):
+        prediction.check("four")
 
 
 @pytest.mark.parametrize("chances", ["probabilities", "probabilities_simple"])
 def test_another_probability_is_found(compared, chances):
     compared.arrays[chances][3] += np.float16([0.03, 0, 0, 0])
-    with pytest.raises(weights.WeightsError, match=r"off by up to 0\.0[34]"):
-        weights.check("four")
+    with pytest.raises(stored.StoredError, match=r"off by up to 0\.0[34]"):
+        prediction.check("four")
 
 
 def test_a_file_of_another_record_is_found(compared):
     compared.content["weights"] = "0" * 64
-    with pytest.raises(weights.WeightsError, match="is not of DCLNN-four-0123456789"):
-        weights.check("four")
+    with pytest.raises(stored.StoredError, match="is not of DCLNN-four-0123456789"):
+        prediction.check("four")
 
 
 # -------------------------------------------------------------------------------- the frozen files
@@ -273,7 +271,7 @@ def test_a_file_of_another_record_is_found(compared):
 
 @pytest.mark.parametrize("task", images.TASKS)
 def test_the_frozen_file_is_that_of_the_record(task):
-    record, made = weights.frozen(task), weights.provenance(task)
+    record, made = prediction.recorded(task), weights.provenance(task)
     assert weights.path(task).stat().st_size < 10_000_000
     assert (made["record"], made["weights"]) == (record.id, record.weights)
     assert (made["config"], made["data"]) == (record.config, record.data)
@@ -297,6 +295,6 @@ print(sorted({"keras", "tensorflow", "jax", "torch"} & set(sys.modules)))
 @pytest.mark.skipif(not images.available(), reason="no real images here")
 @pytest.mark.parametrize("task", images.TASKS)
 def test_the_frozen_file_answers_as_the_record_on_all_images(task):
-    found = weights.check(task)
+    found = prediction.check(task)
     assert found["images"] == 2487 + 71
-    assert found["furthest"] < weights.TOLERANCE
+    assert found["furthest"] < prediction.TOLERANCE

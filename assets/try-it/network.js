@@ -146,8 +146,8 @@
     }
   }
 
-  // How unlike the training images RGB of 60 x 80 is: bloodlib/analyses/likeness.py.
-  function likeness(pixels, { mean, precision, distances }) {
+  // How unlike the training images RGB of 60 x 80 is: bloodlib/analyses/prediction.py.
+  function outOfDistribution(pixels, { mean, precision, distances }) {
     const n = pixels.length / 3, numbers = [0, 0, 0, 0, 0, 0];
     for (let i = 0; i < pixels.length; i++) numbers[i % 3] += pixels[i] / n;
     for (let i = 0; i < pixels.length; i++) numbers[3 + (i % 3)] += (pixels[i] - numbers[i % 3]) ** 2 / n;
@@ -164,5 +164,5 @@
     return { distance, nearer };
   }
 
-  root.bloodlib = { HEIGHT, WIDTH, Network, likeness, middle, resize };
+  root.bloodlib = { HEIGHT, WIDTH, Network, outOfDistribution, middle, resize };
 })(globalThis);

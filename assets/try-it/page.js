@@ -140,7 +140,7 @@
       pen.drawImage(image, -left, -top);
       const pixels = bloodlib.resize(pen.getImageData(0, 0, wide, tall).data, wide, tall);
       show(pixels, ours.map((network) => network.answer(pixels)),
-        bloodlib.analyses.likeness(pixels, given.facts.likeness), of);
+        bloodlib.outOfDistribution(pixels, given.facts.reference), of);
       status.textContent = "";
     } catch (error) {
       if (mine === turn) status.textContent = error.message;

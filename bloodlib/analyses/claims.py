@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from bloodlib import paper
-from bloodlib.analyses import attention, gaze, laboratory, model_comparison
+from bloodlib.analyses import attribution, external_validation, model_comparison
 from bloodlib.data import images, stored, synthetic
 from bloodlib.evidence import comparison, scores, verdicts
 from bloodlib.evidence.comparison import signed, with_interval
@@ -331,10 +331,10 @@ def _epochs(claim):
 
 
 def _raw_pixels(claim):
-    shares, hidden = gaze.load_shares(), gaze.load_hidden()
+    shares, hidden = attribution.compute_shares(), attribution.compute_hidden()
     maps = shares[shares["sign"] == shares["sign"][0]]  # all weight, not what speaks for the class
     by = hidden.set_index(["hidden", "task"])
-    before, without = by.loc["nothing"], by.loc[attention.HIDDEN[0]]
+    before, without = by.loc["nothing"], by.loc[attribution.HIDDEN[0]]
     ends = [*zip(maps["low"] - maps["area"], maps["high"] - maps["area"], strict=True)]
     ends += zip(-without["most"], -without["least"], strict=True)
     falls = [
@@ -368,15 +368,15 @@ def _more_cells(claim):
 
 
 def _elsewhere(claim):
-    found = laboratory.load_scores()
-    by = found[found["method"] == "DCLNN"].set_index(["scale", "tint", "task"])
+    found = external_validation.compute_scores()
+    by = found[found["method"] == "DCLNN"].set_index(["scale", "colours", "task"])
     sentences, there, at_home = [], [], []
     for task in images.TASKS:
         plain, matched = (
             by.loc[(*way, task), ["accuracy", "low", "high"]]
-            for way in (laboratory.WAYS[0], laboratory.MAIN)
+            for way in (external_validation.VARIANTS[0], external_validation.QUOTED)
         )
-        home, claimed = laboratory.home(task), arithmetic.PERCENT[task] / 100
+        home, claimed = external_validation.internal(task), arithmetic.PERCENT[task] / 100
         there.append((claimed, plain["low"], plain["high"]))
         at_home.append((claimed, home.low, home.high))
         sentences.append(
@@ -388,7 +388,7 @@ def _elsewhere(claim):
         {"scores": [*there, *at_home]},
         {
             "alone": verdicts.at_least(at_home),
-            "cells": len(laboratory.labels()),
+            "cells": len(external_validation.labels()),
             "accuracies": " ".join(sentences),
         },
     )

@@ -1,16 +1,30 @@
-"""What the trained networks answer for pictures from anywhere: ``bloodlib predict``."""
+"""What the trained networks answer for pictures from anywhere, and how unlike TRAIN these are.
 
+The out-of-distribution score is of six numbers of a picture, mean and spread of each channel: their
+Mahalanobis distance from those of TRAIN. It knows nothing of cells: it says whether a picture was
+lit, stained and framed as the images that the networks learned from.
+"""
+
+import itertools
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from bloodlib.analyses import likeness
-from bloodlib.data import images
+from bloodlib import study
+from bloodlib.data import images, stored
 from bloodlib.data.images import TASKS
 from bloodlib.models import weights
+from bloodlib.study import measurements, records
 
+#: Of the out-of-distribution score; raised when its computation changes.
+NAME, VERSION = "out-of-distribution", 1
+#: Further from TRAIN's mean than this fraction of its images counts as unlike them.
+LIMIT = 0.99
+#: How far a probability may be from the record's.
+TOLERANCE = 0.02
 #: Larger pictures are refused, unread; a few hundred bytes can claim to hold gigabytes.
 MOST_PIXELS = 50_000_000
 #: How many pictures are held at once.
@@ -23,6 +37,144 @@ WARNING = (
 )
 
 
+# ------------------------------------------------------------------- the networks and their record
+
+
+def recorded(task: str) -> records.Record:
+    """The run whose weights are stored: DCLNN with every setting at its default.
+
+    Raises
+    ------
+    bloodlib.data.stored.MissingError
+        If there is none.
+    """
+    return study.run({"method": "DCLNN", "task": task})
+
+
+def check(task: str) -> dict[str, float]:
+    """Compare stored weights with their record, on every image of TEST and TEST_SIMPLE.
+
+    Returns
+    -------
+    dict
+        ``images``: how many were compared; ``furthest``: how far a probability is from the
+        record's, at most.
+
+    Raises
+    ------
+    bloodlib.data.stored.StoredError
+        If an image gets another class, or a probability is further off than :data:`TOLERANCE`.
+    bloodlib.data.images.DatasetError
+        If there are no images.
+    """
+    record, n, furthest = recorded(task), 0, 0.0
+    file, remedy = weights.path(task), f"`{weights.COMMAND}` makes it anew."
+    if weights.provenance(task)["weights"] != record.weights:
+        raise stored.StoredError(f"{file} is not of {record.id}. {remedy}")
+    for split, suffix in (("TEST", ""), ("TEST_SIMPLE", "_simple")):
+        found = weights.predict(task, images.load(split).pixels)
+        labels = record.arrays[f"labels{suffix}"]
+        other = np.flatnonzero(found.argmax(axis=1) != (labels if suffix else labels[-1]))
+        if len(other):
+            raise stored.StoredError(
+                f"{file} gives {len(other)} images of {split} another class than {record.id} "
+                f"does, {images.names(split)[other[0]]} first. {remedy}"
+            )
+        furthest = max(furthest, np.abs(found - record.arrays[f"probabilities{suffix}"]).max())
+        n += len(found)
+    if furthest > TOLERANCE:
+        raise stored.StoredError(f"{file} is off by up to {furthest:.3f} from {record.id}.")
+    return {"images": n, "furthest": float(furthest)}
+
+
+# ------------------------------------------------------------------- the out-of-distribution score
+
+
+class Reference(NamedTuple):
+    """What TRAIN's images are like.
+
+    Attributes
+    ----------
+    mean : float array [6]
+    precision : float array [6, 6]
+        The inverse of their covariance.
+    distances : float array [101]
+        Percentiles of their own distances.
+    """
+
+    mean: np.ndarray
+    precision: np.ndarray
+    distances: np.ndarray
+
+
+def describe(pixels: np.ndarray) -> np.ndarray:
+    """Mean and logarithm of the standard deviation (plus one) of each channel: float array [n, 6].
+
+    Parameters
+    ----------
+    pixels : array [n, height, width, 3]
+        RGB in 0..255.
+    """
+    flat = np.asarray(pixels).reshape(len(pixels), -1, 3).astype(np.float64)
+    return np.concatenate([flat.mean(axis=1), np.log1p(flat.std(axis=1))], axis=1)
+
+
+def distance(pixels: np.ndarray, reference: Reference | None = None) -> np.ndarray:
+    """Mahalanobis distance of images [n, 60, 80, 3] from TRAIN's: float array [n].
+
+    From the stored :func:`reference`, unless another is given.
+    """
+    mean, precision, _ = reference or load_reference()
+    apart = describe(pixels) - mean
+    return np.sqrt(np.einsum("ij,jk,ik->i", apart, precision, apart))
+
+
+def fraction_nearer(distances: np.ndarray) -> np.ndarray:
+    """The fraction of TRAIN's images that are nearer than these distances: float array [n]."""
+    return np.interp(distances, load_reference().distances, np.linspace(0, 1, 101))
+
+
+def load_reference() -> Reference:
+    """The stored reference.
+
+    Raises
+    ------
+    bloodlib.data.stored.StoredError
+        If there is none, or it can't be trusted.
+    """
+    arrays, _ = measurements.read(NAME)
+    shapes = {"mean": (6,), "precision": (6, 6), "distances": (101,)}
+    measurements.check(NAME, arrays, shapes)
+    return Reference(*(arrays[name] for name in Reference._fields))
+
+
+def compute() -> None:
+    """Measure TRAIN's light and colours, and how far TEST and PBC are; write ``likeness.npz``.
+
+    Raises
+    ------
+    bloodlib.data.images.DatasetError
+        If there are no images or no pictures of PBC, or not the published ones.
+    """
+    from bloodlib.analyses import external_validation
+
+    clock = stored.Clock()
+    found = describe(images.load("TRAIN").pixels)
+    precision = np.linalg.inv(np.cov(found.T))
+    reference = Reference(found.mean(axis=0), precision, np.empty(0))
+    train, test = (distance(images.load(split).pixels, reference) for split in ("TRAIN", "TEST"))
+    there = np.stack([images.resize(picture) for picture in external_validation.load()])
+    arrays = {
+        **reference._replace(distances=np.percentile(train, range(101)))._asdict(),
+        "test": test,
+        "laboratory": distance(there, reference),
+    }
+    measurements.save(NAME, arrays, {"version": VERSION}, clock)
+
+
+# ----------------------------------------------------------------------------------- the pictures
+
+
 class PictureError(ValueError):
     """A file that no answer can be given for; the message says why."""
 
@@ -32,22 +184,22 @@ class Answer(NamedTuple):
 
     Attributes
     ----------
-    chances : dict of str to dict
-        Probabilities of the classes by name, for each task.
+    probabilities : dict of str to dict
+        Of the classes by name, for each task.
     distance : float
-        How unlike the training images it is: :func:`bloodlib.analyses.likeness.distance`.
+        How unlike the training images it is: :func:`distance`.
     nearer : float
-        The share of the training images that are less unlike, 0 to 1.
+        The fraction of the training images that are less unlike, 0 to 1.
     """
 
-    chances: dict[str, dict[str, float]]
+    probabilities: dict[str, dict[str, float]]
     distance: float
     nearer: float
 
     @property
     def unlike(self) -> bool:
         """Whether hardly a training image is as far from the others."""
-        return self.nearer >= likeness.LIMIT
+        return self.nearer >= LIMIT
 
 
 def read(path: Path) -> np.ndarray:
@@ -63,12 +215,13 @@ def read(path: Path) -> np.ndarray:
     """
     from PIL import Image, ImageOps
 
+    _refuse_other_than_files(path)
     try:
         with Image.open(path, formats=FORMATS) as image:
             width, height = image.size
             if width * height > MOST_PIXELS:
                 raise PictureError(f"{path} has {width} × {height} pixels: reduce it first.")
-            if image.mode.startswith(("I", "F")):
+            if image.mode.startswith(("I", "F")) or _has_16_bits(image):
                 raise PictureError(f"{path} has more than 8 bits a channel: save it with 8 first.")
             image = ImageOps.exif_transpose(image)
             if image.has_transparency_data:
@@ -88,6 +241,31 @@ def read(path: Path) -> np.ndarray:
     return images.resize(pixels[top : top + tall, left : left + wide])
 
 
+def _refuse_other_than_files(path):
+    """A folder, a pipe (which would be waited for) and an address are named as what they are."""
+    if str(path).startswith(("http:/", "https:/", "ftp:/", "file:/")):
+        raise PictureError(f"{path} is an address: download the picture, and give the file.")
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return  # opening it says why
+    if stat.S_ISDIR(mode):
+        raise PictureError(f"{path} is a folder: give the pictures in it, such as {path}/*.png.")
+    if not stat.S_ISREG(mode):
+        raise PictureError(f"{path} is no file, but a pipe or a device: save the picture first.")
+
+
+def _has_16_bits(image):
+    """Whether channels have 16 bits in the file; Pillow makes 8 of those of colours, unasked."""
+    for tile in image.tile:
+        arguments = tile[3] if isinstance(tile[3], tuple) else (tile[3],)
+        if str(arguments[0]).endswith((";16B", ";16L", ";16N")):
+            return True
+        if image.format == "PPM" and isinstance(arguments[-1], int) and arguments[-1] > 255:
+            return True
+    return False
+
+
 def predict(paths: Iterable[Path]) -> Iterator[tuple[Path, Answer | PictureError]]:
     """What both networks answer for pictures, one after the other.
 
@@ -104,47 +282,50 @@ def predict(paths: Iterable[Path]) -> Iterator[tuple[Path, Answer | PictureError
 
     Raises
     ------
-    bloodlib.study.records.RecordError
+    bloodlib.data.stored.StoredError
         If the networks are not there.
     """
-    waiting: list[tuple[Path, np.ndarray | PictureError]] = []
-    for path in paths:
-        try:
-            waiting.append((path, read(path)))
-        except PictureError as error:
-            waiting.append((path, error))
-        if len(waiting) == AT_ONCE:
-            yield from _answers(waiting)
-            waiting = []
-    yield from _answers(waiting)
+    paths = iter(paths)
+    while some := list(itertools.islice(paths, AT_ONCE)):
+        yield from zip(some, _answers([_read_or_error(path) for path in some]), strict=True)
 
 
-def _answers(waiting):
-    pixels = [found for _, found in waiting if isinstance(found, np.ndarray)]
+def _read_or_error(path):
+    try:
+        return read(path)
+    except PictureError as error:
+        return error
+
+
+def _answers(found):
+    """Answers in the place of pixels; errors stay."""
+    pixels = [one for one in found if isinstance(one, np.ndarray)]
+    answers = iter(())
     if pixels:
         stacked = np.stack(pixels)
-        chances = {task: weights.predict(task, stacked) for task in TASKS}
-        distances = likeness.distance(stacked)
-        nearer = likeness.nearer(distances)
-    row = 0
-    for path, found in waiting:
-        if isinstance(found, PictureError):
-            yield path, found
-            continue
-        each = {
-            task: dict(zip(names, map(float, chances[task][row]), strict=True))
-            for task, names in TASKS.items()
-        }
-        yield path, Answer(each, float(distances[row]), float(nearer[row]))
-        row += 1
+        probabilities = {task: weights.predict(task, stacked) for task in TASKS}
+        distances = distance(stacked)
+        nearer = fraction_nearer(distances)
+        answers = (
+            Answer(
+                {
+                    task: dict(zip(names, map(float, probabilities[task][row]), strict=True))
+                    for task, names in TASKS.items()
+                },
+                float(distances[row]),
+                float(nearer[row]),
+            )
+            for row in range(len(pixels))
+        )
+    return [next(answers) if isinstance(one, np.ndarray) else one for one in found]
 
 
 def text(path: Path, answer: Answer) -> str:
     """An answer in lines."""
     lines = [str(path)]
-    for task, chances in answer.chances.items():
-        order = sorted(chances.items(), key=lambda item: -item[1])
-        shown = ", ".join(f"{name.lower()} {chance:.2f}" for name, chance in order)
+    for task, probabilities in answer.probabilities.items():
+        order = sorted(probabilities.items(), key=lambda item: -item[1])
+        shown = ", ".join(f"{name.lower()} {value:.2f}" for name, value in order)
         lines.append(f"  {task + ' classes':16}{shown}")
     said = f"{answer.nearer:.0%} of the training images are less unlike the others"
     if answer.unlike:
@@ -157,5 +338,11 @@ def as_json(path: Path, answer: Answer | PictureError) -> dict:
     """An answer for programs: ``file``, and ``error`` or the answer."""
     if isinstance(answer, PictureError):
         return {"file": str(path), "error": str(answer)}
-    best = {task: max(chances, key=chances.get) for task, chances in answer.chances.items()}
-    return {"file": str(path), "answer": best} | answer._asdict() | {"unlike": answer.unlike}
+    return {
+        "file": str(path),
+        "answer": {task: max(of, key=of.get) for task, of in answer.probabilities.items()},
+        "chances": answer.probabilities,
+        "distance": answer.distance,
+        "nearer": answer.nearer,
+        "unlike": answer.unlike,
+    }

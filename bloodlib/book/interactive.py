@@ -21,7 +21,7 @@ import threadpoolctl
 from PIL import Image
 
 from bloodlib import paper, study
-from bloodlib.analyses import examples, likeness, prediction
+from bloodlib.analyses import examples, prediction
 from bloodlib.data import images, paths, photographs, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
@@ -268,10 +268,11 @@ def network(task: str) -> dict:
 
 
 def facts() -> dict:
-    """What the page says besides: for ``likeness``, the warning, and drawn cells."""
+    """What the page says besides: the reference of TRAIN's images, the warning, and drawn cells."""
+    reference = prediction.load_reference()
     return {
-        "likeness": {name: a.tolist() for name, a in likeness.load_reference()._asdict().items()},
-        "limit": likeness.LIMIT,
+        "reference": {name: a.tolist() for name, a in reference._asdict().items()},
+        "limit": prediction.LIMIT,
         "warning": prediction.WARNING,
         "drawn": [
             {"name": name.capitalize(), "picture": _drawn(label)}

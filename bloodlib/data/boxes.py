@@ -29,7 +29,7 @@ SIZE = (60, 80)
 _REMEDY = "Restore it with 'git checkout results', or make it with 'bloodlib measure boxes'."
 
 
-def remake() -> pd.DataFrame:
+def compute() -> pd.DataFrame:
     """Read the boxes of the white cells from the annotations, and write the table.
 
     Raises

@@ -1,10 +1,9 @@
 """The trained networks as files of a few megabytes: what needs no training starts from here.
 
-``results/weights-four.onnx`` and ``results/weights-two.onnx`` hold DCLNN as trained for a frozen
+``results/weights-four.onnx`` and ``results/weights-two.onnx`` hold DCLNN as trained for a stored
 record, in ONNX (https://onnx.ai), which runs in ONNX Runtime, in browsers too. Nearly all of the
 8.7 million weights belong to the hidden layer. They are kept as 8-bit numbers, of which
-:data:`BLOCK` share a scale; all other weights stay as trained. :func:`check` compares a file with
-its record, image by image.
+:data:`BLOCK` share a scale; all other weights stay as trained.
 """
 
 import functools
@@ -14,16 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bloodlib import __version__, study
-from bloodlib.data import images, paths, stored
+from bloodlib import __version__
+from bloodlib.data import paths, stored
 from bloodlib.data.images import TASKS
-from bloodlib.evidence import comparison
-from bloodlib.study import records
 
 #: Weights of the hidden layer that share a scale, so many consecutive ones of one node.
 BLOCK = 32
-#: How far a probability may be from the record's.
-TOLERANCE = 0.02
 #: Height and width of the images.
 SIZE = (60, 80)
 #: The layers that have weights, each a kernel and a bias, in Keras' order.
@@ -33,27 +28,12 @@ _OPSET, _IR_VERSION = 21, 10  # DequantizeLinear knows blocks since opset 21
 _BLANK = "0" * 64  # in the place of the file's checksum while it is computed
 
 
-class WeightsError(stored.StoredError):
-    """Weights that are not there or can't be trusted; the message says what to do."""
-
-
 def path(task: str) -> Path:
     """Where a task's file lies."""
     return paths.results_folder() / f"weights-{task}.onnx"
 
 
-def frozen(task: str) -> records.Record:
-    """The record whose weights are kept: that of DCLNN with every setting at its default.
-
-    Raises
-    ------
-    bloodlib.study.records.MissingRecordError
-        If there is none.
-    """
-    return study.run(comparison.COMPARED["DCLNN"] | {"task": task})
-
-
-def export(record: records.Record, file: Path) -> None:
+def export(record, file: Path) -> None:
     """Write a record's network as an ONNX file, its hidden layer in 8 bits.
 
     Its input ``images`` are float32 images in 0..255, [n, 60, 80, 3]; its output ``probabilities``
@@ -61,14 +41,14 @@ def export(record: records.Record, file: Path) -> None:
 
     Parameters
     ----------
-    record : Record
+    record : bloodlib.study.records.Record
         Of DCLNN; the weights are those of the checkpoint that training left in the cache.
     file : pathlib.Path
         Replaced in one step.
 
     Raises
     ------
-    WeightsError
+    bloodlib.data.stored.StoredError
         If the checkpoint is not there, is damaged, or does not hold the record's weights.
     """
     from onnx import TensorProto, helper, numpy_helper
@@ -125,7 +105,7 @@ def provenance(task: str) -> dict:
 
     Raises
     ------
-    WeightsError
+    bloodlib.data.stored.StoredError
         If there is no file, or it is damaged.
     """
     return _read(task)[2]
@@ -136,7 +116,7 @@ def arrays(task: str) -> dict[str, np.ndarray]:
 
     Raises
     ------
-    WeightsError
+    bloodlib.data.stored.StoredError
         If there is no file, or it is damaged.
     """
     return _read(task)[1]
@@ -153,7 +133,7 @@ def load(task: str):
 
     Raises
     ------
-    WeightsError
+    bloodlib.data.stored.StoredError
         If there is no file, or it is damaged.
     ImportError
         If Keras' backend is not installed.
@@ -194,7 +174,7 @@ def predict(task: str, pixels: np.ndarray, batch_size: int = 128) -> np.ndarray:
     ------
     ValueError
         If the images have another shape.
-    WeightsError
+    bloodlib.data.stored.StoredError
         If there is no file, or it is damaged.
     ImportError
         If ONNX Runtime is not installed.
@@ -222,42 +202,6 @@ def _session(task, file, written):
     return onnxruntime.InferenceSession(_read(task)[0], providers=["CPUExecutionProvider"])
 
 
-def check(task: str) -> dict[str, float]:
-    """Compare a file with its record, on every image of TEST and TEST_SIMPLE.
-
-    Returns
-    -------
-    dict
-        ``images``: how many were compared; ``furthest``: how far a probability is from the
-        record's, at most.
-
-    Raises
-    ------
-    WeightsError
-        If an image gets another class, or a probability is further off than :data:`TOLERANCE`.
-    bloodlib.data.images.DatasetError
-        If there are no images.
-    """
-    record, n, furthest = frozen(task), 0, 0.0
-    if provenance(task)["weights"] != record.weights:
-        raise WeightsError(f"{path(task)} is not of {record.id}. `{COMMAND}` makes it anew.")
-    for split, suffix in (("TEST", ""), ("TEST_SIMPLE", "_simple")):
-        found = predict(task, images.load(split).pixels)
-        labels = record.arrays[f"labels{suffix}"]
-        other = np.flatnonzero(found.argmax(axis=1) != (labels if suffix else labels[-1]))
-        if len(other):
-            name = images.names(split)[other[0]]
-            raise WeightsError(
-                f"{path(task)} gives {len(other)} images of {split} another class than "
-                f"{record.id} does, {name} first. `{COMMAND}` makes it anew."
-            )
-        furthest = max(furthest, np.abs(found - record.arrays[f"probabilities{suffix}"]).max())
-        n += len(found)
-    if furthest > TOLERANCE:
-        raise WeightsError(f"{path(task)} is off by up to {furthest:.3f} from {record.id}.")
-    return {"images": n, "furthest": float(furthest)}
-
-
 def _trained(record):
     """The weights of a record, float32 in Keras' order."""
     checkpoint = paths.cache_folder() / "checkpoints" / f"{record.id}.npz"
@@ -269,14 +213,14 @@ def _trained(record):
         arrays = stored.unpack(checkpoint.read_bytes())
         found = [arrays[f"weight_{i}"] for i in range(2 * len(LAYERS))]
     except FileNotFoundError:
-        raise WeightsError(
+        raise stored.StoredError(
             f"the trained weights of {record.id} are not here: there is no {checkpoint}. {remedy}"
         ) from None
     except (KeyError, ValueError) as error:
-        raise WeightsError(f"{checkpoint} is damaged ({error}). {remedy}") from error
-    digest = hashlib.sha256(b"".join(np.ascontiguousarray(w, "<f4").tobytes() for w in found))
-    if digest.hexdigest() != record.weights:
-        raise WeightsError(f"{checkpoint} does not hold the weights of {record.id}. {remedy}")
+        raise stored.StoredError(f"{checkpoint} is damaged ({error}). {remedy}") from error
+    raw = b"".join(np.ascontiguousarray(weight, "<f4").tobytes() for weight in found)
+    if stored.checksum(raw) != record.weights:
+        raise stored.StoredError(f"{checkpoint} does not hold the weights of {record.id}. {remedy}")
     return found
 
 
@@ -332,18 +276,16 @@ def _read(task):
 
     file = path(task)
     remedy = f"Restore it with 'git checkout results', or make it with `{COMMAND}`."
+    raw = stored.read(file, remedy)
     try:
-        raw = file.read_bytes()
         model = onnx.load_model_from_string(raw)
         made = {entry.key: entry.value for entry in model.metadata_props}
         digest = made["sha256"]
-    except OSError as error:
-        raise WeightsError(f"{file} can't be read ({error}). {remedy}") from error
     except (DecodeError, KeyError) as error:
-        raise WeightsError(f"{file} is damaged ({error}). {remedy}") from error
+        raise stored.StoredError(f"{file} is damaged ({error}). {remedy}") from error
     blanked = raw.replace(digest.encode(), _BLANK.encode()) if digest else raw
-    if hashlib.sha256(blanked).hexdigest() != digest:
-        raise WeightsError(f"{file} is not the file that was written: it is damaged. {remedy}")
+    if stored.checksum(blanked) != digest:
+        raise stored.StoredError(f"{file} is not the file that was written. {remedy}")
     arrays = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
     for name in ("config", "environment", "classes"):
         made[name] = json.loads(made[name])

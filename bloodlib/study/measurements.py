@@ -1,7 +1,7 @@
 """What ``bloodlib measure`` found: arrays of numbers, and how they were made.
 
-``results/NAME.npz`` holds the arrays, ``results/NAME.json`` their checksum, the command, the
-images, the environment, time and settings.
+Two files in ``results`` for each name in :data:`FILES`: ``.npz`` holds the arrays, ``.json`` their
+checksum, the command, the images, the environment, time and settings.
 """
 
 import functools
@@ -12,6 +12,14 @@ from typing import NamedTuple
 import numpy as np
 
 from bloodlib.data import images, paths, stored
+
+#: The files' names, by what ``bloodlib measure`` calls them.
+FILES = {
+    "attribution": "attention",
+    "robustness": "disturbance",
+    "external-validation": "laboratory",
+    "out-of-distribution": "likeness",
+}
 
 
 class Measurement(NamedTuple):
@@ -30,7 +38,8 @@ def save(
 ) -> None:
     """Store arrays that ``bloodlib measure NAME`` makes; see :func:`bloodlib.data.stored.made`."""
     made = stored.made(f"bloodlib measure {name}", images.DATA_HASH, settings, clock, backend)
-    stored.write(paths.results_folder(), name, {f"{name}.npz": stored.pack(arrays)}, made)
+    content = {f"{FILES[name]}.npz": stored.pack(arrays)}
+    stored.write(paths.results_folder(), FILES[name], content, made)
     read.cache_clear()
 
 
@@ -46,7 +55,7 @@ def read(name: str) -> Measurement:
         If it can't be trusted.
     """
     folder = paths.results_folder()
-    files = folder / f"{name}.json", folder / f"{name}.npz"
+    files = folder / f"{FILES[name]}.json", folder / f"{FILES[name]}.npz"
     remedy = f"`bloodlib measure {name}` makes it; 'git checkout results' restores it."
     for file in files:
         if not file.exists():
@@ -69,7 +78,7 @@ def check(name: str, arrays: dict[str, np.ndarray], shapes: dict[str, tuple[int,
     for key, shape in shapes.items():
         if key not in arrays or arrays[key].shape != shape:
             raise stored.StoredError(
-                f"{name}.npz has no {key} {shape}: `bloodlib measure {name}` makes it anew."
+                f"{FILES[name]}.npz has no {key} {shape}: `bloodlib measure {name}` makes it anew."
             )
 
 

@@ -144,8 +144,8 @@ FAILURES = {
         "StoredError.*photographs.csv can't be read",
     ),
     "a measurement that is missing": (
-        "from bloodlib.study import measurements\nmeasured.read('attention')",
-        "`bloodlib measure attention` makes it",
+        "from bloodlib.study import measurements\nmeasurements.read('attribution')",
+        "`bloodlib measure attribution` makes it",
     ),
 }
 

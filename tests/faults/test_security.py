@@ -19,7 +19,7 @@ from made_records import forge, made_up
 from made_up import jpeg
 
 from bloodlib import study
-from bloodlib.analyses import laboratory, prediction
+from bloodlib.analyses import external_validation, prediction
 from bloodlib.book import book, chapter, policy
 from bloodlib.data import boxes, fetching, images, photographs, stored
 from bloodlib.models import training, weights
@@ -233,7 +233,7 @@ PARSERS = {
     "a stamp": (stamp, [b'{"key": "a", "notebook": "b", "seconds": 1.5, "at": 12.5}'], ()),
     "a chapter": (source, [(CHECKOUT / "chapters" / "build.py").read_bytes()], ()),
     "a list of pictures": (
-        result("pbc.sha256", laboratory._manifest),
+        result("pbc.sha256", external_validation.names),
         [b"\n".join((CHECKOUT / "results" / "pbc.sha256").read_bytes().splitlines()[:5])],
         records.RecordError,
     ),
@@ -248,9 +248,9 @@ PARSERS = {
         stored.StoredError,
     ),
     "networks": (
-        result("weights-four.onnx", lambda: weights._read("four")),
+        result("weights-four.onnx", lambda: weights.arrays("four")),
         [b""],  # see below
-        weights.WeightsError,
+        stored.StoredError,
     ),
     "a page": (page, [PAGE.encode()], ()),
 }

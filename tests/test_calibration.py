@@ -1,4 +1,4 @@
-"""Confidence beside right answers: against counts made here, with runs that are made up."""
+"""Calibration: against counts made here, with runs that are made up."""
 
 import types
 
@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bloodlib import study
-from bloodlib.analyses import confidence
+from bloodlib.analyses import calibration
 from bloodlib.data import images, photographs
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.evidence import comparison, intervals
@@ -42,7 +42,7 @@ def rows(monkeypatch):
     """Runs of every row, to be replaced by a test: sure of 0.75 and right."""
     found = {
         (method, task): [a_run(wrong_where(False, task), np.full(len(CELLS), 0.75), task, method)]
-        for method in confidence.METHODS
+        for method in calibration.METHODS
         for task in TASKS
     }
     monkeypatch.setattr(comparison, "compared", lambda method, task: found[method, task])
@@ -60,19 +60,19 @@ def test_the_calibration_error_is_that_of_a_slow_loop():
     for low in range(10):
         own = (sure >= low / 10) & ((sure < (low + 1) / 10) | (low == 9))
         expected += own.sum() / 303 * abs(right[own].mean() - sure[own].mean())
-    assert confidence.calibration_error(sure, right) == pytest.approx(expected)
+    assert calibration.calibration_error(sure, right) == pytest.approx(expected)
 
 
 def test_who_is_as_sure_as_right_has_no_error():
     sure = np.repeat([0.25, 0.75], 400)
     right = np.tile([True, False, False, False], 100).tolist() + [True, True, True, False] * 100
-    assert confidence.calibration_error(sure, np.array(right)) == pytest.approx(0)
-    assert confidence.calibration_error(np.full(10, 0.95), np.zeros(10, bool)) == 0.95
+    assert calibration.calibration_error(sure, np.array(right)) == pytest.approx(0)
+    assert calibration.calibration_error(np.full(10, 0.95), np.zeros(10, bool)) == 0.95
 
 
 def test_by_chance_the_error_of_a_calibrated_method_grows_with_fewer_cells():
     sure = np.full(600, 0.75)
-    found = [confidence.error_by_chance(sure, np.arange(600) // size) for size in (1, 10, 100)]
+    found = [calibration.expected_error(sure, np.arange(600) // size) for size in (1, 10, 100)]
     assert found == sorted(found)
     assert found[0] < 0.05
     # of 6 cells that are all right or all wrong, fewer than 3 are right in 3.8 % of cases
@@ -82,9 +82,9 @@ def test_by_chance_the_error_of_a_calibrated_method_grows_with_fewer_cells():
 def test_chance_is_right_about_how_often_it_is_exceeded():
     rng = np.random.default_rng(1)
     sure, cells = rng.uniform(0.5, 1, 400), np.arange(400) // 8
-    limit = confidence.error_by_chance(sure, cells, draws=2000)
+    limit = calibration.expected_error(sure, cells, draws=2000)
     drawn = [rng.random(50)[cells] < sure for _ in range(2000)]
-    above = np.mean([confidence.calibration_error(sure, right) > limit for right in drawn])
+    above = np.mean([calibration.calibration_error(sure, right) > limit for right in drawn])
     assert 0.03 < above < 0.07
 
 
@@ -93,7 +93,7 @@ def test_chance_is_right_about_how_often_it_is_exceeded():
 
 def test_an_svms_confidence_is_in_its_answer_not_in_its_most_probable_class():
     run = a_run(wrong_where(False), np.full(len(CELLS), 0.4))  # the next class has 0.6
-    found = confidence.answers([run])
+    found = calibration.answers([run])
     assert found.right.all()
     np.testing.assert_allclose(found.confidence, 0.4, atol=1e-3)
 
@@ -105,7 +105,7 @@ def test_many_images_answer_by_their_mean_probability(unit):
     first[np.unique(numbers, return_index=True)[1]] = True
     # one image of each is wrong and very sure, the others right and less so
     run = a_run(wrong_where(first), np.where(first, 1.0, 0.75))
-    found = confidence.answers([run], unit)
+    found = calibration.answers([run], unit)
     assert found.numbers.tolist() == np.unique(numbers).tolist()
     sizes = np.unique(numbers, return_counts=True)[1]
     right = 0.75 * (sizes - 1) / sizes
@@ -115,7 +115,7 @@ def test_many_images_answer_by_their_mean_probability(unit):
 
 def test_there_is_no_other_unit():
     with pytest.raises(ValueError, match="There are: image, photograph, cell"):
-        confidence.answers([a_run(wrong_where(False), np.ones(len(CELLS)))], "slide")
+        calibration.answers([a_run(wrong_where(False), np.ones(len(CELLS)))], "slide")
 
 
 def test_each_run_tells_how_sure_it_is_with_an_interval(rows):
@@ -124,7 +124,7 @@ def test_each_run_tells_how_sure_it_is_with_an_interval(rows):
         a_run(wrong_where(wrong), np.full(len(CELLS), sure), seed=seed)
         for seed, sure in ((2, 0.3), (0, 0.95))
     ]
-    found = confidence.load_calibration()
+    found = calibration.compute_calibration()
     ours = found[(found["task"] == "four") & (found["method"] == "DCLNN")]
     assert list(zip(ours["seed"], ours["unit"], strict=True)) == [
         (0, "image"), (0, "photograph"), (2, "image"), (2, "photograph"),
@@ -137,29 +137,25 @@ def test_each_run_tells_how_sure_it_is_with_an_interval(rows):
     assert (ours["error"] > ours["chance"]).tolist() == [True, True]
     fine = found[(found["task"] == "two") & (found["unit"] == "image")]
     np.testing.assert_allclose(fine["gap"], -0.25, atol=1e-3)
-    shown = confidence.show_calibration(found)
-    assert shown["Run"].tolist()[:4] == ["NB", "SVM", "DCLNN, seed 0", "DCLNN, seed 0"]
-    assert shown["Confidence − right"][2].startswith("+0.4")
-    assert shown["Confidence − right"][4].startswith("−0.2")
 
 
 def test_a_run_that_went_on_after_epoch_25_is_left_out(rows):
-    before = len(confidence.load_calibration())
+    before = len(calibration.compute_calibration())
     longer = a_run(wrong_where(True), np.full(len(CELLS), 0.9), seed=3)
     longer.epochs = 40  # its probabilities are those after epoch 40
     rows["DCLNN", "four"].append(longer)
-    assert len(confidence.load_calibration()) == before
+    assert len(calibration.compute_calibration()) == before
     rows["DCLNN", "four"] = [longer]
-    assert len(confidence.load_calibration()) < before
+    assert len(calibration.compute_calibration()) < before
 
 
 def test_rows_without_a_run_are_left_out(rows):
     rows["SVM", "four"] = []
     for load in (
-        confidence.load_calibration,
-        confidence.load_reliability,
-        confidence.load_sure,
-        confidence.load_averaging,
+        calibration.compute_calibration,
+        calibration.compute_reliability,
+        calibration.compute_sure,
+        calibration.compute_averaging,
     ):
         found = load()
         assert "SVM" not in set(found.loc[found["task"] == "four", "method"])
@@ -171,7 +167,7 @@ def test_reliability_has_a_bin_for_each_confidence_and_its_interval(rows):
     sure = np.where(half, 0.95, 0.55)
     wrong = ~half & (np.random.default_rng(3).random(len(CELLS)) < 0.5)
     rows["DCLNN", "four"] = [a_run(wrong_where(wrong), sure)]
-    found = confidence.load_reliability()
+    found = calibration.compute_reliability()
     ours = found[(found["task"] == "four") & (found["method"] == "DCLNN")]
     np.testing.assert_allclose(ours["confidence"], [0.55, 0.95], atol=1e-3)
     np.testing.assert_allclose(ours["share"], [(~wrong[~half]).mean(), 1.0])
@@ -185,7 +181,7 @@ def test_reliability_has_a_bin_for_each_confidence_and_its_interval(rows):
 def test_there_is_a_reliability_diagram_for_each_run(rows):
     more = [a_run(wrong_where(False), np.full(len(CELLS), 0.95), seed=seed) for seed in (1, 2)]
     rows["DCLNN", "four"] = [*more, *rows["DCLNN", "four"]]
-    figure = confidence.plot_reliability(confidence.load_reliability())
+    figure = calibration.plot_reliability(calibration.compute_reliability())
     names = ["NB", "SVM", *(f"DCLNN, seed {seed}" for seed in range(3))]
     titles = [axis.get_title(loc="left") for axis in figure.axes]
     assert titles == [f"{name}\n{task} classes" for task in TASKS for name in names]
@@ -202,22 +198,19 @@ def test_sure_and_wrong_are_counted_with_their_photographs(rows):
     wrong = worst | other | (NUMBERS == 139)
     sure = np.where(wrong & ~other, 0.99, 0.6)
     rows["DCLNN", "two"] = [a_run(wrong_where(wrong, "two"), sure, "two")]
-    found = confidence.load_sure()
+    found = calibration.compute_sure()
     ours = found.set_index(["task", "method"]).loc[("two", "DCLNN")]
     surely = (wrong & ~other).sum()
     assert (ours["sure"], ours["wrong"], ours["of"]) == (surely, surely, wrong.sum())
     assert (ours["photographs"], ours["most"]) == (2, 110)
     assert ours["share"] == pytest.approx(worst.sum() / surely)
-    shown = confidence.show_sure(found)
-    assert shown["Sure"].iloc[-1] == f"{surely / len(CELLS):.0%}"
-    assert shown["Most of one"].tolist().count("–") == 5
 
 
 def test_together_a_photograph_is_right_if_most_of_it_is(rows):
     place = pd.Series(NUMBERS).groupby(NUMBERS).cumcount().to_numpy()
     size = pd.Series(NUMBERS).groupby(NUMBERS).transform("size").to_numpy()
     rows["DCLNN", "four"] = [a_run(wrong_where(place < 0.3 * size), np.full(len(CELLS), 0.9))]
-    found = confidence.load_averaging().set_index(["task", "method"]).loc[("four", "DCLNN")]
+    found = calibration.compute_averaging().set_index(["task", "method"]).loc[("four", "DCLNN")]
     share = 1 - (place < 0.3 * size).astype(float)
     assert found["photographs"] == len(np.unique(NUMBERS))
     assert found["single"] == pytest.approx(pd.Series(share).groupby(NUMBERS).mean().mean())
@@ -226,17 +219,19 @@ def test_together_a_photograph_is_right_if_most_of_it_is(rows):
     assert found["low"] < found["gain"] < found["high"]
 
 
-def test_what_stays_wrong_is_listed_the_most_sure_first(rows):
+def test_what_stays_wrong_together_is_told_with_how_sure_it_is(rows):
     wrong = np.isin(NUMBERS, (110, 104))
     sure = np.where(NUMBERS == 110, 0.95, 0.65)
     rows["DCLNN", "four"] = [a_run(wrong_where(wrong), sure)]
-    each = confidence.load_photographs()
+    each = calibration.compute_photographs()
     assert len(each) == 2 * len(np.unique(NUMBERS))
-    shown = confidence.show_wrong(each)
-    assert shown["Photograph"].tolist() == ["110", "104"]
+    wrong = each[~each["right"]].set_index("photograph")
+    assert set(wrong.index) == {110, 104}
     label = CLASSES.index("MONOCYTE")
-    assert shown["Class"][0] == "Monocyte"
-    assert shown["Taken for"][0] == CLASSES[(label + 1) % 4].capitalize()
-    assert shown["Confidence"][0] == pytest.approx(0.95, abs=1e-3)
-    assert shown["Images"].tolist() == [(NUMBERS == 110).sum(), (NUMBERS == 104).sum()]
-    assert shown["of them right"].tolist() == ["0%", "0%"]
+    assert (wrong.loc[110, "class"], wrong.loc[110, "taken"]) == (
+        CLASSES[label],
+        CLASSES[label + 1 - 4],
+    )
+    assert wrong.loc[110, "confidence"] == pytest.approx(0.95, abs=1e-3)
+    assert wrong.loc[[110, 104], "images"].tolist() == [(n == NUMBERS).sum() for n in (110, 104)]
+    assert (wrong["share"] == 0).all()

@@ -1,6 +1,6 @@
-"""How the network stands disturbance: TEST's images blurred, lit, stained and compressed otherwise.
+"""Corruption robustness: TEST's images blurred, lit, stained and compressed otherwise.
 
-Each image is disturbed as published, at 320x240, and then reduced as ``images`` does.
+Each image is corrupted as published, at 320x240, and then reduced as ``images`` does.
 The kinds are after those of Hendrycks and Dietterich (2019), with the stain in the place of what
 no microscope does. Nothing is trained here, and nothing chosen by what comes out.
 """
@@ -13,15 +13,14 @@ import numpy as np
 import pandas as pd
 
 from bloodlib import study
-from bloodlib.analyses.harmonising import whole
-from bloodlib.analyses.plots import COLOURS, GALLERY_SIZE
+from bloodlib.analyses.plots import COLOURS, GALLERY_SIZE, bare
+from bloodlib.analyses.stain_normalisation import to_pixels
 from bloodlib.data import images, stored, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
-from bloodlib.evidence.comparison import signed, with_interval
-from bloodlib.study import measurements, records
+from bloodlib.study import measurements
 
-NAME = "disturbance"
+NAME = "robustness"
 #: Strengths of each kind, the Gaussian's standard deviation in pixels of 320x240; what brightness
 #: is multiplied by; what the blue dye is multiplied and eosin divided by; Pillow's quality.
 KINDS = {
@@ -37,9 +36,9 @@ SHOWN = {
     "stain": "blue times, eosin divided by",
     "JPEG": "quality",
 }
-#: Where among the strengths the undisturbed image has its place, and what it's called there.
-AT_REST = {"blur": (0, "0"), "brightness": (3, "1"), "stain": (3, "1"), "JPEG": (0, "–")}
-#: Every disturbance, in the order in which labels are kept; first, none.
+#: Where among the strengths the image as published has its place, and what it's called there.
+UNCHANGED = {"blur": (0, "0"), "brightness": (3, "1"), "stain": (3, "1"), "JPEG": (0, "–")}
+#: Every corruption, in the order in which labels are kept; first, none.
 CONDITIONS = (("none", 0.0), *((kind, s) for kind, strengths in KINDS.items() for s in strengths))
 #: Optical density of methylene blue and of eosin in red, green and blue, "Giemsa" in the plug-in
 #: for colour deconvolution by Landini, Martinelli and Piccinini (2021).
@@ -47,7 +46,7 @@ DYES = np.array([[0.834750233, 0.513556283, 0.196330403], [0.092789, 0.954111, 0
 VERSION = 1  # raised when the computation changes
 
 
-def disturb(picture: np.ndarray, kind: str, strength: float) -> np.ndarray:
+def corrupt(picture: np.ndarray, kind: str, strength: float) -> np.ndarray:
     """A picture as another focus, lamp, stain or file would have it.
 
     Parameters
@@ -72,9 +71,9 @@ def disturb(picture: np.ndarray, kind: str, strength: float) -> np.ndarray:
     if kind == "blur":
         return cv2.GaussianBlur(picture, (0, 0), strength)
     if kind == "brightness":
-        return whole(picture * np.float32(strength))
+        return to_pixels(picture * np.float32(strength))
     if kind == "stain":
-        return restain(picture, strength)
+        return change_stain(picture, strength)
     if kind == "JPEG":
         from PIL import Image
 
@@ -84,13 +83,13 @@ def disturb(picture: np.ndarray, kind: str, strength: float) -> np.ndarray:
     raise ValueError(f"kind is {kind!r}. There are: none, {', '.join(KINDS)}.")
 
 
-def restain(picture: np.ndarray, factor: float) -> np.ndarray:
+def change_stain(picture: np.ndarray, factor: float) -> np.ndarray:
     """A picture with more of one dye and less of the other.
 
     By colour deconvolution (Ruifrok and Johnston, 2001): the optical density of each pixel is a
     sum of those of methylene blue, of eosin and of a rest perpendicular to both. It is
-    counted from the picture's ground, the 95th percentile of each colour, so that bare glass stays
-    as it is.
+    counted from the picture's background, the 95th percentile of each colour, so that bare glass
+    stays as it is.
 
     Parameters
     ----------
@@ -101,21 +100,21 @@ def restain(picture: np.ndarray, factor: float) -> np.ndarray:
     dyes = np.vstack([DYES, np.cross(*DYES)])
     dyes /= np.linalg.norm(dyes, axis=1, keepdims=True)
     change = np.linalg.inv(dyes) @ np.diag([factor, 1 / factor, 1.0]) @ dyes
-    ground = np.log(np.percentile(picture.reshape(-1, 3), 95, axis=0) + 1)
-    density = ground - np.log(picture + np.float32(1))
-    return whole(np.exp(ground - density @ change) - 1)
+    background = np.log(np.percentile(picture.reshape(-1, 3), 95, axis=0) + 1)
+    density = background - np.log(picture + np.float32(1))
+    return to_pixels(np.exp(background - density @ change) - 1)
 
 
-def remake() -> None:
-    """Disturb TEST's images, have both networks answer, and write ``results/disturbance.npz``.
+def compute() -> None:
+    """Corrupt TEST's images, have both networks answer, and write ``results/disturbance.npz``.
 
-    Takes some minutes. It goes on where it was stopped.
+    Takes some minutes, and goes on where it was stopped.
 
     Raises
     ------
     bloodlib.data.images.DatasetError
         If there are no images, or not the published ones.
-    bloodlib.study.records.RecordError
+    bloodlib.data.stored.StoredError
         If there are no weights.
     """
     from bloodlib.models import weights
@@ -131,7 +130,7 @@ def remake() -> None:
     def answered(rows):
         pictures = [images.picture("TEST", name) for name in names[rows]]
         pixels = np.stack(
-            [images.resize(disturb(one, *how)) for one in pictures for how in CONDITIONS]
+            [images.resize(corrupt(one, *how)) for one in pictures for how in CONDITIONS]
         )
         shape = len(pictures), len(CONDITIONS)
         return {
@@ -148,77 +147,85 @@ def read() -> dict[str, np.ndarray]:
 
     Raises
     ------
-    bloodlib.study.records.RecordError
+    bloodlib.data.stored.StoredError
         If there are none, or they can't be trusted.
     """
     arrays, _ = measurements.read(NAME)
-    shape = len(images.names("TEST")), len(CONDITIONS)
-    for task, names in TASKS.items():
-        if task not in arrays or arrays[task].shape != shape or arrays[task].max() >= len(names):
-            raise records.RecordError(
-                f"{NAME}.npz has no labels {shape} for {task} classes: "
-                f"`bloodlib measure {NAME}` makes it anew."
-            )
+    n = len(images.names("TEST"))
+    measurements.check(NAME, arrays, {task: (n, len(CONDITIONS)) for task in TASKS})
     return arrays
 
 
 # --------------------------------------------------------------------------------- what is shown
 
 
-def load_scores() -> pd.DataFrame:
-    """Accuracy on TEST under each disturbance.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``task, kind, strength``; ``accuracy, low, high``, with its interval by cell; ``change``
-        from the undisturbed images, and its interval ``least, most``; ``favourite``, the class
-        that is answered most, and ``given``, the share of images that it is answered for.
-    """
-    rows = []
-    for task, labels in read().items():
-        truth, drawn = images.labels("TEST", task), comparison.resamples(task)
-        for (kind, strength), one in zip(CONDITIONS, labels.T, strict=True):
-            right = one == truth
-            ends = intervals.bounds(scores.accuracy, one[None], drawn)
-            change = right.mean() - (labels[:, 0] == truth).mean()
-            apart = intervals.bounds(scores.accuracy, one[None], drawn, labels[None, :, 0])
-            counts = np.bincount(one, minlength=len(TASKS[task]))
-            most = TASKS[task][counts.argmax()], counts.max() / len(one)
-            rows.append((task, kind, strength, right.mean(), *ends, change, *apart, *most))
-    names = ["task", "kind", "strength", "accuracy", "low", "high", "change", "least", "most"]
-    return pd.DataFrame(rows, columns=[*names, "favourite", "given"])
-
-
-def show_scores(found: pd.DataFrame, kinds: tuple[str, ...] = tuple(KINDS)) -> pd.DataFrame:
-    """The weakest and the strongest disturbances of each kind, for a page."""
-    rows = []
-    for row in found.itertuples():
-        if row.kind in kinds and row.strength in (KINDS[row.kind][0], KINDS[row.kind][-1]):
-            rows.append(
-                {
-                    "Classes": row.task,
-                    "Disturbance": f"{row.kind} {row.strength:g}",
-                    "Accuracy": with_interval(row.accuracy, row.low, row.high),
-                    "Change": signed(row.change, row.least, row.most),
-                    "Answered most": f"{row.favourite.capitalize()} ({row.given:.0%})",
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def plot_scores(found: pd.DataFrame) -> plt.Figure:
-    """Accuracy over the strength, a panel for each kind; bands: intervals by cell.
+def compare(task: str, labels: np.ndarray, before: np.ndarray) -> dict:
+    """Answers on TEST beside earlier ones.
 
     Parameters
     ----------
-    found : pandas.DataFrame
-        See :func:`load_scores`. Hollow: undisturbed; dotted: guessing.
+    task : {"four", "two"}
+    labels, before : int array [n]
+
+    Returns
+    -------
+    dict
+        ``accuracy, low, high`` of the labels, with its cell-clustered interval; ``change`` from
+        ``before``, and its interval ``least, most``; ``favourite``, the class that is answered
+        most, and ``given``, the share of images that it is answered for.
+    """
+    truth, drawn = images.labels("TEST", task), comparison.resamples(task)
+    low, high = intervals.bounds(scores.accuracy, labels[None], drawn)
+    least, most = intervals.bounds(scores.accuracy, labels[None], drawn, before[None])
+    counts = np.bincount(labels, minlength=len(TASKS[task]))
+    accuracy = (labels == truth).mean()
+    return {
+        "accuracy": accuracy,
+        "low": low,
+        "high": high,
+        "change": accuracy - (before == truth).mean(),
+        "least": least,
+        "most": most,
+        "favourite": TASKS[task][counts.argmax()],
+        "given": counts.max() / len(labels),
+    }
+
+
+def show_favourite(name: str, given: float) -> str:
+    """The class that is answered most, and how often, for a table: ``Monocyte (31%)``."""
+    return f"{name.capitalize()} ({given:.0%})"
+
+
+def compute_scores() -> pd.DataFrame:
+    """Accuracy on TEST under each corruption: ``task, kind, strength`` and what compare has."""
+    return pd.DataFrame(
+        [
+            {"task": task, "kind": kind, "strength": strength} | compare(task, one, labels[:, 0])
+            for task, labels in read().items()
+            for (kind, strength), one in zip(CONDITIONS, labels.T, strict=True)
+        ]
+    )
+
+
+def ends(found: pd.DataFrame) -> pd.DataFrame:
+    """The weakest and the strongest corruption of each kind, of :func:`compute_scores`."""
+    outer = {kind: (strengths[0], strengths[-1]) for kind, strengths in KINDS.items()}
+    kept = [
+        row.strength in outer.get(row.kind, ()) for row in found[["kind", "strength"]].itertuples()
+    ]
+    shown = found[kept]
+    return shown.assign(corruption=[f"{row.kind} {row.strength:g}" for row in shown.itertuples()])
+
+
+def plot_scores(found: pd.DataFrame) -> plt.Figure:
+    """Accuracy over the strength, of :func:`compute_scores`, a panel for each kind.
+
+    Bands: cell-clustered intervals. Hollow: as published. Dotted: guessing.
     """
     figure, axes = plt.subplots(1, len(KINDS), figsize=(7.2, 2.9), sharey=True)
     colours = {"four": COLOURS["DCLNN"], "two": COLOURS["Polynuclear"]}
     for axis, (kind, strengths) in zip(axes, KINDS.items(), strict=True):
-        place, shown = AT_REST[kind]
+        place, shown = UNCHANGED[kind]
         ticks = [f"{strength:g}" for strength in strengths]
         ticks.insert(place, shown)
         for task, colour in colours.items():
@@ -238,37 +245,26 @@ def plot_scores(found: pd.DataFrame) -> plt.Figure:
     return figure
 
 
-def load_pictures(split: str, name: str) -> tuple[np.ndarray, bool]:
-    """An image, or a drawn cell where there are no images, and whether it is published."""
-    if images.available():
-        return images.picture(split, name), True
-    return synthetic.draw("NEUTROPHIL", np.random.default_rng(0), GALLERY_SIZE), False
-
-
-def plot_pictures(picture: np.ndarray, published: bool) -> plt.Figure:
-    """A picture under every disturbance.
-
-    Parameters
-    ----------
-    picture : uint8 array [240, 320, 3]
-    published : bool
-        A drawn picture is stamped so.
-    """
+def plot_pictures(split: str, name: str) -> plt.Figure:
+    """An image under every corruption; where there are no images a drawn cell, stamped so."""
+    published = images.available()
+    if published:
+        picture = images.picture(split, name)
+    else:
+        picture = synthetic.draw("NEUTROPHIL", np.random.default_rng(0), GALLERY_SIZE)
     columns = max(map(len, KINDS.values()))
     figure, axes = plt.subplots(len(KINDS), columns, figsize=(7.2, 4.9), dpi=150)
     for row, (kind, strengths) in zip(axes, KINDS.items(), strict=True):
         for axis, strength in zip(row, strengths, strict=True):
-            shown = disturb(picture, kind, strength)
+            shown = corrupt(picture, kind, strength)
             axis.imshow(shown if published else synthetic.stamp(shown))
             axis.set_title(f"{kind} {strength:g}", fontsize=7, fontweight="normal", pad=2)
-            axis.set(xticks=[], yticks=[])
-            axis.grid(False)
-            axis.spines[:].set_visible(False)
+            bare(axis)
     return figure
 
 
 def agreement() -> dict[str, int]:
-    """Images of TEST, by task, for which the network answers as its frozen run did at its end."""
+    """Images of TEST, by task, for which the network answers as its recorded run did at its end."""
     found = {}
     for task, labels in read().items():
         run = study.recorded({"method": "DCLNN", "task": task})

@@ -1,7 +1,7 @@
-"""How sure is an answer, and is it right as often? By image, by photograph and by cell.
+"""Calibration: is an answer right as often as it is sure? By image, by photograph and by cell.
 
 Confidence is the probability that a method gives to its own answer: a network's softmax, Naive
-Bayes' posterior, the SVM's sigmoids by Platt. Probabilities are frozen after the last epoch. The
+Bayes' posterior, the SVM's sigmoids by Platt. Probabilities are recorded after the last epoch. The
 answer for a photograph, or a cell, is the class of the largest mean probability over its images,
 and its confidence that mean.
 """
@@ -16,7 +16,6 @@ from bloodlib.analyses.plots import COLOURS
 from bloodlib.data import images, photographs
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.evidence import comparison, intervals
-from bloodlib.evidence.comparison import signed
 from bloodlib.study import records
 
 METHODS = ("NB", "SVM", "DCLNN")
@@ -125,8 +124,8 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
     return float(np.abs(missing).sum() / len(confidence))
 
 
-def error_by_chance(confidence: np.ndarray, cells: np.ndarray, draws: int = 400) -> float:
-    """Calibration error that one who is calibrated stays below in 95 of 100 cases.
+def expected_error(confidence: np.ndarray, cells: np.ndarray, draws: int = 400) -> float:
+    """Calibration error below which a calibrated method stays in 95 of 100 cases.
 
     With few cells it isn't zero. Right answers are drawn with the given confidence as their
     chance (consistency resampling: Bröcker and Smith, 2007), one draw for all of a cell's answers,
@@ -144,15 +143,15 @@ def error_by_chance(confidence: np.ndarray, cells: np.ndarray, draws: int = 400)
     return float(np.quantile(found, 0.95))
 
 
-def calibration(run: records.Record, unit: str = "image") -> dict:
+def calibration_of(run: records.Record, unit: str = "image") -> dict:
     """Confidence and right answers of a run.
 
     Returns
     -------
     dict
-        ``accuracy, confidence``; ``gap``, the second less the first, and its interval by cell
-        ``low, high``; ``error``, see :func:`calibration_error`; ``chance``, see
-        :func:`error_by_chance`.
+        ``accuracy, confidence``; ``gap``, the second minus the first, and its cell-clustered
+        interval ``low, high``; ``error``, see :func:`calibration_error`; ``chance``, see
+        :func:`expected_error`.
     """
     found = answers([run], unit)
     gap = found.confidence - found.right
@@ -164,55 +163,36 @@ def calibration(run: records.Record, unit: str = "image") -> dict:
         "low": low,
         "high": high,
         "error": calibration_error(found.confidence[0], found.right[0]),
-        "chance": error_by_chance(found.confidence[0], found.cells),
+        "chance": expected_error(found.confidence[0], found.cells),
     }
 
 
-def load_calibration() -> pd.DataFrame:
-    """:func:`calibration` of each run by image, and of networks by photograph too.
+def compute_calibration() -> pd.DataFrame:
+    """:func:`calibration_of` of each run by image, and of networks by photograph too.
 
     Returns
     -------
     pandas.DataFrame
-        ``task, method, seed, unit``, and the entries of :func:`calibration`.
+        ``task, method, seed, unit``, and the entries of :func:`calibration_of`.
     """
     return pd.DataFrame(
         [
-            key | {"unit": unit} | calibration(run, unit)
+            key | {"unit": unit} | calibration_of(run, unit)
             for key, run in _runs()
             for unit in (UNITS[:2] if key["method"] == "DCLNN" else UNITS[:1])
         ]
     )
 
 
-def show_calibration(found: pd.DataFrame) -> pd.DataFrame:
-    """The rows of :func:`load_calibration` for a page."""
-    return pd.DataFrame(
-        [
-            {
-                "Classes": row.task,
-                "Run": _title(row.method, row.seed),
-                "By": row.unit,
-                "Right": row.accuracy,
-                "Confidence": row.confidence,
-                "Confidence − right": signed(row.gap, row.low, row.high),
-                "Calibration error": row.error,
-                "By chance up to": row.chance,
-            }
-            for row in found.itertuples()
-        ]
-    )
-
-
-def load_reliability() -> pd.DataFrame:
+def compute_reliability() -> pd.DataFrame:
     """Share of right answers by confidence, for each run.
 
     Returns
     -------
     pandas.DataFrame
         A row for each bin that has answers: ``task, method, seed``; ``confidence``, the mean;
-        ``share`` that is right, and ``low, high``, Gaffke's bounds by cell; ``weight``, the share
-        of all answers that is in the bin; ``cells``, how many are.
+        ``share`` that is right, and ``low, high``, Gaffke's cell-clustered bounds; ``weight``, the
+        share of all answers that is in the bin; ``cells``, how many are.
     """
     rows = []
     for key, run in _runs():
@@ -235,8 +215,8 @@ def plot_reliability(found: pd.DataFrame) -> plt.Figure:
     Parameters
     ----------
     found : pandas.DataFrame
-        See :func:`load_reliability`. A dot's area is the share of answers; wide lines are
-        intervals by cell; on the dotted line one would be as sure as one is right.
+        See :func:`compute_reliability`. A dot's area is the share of answers; wide lines are
+        cell-clustered intervals; on the dotted line one would be as sure as one is right.
     """
     tasks = list(dict.fromkeys(found["task"]))
     runs = sorted(
@@ -254,7 +234,7 @@ def plot_reliability(found: pd.DataFrame) -> plt.Figure:
             axis.plot([0, 1], [0, 1], color="#888888", lw=1, ls=":")
             axis.vlines(own["confidence"], own["low"], own["high"], colour, lw=4, alpha=0.3)
             axis.scatter(own["confidence"], own["share"], 5 + 90 * own["weight"], colour, zorder=3)
-            axis.set_title(f"{_title(method, seed)}\n{task} classes", fontsize=8)
+            axis.set_title(f"{run_title(method, seed)}\n{task} classes", fontsize=8)
             axis.set(xlim=(-0.02, 1.06), ylim=(-0.03, 1.05), aspect="equal")
             axis.tick_params(labelsize=8)
     for axis in axes[-1]:
@@ -267,7 +247,7 @@ def plot_reliability(found: pd.DataFrame) -> plt.Figure:
 # ------------------------------------------------------------------------------ sure and wrong
 
 
-def load_sure(level: float = SURE) -> pd.DataFrame:
+def compute_sure(level: float = SURE) -> pd.DataFrame:
     """How often answers are sure, and how often they are then wrong.
 
     Parameters
@@ -297,29 +277,10 @@ def load_sure(level: float = SURE) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def show_sure(found: pd.DataFrame) -> pd.DataFrame:
-    """The rows of :func:`load_sure` for a page."""
-    n = len(images.names("TEST"))
-    return pd.DataFrame(
-        [
-            {
-                "Classes": row.task,
-                "Run": _title(row.method, row.seed),
-                "Sure": f"{row.sure / n:.0%}",
-                "Wrong though sure": row.wrong,
-                "Wrong in all": row.of,
-                "of photographs": row.photographs,
-                "Most of one": f"{row.most} ({row.share:.0%})" if row.most >= 0 else "–",
-            }
-            for row in found.itertuples()
-        ]
-    )
-
-
 # ----------------------------------------------------------------------- many images, one answer
 
 
-def load_averaging() -> pd.DataFrame:
+def compute_averaging() -> pd.DataFrame:
     """What is gained when a photograph's images are asked together, each photograph once.
 
     Returns
@@ -327,8 +288,8 @@ def load_averaging() -> pd.DataFrame:
     pandas.DataFrame
         ``task, method, photographs``; ``single``, the mean share of a photograph's images that is
         right; ``vote``, the share of photographs whose majority is right, ``mean`` that whose
-        mean probability is largest for the right class; ``gain``, the last less the first, and
-        its interval by cell ``low, high``. Means over runs.
+        mean probability is largest for the right class; ``gain``, the last minus the first, and
+        its cell-clustered interval ``low, high``. Means over runs.
     """
     rows = []
     for task in TASKS:
@@ -347,24 +308,7 @@ def load_averaging() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-def show_averaging(found: pd.DataFrame) -> pd.DataFrame:
-    """The rows of :func:`load_averaging` for a page."""
-    return pd.DataFrame(
-        [
-            {
-                "Classes": row.task,
-                "Method": row.method,
-                "One image": row.single,
-                "Majority": row.vote,
-                "Mean probability": row.mean,
-                "Mean − one image": signed(row.gain, row.low, row.high),
-            }
-            for row in found.itertuples()
-        ]
-    )
-
-
-def load_photographs(method: str = "DCLNN") -> pd.DataFrame:
+def compute_photographs(method: str = "DCLNN") -> pd.DataFrame:
     """The answer for each photograph, all its images and all runs averaged.
 
     Returns
@@ -397,26 +341,6 @@ def load_photographs(method: str = "DCLNN") -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def show_wrong(found: pd.DataFrame) -> pd.DataFrame:
-    """The wrong ones of :func:`load_photographs` for a page, the most sure first."""
-    wrong = found[~found["right"]].sort_values(["task", "confidence"], ascending=[True, False])
-    return pd.DataFrame(
-        [
-            {
-                "Classes": row["task"],
-                "Photograph": str(row["photograph"]),
-                "Class": row["class"].capitalize(),
-                "Taken for": row["taken"].capitalize(),
-                "Confidence": row["confidence"],
-                "Right class": row["true"],
-                "Images": row["images"],
-                "of them right": f"{row['share']:.0%}",
-            }
-            for row in wrong.to_dict("records")
-        ]
-    )
-
-
 # ------------------------------------------------------------------------------- what they share
 
 
@@ -429,7 +353,7 @@ def _runs():
                 yield {"task": task, "method": method, "seed": run.config["seed"]}, run
 
 
-def _title(method, seed):
+def run_title(method, seed):
     """A run in words; the baselines have no seeds."""
     return f"{method}, seed {seed}" if method == "DCLNN" else method
 

@@ -1,15 +1,15 @@
-"""Disturbed images: what each kind does to a picture, and what is told of the answers."""
+"""Corrupted images: what each kind does to a picture, and what is told of the answers."""
 
 import numpy as np
 import pytest
 
-from bloodlib.analyses import disturbance
-from bloodlib.analyses.disturbance import CONDITIONS, KINDS, disturb
+from bloodlib.analyses import robustness
+from bloodlib.analyses.robustness import CONDITIONS, KINDS, corrupt
 from bloodlib.data import images, stored, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.models import weights
-from bloodlib.study import measurements, records
+from bloodlib.study import measurements
 
 pytestmark = pytest.mark.usefixtures("style")
 PICTURE = synthetic.draw("EOSINOPHIL", np.random.default_rng(1), (240, 320))
@@ -23,9 +23,9 @@ def distance(a, b):
 
 
 @pytest.mark.parametrize("how", CONDITIONS)
-def test_a_disturbed_picture_is_a_picture(how):
+def test_a_corrupted_picture_is_a_picture(how):
     before = PICTURE.copy()
-    found = disturb(PICTURE, *how)
+    found = corrupt(PICTURE, *how)
     assert (found.shape, found.dtype) == (PICTURE.shape, np.uint8)
     np.testing.assert_array_equal(PICTURE, before)
     assert (distance(found, PICTURE) == 0) == (how[0] == "none")
@@ -43,19 +43,19 @@ def test_a_disturbed_picture_is_a_picture(how):
     ],
 )
 def test_the_stronger_the_further_from_the_picture(kind, weaker, stronger):
-    first, second = (distance(disturb(PICTURE, kind, s), PICTURE) for s in (weaker, stronger))
+    first, second = (distance(corrupt(PICTURE, kind, s), PICTURE) for s in (weaker, stronger))
     assert 0 < first < second
 
 
 def test_there_is_no_other_kind():
     with pytest.raises(ValueError, match="There are: none, blur, brightness, stain, JPEG"):
-        disturb(PICTURE, "rain", 1.0)
+        corrupt(PICTURE, "rain", 1.0)
 
 
 def test_blur_has_the_width_it_says():
     dot = np.zeros((81, 81, 3), np.uint8)
     dot[38:43, 38:43] = 255
-    found = disturb(dot, "blur", 4.0)[40, :, 0].astype(float)
+    found = corrupt(dot, "blur", 4.0)[40, :, 0].astype(float)
     x = np.arange(81) - 40
     width = np.sqrt((found * x**2).sum() / found.sum())
     assert width == pytest.approx(np.sqrt(4.0**2 + (5**2 - 1) / 12), rel=0.05)
@@ -63,13 +63,13 @@ def test_blur_has_the_width_it_says():
 
 def test_brightness_ends_at_white():
     grey = np.full((4, 4, 3), 200, np.uint8)
-    assert (disturb(grey, "brightness", 0.5) == 100).all()
-    assert (disturb(grey, "brightness", 1.3) == 255).all()
+    assert (corrupt(grey, "brightness", 0.5) == 100).all()
+    assert (corrupt(grey, "brightness", 1.3) == 255).all()
 
 
 def dyed(blue, eosin, ground=(230, 228, 225)):
     """The colour of glass with so much of each dye."""
-    dyes = disturbance.DYES / np.linalg.norm(disturbance.DYES, axis=1, keepdims=True)
+    dyes = robustness.DYES / np.linalg.norm(robustness.DYES, axis=1, keepdims=True)
     return (np.array(ground) + 1) * np.exp(-np.array([blue, eosin]) @ dyes) - 1
 
 
@@ -77,11 +77,11 @@ def test_stain_multiplies_one_dye_divides_the_other_and_leaves_glass():
     picture = np.full((20, 20, 3), dyed(0, 0))
     picture[:4, :10], picture[:4, 10:] = dyed(0.8, 0.1), dyed(0.1, 0.7)
     picture = np.rint(picture).astype(np.uint8)
-    found = disturb(picture, "stain", 1.4)
+    found = corrupt(picture, "stain", 1.4)
     np.testing.assert_array_equal(found[10:], picture[10:])
     np.testing.assert_allclose(found[0, 0], dyed(0.8 * 1.4, 0.1 / 1.4), atol=2)
     np.testing.assert_allclose(found[0, 19], dyed(0.1 * 1.4, 0.7 / 1.4), atol=2)
-    assert distance(disturbance.restain(PICTURE, 1.0), PICTURE) < 0.51
+    assert distance(robustness.change_stain(PICTURE, 1.0), PICTURE) < 0.51
 
 
 # ---------------------------------------------------------------------------------- the answers
@@ -103,31 +103,31 @@ def network(monkeypatch):
     return calls
 
 
-def test_every_image_is_answered_under_every_disturbance(folder, folders, network, monkeypatch):
+def test_every_image_is_answered_under_every_corruption(folder, folders, network, monkeypatch):
     monkeypatch.setattr(images, "verify", lambda folder: None)
-    disturbance.remake()
-    found, made = disturbance.read(), measurements.read("disturbance").made
+    robustness.compute()
+    found, made = robustness.read(), measurements.read("robustness").made
     names = images.names("TEST")
     assert network == [(task, len(names) * len(CONDITIONS)) for task in TASKS]
     assert made["settings"]["weights"] == {task: task for task in TASKS}
     for task in TASKS:
         for row, name in enumerate(names):
             for column, how in enumerate(CONDITIONS):
-                seen = images.resize(disturb(images.picture("TEST", name), *how))
+                seen = images.resize(corrupt(images.picture("TEST", name), *how))
                 label = int(seen.mean() * len(TASKS[task]) / 256)
                 assert found[task][row, column] == label
-    disturbance.remake()
+    robustness.compute()
     assert len(network) == len(TASKS)
-    assert measurements.read("disturbance").made["images_from_cache"] == len(names)
+    assert measurements.read("robustness").made["images_from_cache"] == len(names)
 
 
 def freeze(**arrays):
-    measurements.save("disturbance", arrays, {}, stored.Clock())
+    measurements.save("robustness", arrays, {}, stored.Clock())
 
 
 @pytest.fixture
 def frozen(folders):
-    """Answers that are right undisturbed and under brightness, and all the first class else."""
+    """Answers that are right uncorrupted and under brightness, and all the first class else."""
     found = {}
     for task in TASKS:
         truth = images.labels("TEST", task)
@@ -138,7 +138,7 @@ def frozen(folders):
 
 
 def test_scores_are_those_of_the_labels_with_intervals_by_cell(frozen):
-    found = disturbance.load_scores().set_index(["task", "kind", "strength"])
+    found = robustness.compute_scores().set_index(["task", "kind", "strength"])
     assert len(found) == len(TASKS) * len(CONDITIONS)
     none = found.xs("none", level="kind")
     assert (none["accuracy"] == 1).all()
@@ -156,18 +156,18 @@ def test_scores_are_those_of_the_labels_with_intervals_by_cell(frozen):
 
 
 def test_the_page_has_the_ends_of_each_kind(frozen):
-    found = disturbance.load_scores()
-    shown = disturbance.show_scores(found)
+    found = robustness.compute_scores()
+    shown = robustness.ends(found)
     assert len(shown) == len(TASKS) * len(KINDS) * 2
-    assert shown["Disturbance"].tolist()[:3] == ["blur 1", "blur 6", "brightness 0.5"]
-    assert shown["Change"][0].startswith("−0.7")
-    assert shown["Answered most"][0] == "Neutrophil (100%)"
-    figure = disturbance.plot_scores(found)
+    assert shown["corruption"].tolist()[:3] == ["blur 1", "blur 6", "brightness 0.5"]
+    first = shown.iloc[0]
+    assert robustness.show_favourite(first["favourite"], first["given"]) == "Neutrophil (100%)"
+    figure = robustness.plot_scores(found)
     for axis, (kind, strengths) in zip(figure.axes, KINDS.items(), strict=True):
         assert axis.get_title(loc="left") == kind
         (line,) = [line for line in axis.lines if line.get_label() == "two classes"]
         own = found[(found["task"] == "two") & (found["kind"] == kind)]
-        place, _ = disturbance.AT_REST[kind]
+        place, _ = robustness.UNCHANGED[kind]
         assert np.delete(line.get_ydata(), place).tolist() == own["accuracy"].tolist()
         assert line.get_ydata()[place] == 1
         ticks = [tick.get_text() for tick in axis.get_xticklabels()]
@@ -175,29 +175,25 @@ def test_the_page_has_the_ends_of_each_kind(frozen):
 
 
 def test_what_is_not_about_test_is_refused(folders):
-    with pytest.raises(records.MissingRecordError, match="bloodlib measure disturbance"):
-        disturbance.read()
+    with pytest.raises(stored.MissingError, match="bloodlib measure robustness"):
+        robustness.read()
     good = np.zeros((len(images.names("TEST")), len(CONDITIONS)), np.uint8)
-    for two in (good[:-1], good[:, :-1], good + 2):
+    for two in (good[:-1], good[:, :-1]):
         freeze(four=good, two=two)
-        with pytest.raises(records.RecordError, match="bloodlib measure disturbance"):
-            disturbance.read()
+        with pytest.raises(stored.StoredError, match="bloodlib measure robustness"):
+            robustness.read()
     freeze(four=good)
-    with pytest.raises(records.RecordError, match="for two classes"):
-        disturbance.read()
+    with pytest.raises(stored.StoredError, match="no two"):
+        robustness.read()
 
 
 @pytest.mark.parametrize("published", [True, False])
-def test_pictures_are_shown_under_each_disturbance_and_drawn_ones_say_so(published):
-    figure = disturbance.plot_pictures(PICTURE, published)
+def test_pictures_are_shown_under_each_corruption_and_drawn_ones_say_so(published, monkeypatch):
+    drawn = synthetic.draw("NEUTROPHIL", np.random.default_rng(0), (240, 320))
+    monkeypatch.setattr(images, "available", lambda: published)
+    monkeypatch.setattr(images, "picture", lambda split, name: PICTURE)
+    figure = robustness.plot_pictures("TEST", "any")
     shown = [axis.images[0].get_array() for axis in figure.axes]
     assert len(shown) == sum(map(len, KINDS.values()))
-    stamped = synthetic.stamp(disturb(PICTURE, *CONDITIONS[1]))
-    expected = disturb(PICTURE, *CONDITIONS[1]) if published else stamped
-    np.testing.assert_array_equal(shown[0], expected)
-
-
-def test_without_images_a_cell_is_drawn(tmp_path, monkeypatch):
-    monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path))
-    picture, published = disturbance.load_pictures("TEST", images.names("TEST")[0])
-    assert (picture.shape, published) == ((240, 320, 3), False)
+    blurred = corrupt(PICTURE if published else drawn, *CONDITIONS[1])
+    np.testing.assert_array_equal(shown[0], blurred if published else synthetic.stamp(blurred))

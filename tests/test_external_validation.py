@@ -1,0 +1,487 @@
+"""External validation: the right pictures and scale, answers kept whole, what is told of them."""
+
+import hashlib
+import io
+import json
+
+import cv2
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from bloodlib import cli
+from bloodlib.analyses import external_validation, prediction
+from bloodlib.analyses.external_validation import (
+    METHODS,
+    QUOTED,
+    SCALES,
+    VARIANTS,
+    Diameters,
+)
+from bloodlib.analyses.stain_normalisation import (
+    Channels,
+    Stain,
+    match_stain,
+    measure_channels,
+    measure_stain,
+)
+from bloodlib.data import images, stored, synthetic
+from bloodlib.data.images import CLASSES, TASKS
+from bloodlib.evidence import intervals
+from bloodlib.models import weights
+from bloodlib.study import measurements
+
+pytestmark = pytest.mark.usefixtures("style")
+FOUR = ("eosinophil", "lymphocyte", "monocyte", "neutrophil")
+
+
+@pytest.fixture
+def published(folders, tmp_path, monkeypatch):
+    """A folder with three drawn pictures of each class, listed, and two files that are not."""
+    monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path / "data sets"))
+    folder = tmp_path / "data sets" / external_validation.FOLDER
+    rng, lines = np.random.default_rng(0), []
+    for name in FOUR:
+        (folder / name).mkdir(parents=True)
+        for number in range(3):
+            drawn = synthetic.draw(name.upper(), rng, (363, 360) if number else (369, 366))
+            file = io.BytesIO()
+            Image.fromarray(drawn).save(file, "JPEG")
+            path = folder / name / f"{name[:2].upper()}_{number}.jpg"
+            path.write_bytes(file.getvalue())
+            digest = hashlib.sha256(file.getvalue()).hexdigest()
+            lines.append(f"{digest}  {path.relative_to(folder).as_posix()}\n")
+    (folder / "neutrophil" / ".DS_1.jpg").write_bytes(b"no picture")
+    (folder / "basophil").mkdir()
+    (folders.results / external_validation.MANIFEST).write_text("".join(lines))
+    return folder
+
+
+# ---------------------------------------------------------------------------------- the pictures
+
+
+def test_the_listed_pictures_are_read(published):
+    found = external_validation.load()
+    assert [picture.shape for picture in found[:3]] == [(369, 366, 3), *[(363, 360, 3)] * 2]
+    assert len(found) == len(external_validation.names()) == 12
+    assert external_validation.names()[:2].tolist() == [
+        "eosinophil/EO_0.jpg",
+        "eosinophil/EO_1.jpg",
+    ]
+    with Image.open(published / external_validation.names()[4]) as picture:
+        np.testing.assert_array_equal(found[4], np.asarray(picture))
+
+
+def test_labels_are_those_of_the_folders(published):
+    four = external_validation.labels()
+    assert [CLASSES[label].lower() for label in four[::3]] == list(FOUR)
+    nuclei = [TASKS["two"][label] for label in external_validation.labels("two")[::3]]
+    assert nuclei == ["Polynuclear", "Mononuclear", "Mononuclear", "Polynuclear"]
+
+
+def test_without_pictures_it_says_where_they_are_from(published, capsys):
+    published.rename(published.with_name("elsewhere"))
+    with pytest.raises(images.DatasetNotFoundError) as caught:
+        external_validation.load()
+    assert str(published) in str(caught.value)
+    assert external_validation.SOURCE in str(caught.value)
+    assert "BLOODLIB_DATA" in str(caught.value)
+    assert cli.main(["measure", "external-validation"]) == 1
+    assert external_validation.SOURCE in capsys.readouterr().err
+
+
+def test_wrong_pictures_are_named(published):
+    names = external_validation.names()
+    (published / names[1]).unlink()
+    (published / names[5]).write_bytes((published / names[6]).read_bytes())
+    for name in names[8:]:
+        (published / name).write_bytes(b"")
+    with pytest.raises(images.DatasetError) as caught:
+        external_validation.load()
+    for said in (f"{names[1]} is missing", f"{names[5]} is altered", "and 3 more", "pbc.sha256"):
+        assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "no list\n", "0123  basophil/BA_1.jpg\n", "0123 eosinophil/EO_1.jpg\n"]
+)
+def test_a_list_that_is_none_is_refused(published, folders, text):
+    path = folders.results / external_validation.MANIFEST
+    path.unlink() if text is None else path.write_text(text)
+    with pytest.raises(stored.StoredError, match="git checkout results"):
+        external_validation.names()
+
+
+# ------------------------------------------------------------------------------------- the scale
+
+BACKGROUND, RED, NUCLEUS = (250, 230, 205), (200, 165, 170), (90, 45, 140)
+DIAMETERS = {
+    "white cells": Diameters(190.0, 130.0),
+    "red cells": Diameters(91.0, 70.0),
+}
+
+
+def film(*discs, size=(363, 360)):
+    """A picture of bare background with discs: (x, y, diameter, colour)."""
+    picture = np.full((*size, 3), BACKGROUND, np.uint8)
+    for x, y, diameter, colour in discs:
+        cv2.circle(picture, (x, y), diameter // 2, colour, -1, cv2.LINE_AA)
+    return picture
+
+
+def test_red_cells_that_lie_alone_are_measured():
+    lone = [(80, 80, 60, RED), (200, 90, 70, RED), (100, 280, 80, RED)]
+    apart = [
+        (0, 180, 70, RED),  # cut by the edge
+        (280, 200, 70, RED), (310, 225, 70, RED),  # overlapping
+        (190, 190, 20, NUCLEUS),  # a platelet
+        (260, 320, 40, RED), (230, 330, 40, RED),
+    ]  # fmt: skip
+    found = external_validation.red_cells(film(*lone, *apart))
+    np.testing.assert_allclose(sorted(found), [60, 70, 80], atol=3)
+
+
+def test_white_cells_are_no_red_cells():
+    red = [(x, y, 66, RED) for x in (50, 310) for y in (60, 150, 240)]
+    found = external_validation.red_cells(film((180, 180, 130, (180, 130, 180)), *red))
+    np.testing.assert_allclose(found, [66] * 6, atol=3)
+
+
+def test_the_white_cell_is_measured():
+    picture = film((180, 180, 130, NUCLEUS), (60, 60, 66, RED), (300, 60, 20, NUCLEUS))
+    assert external_validation.white_cell(picture) == pytest.approx(130, abs=6)
+    assert np.isnan(external_validation.white_cell(np.full_like(picture, (0, 255, 0))))
+
+
+@pytest.mark.parametrize("name", DIAMETERS)
+@pytest.mark.parametrize("size", [(363, 360), (369, 366), (100, 900)])
+def test_cells_are_shown_as_large_as_in_bccd(name, size):
+    height, width = external_validation.field(name, DIAMETERS, size)
+    cells = DIAMETERS[name]
+    assert cells.pbc / width == pytest.approx(cells.bccd / 640, rel=0.01)
+    assert cells.pbc / height == pytest.approx(cells.bccd / 480, rel=0.01)
+
+
+@pytest.mark.parametrize("size", [(363, 360), (100, 900), (900, 100)])
+def test_a_cropped_picture_is_the_largest_of_the_shape(size):
+    height, width = external_validation.field("cropped", DIAMETERS, size)
+    assert width / height == pytest.approx(4 / 3, rel=0.01)
+    assert height <= size[0]
+    assert width <= size[1]
+    assert height == size[0] or width == size[1]
+
+
+def test_all_of_a_picture_is_squeezed():
+    picture = np.random.default_rng(0).integers(0, 256, (363, 360, 3), dtype=np.uint8)
+    shown = external_validation.field("squeezed", DIAMETERS, picture.shape[:2])
+    np.testing.assert_array_equal(external_validation.crop(picture, shown), images.resize(picture))
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("size", [(363, 360), (369, 366), (340, 341)])
+def test_the_cell_stays_in_the_middle_and_as_large_as_it_should(scale, size):
+    height, width = size
+    picture = film((width // 2, height // 2, 60, NUCLEUS), size=size)
+    shown = external_validation.field(scale, DIAMETERS, size)
+    found = external_validation.crop(picture, shown)
+    assert (found.shape, found.dtype) == ((60, 80, 3), np.uint8)
+    rows, columns = np.nonzero(found[..., 1] < 140)
+    assert rows.mean() == pytest.approx(29.5, abs=0.7)
+    assert columns.mean() == pytest.approx(39.5, abs=0.7)
+    assert np.ptp(columns) + 1 == pytest.approx(60 * 80 / shown[1], abs=1.6)
+    assert np.ptp(rows) + 1 == pytest.approx(60 * 60 / shown[0], abs=1.6)
+
+
+def test_beyond_the_edge_it_is_mirrored():
+    picture = np.tile(np.arange(100, dtype=np.uint8)[None, :, None], (90, 1, 3))
+    found = external_validation.crop(picture, (90, 120))[30, :, 0].astype(int)
+    middle = found[7:73]  # 100 of 120 columns
+    assert (np.diff(middle) > 0).all()
+    assert (np.diff(found[:6]) < 0).all()
+    assert (np.diff(found[-6:]) < 0).all()
+    assert found.max() >= 97
+    assert found.min() <= 2
+
+
+# -------------------------------------------------------------------------------------- the answers
+
+
+def guess(task, pixels):
+    """Answers that depend on the pixels, a picture at a time."""
+    means = np.asarray(pixels, float).mean(axis=(1, 2))
+    chances = np.stack([means[:, i % 3] * (1 + 0.1 * i) for i in range(len(TASKS[task]))], axis=1)
+    return (chances / chances.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture
+def asked(published, monkeypatch):
+    """Drawn images to learn from, and networks that only guess; ``asked`` lists their questions."""
+    train = synthetic.load("TRAIN", n=24)
+    nuclei = np.array([images.NUCLEI[name] for name in CLASSES])
+    known = {"four": train.labels, "two": nuclei[train.labels].astype(np.uint8)}
+    monkeypatch.setattr(images, "load", lambda split: train)
+    monkeypatch.setattr(images, "labels", lambda split, task="four": known[task])
+    monkeypatch.setattr(external_validation, "measure_diameters", lambda pictures: DIAMETERS)
+    monkeypatch.setattr(weights, "provenance", lambda task: {"weights": task * 16})
+    calls = []
+
+    def predict(task, pixels):
+        calls.append((task, len(pixels)))
+        return guess(task, pixels)
+
+    monkeypatch.setattr(weights, "predict", predict)
+    return calls
+
+
+def test_every_picture_is_asked_about_in_every_way(asked):
+    external_validation.compute()
+    assert asked == [(task, 12 * len(VARIANTS)) for task in TASKS]
+    arrays = external_validation.read()
+    np.testing.assert_array_equal(arrays["truth"], external_validation.labels())
+    pictures, train = external_validation.load(), images.load("TRAIN").pixels
+    pixels, _ = external_validation.prepare(
+        pictures,
+        DIAMETERS,
+        measure_channels(train),
+        measure_stain(train[::8]),
+    )
+    assert pixels.shape == (12, len(VARIANTS), 60, 80, 3)
+    for task, (k, way) in zip(("four", "two", "two"), enumerate(VARIANTS), strict=False):
+        chances = guess(task, pixels[:, k])
+        np.testing.assert_allclose(arrays[f"DCLNN_{task}"][:, k], chances, atol=1e-3)
+        own = external_validation.predicted("DCLNN", task, way)
+        np.testing.assert_array_equal(own, chances.argmax(axis=1))
+    for method in METHODS[:2]:
+        assert arrays[f"{method}_four"].max() < 4
+        assert arrays[f"{method}_two"].max() < 2
+
+
+def test_baselines_answer_as_they_do_alone(asked):
+    from sklearn.naive_bayes import GaussianNB
+
+    external_validation.compute()
+    train, pictures = images.load("TRAIN"), external_validation.load()
+    pixels, _ = external_validation.prepare(
+        pictures,
+        DIAMETERS,
+        measure_channels(train.pixels),
+        measure_stain(train.pixels[::8]),
+    )
+    model = GaussianNB().fit(train.pixels.reshape(24, -1) / 255, train.labels)
+    for k, way in enumerate(VARIANTS):
+        expected = model.predict(pixels[:, k].reshape(12, -1) / 255)
+        np.testing.assert_array_equal(external_validation.predicted("NB", "four", way), expected)
+
+
+def test_ways_are_scale_by_colours(published):
+    target = Stain(np.full(3, 210.0), np.array([[0.14, 0.27, 0.25], [0.4, 0.7, 0.0]]))
+    tint = Channels(np.full(3, 150.0), np.full(3, 20.0))
+    pictures = external_validation.load()
+    pixels, _ = external_validation.prepare(pictures, DIAMETERS, tint, target)
+    place = {way: k for k, way in enumerate(VARIANTS)}
+    assert QUOTED in place
+    np.testing.assert_array_equal(
+        pixels[:, place["squeezed", "own"]], np.stack([images.resize(p) for p in pictures])
+    )
+    for scale in SCALES:
+        found = measure_channels(pixels[:, place[scale, "channels"]])
+        np.testing.assert_allclose(found.mean, tint.mean, atol=1)
+        for colours in ("background", "stain"):
+            found = measure_stain(pixels[:, place[scale, colours]])
+            np.testing.assert_allclose(found.background, target.background, atol=4)
+
+
+def test_what_was_answered_is_not_asked_again(asked):
+    external_validation.compute()
+    first, n = external_validation.read(), len(asked)
+    external_validation.compute()
+    assert len(asked) == n
+    for name, array in external_validation.read().items():
+        np.testing.assert_array_equal(array, first[name])
+    assert measurements.read(external_validation.NAME).made["images_from_cache"] == 6 * 12
+
+
+def test_how_it_was_made_is_kept(asked, folders):
+    external_validation.compute()
+    made = json.loads((folders.results / "laboratory.json").read_text())
+    assert made["command"] == "bloodlib measure external-validation"
+    assert made["settings"]["weights"] == {task: task * 16 for task in TASKS}
+    assert made["settings"]["ways"] == [list(way) for way in VARIANTS]
+    assert external_validation.diameters()["red cells"] == DIAMETERS["red cells"]
+
+
+def other_pictures(folders):
+    path = folders.results / external_validation.MANIFEST
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([lines[1], lines[0], *lines[2:]]))
+
+
+def one_missing(folders):
+    arrays, made = measurements.read("external-validation")
+    del arrays["SVM_two"]
+    measurements.save("external-validation", arrays, made["settings"], stored.Clock())
+
+
+@pytest.mark.parametrize("harm", [other_pictures, one_missing])
+def test_answers_about_other_pictures_are_refused(asked, folders, harm):
+    external_validation.compute()
+    external_validation.read()
+    harm(folders)
+    with pytest.raises(stored.StoredError, match="`bloodlib measure external-validation`"):
+        external_validation.read()
+
+
+# ---------------------------------------------------------------------------------- what is shown
+
+
+@pytest.fixture
+def planted(monkeypatch):
+    """Answers for ten pictures: DCLNN gets 8 of them right in the quoted way, SVM 5 and NB 2."""
+    four = np.array([0, 0, 0, 1, 1, 1, 2, 2, 3, 3], np.uint8)
+    two = np.array([images.NUCLEI[CLASSES[label]] for label in four], np.uint8)
+    truth = {"four": four, "two": two}
+    arrays = {"truth": four}
+    for task, classes in TASKS.items():
+        for method, right in zip(METHODS, (2, 5, 8), strict=True):
+            labels = np.repeat(truth[task][:, None], len(VARIANTS), axis=1)
+            wrong = (labels + 1) % len(classes)
+            k = VARIANTS.index(QUOTED)
+            labels[right:, k] = wrong[right:, k]
+            chances = np.full((*labels.shape, len(classes)), 0.1 / (len(classes) - 1), np.float16)
+            np.put_along_axis(chances, labels[..., None].astype(int), np.float16(0.9), axis=2)
+            arrays[f"{method}_{task}"] = chances if method == "DCLNN" else labels
+    monkeypatch.setattr(external_validation, "read", lambda: arrays)
+    monkeypatch.setattr(external_validation, "labels", lambda task="four": truth[task])
+    return truth
+
+
+def test_scores_are_counted_from_the_answers(planted):
+    found = external_validation.compute_scores().set_index(["task", "method", "scale", "colours"])
+    assert len(found) == 2 * 3 * len(VARIANTS)
+    for method, right in zip(METHODS, (2, 5, 8), strict=True):
+        row = found.loc["four", method, *QUOTED]
+        assert row["accuracy"] == right / 10
+        assert [row["low"], row["high"]] == [float(end) for end in intervals.exact(right, 10)]
+    row = found.loc["four", "DCLNN", *QUOTED]
+    assert row["sure"] == pytest.approx(0.9, abs=1e-3)
+    assert (row["favourite"], row["given"]) == ("NEUTROPHIL", 0.5)  # the two wrong ones too
+    others = found.drop([("four", method, *QUOTED) for method in METHODS])
+    others = others.drop([("two", method, *QUOTED) for method in METHODS])
+    assert (others["accuracy"] == 1).all()
+
+
+def test_confusions_have_true_classes_in_rows(planted):
+    expected = np.diag([3, 3, 2, 0])
+    expected[3, 0] = 2
+    np.testing.assert_array_equal(external_validation.confusion("DCLNN", "four"), expected)
+
+
+def test_guessing_is_the_most_frequent_class(planted):
+    assert external_validation.majority_accuracy("four") == 0.3
+    assert external_validation.majority_accuracy("two") == 0.6
+
+
+def test_differences_are_of_accuracies_on_the_same_pictures(planted):
+    found = external_validation.compute_differences().set_index(["task", "other"])
+    assert found.loc[("four", "NB"), "difference"] == pytest.approx(0.6)
+    assert found.loc[("two", "SVM"), "difference"] == pytest.approx(0.3)
+    assert (found["low"] < found["difference"]).all()
+    assert (found["difference"] < found["high"]).all()
+
+
+def test_recalls_stand_beside_those_at_home(planted):
+    found = external_validation.compute_recalls().set_index(["task", "class"])
+    assert found.loc[("four", "LYMPHOCYTE"), "recall"] == 0
+    assert found.loc[("four", "MONOCYTE"), "recall"] == 1
+    assert found["n"].groupby("task").sum().tolist() == [10, 10]
+    run = prediction.recorded("two").confusion()
+    assert found.loc[("two", "Polynuclear"), "internal"] == pytest.approx(run[1, 1] / run[1].sum())
+
+
+# ------------------------------------------------------------------------------- the frozen answers
+
+
+def test_the_frozen_answers_are_about_the_listed_pictures():
+    arrays = external_validation.read()
+    assert len(arrays["truth"]) == len(external_validation.names())
+    assert set(np.bincount(external_validation.labels())) <= {299, 300}
+    made = measurements.read(external_validation.NAME).made
+    for task in TASKS:
+        assert made["settings"]["weights"][task] == weights.provenance(task)["weights"]
+    names = {"ground": "background"}  # as it was called then
+    ways = [(scale, names.get(colours, colours)) for scale, colours in made["settings"]["ways"]]
+    assert ways == list(VARIANTS)
+
+
+def test_tables_and_figures_show_every_way():
+    found = external_validation.compute_scores()
+    shown = external_validation.side_by_side(found)
+    assert list(zip(shown["scale"], shown["colours"], strict=True)) == list(VARIANTS)
+    quoted = found[(found["scale"] == QUOTED[0]) & (found["colours"] == QUOTED[1])]
+    dclnn = quoted[(quoted["method"] == "DCLNN") & (quoted["task"] == "four")].iloc[0]
+    row = shown.iloc[VARIANTS.index(QUOTED)]
+    assert (row["accuracy_four"], row["low_four"]) == (dclnn["accuracy"], dclnn["low"])
+    differences = external_validation.compute_differences()
+    methods = external_validation.compare_methods(found, differences)
+    assert methods["method"].tolist() == list(METHODS) * 2
+    assert methods["difference"].isna().tolist() == [False, False, True] * 2
+    axes = external_validation.plot_scores(found).axes
+    ticks = axes[0].get_yticklabels()
+    assert [tick.get_text() for tick in ticks] == [", ".join(way) for way in VARIANTS]
+    assert [tick.get_text() for tick in ticks if tick.get_fontweight() == "bold"] == [
+        ", ".join(QUOTED)
+    ]
+    dots = [drawn.get_offsets() for drawn in axes[1].collections if drawn.get_label() in METHODS]
+    assert [len(own) for own in dots] == [len(VARIANTS)] * len(METHODS)
+
+
+def test_fields_show_cells_as_large_as_at_home():
+    axes = external_validation.plot_fields().axes
+    shares = {}
+    for axis in axes:
+        circles = [patch for patch in axis.patches if isinstance(patch, plt.Circle)]
+        across = np.ptp(axis.get_xlim())
+        shares[axis.get_title(loc="left") or axis.get_title()] = [
+            2 * circle.radius / across for circle in circles[:2]
+        ]
+    white, red = zip(*shares.values(), strict=True)
+    names = list(shares)
+    assert names == ["BCCD", *SCALES]
+    assert white[names.index("white cells")] == pytest.approx(white[0], rel=0.01)
+    assert red[names.index("red cells")] == pytest.approx(red[0], rel=0.01)
+    assert white[names.index("cropped")] > 1.1 * white[0]
+
+
+def test_swatches_show_that_channels_can_not_make_nuclei_blue():
+    found = external_validation.compute_swatches()
+    blue = {name: colours[2, 2] - colours[1, 2] for name, colours in found.items()}
+    assert blue["TRAIN; PBC, stain"] > 0 > blue["PBC, channels"]
+    background = found["TRAIN; PBC, stain"][0]
+    np.testing.assert_allclose(found["PBC, background"][0], background, atol=0.01)
+    assert external_validation.plot_swatches().axes[0].images[0].get_array().shape == (4, 3, 3)
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not images.available(), reason="no real images here")
+def test_the_frozen_answers_are_those_for_the_pictures():
+    try:
+        pictures = external_validation.load()
+    except images.DatasetNotFoundError as error:
+        pytest.skip(str(error))
+    train = images.load("TRAIN").pixels
+    made = measurements.read(external_validation.NAME).made["settings"]
+    rulers = external_validation.measure_diameters(pictures)
+    for name, ruler in rulers.items():
+        np.testing.assert_allclose(ruler, list(made["rulers"][name].values()), rtol=1e-6)
+    target = measure_stain(train[::8])
+    k = VARIANTS.index(("red cells", "stain"))
+    shown = [external_validation.field("red cells", rulers, p.shape[:2]) for p in pictures]
+    own = np.stack([external_validation.crop(p, s) for p, s in zip(pictures, shown, strict=True)])
+    rows = slice(None, None, 40)
+    pixels = match_stain(own, target)[0][rows]
+    for task in TASKS:
+        found = weights.predict(task, pixels)
+        np.testing.assert_allclose(
+            found, external_validation.read()[f"DCLNN_{task}"][rows, k], atol=2e-3
+        )
