@@ -42,8 +42,6 @@ for name, value in {
     "n_fewest": min(images.counts()["TEST_SIMPLE"].values()),
     "n_photographs": facts["photographs"],
     "n_listed": facts["listed"],
-    "n_unlabelled": len(facts["photographs_without_label"]),
-    "n_several": len(facts["photographs_with_several_labels"]),
     "n_basophil": len(facts["photographs_with_a_basophil"]),
     "n_twins": facts["identical"]["within TEST_SIMPLE"],
 }.items():

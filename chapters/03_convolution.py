@@ -45,7 +45,7 @@ image, kernel = np.array(drawings.IMAGE), np.array(drawings.KERNEL)
 int((image[:3, :3] * kernel).sum()), drawings.correlate(image, kernel)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-1", "caption": "The paper's Figure 1, computed: an image (green), a kernel (yellow) and the convolved feature (pink). The dashed squares are the first position of the kernel and its result."}, "image": {"alt": "A green matrix of 5 by 5 zeros and ones, a star, a yellow matrix of 3 by 3 with ones in the corners and in the middle, an equals sign, and a pink matrix of 3 by 3 numbers. A red dashed square marks the upper left 3 by 3 numbers of the green matrix, another the upper left number of the pink one."}}
-image, kernel, feature = drawings.load_convolution()
+image, kernel, feature = drawings.compute_convolution()
 drawings.plot_convolution(image, kernel, feature)
 plt.show()
 
@@ -66,12 +66,12 @@ glue("side_after", len(feature), display=False)
 # sees.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-kernels", "caption": "Four kernels and what they make of one image. Edges are shown by their size, bright on black. Pictures that say so are drawn by `bloodlib.data.synthetic`."}, "image": {"alt": "Four pairs of a yellow 3 by 3 matrix and a grey picture of a blood smear. Identity: the picture as it is. Edges: bright outlines of cells on black. Sharpen: the same picture with harder outlines. Blur: the same picture out of focus."}}
-grey, features, published = drawings.load_kernels(kind, seed)
+grey, features, published = drawings.compute_kernels(kind, seed)
 drawings.plot_kernels(features, published)
 plt.show()
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-effects = drawings.load_effects(grey)
+effects = drawings.compute_effects(grey)
 tables.show(
     effects,
     "tbl-kernels",
@@ -99,7 +99,7 @@ glue("blur_contrast", float(found.loc["Blur", "Contrast"]), display=False)
 # Pooling cuts each map into 2 × 2 windows and keeps one number of each: the largest, or the mean.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-2", "caption": "The paper's Figure 2, computed: a map in windows of 2 × 2, stride 2, and what max pooling and average pooling keep of them."}, "image": {"alt": "A matrix of 4 by 4 numbers in four colours, one for each window of 2 by 2. An arrow leads to two matrices of 2 by 2 numbers in the same colours, titled Maximum and Average."}}
-values, largest, mean = drawings.load_pooling()
+values, largest, mean = drawings.compute_pooling()
 drawings.plot_pooling(values, largest, mean)
 plt.show()
 
@@ -231,7 +231,7 @@ tables.show(
 # mononuclear from polynuclear cells from a few dozen drawn cells of 12 × 16 pixels.
 
 # %%
-curve, found = drawings.load_learning(rate=rate, steps=steps, seed=seed)
+curve, found = drawings.compute_learning(rate=rate, steps=steps, seed=seed)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-learning", "caption": "The loss of a small network in NumPy, trained by equations 6 to 13 on drawn cells. Dotted: the loss of one who always gives both classes one half."}, "image": {"alt": "A curve of the loss over the steps of training. It falls steeply at first, stays for a while at a dotted line, and then sinks below it, with jumps upwards in between."}}
 drawings.plot_learning(curve, found["even"])
@@ -259,11 +259,11 @@ glue("q_of", turned.size, display=False)
 edge = np.array([[1, 0, -1]] * 3)
 glue("q_edge", int(drawings.correlate(image, edge)[0, 2]), display=False)
 glue("q_edge_turned", int(drawings.correlate(image, edge[::-1, ::-1])[0, 2]), display=False)
-_, far = drawings.load_learning(rate=0.2, steps=50)
+_, far = drawings.compute_learning(rate=0.2, steps=50)
 glue("q_far", far["last"], display=False)
 glue("q_far_accuracy", far["accuracy"], display=False)
 glue("q_even", far["even"], display=False)
-_, near = drawings.load_learning(rate=0.05, steps=50)
+_, near = drawings.compute_learning(rate=0.05, steps=50)
 glue("q_near", near["last"], display=False)
 
 # %% [markdown]

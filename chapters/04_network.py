@@ -49,12 +49,10 @@ drawings.plot_network(layers)
 plt.show()
 
 # %% tags=["remove-input"]
-counts = dclnn.parameter_counts(hidden, classes)
-total = sum(counts.values())
+total = model.count_params()
 by_name = layers.set_index("Layer")
-glue("total", model.count_params(), display=False)
-glue("millions", model.count_params() / 1e6, display=False)
-glue("in_hidden", int(by_name.loc["hidden", "Parameters"]), display=False)
+glue("total", total, display=False)
+glue("millions", total / 1e6, display=False)
 glue("share_hidden", float(by_name.loc["hidden", "Share (%)"]), display=False)
 glue("in_convolutions", int(by_name.loc[["conv_1", "conv_2"], "Parameters"].sum()), display=False)
 glue("flat", by_name.loc["flatten", "Output"], display=False)
@@ -88,7 +86,7 @@ tables.show(layers, "tbl-layers", "The layers of the network, and what they have
 # connected to every other.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-alternatives = drawings.load_alternatives(hidden, classes)
+alternatives = drawings.compute_alternatives(hidden, classes)
 tables.show(
     alternatives,
     "tbl-alternatives",
@@ -123,13 +121,13 @@ glue("connected_billions", connected / 1e9, display=False)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    drawings.load_widths(classes),
+    drawings.compute_widths(classes),
     "tbl-widths",
     "Parameters of the network by the number of its hidden nodes.",
 )
 
 # %% tags=["remove-input"]
-widths = drawings.load_widths(classes)["Parameters"]
+widths = drawings.compute_widths(classes)["Parameters"]
 glue("fewest", float(widths.min() / 1e6), display=False)
 glue("most", float(widths.max() / 1e6), display=False)
 glue("images", sum(images.counts()["TRAIN"].values()), display=False)
@@ -140,17 +138,17 @@ glue("images", sum(images.counts()["TRAIN"].values()), display=False)
 # heart, which is why dropout and augmentation are there, and why the numbers that count are those on
 # cells it has not seen.
 
+
 # %% tags=["remove-input"]
-half = dclnn.parameter_counts(64, 4)
-whole = sum(dclnn.parameter_counts(128, 4).values())
-glue("q_half", sum(half.values()), display=False)
-glue("q_half_share", sum(half.values()) / whole, display=False)
-glue("q_fewer", whole - sum(dclnn.parameter_counts(128, 2).values()), display=False)
-glue(
-    "q_large",
-    sum(dclnn.parameter_counts(128, 4, size=(240, 320)).values()) / whole,
-    display=False,
-)
+def parameters(*nodes, **size):
+    return sum(dclnn.parameter_counts(*nodes, **size).values())
+
+
+half, whole = parameters(64, 4), parameters(128, 4)
+glue("q_half", half, display=False)
+glue("q_half_share", half / whole, display=False)
+glue("q_fewer", whole - parameters(128, 2), display=False)
+glue("q_large", parameters(128, 4, size=(240, 320)) / whole, display=False)
 
 # %% [markdown]
 # ## Questions

@@ -215,10 +215,8 @@ for name, value in {
     "test_photographs": len(np.unique(held)),
     "test_cells": len(np.unique(cells)),
     "test_monocytes": int(given.size()["MONOCYTE"]),
-    "test_neutrophils": int(given.size()["NEUTROPHIL"]),
     "ratio": float(given.mean()["MONOCYTE"] / given.mean()["NEUTROPHIL"]),
     "both_photographs": len(np.intersect1d(held, photographs.photographs("TRAIN"))) or "no",
-    "both_cells": len(np.unique(cells[taught])),
     "both_images": int(taught.sum()),
     "overlaps": sum(map(len, overlapping)),
     "same": len(overlapping[0]),
@@ -254,9 +252,8 @@ two = remarkable[remarkable["What"] == "two labels"]
 behind = two[two["Images in"].str.contains("TRAIN|TEST")].iloc[0]
 glue("two", len(two), display=False)
 glue("two_numbers", behind["Photographs"].replace(", ", " and "), display=False)
-glue(
-    "two_labels", behind["Labels"].replace(", ", " in one and a ") + " in the other", display=False
-)
+label, other_label = behind["Labels"].split(", ")
+glue("two_labels", f"{label} in one and a {other_label} in the other", display=False)
 glue("two_images", behind["Images"].replace(", ", " and "), display=False)
 glue("two_folder", " and ".join(dict.fromkeys(behind["Images in"].split(", "))), display=False)
 glue("across", int(remarkable["What"].str.contains("side").sum()), display=False)

@@ -24,7 +24,7 @@ def texts(figure):
 
 
 def test_figure_1_is_computed():
-    image, kernel, feature = drawings.load_convolution()
+    image, kernel, feature = drawings.compute_convolution()
     np.testing.assert_array_equal(feature, [[4, 3, 4], [2, 4, 3], [2, 3, 4]])
     numbers = [
         int(t) for t in texts(drawings.plot_convolution(image, kernel, feature)) if t.isdigit()
@@ -33,7 +33,7 @@ def test_figure_1_is_computed():
 
 
 def test_figure_2_is_computed():
-    values, largest, mean = drawings.load_pooling()
+    values, largest, mean = drawings.compute_pooling()
     np.testing.assert_array_equal(largest, [[20, 30], [112, 37]])
     np.testing.assert_array_equal(mean, [[13, 8], [79, 19.5]])
     assert "19.5" in texts(drawings.plot_pooling(values, largest, mean))
@@ -44,10 +44,10 @@ def test_kernels_do_what_they_are_called(monkeypatch, there):
     if there and not images.available():
         pytest.skip("no images here")
     monkeypatch.setattr(images, "available", lambda: there)
-    grey, features, published = drawings.load_kernels("EOSINOPHIL", seed=1)
+    grey, features, published = drawings.compute_kernels("EOSINOPHIL", seed=1)
     assert published is there
     np.testing.assert_array_equal(features["Identity"], grey[1:-1, 1:-1])
-    effects = drawings.load_effects(grey).set_index("Kernel")
+    effects = drawings.compute_effects(grey).set_index("Kernel")
     assert effects.loc["Identity", "Contrast"] == pytest.approx(1)
     assert effects.loc["Edges", "Like its edges"] > effects.loc["Edges", "Like the image"]
     assert effects.loc["Blur", "Contrast"] < 1 < effects.loc["Sharpen", "Contrast"]
@@ -67,7 +67,7 @@ def test_differences():
 
 
 def test_learning():
-    curve, found = drawings.load_learning(steps=12)
+    curve, found = drawings.compute_learning(steps=12)
     assert len(curve) == 12
     assert curve["loss"].iloc[0] == found["first"] > found["last"] == curve["loss"].iloc[-1]
     assert found["even"] == pytest.approx(0.25)
@@ -111,10 +111,10 @@ def test_alternatives_equal_keras():
 
 
 def test_the_claim_of_fewer_parameters():
-    ours, unpooled, direct, connected = drawings.load_alternatives()["Parameters"]
+    ours, unpooled, direct, connected = drawings.compute_alternatives()["Parameters"]
     assert (ours, direct) == (8_736_324, 14_400 * 128 + 128 + 129 * 4)
     assert direct < ours < unpooled < connected
-    widths = drawings.load_widths().set_index("Hidden nodes")["Parameters"]
+    widths = drawings.compute_widths().set_index("Hidden nodes")["Parameters"]
     assert widths[128] == ours
     assert list(widths.index) == [32, 64, 128, 256, 512]
 
@@ -137,7 +137,7 @@ def test_network_is_drawn_from_the_model(pooling):
 
 def test_numbers_for_verdicts_need_no_keras():
     code = (
-        "import sys; from bloodlib.book import drawings; drawings.load_alternatives(); "
+        "import sys; from bloodlib.book import drawings; drawings.compute_alternatives(); "
         "print({'keras', 'tensorflow'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

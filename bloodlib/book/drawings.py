@@ -1,8 +1,10 @@
-"""Drawings of convolution, pooling and the network, in pairs: ``load_*`` and ``plot_*``."""
+"""Drawings of convolution, pooling and the network, and what they compute."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
+from matplotlib.colors import ListedColormap
 from PIL import Image
 
 from bloodlib.data import images, synthetic
@@ -17,10 +19,10 @@ KERNEL = ((1, 0, 1), (0, 1, 0), (1, 0, 1))
 MAPS = ((12, 20, 30, 0), (8, 12, 2, 0), (34, 70, 37, 4), (112, 100, 25, 12))
 HIDDEN = (32, 64, 128, 256, 512)
 
-_GREEN, _YELLOW, _PINK, _RED = "#BFE3B4", "#FFE58A", "#F6C1D0", "#C00000"
-_WINDOWS = (_PINK, _YELLOW, _GREEN, "#BBDDF5")
-_KINDS = {"Conv2D": "#56B4E9", "Dense": "#6CCBA9", "MaxPooling2D": "#F0B440"}
-_KINDS["AveragePooling2D"] = _KINDS["MaxPooling2D"]
+_GREEN, _YELLOW, _PINK, _BLUE = "#BFE3B4", "#FFE58A", "#F6C1D0", "#BBDDF5"
+#: Of a network's layers; grey without one.
+_KINDS = {"Conv2D": "#56B4E9", "Dense": "#6CCBA9"}
+_KINDS |= dict.fromkeys(("MaxPooling2D", "AveragePooling2D"), "#F0B440")
 
 
 # ---------------------------------------------------------------- convolution and pooling
@@ -32,7 +34,7 @@ def correlate(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return equations.correlate(image[None, :, :, None], kernel[:, :, None, None])[0, :, :, 0]
 
 
-def load_convolution() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def compute_convolution() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Image, kernel and convolved feature of the paper's Figure 1; the feature is computed."""
     image, kernel = np.array(IMAGE), np.array(KERNEL)
     return image, kernel, correlate(image, kernel)
@@ -40,26 +42,19 @@ def load_convolution() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def plot_convolution(image: np.ndarray, kernel: np.ndarray, feature: np.ndarray) -> plt.Figure:
     """Figure 1: image green, kernel yellow, feature pink, the kernel's first position in red."""
-    height = len(image)
-    rows, columns = kernel.shape
-    figure, axis = plt.subplots(figsize=(7, 3.1))
-    across = {"Image": (image, _GREEN), "Kernel": (kernel, _YELLOW), "Feature": (feature, _PINK)}
-    left = 0.0
-    for sign, (title, (values, colour)) in zip(("*", "=", ""), across.items(), strict=True):
-        top = (height - len(values)) / 2
-        _squares(axis, values, left, top, colour)
-        axis.text(left, top - 0.25, title, fontsize=14, fontweight="bold")
-        if title == "Image":
-            _dashed(axis, left, top, columns, rows)
-        if title == "Feature":
-            _dashed(axis, left, top, 1, 1)
-        left += values.shape[1] + 1.1
-        axis.text(left - 0.55, height / 2, sign, fontsize=18, ha="center", va="center")
-    _bare(axis, (-0.1, left - 1), (height + 0.1, -0.8))
+    figure, axes = plt.subplots(1, 3, figsize=(7, 3.1), width_ratios=(5, 3, 3))
+    _squares(axes[0], image, _GREEN, "Image")
+    _squares(axes[1], kernel, _YELLOW, "Kernel")
+    _squares(axes[2], feature, _PINK, "Feature")
+    for axis, (height, width) in ((axes[0], kernel.shape), (axes[2], (1, 1))):
+        style = {"fill": False, "edgecolor": "#C00000", "lw": 2.2, "ls": "--"}
+        axis.add_patch(plt.Rectangle((0, 0), width, height, **style))
+    for axis, sign in zip(axes[1:], "*=", strict=True):
+        axis.text(-0.4, 1.5, sign, fontsize=18, ha="center", va="center")
     return figure
 
 
-def load_kernels(kind: str = "NEUTROPHIL", seed: int = 0) -> tuple[np.ndarray, dict, bool]:
+def compute_kernels(kind: str = "NEUTROPHIL", seed: int = 0) -> tuple[np.ndarray, dict, bool]:
     """One image of TRAIN in grey, as small as the network sees it, and what kernels make of it.
 
     Parameters
@@ -74,7 +69,7 @@ def load_kernels(kind: str = "NEUTROPHIL", seed: int = 0) -> tuple[np.ndarray, d
     grey : float array [60, 80]
         The image, 0 to 255.
     features : dict of str to float array [58, 78]
-        By the names of `KERNELS`.
+        By the names of :data:`bloodlib.paper.equations.KERNELS`.
     published : bool
         False where the images can't be had and a cell is drawn instead.
     """
@@ -94,10 +89,7 @@ def plot_kernels(features: dict[str, np.ndarray], published: bool) -> plt.Figure
     """Each kernel in yellow with its feature; edges by their size, bright on black."""
     figure, axes = plt.subplots(2, 4, figsize=(7.2, 4.4), width_ratios=(1, 2.3, 1, 2.3))
     for pair, (name, feature) in zip(axes.reshape(4, 2), features.items(), strict=True):
-        kernel = KERNELS[name]
-        text = [["1/9"] * 3] * 3 if name == "Blur" else kernel
-        _squares(pair[0], np.array(text), 0, 0, _YELLOW, fontsize=11)
-        _bare(pair[0], (-0.05, 3.05), (3.05, -0.05))
+        _squares(pair[0], KERNELS[name], _YELLOW, "", fontsize=11)
         shown = np.abs(feature) if name == "Edges" else feature
         shown = shown.clip(0, 255).astype(np.uint8)
         picture = shown.repeat(4, axis=0).repeat(4, axis=1)[..., None].repeat(3, axis=2)
@@ -107,13 +99,13 @@ def plot_kernels(features: dict[str, np.ndarray], published: bool) -> plt.Figure
     return figure
 
 
-def load_effects(grey: np.ndarray) -> pd.DataFrame:
+def compute_effects(grey: np.ndarray) -> pd.DataFrame:
     """What each kernel does to an image [height, width], in numbers: ``equations.effect``."""
     rows = [{"Kernel": name, **equations.effect(grey, one)} for name, one in KERNELS.items()]
     return pd.DataFrame(rows)
 
 
-def load_pooling() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def compute_pooling() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The map of the paper's Figure 2, and its largest and mean values of 2×2 windows, computed."""
     maps = np.array(MAPS)[None, :, :, None]
     pools = (equations.max_pool, equations.average_pool)
@@ -122,17 +114,14 @@ def load_pooling() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def plot_pooling(values: np.ndarray, largest: np.ndarray, mean: np.ndarray) -> plt.Figure:
     """Figure 2: a map in 2×2 windows, each with its colour, and what the two poolings keep."""
-    figure, axis = plt.subplots(figsize=(7, 3.4))
-    windows = np.array(_WINDOWS).reshape(2, 2)
-    _squares(axis, values, 0, 0, windows.repeat(2, axis=0).repeat(2, axis=1))
-    axis.text(0, -0.25, "Map", fontsize=14, fontweight="bold")
-    for title, pooled, left in (("Maximum", largest, 5.2), ("Average", mean, 8.4)):
-        _squares(axis, pooled, left, 1, windows)
-        axis.text(left, 0.75, title, fontsize=14, fontweight="bold")
-    axis.annotate("", (5.0, 2), (4.2, 2), arrowprops={"arrowstyle": "->", "lw": 1.6})
-    axis.plot([0, 4], [2, 2], color="#222222", lw=2)
-    axis.plot([2, 2], [0, 4], color="#222222", lw=2)
-    _bare(axis, (-0.1, 10.5), (4.1, -0.8))
+    figure, axes = plt.subplots(1, 3, figsize=(7, 3.1), width_ratios=(4, 2, 2))
+    windows = np.array([[_PINK, _YELLOW], [_GREEN, _BLUE]])
+    _squares(axes[0], values, windows.repeat(2, axis=0).repeat(2, axis=1), "Map")
+    axes[0].hlines(2, 0, 4, color="#222222", lw=2)
+    axes[0].vlines(2, 0, 4, color="#222222", lw=2)
+    _squares(axes[1], largest, windows, "Maximum")
+    _squares(axes[2], mean, windows, "Average")
+    axes[1].text(-0.4, 1, "→", fontsize=18, ha="center", va="center")
     return figure
 
 
@@ -151,7 +140,7 @@ def load_differences() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["Equation", "Line", "Formula or reason"])
 
 
-def load_learning(
+def compute_learning(
     rate: float = 0.05, steps: int = 200, seed: int = 0
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """Train section 4.3's network on a few dozen small drawn cells of two classes.
@@ -211,7 +200,7 @@ def plot_learning(curve: pd.DataFrame, even: float) -> plt.Figure:
 # ---------------------------------------------------------------- the network
 
 
-def load_alternatives(hidden: int = 128, classes: int = 4) -> pd.DataFrame:
+def compute_alternatives(hidden: int = 128, classes: int = 4) -> pd.DataFrame:
     """Parameters of the network beside those of networks with fewer kinds of layers."""
     counted = {
         "two convolutions, pooling, hidden, output (section 4.2)": {},
@@ -219,51 +208,31 @@ def load_alternatives(hidden: int = 128, classes: int = 4) -> pd.DataFrame:
         "hidden and output, directly on the pixels": {"pooling": False, "filters": ()},
         "the same nodes as in section 4.2, fully connected in every layer": {"shared": False},
     }
-    totals = {
-        name: sum(parameter_counts(hidden, classes, **how).values())
-        for name, how in counted.items()
-    }
-    first = next(iter(totals.values()))
-    return pd.DataFrame(
-        {
-            "Network": totals.keys(),
-            "Parameters": totals.values(),
-            "Times ours": [total / first for total in totals.values()],
-        }
-    )
+    totals = [sum(parameter_counts(hidden, classes, **how).values()) for how in counted.values()]
+    found = pd.DataFrame({"Network": counted.keys(), "Parameters": totals})
+    return found.assign(**{"Times ours": found["Parameters"] / totals[0]})
 
 
-def load_widths(classes: int = 4) -> pd.DataFrame:
+def compute_widths(classes: int = 4) -> pd.DataFrame:
     """Parameters by the number of hidden nodes, which the paper leaves blank."""
-    rows = []
-    for hidden in HIDDEN:
-        counts = parameter_counts(hidden, classes)
-        total = sum(counts.values())
-        share = 100 * counts["hidden"] / total
-        rows.append({"Hidden nodes": hidden, "Parameters": total, "In the hidden layer (%)": share})
-    return pd.DataFrame(rows)
+    counts = pd.DataFrame([parameter_counts(hidden, classes) for hidden in HIDDEN])
+    total = counts.sum(axis=1)
+    share = 100 * counts["hidden"] / total
+    return pd.DataFrame(
+        {"Hidden nodes": HIDDEN, "Parameters": total, "In the hidden layer (%)": share}
+    )
 
 
 def load_layers(model) -> pd.DataFrame:
     """A Keras model's input and layers: ``Layer, Kind, Output, Parameters, Share (%)``."""
-    total = model.count_params()
     rows = [("image", "Input", model.input_shape[1:], 0)]
     rows += [
         (layer.name, type(layer).__name__, layer.output.shape[1:], layer.count_params())
         for layer in model.layers
     ]
-    return pd.DataFrame(
-        [
-            {
-                "Layer": name,
-                "Kind": kind,
-                "Output": "×".join(f"{n:,}" for n in shape),
-                "Parameters": count,
-                "Share (%)": 100 * count / total,
-            }
-            for name, kind, shape, count in rows
-        ]
-    )
+    found = pd.DataFrame(rows, columns=["Layer", "Kind", "Output", "Parameters"])
+    found["Output"] = ["×".join(f"{n:,}" for n in shape) for shape in found["Output"]]
+    return found.assign(**{"Share (%)": 100 * found["Parameters"] / model.count_params()})
 
 
 def plot_network(layers: pd.DataFrame) -> plt.Figure:
@@ -290,11 +259,11 @@ def plot_network(layers: pd.DataFrame) -> plt.Figure:
             place = across - wide / 2 + shift, down - high / 2 - shift
             axis.add_patch(plt.Rectangle(place, wide, high, fc=colour, ec="#333333", lw=0.8))
         lines = (layer.Layer, layer.Output, f"{layer.Parameters:,}")
-        for line, (text, weight) in enumerate(zip(lines, ("bold", None, None), strict=True)):
+        for line, text in enumerate(lines):
             grey = line == 2 and not layer.Parameters
             axis.text(
-                across, down + 0.48 + 0.21 * line, text, ha="center", va="center",
-                fontsize=14, fontweight=weight, color="#666666" if grey else "#111111",
+                across, down + 0.48 + 0.21 * line, text, ha="center", va="center", fontsize=14,
+                fontweight="normal" if line else "bold", color="#666666" if grey else "#111111",
             )  # fmt: skip
         if i % columns:
             axis.annotate(
@@ -306,27 +275,15 @@ def plot_network(layers: pd.DataFrame) -> plt.Figure:
     return figure
 
 
-# ---------------------------------------------------------------- pen and paper
-
-
-def _squares(axis, values, left, top, colour, fontsize=15):
+def _squares(axis, values, colours, title, fontsize=15):
     """Draw a matrix of numbers as squares, of one colour or of one each."""
-    colours = np.broadcast_to(colour, values.shape)
-    for (row, column), value in np.ndenumerate(values):
-        place = left + column, top + row
-        axis.add_patch(
-            plt.Rectangle(place, 1, 1, facecolor=colours[row, column], edgecolor="white", lw=1.5)
-        )
-        text = value if isinstance(value, str) else f"{value:g}"
-        axis.text(place[0] + 0.5, place[1] + 0.5, text, ha="center", va="center", fontsize=fontsize)
-
-
-def _dashed(axis, left, top, width, height):
-    axis.add_patch(
-        plt.Rectangle((left, top), width, height, fill=False, edgecolor=_RED, lw=2.2, ls="--")
-    )
-
-
-def _bare(axis, across, down):
-    axis.set(xlim=across, ylim=down, aspect="equal")
-    axis.set_axis_off()
+    names, codes = np.unique(np.broadcast_to(colours, values.shape), return_inverse=True)
+    text = [["1/9" if value == 1 / 9 else f"{value:g}" for value in row] for row in values]
+    sns.heatmap(
+        codes.reshape(values.shape), cmap=ListedColormap(names), annot=np.array(text), fmt="",
+        annot_kws={"fontsize": fontsize, "color": "#222222"}, square=True, cbar=False,
+        linewidths=1.5, linecolor="white", xticklabels=[], yticklabels=[], ax=axis,
+    )  # fmt: skip
+    axis.set_title(title, fontsize=14)
+    axis.tick_params(length=0)
+    axis.grid(False)
