@@ -173,9 +173,7 @@ def _data(options):
     from bloodlib.data import images, paths
 
     if options.fetch:
-        from bloodlib.data import fetching
-
-        fetching.fetch()
+        images.fetch()
     folder = images.find()
     if options.facts:
         images.verify(folder)
@@ -185,13 +183,16 @@ def _data(options):
     for name in ("BCCD_Dataset", "PBC_dataset_normal_DIB"):
         there = (paths.data_folder() / name).is_dir()
         print(f"  {name:24} {'there' if there else 'not there'}")
-    print(f"  {folder.name}")
+    print(f"  {folder.name if folder.parent == paths.data_folder() else folder}")
     hashes = images.verify(folder, thorough=True)
     for split, found in images.counts().items():
         listed = ", ".join(f"{n} {name.lower()}" for name, n in found.items())
         print(f"    {split:12} {sum(found.values()):6}  {listed}")
-    for what, digest in hashes.items():
-        print(f"    {what:16} {digest}  verified")
+    for what in images.SOURCE.hashes:
+        if what in hashes:
+            print(f"    {what:16} {hashes[what]}  verified")
+        else:
+            print(f"    {what:16} not there: no photograph can be shown or matched again")
 
 
 def _study(options):

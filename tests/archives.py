@@ -2,7 +2,7 @@
 
 import http.server
 import io
-import tarfile
+import zipfile
 
 from made_up import published
 
@@ -12,25 +12,13 @@ TOP = f"wbc-classification-{images.SOURCE.commit}"
 
 
 def archive(files=None, extra=()):
-    """A repository's archive as GitHub makes it; ``extra`` are (TarInfo, content) pairs."""
+    """A repository's archive as GitHub makes it; ``extra`` are pairs of name and content."""
     file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as tar:
-        tar.addfile(folder_info := tarfile.TarInfo(TOP))
-        folder_info.type = tarfile.DIRTYPE
-        for path, content in {"README.md": b"hello", **(files or published())}.items():
-            info = tarfile.TarInfo(f"{TOP}/{path}")
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-        for info, content in extra:
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
+    files = {"README.md": b"hello", **(published() if files is None else files)}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+        for name, content in [*((f"{TOP}/{path}", c) for path, c in files.items()), *extra]:
+            packed.writestr(name, content)
     return file.getvalue()
-
-
-def member(name, kind=tarfile.REGTYPE, target=""):
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname = kind, target
-    return info
 
 
 def send(handler, content, length=None, status=200):
@@ -52,13 +40,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.asked.append(way)
         self.server.ways.get(way, send)(self, self.server.content)
 
+    def do_HEAD(self):
+        self.send_response(302)
+        self.end_headers()
+
     def log_message(self, *_):
         pass
 
 
 def left_behind(place):
     """Everything in the folder of the datasets and the cache but locks and marks."""
-    found = [*place.rglob("*"), *paths.cache_folder().rglob("*")] if place.exists() else []
+    found = [*place.rglob("*"), *paths.cache_folder().rglob("*")]
     return [
         p.name for p in found if p.is_file() and ".lock" not in p.name and "verified" not in p.parts
     ]

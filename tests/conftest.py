@@ -139,7 +139,6 @@ def place(tmp_path, monkeypatch):
     made_up.publish(monkeypatch, made_up.published())
     yield tmp_path / "data sets"
     images.names.cache_clear()
-    images._folders.cache_clear()
 
 
 @pytest.fixture

@@ -40,24 +40,22 @@ def published():
     return files
 
 
-def mode(path):
-    return "100755" if path.startswith("Original") else "100644"
-
-
 def publish(monkeypatch, files):
     """Make the module believe that these files are what was published."""
-    shas = {
-        path: hashlib.sha1(b"blob %d\0%b" % (len(c), c)).hexdigest() for path, c in files.items()
+    entries = {
+        path: images.Entry(len(c), hashlib.sha1(b"blob %d\0%b" % (len(c), c)).hexdigest())
+        for path, c in sorted(files.items())
     }
-    entries = {p: images.Entry(mode(p), len(c), shas[p][:16]) for p, c in sorted(files.items())}
-    hashes = {"labels.csv": shas["labels.csv"]}
-    for part in ("images", "Original_Images"):
-        inside = {p.partition("/")[2]: p for p in files if p.startswith(f"{part}/")}
-        hashes[part] = images.git_tree({name: (mode(p), shas[p]) for name, p in inside.items()})
+    hashes = {
+        part: hashlib.sha1(
+            "".join(e.sha for p, e in entries.items() if p.startswith(part)).encode()
+        )
+        for part in images.SOURCE.hashes
+    }
+    hashes = {part: digest.hexdigest() for part, digest in hashes.items()}
     monkeypatch.setattr(images, "manifest", lambda: entries)
     monkeypatch.setattr(images, "SOURCE", dataclasses.replace(images.SOURCE, hashes=hashes))
     images.names.cache_clear()
-    images._folders.cache_clear()
 
 
 def write(folder, files):

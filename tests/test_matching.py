@@ -519,14 +519,13 @@ def published():
     for number, picture in pictures.items():
         files[f"Original_Images/BloodImage_{number:05d}.jpg"] = jpeg(picture)
     rows = ["," + f"{n},{label}" for n, label in LABELS.items()]
-    files["labels.csv"] = "\r\n".join([",Image,Category", *rows]).encode()
+    files["labels.csv"] = "\n".join([",Image,Category", *rows]).encode()
     return files, truth
 
 
 def forget():
     for function in (
         images.names,
-        images._folders,
         photographs.provenance,
         photographs.table,
         photographs.cell_table,

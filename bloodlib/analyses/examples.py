@@ -36,7 +36,7 @@ SHADES = "RdYlBu"
 
 def thumbnail(number: int) -> np.ndarray | None:
     """A photograph as small as an image, uint8 [240, 320, 3]; None where it can't be had."""
-    if not images.available():
+    if not images.available("Original_Images"):
         return None
     whole = Image.fromarray(images.photograph(number))
     return np.asarray(whole.resize(images.SOURCE.image_size, Image.Resampling.BOX))
@@ -501,7 +501,7 @@ def compute_wall(runs: list[records.Record]) -> pd.DataFrame:
 
 def load_pictures(wall: pd.DataFrame) -> dict[int, np.ndarray]:
     """The photographs of a wall by number; none where they can't be had."""
-    if not images.available():
+    if not images.available("Original_Images"):
         return {}
     return {number: thumbnail(number) for number in wall["photograph"].tolist()}
 

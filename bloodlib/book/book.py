@@ -92,7 +92,8 @@ def surroundings(root: Path) -> str:
     found = (p for p in results.rglob("*") if p.is_file() and not p.name.startswith("."))
     for path in sorted(p for p in found if p.suffix != ".ipynb"):  # a notebook is a job's log
         _add(digest, path.relative_to(results).as_posix(), path.read_bytes())
-    _add(digest, "images", images.DATA_HASH.encode() if images.available() else b"none")
+    there = [images.SOURCE.hashes[part] for part in images.SOURCE.hashes if images.available(part)]
+    _add(digest, "images", " ".join(there).encode())
     _add(digest, "python", sys.version.encode())
     return digest.hexdigest()
 

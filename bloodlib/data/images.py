@@ -1,16 +1,16 @@
-"""The images of the paper: find them, verify them, decode them (:mod:`bloodlib.data.fetching` fetches).
+"""The images of the paper: fetch them, find them, verify them, decode them.
 
 The images come from the public repository ``dhruvp/wbc-classification``, at one commit. It took
 the photographs of the BCCD dataset (MIT), each listed with the name of its white blood cell, and
 made about 2,500 turned, shifted and sheared images a class from them. **The repository states no
 licence**: the images are fetched from it by whoever wants them and are not part of this book.
 
-The manifest, ``wbc-classification.txt.gz``, lists mode, size, name and the first 16 digits of
-git's own SHA-1 of each file, so that names, labels and counts are known without the images. In a
-clone of the repository, at the commit of ``SOURCE``, this makes it::
+The manifest, ``wbc-classification.txt.gz``, lists mode, size, git's SHA-1 and name of each file,
+so that names, labels and counts are known without the images. In a clone of the repository, at
+the commit of ``SOURCE``, this makes it::
 
     git ls-tree -r -l HEAD -- images Original_Images labels.csv \
-        | awk '{print $1, $4, substr($3, 1, 16), $5}' | gzip -9n > wbc-classification.txt.gz
+        | awk '{print $1, $4, $3, $5}' | gzip -9n > wbc-classification.txt.gz
 """
 
 import collections
@@ -22,7 +22,11 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import shutil
+import sys
+import threading
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -39,6 +43,12 @@ TASKS = {"four": CLASSES, "two": ("Mononuclear", "Polynuclear")}
 SPLITS = ("TRAIN", "TEST", "TEST_SIMPLE")
 NUCLEI = {"NEUTROPHIL": 1, "EOSINOPHIL": 1, "MONOCYTE": 0, "LYMPHOCYTE": 0}  # index in TASKS["two"]
 FOLDER = "wbc-classification"
+#: Files that operating systems and file servers leave in folders, in lower case; those whose names
+#: begin with a dot are passed over too.
+LITTER = {
+    "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "#recycle",
+    "$recycle.bin", "system volume information", "lost+found",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,7 @@ class Source:
     @property
     def archive(self) -> str:
         """Address of the repository's archive at the commit."""
-        return f"{self.repository}/archive/{self.commit}.tar.gz"
+        return f"{self.repository}/archive/{self.commit}.zip"
 
 
 SOURCE = Source(
@@ -98,22 +108,18 @@ class Images(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One line of the manifest."""
+    """What the manifest says of a file: its bytes, and git's SHA-1 of its content."""
 
-    mode: str
     size: int
     sha: str
 
 
 @functools.cache
 def manifest() -> dict[str, Entry]:
-    """Mode, size and the beginning of git's hash of each published file, by its path."""
-    lines = gzip.decompress(Path(__file__).with_name(f"{FOLDER}.txt.gz").read_bytes()).decode()
-    entries = {}
-    for line in lines.splitlines():
-        mode, size, sha, path = line.split(" ", 3)
-        entries[path] = Entry(mode, int(size), sha)
-    return entries
+    """Size and hash of each published file, by its path."""
+    packed = Path(__file__).with_name(f"{FOLDER}.txt.gz").read_bytes()
+    lines = (line.split(" ", 3) for line in gzip.decompress(packed).decode().splitlines())
+    return {path: Entry(int(size), sha) for _mode, size, sha, path in lines}
 
 
 @functools.cache
@@ -136,7 +142,7 @@ def names(split: str) -> tuple[str, ...]:
 
 
 def labels(split: str, task: str = "four") -> np.ndarray:
-    """Labels of a split's images: uint8 of shape (n,), indices into ``TASKS[task]``.
+    """True labels of a split's images: uint8 of shape (n,), indices into ``TASKS[task]``.
 
     Raises
     ------
@@ -169,45 +175,64 @@ def _class(name: str) -> str:
 
 
 def find() -> Path:
-    """Folder of the images, verified or not.
+    """Folder that holds ``images/`` and, if it is whole, the photographs and ``labels.csv``.
+
+    It is ``wbc-classification/`` in the folder of the datasets; else this folder itself or what
+    lies up to two folders below it, as Kaggle's copy does (``dataset2-master/dataset2-master``).
 
     Raises
     ------
     DatasetNotFoundError
-        If it is not in the folder of the datasets.
+        If there is none.
     """
-    folder = paths.data_folder() / FOLDER
-    if not folder.is_dir():
-        raise DatasetNotFoundError(
-            f"no images at {folder}. Run 'bloodlib data --fetch', "
-            f"or set BLOODLIB_DATA to the folder that holds {FOLDER}/."
-        )
-    return folder
+    data, usual = paths.data_folder(), paths.data_folder() / FOLDER
+    if usual.is_dir():
+        return usual
+    top = data.parent if data.name == "images" else data
+    for depth in ("", "[!.]*/", "[!.]*/[!.]*/"):  # not in the folder of a fetch at work
+        for inside in sorted(top.glob(f"{depth}images/TRAIN/{CLASSES[0]}")):
+            return inside.parents[2]
+    where = f"{usual}, a link to {os.readlink(usual)}" if usual.is_symlink() else str(data)
+    raise DatasetNotFoundError(
+        f"no images at {where}. Run 'bloodlib data --fetch', or set BLOODLIB_DATA to the folder "
+        f"that holds {FOLDER}/ or Kaggle's dataset2-master/."
+    )
 
 
-def available() -> bool:
-    """Whether there are images on this machine, verified or not."""
-    return (paths.data_folder() / FOLDER).is_dir()
+def available(part: str = "images") -> bool:
+    """Whether a part of the dataset is on this machine, verified or not.
+
+    Parameters
+    ----------
+    part : {"images", "Original_Images", "labels.csv"}
+        Kaggle's copy has not all of them.
+    """
+    try:
+        return (find() / part).exists()
+    except DatasetNotFoundError:
+        return False
 
 
 def verify(folder: str | os.PathLike | None = None, thorough: bool = False) -> dict[str, str]:
     """Check that a folder holds the published dataset, to the last bit.
 
-    Git's hashes of ``SOURCE`` are recomputed from the files. A success is remembered in the cache
-    under names, sizes and times of all files, so that the next call only lists the folder. What
-    lies beside the dataset's three parts (a clone's other files) is not looked at.
+    Git's hashes are computed from the files and compared with the manifest's. A success is
+    remembered in the cache under names, sizes and times of all files, so that the next call only
+    lists the folder. What lies beside the dataset's three parts (a clone's other files) is not
+    looked at, nor what operating systems leave in folders.
 
     Parameters
     ----------
     folder : path, optional
-        Folder with ``images/``, ``Original_Images/`` and ``labels.csv``; by default ``find()``.
+        Folder with ``images/`` and perhaps ``Original_Images/`` and ``labels.csv``; by default
+        ``find()``.
     thorough : bool
         Read every file, whatever is remembered.
 
     Returns
     -------
     dict
-        Git's hash of ``images``, ``Original_Images`` and ``labels.csv``.
+        Git's hash of ``images``, ``Original_Images`` and ``labels.csv``, of those that are there.
 
     Raises
     ------
@@ -215,133 +240,81 @@ def verify(folder: str | os.PathLike | None = None, thorough: bool = False) -> d
         If a file is missing, added or altered; the message names it.
     """
     folder = find() if folder is None else Path(folder)
-    found = _scan(folder)
-    mark = paths.cache_folder() / "verified" / _fingerprint(folder, found)
+    parts = {part: sha for part, sha in SOURCE.hashes.items() if os.path.lexists(folder / part)}
+    parts.setdefault("images", SOURCE.hashes["images"])
+    expected = {path: e.sha for path, e in manifest().items() if _class(path) in parts}
+    found = _scan(folder, expected)
+    lines = [f"{path}\0{size} {time}\n" for path, (size, time) in sorted(found.items())]
+    lines += [str(folder.resolve()), *expected.values()]
+    mark = hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
+    mark = paths.cache_folder() / "verified" / mark
     if thorough or not mark.exists():
         with contextlib.suppress(OSError):
             mark.unlink(missing_ok=True)
-        _refuse(folder, _differences(found))
-        _refuse(folder, _alterations(folder))
+        problems = _differences(expected, found) or _alterations(folder, expected)
+        if problems:
+            raise DatasetError(
+                f"{folder} is not the published dataset: {_few(problems)}. "
+                "Mend these files, or move the folder away and run 'bloodlib data --fetch'."
+            )
         with contextlib.suppress(OSError):  # a cache that can't be written costs time, no more
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.touch()
-    return dict(SOURCE.hashes)
+    return parts
 
 
-def _scan(folder: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of all that lies in the dataset's parts; a folder's path ends in a slash."""
-    expected, found, waiting = _folders(), {}, [""]
-    try:
-        while waiting:
-            parent = waiting.pop()
+def _scan(folder: Path, expected: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Size and time of all that lies where the expected files do; a folder's path ends in "/"."""
+    innermost = {path.rpartition("/")[0] for path in expected}
+    outer = {str(place) for inner in innermost for place in PurePosixPath(inner).parents}
+    folders, found = innermost | outer - {"."}, {}
+    for parent in folders:
+        try:
             with os.scandir(folder / parent) as entries:
                 for entry in entries:
-                    if not parent and entry.name not in SOURCE.hashes:
+                    path = f"{parent}/{entry.name}".lstrip("/")
+                    hidden = entry.name.startswith(".") or entry.name.lower() in LITTER
+                    if path in folders or hidden or not (parent or path in expected):
                         continue
-                    path = parent + entry.name
-                    if entry.is_dir(follow_symlinks=False):
-                        path += "/"
-                        found[path] = (0, 0)
-                        if path in expected:  # a folder too many is named, not entered
-                            waiting.append(path)
-                    else:
-                        stat = entry.stat(follow_symlinks=False)
+                    if entry.is_file():  # or a link to one
+                        stat = entry.stat()
                         found[path] = (stat.st_size, stat.st_mtime_ns)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise DatasetNotFoundError(
-            f"no folder {error.filename}. Run 'bloodlib data --fetch'."
-        ) from error
-    except OSError as error:
-        raise DatasetError(f"{error.filename} cannot be read: {error.strerror}.") from error
+                    else:
+                        found[f"{path}/"] = (0, 0)
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # its files will be missing
+        except OSError as error:
+            raise DatasetError(f"{error.filename} cannot be read: {error.strerror}.") from error
     return found
 
 
-@functools.cache
-def _folders() -> set[str]:
-    """Folders that the dataset consists of, each ending in a slash."""
-    innermost = {path.rpartition("/")[0] for path in manifest() if "/" in path}
-    outer = {str(parent) for path in innermost for parent in PurePosixPath(path).parents[:-1]}
-    return {f"{path}/" for path in innermost | outer}
+def _differences(expected: Iterable[str], found: Iterable[str]) -> list[str]:
+    """Name what is missing, and what is too much; of a folder without files the folder alone."""
+    present = {path.rpartition("/")[0] for path in found} | {""}
+    missing = {}
+    for path in (path for path in expected if path not in found):
+        parent = path.rpartition("/")[0]
+        missing[f"{path if parent in present else parent + '/'} is missing"] = None
+    strays = sorted(path for path in found if path not in expected)
+    return [*missing, *(f"{path} does not belong there" for path in strays)]
 
 
-def _differences(found: Mapping[str, tuple[int, int]]) -> list[str]:
-    """Name what a list of the files already shows to be wrong."""
-    expected, folders = manifest(), _folders()
-    absent = tuple(sorted(folders - found.keys()))
-    problems = [f"{path} is missing" for path in absent if not path.startswith(absent, 0, -1)]
-    for path, entry in expected.items():
-        if path not in found:
-            if not path.startswith(absent):
-                problems.append(f"{path} is missing")
-        elif found[path][0] != entry.size:
-            problems.append(f"{path} has {found[path][0]:,} bytes instead of {entry.size:,}")
-    strays = found.keys() - expected.keys() - folders
-    return problems + [f"{path} does not belong there" for path in sorted(strays)]
+def _alterations(folder: Path, expected: Mapping[str, str]) -> list[str]:
+    """Name the files whose content is not what was published."""
+    found = _in_threads(lambda path: _sha(_read(folder / path)), list(expected), "verifying")
+    pairs = zip(expected.items(), found, strict=True)
+    return [f"{path} is altered" for (path, sha), own in pairs if own != sha]
 
 
-def _alterations(folder: Path) -> list[str]:
-    """Name what only the content of the files shows to be wrong."""
-    expected = manifest()
-    files = list(expected)
-    shas = _in_threads(lambda path: _sha(_read(folder / path)), files, "verifying")
-    blobs = dict(zip(files, shas, strict=True))
-    problems = [
-        f"{path} is altered"
-        for path, sha in blobs.items()
-        if not sha.startswith(expected[path].sha)
-    ]
-    if not problems:
-        tree = {path: (expected[path].mode, sha) for path, sha in blobs.items()}
-        for part, sha in _tree_entries(tree).items():
-            if sha != SOURCE.hashes[part]:
-                problems.append(f"{part} has the hash {sha} instead of {SOURCE.hashes[part]}")
-    return problems
+def _sha(content: bytes) -> str:
+    """Git's name for a file's content."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()  # noqa: S324
 
 
-def git_tree(files: Mapping[str, tuple[str, str]]) -> str:
-    """Hash that git gives a folder: of the modes and hashes of its files, by their paths.
-
-    Modes come from the manifest: Windows, and many ways to copy files, lose the real ones.
-    """
-    modes = {path: mode for path, (mode, _) in files.items()}
-    lines = {}
-    for name, sha in _tree_entries(files).items():
-        mode = modes.get(name, "40000")  # anything else is a folder
-        key = name if name in modes else f"{name}/"  # git sorts folders so
-        lines[key.encode()] = f"{mode} {name}\0".encode() + bytes.fromhex(sha)
-    return _sha(b"".join(lines[key] for key in sorted(lines)), kind="tree")
-
-
-def _tree_entries(files: Mapping[str, tuple[str, str]]) -> dict[str, str]:
-    """Hash of each file and folder at the top of a set of paths."""
-    entries, folders = {}, collections.defaultdict(dict)
-    for path, (mode, sha) in files.items():
-        name, slash, rest = path.partition("/")
-        if slash:
-            folders[name][rest] = (mode, sha)
-        else:
-            entries[name] = sha
-    return entries | {name: git_tree(inside) for name, inside in folders.items()}
-
-
-def _sha(content: bytes, kind: str = "blob") -> str:
-    """Git's name for a content."""
-    return hashlib.sha1(f"{kind} {len(content)}\0".encode() + content).hexdigest()  # noqa: S324
-
-
-def _fingerprint(folder: Path, found: Mapping[str, tuple[int, int]]) -> str:
-    lines = [f"{path}\0{size} {time}\n" for path, (size, time) in sorted(found.items())]
-    lines += [str(folder.resolve()), *SOURCE.hashes.values()]
-    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
-
-
-def _refuse(folder: Path, problems: list[str]) -> None:
-    if problems:
-        more = f", and {len(problems) - 5:,} more" if len(problems) > 5 else ""
-        raise DatasetError(
-            f"{folder} is not the published dataset: {', '.join(problems[:5])}{more}. "
-            "Mend these files, or move the folder away and run 'bloodlib data --fetch'."
-        )
+def _few(problems: list[str]) -> str:
+    """The first of many problems."""
+    more = f", and {len(problems) - 5:,} more" if len(problems) > 5 else ""
+    return ", ".join(problems[:5]) + more
 
 
 def _read(path: Path) -> bytes:
@@ -366,6 +339,147 @@ def _in_threads(function: Callable, items: Sequence, title: str) -> Iterable:
         for results in pool.map(lambda lot: [function(item) for item in lot], lots):
             bar.update(len(results))
             yield from results
+
+
+@contextlib.contextmanager
+def _held(lock: Path, minutes: int) -> Iterator[None]:
+    """Hold a lock; another process that holds it is waited for so long."""
+    from filelock import FileLock, Timeout
+
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(lock, timeout=60 * minutes):
+            yield
+    except Timeout:
+        raise DatasetError(
+            f"another process has held {lock} for {minutes} minutes. End it, and try again."
+        ) from None
+
+
+# --------------------------------------------------------------------------------------- fetch
+
+
+def fetch(url: str = SOURCE.archive, timeout: float = 8) -> Path:
+    """Download the images into the folder of the datasets, unless they are there.
+
+    Parameters
+    ----------
+    url : str
+        Address of the repository's archive at the commit of ``SOURCE``; by default GitHub's.
+    timeout : float
+        Seconds after which a server that can't be reached is given up; one that has answered
+        may pause four times as long.
+
+    Returns
+    -------
+    pathlib.Path
+        Folder of the images, verified.
+
+    Raises
+    ------
+    DatasetError
+        If the server can't be reached, if what it sends is not the dataset, or if there is a
+        folder already that is not the dataset. Nothing but the dataset is ever left behind.
+    """
+    target = paths.data_folder() / FOLDER
+    if not os.path.lexists(target) and not all(map(available, SOURCE.hashes)):
+        _ask(url, timeout)
+        try:
+            with _held(target.with_name(f".{FOLDER}.lock"), minutes=60):
+                if not target.exists():  # another process may have been quicker
+                    _install(url, timeout, target)
+        except OSError as error:
+            raise DatasetError(
+                f"the images cannot be stored: {error}. "
+                "Set BLOODLIB_DATA to a folder that can be written."
+            ) from error
+    folder = find()
+    if missing := SOURCE.hashes.keys() - verify(folder).keys():
+        raise DatasetError(
+            f"{folder} has no {' and no '.join(sorted(missing))}. "
+            "Move the folder away and run 'bloodlib data --fetch' again."
+        )
+    return folder
+
+
+def _install(url: str, timeout: float, target: Path) -> None:
+    """Download, unpack and verify beside the target, then move there in one step."""
+    part = target.with_name(f".{FOLDER}.part")
+    shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
+    try:
+        for path, content in _contents(_download(url, timeout, part)):
+            place = part / FOLDER / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+        if problems := _alterations(part / FOLDER, {p: e.sha for p, e in manifest().items()}):
+            raise DatasetError(
+                f"what {url} sent is not the published dataset: {_few(problems)}. "
+                "Run 'bloodlib data --fetch' again later."
+            )
+        os.replace(part / FOLDER, target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _ask(url: str, timeout: float) -> None:
+    """Give up in time where there is no network: a look-up of a name may hang for minutes."""
+    import requests
+
+    answered = threading.Event()
+
+    def ask():
+        with contextlib.suppress(requests.RequestException):
+            requests.head(url, timeout=timeout)
+            answered.set()
+
+    threading.Thread(target=ask, daemon=True).start()
+    if not answered.wait(timeout):
+        raise DatasetError(
+            f"{url} cannot be reached. Connect to the network and run 'bloodlib data --fetch', or "
+            "set BLOODLIB_DATA to a folder that has the images."
+        )
+
+
+def _download(url: str, timeout: float, folder: Path) -> Path:
+    import pooch
+    import requests
+
+    name = f"{FOLDER}.zip"
+    shelf = pooch.create(
+        path=folder,
+        base_url="",
+        registry={name: None},  # the archive's hash may change with GitHub's compressor
+        urls={name: url},
+        retry_if_failed=1,
+    )
+    get = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=(timeout, 4 * timeout))
+    try:
+        return Path(shelf.fetch(name, downloader=get))
+    except requests.RequestException as error:
+        status = getattr(error.response, "status_code", None)
+        problem = f"answered {status}" if status else f"broke off ({type(error).__name__})"
+        raise DatasetError(
+            f"the download from {url} {problem}. Run 'bloodlib data --fetch' again later."
+        ) from error
+
+
+def _contents(archive: Path) -> Iterator[tuple[str, bytes]]:
+    """The published files in the repository's archive, none of another size than published."""
+    from tqdm import tqdm
+
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            top = packed.namelist()[0].partition("/")[0]
+            for path, entry in tqdm(manifest().items(), "unpacking", leave=False, disable=None):
+                if packed.getinfo(f"{top}/{path}").file_size != entry.size:
+                    raise ValueError(f"{path} has another size")
+                yield path, packed.read(f"{top}/{path}")
+    except Exception as error:  # of a damaged archive, anything from KeyError to zlib.error
+        raise DatasetError(
+            f"the server sent something else than the images, or not all of them ({error}): "
+            "perhaps a page to sign in. Look at the network, then run 'bloodlib data --fetch' "
+            "again."
+        ) from error
 
 
 # -------------------------------------------------------------------------------------- pixels
@@ -404,8 +518,6 @@ def load(
     DatasetNotFoundError, DatasetError
         If there are no images, or not those that were published.
     """
-    from filelock import FileLock
-
     target, inside = labels(split, task), names(split)
     folder = find()
     verify(folder)
@@ -414,13 +526,12 @@ def load(
     pixels = _mapped(path, shape)
     if pixels is None:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{path}.lock"):  # of two processes, one decodes and the other waits
+            with _held(Path(f"{path}.lock"), minutes=10):  # one decodes and the others wait
                 pixels = _mapped(path, shape)
                 if pixels is None:
                     files = [folder / "images" / split / name for name in inside]
-                    pixels = _decode_all(files, size, filter)
-                    paths.write_atomically(path, lambda file: np.save(file, pixels))
+                    decoded = _decode_all(files, size, filter)
+                    paths.write_atomically(path, lambda file: np.save(file, decoded))
                     pixels = _mapped(path, shape)
         except OSError as error:
             raise DatasetError(
@@ -487,7 +598,9 @@ def photograph(number: int) -> np.ndarray:
     """
     path = f"Original_Images/BloodImage_{number:05d}.jpg"
     if path not in manifest():
-        raise ValueError(f"there is no photograph {number}; see bloodlib.data.images.photograph_numbers")
+        raise ValueError(
+            f"there is no photograph {number}; see bloodlib.data.images.photograph_numbers"
+        )
     return _open(find() / path, _published(path), SOURCE.photograph_size)
 
 
@@ -569,9 +682,15 @@ def _identical() -> dict[str, int]:
 
 def _published(path: str) -> bytes:
     """Content of one file, compared with the manifest."""
-    content = _read(find() / path)
-    if not _sha(content).startswith(manifest()[path].sha):
-        _refuse(find(), [f"{path} is altered"])
+    folder, part = find(), _class(path)
+    if not available(part):
+        raise DatasetNotFoundError(
+            f"{folder} has no {part}: some copies of the images, such as Kaggle's, come without. "
+            "'bloodlib data --fetch' fetches a whole one."
+        )
+    content = _read(folder / path)
+    if _sha(content) != manifest()[path].sha:
+        raise DatasetError(f"{folder / path} is altered. Run 'bloodlib data' to check all files.")
     return content
 
 

@@ -42,8 +42,8 @@ def swap(folder):
 
 
 def link(folder):
-    (folder / VICTIM).rename(folder / "elsewhere.jpeg")
-    (folder / VICTIM).symlink_to(folder / "elsewhere.jpeg")
+    (folder / VICTIM).unlink()
+    (folder / VICTIM).symlink_to(folder / "nowhere.jpeg")
 
 
 def unreadable(folder):
@@ -69,12 +69,12 @@ def fill(name):
 
 
 DATASET = {
-    "an image truncated": (change(lambda raw: raw[:-9]), f"{VICTIM} has .* bytes instead of"),
-    "an image empty": (change(lambda raw: b""), f"{VICTIM} has 0 bytes instead of"),
-    "an image longer": (change(lambda raw: raw + b"x"), f"{VICTIM} has .* bytes instead of"),
+    "an image truncated": (change(lambda raw: raw[:-9]), f"{VICTIM} is altered"),
+    "an image empty": (change(lambda raw: b""), f"{VICTIM} is altered"),
+    "an image longer": (change(lambda raw: raw + b"x"), f"{VICTIM} is altered"),
     "no JPEG": (change(lambda raw: bytes(len(raw))), f"{VICTIM} is altered"),
-    "a grey image": (change(lambda raw: jpeg(1, (320, 240), "L")), f"{VICTIM} has .* bytes"),
-    "an image turned by its camera": (change(turned), f"{VICTIM} has .* bytes instead of"),
+    "a grey image": (change(lambda raw: jpeg(1, (320, 240), "L")), f"{VICTIM} is altered"),
+    "an image turned by its camera": (change(turned), f"{VICTIM} is altered"),
     "two images exchanged": (swap, VICTIM),
     "an image missing": (lambda f: (f / VICTIM).unlink(), f"{VICTIM} is missing"),
     "an image that can't be read": (unreadable, f"{VICTIM} is missing"),
@@ -84,24 +84,25 @@ DATASET = {
         lambda f: (f / FOLDER).rename((f / FOLDER).with_name("Mono")),
         "is missing",
     ),
-    "a split missing": (lambda f: shutil.rmtree(f / "images/TEST"), "images/TEST/ is missing"),
-    "the labels missing": (lambda f: (f / "labels.csv").unlink(), "labels.csv is missing"),
+    "a split missing": (
+        lambda f: shutil.rmtree(f / "images/TEST"),
+        "images/TEST/NEUTROPHIL/ is missing",
+    ),
     "the labels altered": (
         lambda f: (f / "labels.csv").write_bytes(
             (f / "labels.csv").read_bytes().replace(b"4", b"5")
         ),
         "labels.csv is altered",
     ),
-    "a stray file": (fill(f"{FOLDER}/.DS_Store"), f"{FOLDER}/.DS_Store does not belong there"),
     "a stray image": (fill(f"{FOLDER}/_9_9.jpeg"), f"{FOLDER}/_9_9.jpeg does not belong there"),
     "a fifth class": (lambda f: (f / "images/TEST/BASOPHIL").mkdir(), "BASOPHIL/ does not belong"),
 }
 
 
 @pytest.mark.parametrize("earlier", [False, True], ids=["at once", "after a success"])
-@pytest.mark.parametrize("fault", [*DATASET, pytest.param("a link for an image", marks=posix)])
+@pytest.mark.parametrize("fault", [*DATASET, pytest.param("a link to nothing", marks=posix)])
 def test_the_dataset_with(folder, fault, earlier):
-    spoil, words = DATASET.get(fault, (link, VICTIM))
+    spoil, words = DATASET.get(fault, (link, f"{VICTIM} is missing"))
     if earlier:
         images.verify()
         images.load("TRAIN")
@@ -166,7 +167,7 @@ def test_published_as(place, monkeypatch, fault):
         images.load("TRAIN")
     assert str(place / images.FOLDER / VICTIM) in str(caught.value)
     assert not list(paths.cache_folder().glob("pixels/*.npy"))
-    assert not list(paths.cache_folder().glob("pixels/*.part"))
+    assert not list(paths.cache_folder().glob("pixels/.*.tmp"))
     assert len(images.load("TEST").pixels) == 8
 
 
@@ -193,7 +194,7 @@ def test_a_cache_that_is(folder, fault):
     CACHE[fault](path)
     np.testing.assert_array_equal(images.load("TEST").pixels, want)
     assert path.stat().st_size == size
-    assert not list(paths.cache_folder().glob("pixels/*.part"))
+    assert not list(paths.cache_folder().glob("pixels/.*.tmp"))
 
 
 @posix

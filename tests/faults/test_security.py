@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import tarfile
 import types
 import warnings
 from pathlib import Path
@@ -21,7 +20,7 @@ from made_up import jpeg
 from bloodlib import study
 from bloodlib.analyses import external_validation, prediction
 from bloodlib.book import book, chapter, policy
-from bloodlib.data import boxes, fetching, images, photographs, stored
+from bloodlib.data import boxes, images, photographs, stored
 from bloodlib.models import training, weights
 from bloodlib.study import measurements, records
 
@@ -154,10 +153,8 @@ def answer(folder, raw):
 
 
 def unpack(folder, raw):
-    inside = folder / "inside"
-    fetching.shutil.rmtree(inside, ignore_errors=True)
-    fetching._extract(put(folder / "a.tar.gz", raw), inside)
-    assert all(path.resolve().is_relative_to(inside.resolve()) for path in inside.rglob("*"))
+    for path, content in images._contents(put(folder / "a.zip", raw)):
+        assert len(content) == images.manifest()[path].size
 
 
 def study_file(folder, raw):
@@ -216,10 +213,7 @@ PARSERS = {
     ),
     "an archive": (
         unpack,
-        [
-            archives.archive(SMALL),
-            archives.archive(SMALL, [(archives.member("../x", tarfile.SYMTYPE, "/etc"), b"")]),
-        ],
+        [archives.archive(SMALL), archives.archive(SMALL, [("../x", b"")])],
         images.DatasetError,
     ),
     "study.yml": (
