@@ -163,7 +163,7 @@ plt.show()
 check = examples.load_handcheck()
 differ = check["answer"] != check["given"]
 missed = int(differ.sum())
-low, high = intervals.exact(missed, len(check))
+low, high = intervals.clopper_pearson(missed, len(check))
 left_out = check["answer"] == "none"
 glue("checked", len(check), display=False)
 glue("missed", missed, display=False)

@@ -210,15 +210,12 @@ def test_a_difference_is_paired_by_cell(folders):
     [
         ((None, None, None), "–"),
         ((0.789, None, None), "0.79"),
+        ((0.789, float("nan"), float("nan")), "0.79"),
         ((0.789, 0.6, 1.0), "0.79 (0.60–1.00)"),
     ],
 )
 def test_a_number_with_its_interval(number, text):
     assert comparison.with_interval(*number) == text
-    assert (
-        comparison.with_interval(**dict(zip(("ours", "low", "high"), number, strict=True)), more=1)
-        == text
-    )
 
 
 @pytest.mark.parametrize(
@@ -229,6 +226,7 @@ def test_a_number_with_its_interval(number, text):
         ((-0.123, -0.5, 0.004), "−0.123 (−0.500 to +0.004)"),
         ((0.113, 0.00096, 0.22), "+0.113 (+0.001 to +0.220)"),
         ((-0.001,), "−0.00"),
+        ((0.123, float("nan"), float("nan")), "+0.12"),
     ],
 )
 def test_a_difference_has_a_sign(number, text):
@@ -243,10 +241,19 @@ def test_a_difference_has_a_sign(number, text):
         (0.2, 0.3, "not told apart from"),
         (0.25, 0.3, "not told apart from"),
         (None, None, "not compared with"),
+        (float("nan"), float("nan"), "not compared with"),
     ],
 )
 def test_where_an_interval_lies(low, high, words):
     assert comparison.beside(low, high, 0.25) == words
+
+
+def test_without_a_run_there_is_no_number():
+    for call in (comparison.confusions, comparison.predicted, comparison.estimate):
+        with pytest.raises(stored.MissingError, match="bloodlib study"):
+            call([])
+    with pytest.raises(stored.MissingError, match="bloodlib study"):
+        comparison.difference([], [])
 
 
 def test_seeds_are_averaged(folders):

@@ -311,7 +311,7 @@ def test_the_rows_of_the_page_say_what_explain_says(two_runs):
     (row,) = frame[frame["Number"] == f"{{anchor}}`NEUTROPHIL/recall <{ADDRESS}>`"].to_numpy()
     assert list(row[1:]) == [
         found["printed"],
-        comparison.with_interval(**found),
+        comparison.with_interval(found["ours"], found["low"], found["high"]),
         *(f"{run['value']:.4f}" for run in found["records"]),
     ]
     text = explain.show_numbers(comparison.cells(), 1).data

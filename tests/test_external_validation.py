@@ -362,7 +362,9 @@ def test_scores_are_counted_from_the_answers(planted):
     for method, right in zip(METHODS, (2, 5, 8), strict=True):
         row = found.loc["four", method, *QUOTED]
         assert row["accuracy"] == right / 10
-        assert [row["low"], row["high"]] == [float(end) for end in intervals.exact(right, 10)]
+        assert [row["low"], row["high"]] == [
+            float(end) for end in intervals.clopper_pearson(right, 10)
+        ]
     row = found.loc["four", "DCLNN", *QUOTED]
     assert row["sure"] == pytest.approx(0.9, abs=1e-3)
     assert (row["favourite"], row["given"]) == ("NEUTROPHIL", 0.5)  # the two wrong ones too

@@ -61,14 +61,6 @@ def test_clusters_are_drawn_within_each_class_as_many_as_it_has(case):
         assert drawn.weights[:, inside].max() > 1 or len(inside) == 1
 
 
-def test_each_cluster_is_as_likely_as_the_others():
-    truth, groups, _ = invented(cells=(4, 9))
-    drawn = intervals.resample(truth, groups, 2, 20_000)
-    np.testing.assert_allclose(drawn.weights.mean(axis=0), 1, atol=0.04)
-    variance = np.repeat([1 - 1 / 4, 1 - 1 / 9], [4, 9])
-    np.testing.assert_allclose(drawn.weights.var(axis=0), variance, rtol=0.06)
-
-
 @settings(max_examples=20, deadline=None)
 @given(cases())
 def test_confusions_are_those_of_a_slow_loop_over_drawn_clusters(case):
@@ -152,17 +144,6 @@ def test_draws_and_bounds_are_shares_and_bounds_hold_the_estimate(case, score):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(0, 10**6))
-def test_percentiles_hold_the_estimate(seed):
-    truth, groups, labels = invented(seed, cells=(8, 8), runs=1)
-    low, high = intervals.interval(
-        intervals.bootstrap(recalls, labels, intervals.resample(truth, groups, 2, 500))
-    )
-    estimate = recalls(confusion_matrix(truth, labels[0], labels=range(2)))
-    assert ((low <= estimate) & (estimate <= high)).all()
-
-
-@settings(max_examples=30, deadline=None)
 @given(cases(), st.integers(0, 10**6))
 def test_the_order_of_images_changes_nothing(case, seed):
     (truth, groups, labels), classes = case
@@ -178,7 +159,7 @@ def test_the_order_of_images_changes_nothing(case, seed):
                 *intervals.bounds(recalls, x, unseen, other=x[:1]),
                 intervals.vote(x, g),
                 *intervals.tally(x == 0, g),
-                *intervals.exact_by_cluster(t, x, g, classes),
+                *intervals.majority(t, x, g, classes),
             ]
         )
     for one, other in zip(*results, strict=True):
@@ -200,14 +181,6 @@ def test_with_one_image_a_cluster_it_is_the_ordinary_bootstrap_within_classes():
     assert abs(high - binom.ppf(0.975, 60, 0.75) / 60) <= 1 / 60
 
 
-def test_repeating_every_image_changes_nothing_about_percentiles():
-    truth, groups, labels = invented(runs=1)
-    once = intervals.bootstrap(recalls, labels, intervals.resample(truth, groups, 3, 100))
-    more = [np.repeat(x, 9, axis=-1) for x in (truth, groups, labels)]
-    again = intervals.bootstrap(recalls, more[2], intervals.resample(*more[:2], 3, 100))
-    np.testing.assert_allclose(once, again, rtol=1e-12)
-
-
 def test_runs_are_drawn_with_replacement_too():
     truth, groups = np.repeat([0, 1], 20), np.arange(40) // 5
     labels = np.stack([truth, 1 - truth])  # one run right in all, one in nothing
@@ -221,20 +194,11 @@ def test_runs_are_drawn_with_replacement_too():
     assert wide.tolist() == [1] * 8000
 
 
-def test_the_mean_over_runs_is_that_of_the_runs_scores():
-    truth, groups, labels = invented(3, cells=(12, 12), runs=4)
-    resamples = intervals.resample(truth, groups, 2, 4000)
-    together = intervals.bootstrap(recalls, labels, resamples)
-    alone = [intervals.bootstrap(recalls, run[None], resamples) for run in labels]
-    np.testing.assert_allclose(together.mean(axis=0), np.mean(alone, axis=(0, 1)), atol=0.01)
-    assert (together.std(axis=0) > np.mean(alone, axis=0).std(axis=0)).all()
-
-
 def test_a_method_differs_from_itself_by_exactly_nothing():
     truth, groups, labels = invented(runs=1)
     resamples = intervals.resample(truth, groups, 3, 500)
     for score in ALL:
-        assert not intervals.difference(score, labels, labels, resamples).any()
+        assert not intervals.bootstrap(score, labels, resamples, labels).any()
         assert intervals.bootstrap(score, labels, resamples).std() > 0
 
 
@@ -242,10 +206,10 @@ def test_differences_are_paired_by_cells_but_not_by_runs():
     truth, groups, labels = invented(5, runs=3, cells=(9, 9))
     resamples = intervals.resample(truth, groups, 2, 3000)
     one, other = labels[:1], labels[1:2]
-    paired = intervals.difference(recalls, one, other, resamples)
+    paired = intervals.bootstrap(recalls, one, resamples, other)
     apart = [intervals.bootstrap(recalls, x, resamples) for x in (one, other)]
     np.testing.assert_array_equal(paired, apart[0] - apart[1])
-    several = intervals.difference(recalls, labels, labels, resamples)
+    several = intervals.bootstrap(recalls, labels, resamples, labels)
     assert several.std() > 0
     np.testing.assert_allclose(several.mean(axis=0), 0, atol=4 * several.std() / 3000**0.5)
 
@@ -260,7 +224,7 @@ def test_bounds_of_a_difference_have_signs_and_hold_it():
     assert ((low <= one - other) & (one - other <= high)).all()
     # a method and itself agree on every cell seen; of those not seen that says little
     low, high = intervals.bounds(recalls, labels[:1], resamples, other=labels[:1])
-    np.testing.assert_allclose(high[:2], intervals.exact(0, 9)[1], atol=0.15)
+    np.testing.assert_allclose(high[:2], intervals.clopper_pearson(0, 9)[1], atol=0.15)
     assert (low < 0).all()
 
 
@@ -273,7 +237,7 @@ def test_the_seed_decides_everything():
         found.append(
             [
                 intervals.bootstrap(recalls, labels, plain),
-                intervals.difference(recalls, labels, labels[:2], plain),
+                intervals.bootstrap(recalls, labels, plain, labels[:2]),
                 np.stack(intervals.bounds(recalls, labels, unseen)),
             ]
         )
@@ -291,72 +255,57 @@ def test_percentiles_are_along_the_first_axis():
 # ------------------------------------------------------------------------------------------ votes
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases())
 def test_votes_are_those_of_a_slow_count(case):
-    (_, groups, labels), _ = case
-    for pooled in (False, True):
-        found = intervals.vote(labels, groups, pooled=pooled)
-        for g, group in enumerate(np.unique(groups)):
-            votes = labels[:, groups == group]
-            for run, row in enumerate([votes.ravel()] if pooled else votes):
-                (winner, most), *rest = Counter(row.tolist()).most_common()
-                tied = bool(rest) and rest[0][1] == most
-                where = (g,) if pooled else (run, g)
-                assert found[where] == (-1 if tied else winner)
+    (truth, groups, labels), classes = case
+
+    def winner(votes):
+        (first, most), *rest = Counter(votes.tolist()).most_common()
+        return -1 if rest and rest[0][1] == most else first
+
+    expected = [[winner(run[groups == g]) for g in np.unique(groups)] for run in labels]
+    np.testing.assert_array_equal(intervals.vote(labels, groups), expected)
+    found = intervals.majority(truth, labels, groups, classes)  # all runs together
+    for label in range(classes):
+        own = truth == label
+        votes = [winner(labels[:, own & (groups == g)].ravel()) for g in np.unique(groups[own])]
+        right = votes.count(label)
+        assert (found.right[label], found.cells[label]) == (right, len(votes))
+        limits = binomtest(right, len(votes)).proportion_ci(method="exact")
+        np.testing.assert_allclose([found.low[label], found.high[label]], limits)
 
 
 def test_a_tie_has_no_winner_and_is_not_right():
     labels, groups = np.array([0, 1, 1, 0, 0]), np.array([4, 4, 9, 9, 9])
     assert intervals.vote(labels, groups).tolist() == [-1, 0]
-    by = intervals.exact_by_cluster(np.zeros(5, int), labels, groups, 2)
-    assert by.right.tolist() == [1, 0]
-    assert by.clusters.tolist() == [2, 0]
+    by = intervals.majority(np.zeros(5, int), labels[None], groups, 2)
+    assert (by.right.tolist(), by.cells.tolist()) == ([1, 0], [2, 0])
     assert (by.low[1], by.high[1]) == (0, 1)
 
 
-@settings(max_examples=40, deadline=None)
-@given(cases())
-def test_recall_by_cluster_is_that_of_a_slow_loop(case):
-    (truth, groups, labels), classes = case
-    found = intervals.exact_by_cluster(truth, labels, groups, classes)
-    assert found.right.shape == (len(labels), classes)
-    for label in range(classes):
-        own = np.unique(groups[truth == label])
-        assert found.clusters[label] == len(own)
-        for run, row in enumerate(labels):
-            right = 0
-            for group in own:
-                counts = np.bincount(row[(truth == label) & (groups == group)], minlength=classes)
-                right += counts[label] > np.delete(counts, label).max()
-            assert found.right[run, label] == right
-            limits = binomtest(int(right), len(own)).proportion_ci(method="exact")
-            np.testing.assert_allclose([found.low[run, label], found.high[run, label]], limits)
-
-
-def test_two_classes_on_one_photograph_are_two_clusters():
-    by = intervals.exact_by_cluster(np.array([0, 0, 1]), np.array([0, 0, 0]), np.zeros(3, int), 2)
-    assert by.clusters.tolist() == [1, 1]
-    assert by.right.tolist() == [1, 0]
+def test_two_classes_on_one_photograph_are_two_cells():
+    by = intervals.majority(np.array([0, 0, 1]), np.zeros((1, 3), int), np.zeros(3, int), 2)
+    assert (by.right.tolist(), by.cells.tolist()) == ([1, 0], [1, 1])
 
 
 # ----------------------------------------------------------------------------------- one proportion
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.integers(1, 400), st.data())
-def test_the_exact_interval_is_scipys(n, data):
-    k = data.draw(st.integers(0, n))
-    expected = binomtest(k, n).proportion_ci(method="exact")
-    np.testing.assert_allclose(intervals.exact(k, n), expected, rtol=1e-6, atol=1e-9)
-
-
 def test_known_exact_intervals():
-    low, high = intervals.exact([10, 4, 0, 0, 1], [100, 4, 6, 0, 1])
+    low, high = intervals.clopper_pearson([10, 4, 0, 0, 1], [100, 4, 6, 0, 1])
     # 10 of 100 is in any textbook; 4 of 4 and 0 of 6 have closed forms
     np.testing.assert_allclose(low, [0.0490047, 0.025**0.25, 0, 0, 0.025], rtol=1e-6)
     np.testing.assert_allclose(high, [0.1762226, 1, 1 - 0.025 ** (1 / 6), 1, 1], rtol=1e-6)
-    assert intervals.exact(np.zeros((2, 3), int), [4, 5, 6])[1].shape == (2, 3)
+    assert intervals.clopper_pearson(np.zeros((2, 3), int), [4, 5, 6])[1].shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("successes", "n"), [(5, 4), (-1, 4), (1.5, 4), (1, 4.5), (-2, -1), (np.nan, 4), ([1, 9], 4)]
+)
+def test_impossible_counts_are_refused(successes, n):
+    with pytest.raises(ValueError, match="successes of"):
+        intervals.clopper_pearson(successes, n)
 
 
 @settings(max_examples=60, deadline=None)
@@ -414,7 +363,7 @@ def test_for_cells_all_right_or_all_wrong_gaffkes_bounds_are_the_exact_ones(righ
     sizes = np.full(4, 155)
     successes = np.where(np.arange(4) < right, sizes, 0)
     found = intervals.gaffke(successes, sizes, draws=200_000)
-    np.testing.assert_allclose(found, intervals.exact(right, 4), atol=0.005)
+    np.testing.assert_allclose(found, intervals.clopper_pearson(right, 4), atol=0.005)
 
 
 def test_cells_of_unequal_size_count_for_as_many_as_a_design_effect_leaves():
@@ -552,8 +501,8 @@ def test_what_does_not_fit_is_refused():
         "give 'right' or 'wrong'": lambda: intervals.confusions(unseen, labels, "both"),
         "give one for every image": lambda: intervals.vote(labels, groups[1:]),
         "labels has a label outside": lambda: intervals.vote(labels.astype(int) - 5, groups),
-        "give one an image": lambda: intervals.exact_by_cluster(truth[1:], labels, groups, 3),
-        "0 to 1:": lambda: intervals.exact_by_cluster(truth, labels, groups, 2),
+        "give one an image": lambda: intervals.majority(truth[1:], labels, groups, 3),
+        "0 to 1:": lambda: intervals.majority(truth, labels, groups, 2),
         "icc 0": lambda: intervals.coverage([3, 4], 0.5, 0),
         "recall is 1": lambda: intervals.coverage([3, 4], 1, 0.5),
         "must have an image": lambda: intervals.coverage([3, 0], 0.5, 0.5),
@@ -561,14 +510,6 @@ def test_what_does_not_fit_is_refused():
     for words, call in refused.items():
         with pytest.raises(ValueError, match=words):
             call()
-
-
-@pytest.mark.parametrize(
-    ("successes", "n"), [(5, 4), (-1, 4), (1.5, 4), (1, 4.5), (-2, -1), (np.nan, 4), ([1, 9], 4)]
-)
-def test_impossible_counts_are_refused(successes, n):
-    with pytest.raises(ValueError, match="successes"):
-        intervals.exact(successes, n)
 
 
 @pytest.mark.parametrize("function", [intervals.design_effect, intervals.gaffke])

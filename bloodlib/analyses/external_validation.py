@@ -448,7 +448,7 @@ def compute_scores() -> pd.DataFrame:
     for task, method, variant in itertools.product(TASKS, METHODS, VARIANTS):
         counts = confusion(method, task, variant)
         n, answered = counts.sum(), counts.sum(axis=0)
-        low, high = intervals.exact(np.trace(counts), n)
+        low, high = intervals.clopper_pearson(np.trace(counts), n)
         sure = np.nan
         if method == "DCLNN":
             probabilities = read()[f"DCLNN_{task}"][:, VARIANTS.index(variant)]
@@ -510,7 +510,7 @@ def compute_recalls() -> pd.DataFrame:
     for task, classes in TASKS.items():
         counts = confusion("DCLNN", task)
         n, right = counts.sum(axis=1), np.diagonal(counts)
-        low, high = intervals.exact(right, n)
+        low, high = intervals.clopper_pearson(right, n)
         on_test = comparison.estimate([prediction.recorded(task)], scores.recall)
         columns = {"task": task, "class": classes, "n": n}
         columns |= {"recall": right / n, "low": low, "high": high}

@@ -111,12 +111,8 @@ def compute_votes() -> pd.DataFrame:
     for task, names in TASKS.items():
         truth, cells = images.labels("TEST", task), photographs.cells("TEST")
         found = {
-            method: intervals.exact_by_cluster(
-                truth,
-                comparison.predicted(comparison.compared(method, task)),
-                cells,
-                len(names),
-                pooled=True,
+            method: intervals.majority(
+                truth, comparison.predicted(comparison.compared(method, task)), cells, len(names)
             )
             for method in METHODS
         }
@@ -124,7 +120,7 @@ def compute_votes() -> pd.DataFrame:
             row = {"Classes": task, "Class": name.capitalize()}
             for method, by in found.items():
                 low, high = by.low[label], by.high[label]
-                counts = f"{by.right[label]} of {by.clusters[label]}"
+                counts = f"{by.right[label]} of {by.cells[label]}"
                 row[method] = f"{counts} ({low:.2f}–{high:.2f})"
             rows.append(row)
     return pd.DataFrame(rows)
@@ -148,7 +144,7 @@ def compute_recalls(method: str = "DCLNN", task: str = "four") -> pd.DataFrame:
     confusion = comparison.confusions(runs)
     sizes = np.append(confusion[0].sum(axis=-1), confusion[0].sum())
     found = {
-        "images": intervals.exact(np.rint(value * sizes), sizes),
+        "images": intervals.clopper_pearson(np.rint(value * sizes), sizes),
         "bootstrap": intervals.interval(intervals.bootstrap(_recalls, labels, drawn)),
         "gaffke": ends,
     }
@@ -329,7 +325,8 @@ def compute_differences() -> pd.DataFrame:
             runs = [comparison.compared(method, task) for method in pair]
             if all(runs):
                 found = comparison.difference(*runs, numbers)
-                draws = intervals.difference(numbers, *map(comparison.predicted, runs), drawn)
+                first, second = map(comparison.predicted, runs)
+                draws = intervals.bootstrap(numbers, first, drawn, second)
                 columns = zip(SCORES, *found, *intervals.interval(draws), strict=True)
                 rows += [(task, *pair, *column) for column in columns]
     names = ["task", "first", "second", "score", "value", "low", "high", "least", "most"]

@@ -39,7 +39,7 @@ def load_cells(cells: list[dict], table: int, linked: bool = True, **where) -> p
     for cell in cells:
         if cell["table"] != table or any(cell[k] not in np.atleast_1d(v) for k, v in where.items()):
             continue
-        ours = with_interval(**cell)
+        ours = with_interval(cell["ours"], cell["low"], cell["high"])
         if linked and cell["frozen"]:
             number, _, interval = ours.partition(" ")
             ours = f"{link(number, cell['address'])} {interval_drawn(cell)} {interval}".rstrip()

@@ -1,13 +1,14 @@
 """Our runs beside the paper's numbers: which run answers which row, and what it gave."""
 
 import functools
+import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from bloodlib import paper, study
-from bloodlib.data import images, photographs, splits
+from bloodlib.data import images, photographs, splits, stored
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import intervals, scores, verdicts
 from bloodlib.study import records
@@ -60,15 +61,27 @@ def confusions(runs: list[records.Record], epoch: int = EPOCH, split: str = "TES
     On TEST_SIMPLE they are those after the last epoch, whatever ``epoch`` is.
     """
     return np.stack(
-        [r.confusion(split, epoch if split == "TEST" and r.epochs > 1 else None) for r in runs]
+        [
+            run.confusion(split, epoch if split == "TEST" and run.epochs > 1 else None)
+            for run in _there(runs)
+        ]
     )
 
 
 def predicted(runs: list[records.Record], epoch: int = EPOCH, split: str = "TEST") -> np.ndarray:
     """Labels [runs, n], of networks after an epoch; TEST_SIMPLE as for :func:`confusions`."""
     if split == "TEST_SIMPLE":
-        return np.stack([r.arrays["labels_simple"] for r in runs])
-    return np.stack([r.arrays["labels"][epoch - 1 if r.epochs > 1 else -1] for r in runs])
+        return np.stack([run.arrays["labels_simple"] for run in _there(runs)])
+    return np.stack(
+        [run.arrays["labels"][epoch - 1 if run.epochs > 1 else -1] for run in _there(runs)]
+    )
+
+
+def _there(runs):
+    """Runs, if there are any."""
+    if not runs:
+        raise stored.MissingError("there is no run: `bloodlib study` computes those that miss")
+    return runs
 
 
 def accuracies(run: records.Record, epochs: Iterable[int]) -> list[float]:
@@ -174,11 +187,11 @@ def difference(
     return Estimate(ours - theirs, *intervals.bounds(score, labels[0], drawn, labels[1]))
 
 
-def with_interval(ours: float | None, low: float | None, high: float | None, **_) -> str:
+def with_interval(value: float | None, low: float | None, high: float | None) -> str:
     """A number with its interval in brackets, where there is one; "–" where there is no number."""
-    if ours is None:
+    if value is None:
         return "–"
-    return f"{ours:.2f}" if low is None else f"{ours:.2f} ({low:.2f}–{high:.2f})"
+    return f"{value:.2f} ({low:.2f}–{high:.2f})" if _is_known(low) else f"{value:.2f}"
 
 
 def signed(value: float, low: float | None = None, high: float | None = None) -> str:
@@ -186,7 +199,7 @@ def signed(value: float, low: float | None = None, high: float | None = None) ->
 
     With three decimals if it or an end would look like zero with two.
     """
-    if low is None:
+    if not _is_known(low):
         return f"{value:+.2f}".replace("-", "−")
     digits = 3 if min(abs(value), abs(low), abs(high)) < 0.005 else 2
     return f"{value:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})".replace("-", "−")
@@ -197,9 +210,13 @@ def beside(low: float | None, high: float | None, reference: float = 0.0) -> str
 
     "not compared with" where there is no interval.
     """
-    if low is None:
+    if not _is_known(low):
         return "not compared with"
     return "above" if low > reference else "below" if high < reference else "not told apart from"
+
+
+def _is_known(end):
+    return end is not None and not np.isnan(end)
 
 
 def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> list[dict]:
@@ -215,20 +232,21 @@ def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> li
     list of dict
         With ``address, table, task, method, class, measure, paper, ours, low, high, runs,
         frozen``. ``ours`` is None where there is no run. ``low`` and ``high`` are
-        :func:`bloodlib.evidence.intervals.bounds`, by cell; None where runs were tried on other
-        images than the published TEST. ``frozen``: whether the runs are :func:`compared`'s,
-        of which :mod:`bloodlib.study.explain` tells.
+        ``intervals.bounds``, by cell; None where runs were tried on other images than the published
+        TEST. ``frozen``: whether the runs are :func:`compared`'s.
     """
-    if runs is None:
-        runs = {(m, t): compared(m, t) for m in COMPARED for t in TASKS}
-    ours, frozen = {}, {}
-    for (method, task), found in runs.items():
-        ids = {record.id for record in found}
-        frozen[method, task] = bool(ids) and ids == {r.id for r in compared(method, task)}
-        ours[method, task] = _measured(found, task)
+    asked = itertools.product(COMPARED, TASKS) if runs is None else runs
+    recorded = {row: compared(*row) for row in asked}
+    chosen = recorded if runs is None else runs
+    ids = {row: tuple(sorted(run.id for run in found)) for row, found in chosen.items()}
+    published = {row: tuple(sorted(run.id for run in found)) for row, found in recorded.items()}
+    numbers = {}  # by the runs: those of DCLNN and MaxPooling are the same
     rows = []
     for cell in paper.CELLS:
         row = cell.method, cell.task
+        found = ids.get(row, ())
+        if found not in numbers:
+            numbers[found] = _numbers(chosen.get(row, []), cell.task)
         rows.append(
             {
                 "address": cell.address,
@@ -238,9 +256,9 @@ def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> li
                 "class": cell.class_,
                 "measure": cell.measure,
                 "paper": cell.value,
-                **(ours[row][cell.measure, cell.class_] if row in ours else _NONE),
-                "runs": len(runs.get(row, [])),
-                "frozen": frozen.get(row, False),
+                **numbers[found].get((cell.measure, cell.class_), _NONE),
+                "runs": len(found),
+                "frozen": bool(found) and found == published[row],
             }
         )
     return rows
@@ -265,6 +283,7 @@ def added(table: int) -> list[dict]:
         groups[study.identify(alike)] = alike
     for ident, config in groups.items():
         task, runs = config["task"], frozen(config)
+        numbers = _numbers(runs, task)
         rows += [
             {
                 "address": runs[0].id if runs else ident,
@@ -274,11 +293,11 @@ def added(table: int) -> list[dict]:
                 "class": class_,
                 "measure": measure,
                 "paper": None,
-                **numbers,
+                **numbers.get((measure, class_), _NONE),
                 "runs": len(runs),
                 "frozen": len(runs) == 1,
             }
-            for (measure, class_), numbers in _measured(runs, task).items()
+            for measure, class_ in itertools.product(paper.MEASURES, [*TASKS[task], "Average"])
         ]
     return rows
 
@@ -296,18 +315,17 @@ def outside(cells: list[dict]) -> tuple[int, int]:
     return found.count(verdicts.NOT), len(found)
 
 
-_NONE = dict.fromkeys(("ours", "low", "high"))
+_NONE = {"ours": None, "low": None, "high": None}
 
 
-def _measured(runs, task):
-    """Numbers of runs and the ends of their intervals by measure and class, for JSON."""
+def _numbers(runs, task):
+    """Numbers of runs and the ends of their intervals by measure and class; none without a run."""
     found = {}
-    for measure in paper.MEASURES:
-        score = functools.partial(scores.printed_rows, measure=measure)
-        numbers = estimate(runs, score) if runs else (None, None, None)
-        for position, class_ in enumerate([*TASKS[task], "Average"]):
+    for measure in paper.MEASURES if runs else ():
+        estimated = estimate(runs, functools.partial(scores.printed_rows, measure=measure))
+        for place, class_ in enumerate([*TASKS[task], "Average"]):
             found[measure, class_] = {
-                name: None if values is None else float(values[position])
-                for name, values in zip(_NONE, numbers, strict=True)
+                name: None if values is None else float(values[place])
+                for name, values in zip(_NONE, estimated, strict=True)
             }
     return found

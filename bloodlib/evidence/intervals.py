@@ -14,14 +14,15 @@ is the cell: a cluster here is all images of one cell, and intervals are about c
     a class that is Gaffke's bound (2005; Learned-Miller and Thomas, 2019, arXiv:1905.06208), and
     where each cell is all right or all wrong it is Clopper and Pearson's. Gaffke's is a conjecture
     that no simulation has refuted. Its use for precision and F1 is ours, and only simulated.
-``exact``, ``exact_by_cluster``
-    Clopper and Pearson's (1934), for counts of independent cells.
+``clopper_pearson``
+    For counts of independent cells.
 
 ``coverage`` simulates how often they contain the truth; that, and no name, makes a 95 % interval.
 
 Arrays that do not fit together and impossible counts are a ValueError everywhere.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -169,7 +170,9 @@ def confusions(resamples: Resamples, labels: np.ndarray, unseen: str | None = No
     return found.reshape(*found.shape[:2], k, k)
 
 
-def bootstrap(score: Score, labels: np.ndarray, resamples: Resamples) -> np.ndarray:
+def bootstrap(
+    score: Score, labels: np.ndarray, resamples: Resamples, other: np.ndarray | None = None
+) -> np.ndarray:
     """A score on each resample: the mean over runs, which are drawn with replacement too.
 
     Cells and runs are crossed: each resample draws cells, the same for every run, and runs
@@ -183,30 +186,22 @@ def bootstrap(score: Score, labels: np.ndarray, resamples: Resamples) -> np.ndar
         :mod:`bloodlib.evidence.scores`.
     labels : int array [runs, n]
     resamples : Resamples
+    other : int array [runs, n], optional
+        Another method's labels, of as many runs as it has: the draws are of the score of ``labels``
+        minus that of these, on the same cells.
 
     Returns
     -------
     float array [resamples, *]
     """
-    return _over_runs(score(confusions(resamples, labels)), resamples.seed, 1)
-
-
-def difference(
-    score: Score, labels_a: np.ndarray, labels_b: np.ndarray, resamples: Resamples
-) -> np.ndarray:
-    """The score of a less that of b on each resample: the same cells, each one's own runs.
-
-    Parameters and result are those of :func:`bootstrap`; numbers of runs may differ.
-    """
-    other = _over_runs(score(confusions(resamples, labels_b)), resamples.seed, 2)
-    return bootstrap(score, labels_a, resamples) - other
+    draws = _over_runs(score(confusions(resamples, labels)), resamples.seed, 1)
+    if other is None:
+        return draws
+    return draws - _over_runs(score(confusions(resamples, other)), resamples.seed, 2)
 
 
 def interval(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile interval of draws ``[resamples, *]`` (Efron and Tibshirani, 1993, 13.3).
-
-    Where a class has few cells it is far too narrow (see :func:`coverage`); :func:`bounds` is not.
-    """
+    """Percentile interval of draws ``[resamples, *]``: with few cells far too narrow."""
     low, high = np.quantile(draws, [TAIL, 1 - TAIL], axis=0)
     return low, high
 
@@ -286,15 +281,14 @@ def mean_bounds(
 # ----------------------------------------------------------------------- one class, by its counts
 
 
-def vote(labels: np.ndarray, groups: np.ndarray, *, pooled: bool = False) -> np.ndarray:
+def vote(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Majority vote of each group's images; a tie has no winner, label -1, which is never right.
 
     Parameters
     ----------
     labels : int array [..., n]
-        Each run votes by itself, or, if ``pooled``, all together: leading axes are then gone.
+        Each run votes by itself.
     groups : int array [n]
-    pooled : bool
 
     Returns
     -------
@@ -305,10 +299,7 @@ def vote(labels: np.ndarray, groups: np.ndarray, *, pooled: bool = False) -> np.
     n_classes = labels.max(initial=0) + 1
     _within("labels", labels, n_classes)
     found = np.stack([tally(labels == k, groups)[0] for k in range(n_classes)], axis=-1)
-    if pooled:
-        found = found.sum(axis=tuple(range(found.ndim - 2)))
-    most = found.max(axis=-1)
-    tied = (found == most[..., None]).sum(axis=-1) > 1
+    tied = (found == found.max(axis=-1, keepdims=True)).sum(axis=-1) > 1
     return np.where(tied, -1, found.argmax(axis=-1))
 
 
@@ -328,8 +319,8 @@ def tally(correct: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return np.add.reduceat(correct[..., order], starts, axis=-1, dtype=int), sizes
 
 
-def exact(successes: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Clopper and Pearson's interval for a proportion of independent observations.
+def clopper_pearson(successes: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Clopper and Pearson's interval (1934) for a proportion of independent observations.
 
     Parameters
     ----------
@@ -340,34 +331,28 @@ def exact(successes: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     -------
     low, high : float array [*]
     """
-    successes, n = np.broadcast_arrays(successes, n)
-    if np.any(successes != np.floor(successes)) or np.any(n != np.floor(n)):
-        raise ValueError("successes and n must be whole numbers")
-    if not np.all((successes >= 0) & (successes <= n)):
-        raise ValueError("successes must be between 0 and n")
-    some, every = successes > 0, successes == n
-    low = stats.beta.ppf(TAIL, np.where(some, successes, 1), n - successes + 1)
-    high = stats.beta.ppf(1 - TAIL, successes + 1, np.where(every, 1, n - successes))
-    return np.where(some, low, 0.0), np.where(every, 1.0, high)
+    return np.vectorize(_clopper_pearson, otypes=[float, float])(successes, n)
 
 
-class ByCluster(NamedTuple):
-    """Clusters voted ``right`` [..., classes] of how many [classes], and the exact interval."""
+@functools.cache
+def _clopper_pearson(successes, n):
+    if not 0 <= successes <= n or successes % 1 or n % 1:
+        raise ValueError(f"{successes} successes of {n}: give whole numbers, from 0 to n")
+    if n == 0:
+        return 0.0, 1.0
+    return stats.binomtest(int(successes), int(n)).proportion_ci(1 - 2 * TAIL)
+
+
+class Majority(NamedTuple):
+    """Cells that are ``right`` of how many ``cells`` [classes], with an exact interval."""
 
     right: np.ndarray
-    clusters: np.ndarray
+    cells: np.ndarray
     low: np.ndarray
     high: np.ndarray
 
 
-def exact_by_cluster(
-    truth: np.ndarray,
-    labels: np.ndarray,
-    groups: np.ndarray,
-    n_classes: int,
-    *,
-    pooled: bool = False,
-) -> ByCluster:
+def majority(truth: np.ndarray, labels: np.ndarray, groups: np.ndarray, n_classes: int) -> Majority:
     """Recall of each class where a cell is one observation, right if its majority vote is.
 
     The interval is for the chance that the majority of a cell's images is right, **which is
@@ -376,21 +361,21 @@ def exact_by_cluster(
     Parameters
     ----------
     truth, groups : int array [n]
-        Images of one class and one group are a cluster.
-    labels : int array [..., n]
+        Images of one class and one group are a cell.
+    labels : int array [runs, n]
+        All runs vote together.
     n_classes : int
-    pooled : bool
-        As for :func:`vote`.
     """
     truth, groups = _integers("truth", truth, 1), _integers("groups", groups, 1)
+    labels = _integers("labels", labels, 2)
     if truth.shape != groups.shape:
         raise ValueError(f"{len(truth)} true classes, {len(groups)} groups: give one an image")
     _within("truth", truth, n_classes)
-    pairs, clusters = np.unique(np.stack([truth, groups]), axis=1, return_inverse=True)
-    correct = vote(labels, clusters, pooled=pooled) == pairs[0]
-    members = pairs[0][:, None] == np.arange(n_classes)
-    right, n = correct @ members.astype(int), members.sum(axis=0)
-    return ByCluster(right, n, *exact(right, n))
+    pairs, cells = np.unique(np.stack([truth, groups]), axis=1, return_inverse=True)
+    correct = vote(labels.ravel(), np.tile(cells, len(labels))) == pairs[0]
+    n = np.bincount(pairs[0], minlength=n_classes)
+    right = np.bincount(pairs[0], correct, n_classes).astype(int)
+    return Majority(right, n, *clopper_pearson(right, n))
 
 
 def design_effect(successes: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -489,9 +474,9 @@ def coverage(
     Returns
     -------
     dict of str to Coverage
-        Of the recall by ``bootstrap`` (percentiles), ``gaffke`` and ``images`` (exact, as if
-        images were independent); by ``majority`` (exact, a cell being one observation) of the
-        chance that the majority of a cell's images is right.
+        Of the recall by ``bootstrap`` (percentiles), ``gaffke`` and ``images`` (Clopper and
+        Pearson's, as if images were independent); by ``majority`` (the same, a cell being one
+        observation) of the chance that the majority of a cell's images is right.
     """
     if not (0 < recall < 1 and 0 < icc < 1):
         raise ValueError(f"recall is {recall}, icc {icc}: give numbers between 0 and 1")
@@ -503,8 +488,8 @@ def coverage(
     intervals = {
         "bootstrap": interval(weights @ found.T / (weights @ sizes)[:, None]),
         "gaffke": gaffke(found, sizes, resamples, seed),
-        "images": exact(found.sum(axis=-1), sizes.sum()),
-        "majority": exact((2 * found > sizes).sum(axis=-1), k),
+        "images": clopper_pearson(found.sum(axis=-1), sizes.sum()),
+        "majority": clopper_pearson((2 * found > sizes).sum(axis=-1), k),
     }
     majority = stats.betabinom.sf(sizes // 2, sizes, *shape).mean()
     measured = {}

@@ -106,7 +106,7 @@ def text(found: dict) -> str:
         lines = [
             f"{each['address']:52} {each['numbers']} numbers"
             if "numbers" in each
-            else f"{each['address']:52} paper {each['paper']:.2f}, ours {with_interval(**each)}"
+            else f"{each['address']:52} paper {each['paper']:.2f}, ours {_ours(each)}"
             for each in found["below"]
         ]
         if not found["address"]:
@@ -121,7 +121,7 @@ def text(found: dict) -> str:
     number = {
         "Number": found["address"],
         "Paper": f"{found['printed']} in {found['place']}",
-        "Ours": with_interval(**found),
+        "Ours": _ours(found),
         "Computed": found["computed"],
     }
     blocks = [_lines(number)]
@@ -151,7 +151,7 @@ def load_numbers(cells: list[dict], table: int, task: str, method: str) -> pd.Da
             {
                 "Number": f"{{anchor}}`{cell.class_}/{cell.measure} <{cell.address}>`",
                 "Paper": cell.printed,
-                "Ours": with_interval(**rows[cell.address]),
+                "Ours": _ours(rows[cell.address]),
             }
             | {f"Run {k}": f"{value:.4f}" for k, value in enumerate(_values(cell, runs), 1)}
             for cell in paper.cells(table=table, task=task, method=method)
@@ -316,3 +316,7 @@ def _lines(facts):
     wrap = textwrap.TextWrapper(78, subsequent_indent=" " * 10, break_on_hyphens=False)
     wrap.break_long_words = False
     return "\n".join(wrap.fill(f"{label:10}{words}") for label, words in facts.items())
+
+
+def _ours(cell):
+    return with_interval(cell["ours"], cell["low"], cell["high"])
