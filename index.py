@@ -57,7 +57,8 @@ for method in ("small", "DCLNN"):
     gap = comparison.signed(*less[["gap", "gap_low", "gap_high"]])
     glue(f"{method}_gap", gap, display=False)
 glue("n_train", len(set(photographs.cells("TRAIN"))), display=False)
-apart = uncertainty.compute_differences().groupby("first", sort=False)["apart"].agg(["sum", "size"])
+apart = uncertainty.compute_differences().groupby("first", sort=False)["excludes_zero"]
+apart = apart.agg(["sum", "size"])
 for first, row in apart.iterrows():
     glue(f"{first}_apart", int(row["sum"]) or "none", display=False)
     glue(f"{first}_compared", int(row["size"]), display=False)

@@ -25,7 +25,6 @@ seed = 0  # without effect: these methods leave nothing to chance
 
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
-from myst_nb import glue
 
 from bloodlib import paper, study
 from bloodlib.book import chapter, figures, tables
@@ -121,19 +120,21 @@ figures.plot_beside(figures.select_cells(cells, 1, "four", ["NB", "SVM"]))
 plt.show()
 
 # %% tags=["remove-input"]
-glue("chance_four", 1 / len(images.TASKS["four"]), display=False)
-glue("chance_two", 1 / len(images.TASKS["two"]), display=False)
-for task in images.TASKS:
+for task, classes in images.TASKS.items():
     row = {"table": 1, "task": task, "method": "DCLNN", "class_": "Average", "measure": "recall"}
-    glue(f"dclnn_{task}", paper.cells(**row)[0].value, display=False)
+    outside, n = comparison.outside([c for c in cells if c["task"] == task and c["table"] == 1])
+    chapter.cite(
+        {
+            f"chance_{task}": 1 / len(classes),
+            f"dclnn_{task}": paper.cells(**row)[0].value,
+            f"outside_{task}": outside,
+            f"printed_{task}": n,
+        }
+    )
     for name, run in {"nb": nb[task], "svm": svm[task, "C", "rbf"]}.items():
         found = estimate([run])
-        side = comparison.beside(found.low, found.high, 1 / len(images.TASKS[task]))
-        glue(f"{name}_{task}", str(found), display=False)
-        glue(f"{name}_{task}_side", side, display=False)
-    outside, n = comparison.outside([c for c in cells if c["task"] == task and c["table"] == 1])
-    glue(f"outside_{task}", outside, display=False)
-    glue(f"printed_{task}", n, display=False)
+        side = comparison.beside(found.low, found.high, 1 / len(classes))
+        chapter.cite({f"{name}_{task}": str(found), f"{name}_{task}_side": side})
 
 # %% [markdown]
 # Right are {glue:text}`nb_four` of the images with Naive Bayes and {glue:text}`svm_four` with the SVM, where
@@ -168,16 +169,12 @@ for task in images.TASKS:
     recalls = [estimate([run], lambda c: scores.recall(c).mean(axis=-1)) for run in variants]
     known = [found.high for found in recalls if found.high is not None]
     printed = paper.cells(table=1, task=task, method="DCLNN", class_="Average", measure="recall")
-    glue(f"variants_{task}", len(known), display=False)
-    reach = sum(bool(high >= printed[0].value) for high in known)
-    glue(f"reach_{task}", reach, display=False)
+    reach = sum(high >= printed[0].value for high in known)
+    chapter.cite({f"variants_{task}": len(known), f"reach_{task}": reach})
 kinds = [run for (t, *_), run in svm.items() if t == "four"]
 worst, best = sorted(kinds, key=lambda run: estimate([run]).value)[:: len(kinds) - 1]
-glue("worst", str(estimate([worst])), display=False)
-glue("best", str(estimate([best])), display=False)
-difference = comparison.difference([best], [worst])
-glue("best_worst", comparison.signed(*difference), display=False)
-glue("best_worst_side", comparison.beside(*difference[1:]), display=False)
+chapter.cite({"worst": str(estimate([worst])), "best": str(estimate([best]))})
+chapter.cite(chapter.difference("best_worst", comparison.difference([best], [worst])))
 
 # %% [markdown]
 # ## Every variant
@@ -202,18 +199,19 @@ for task in images.TASKS:
         comparison.frozen({"method": "NB", "task": task, "features": features})
         for features in ("pixels", "histogram")
     )
-    difference = comparison.difference(colours, pixels)
-    glue(f"q_colours_{task}", str(estimate(colours)), display=False)
-    glue(f"q_gain_{task}", comparison.signed(*difference), display=False)
-    glue(f"q_side_{task}", comparison.beside(*difference[1:]), display=False)
+    chapter.cite({f"q_colours_{task}": str(estimate(colours))})
+    chapter.cite(chapter.difference(f"q_gain_{task}", comparison.difference(colours, pixels)))
 kinds = [
-    comparison.frozen({"method": "NB", "task": "four", "kind": kind})
+    estimate(comparison.frozen({"method": "NB", "task": "four", "kind": kind}))
     for kind in ("Gaussian", "multinomial", "Bernoulli")
 ]
-kinds = [estimate(found) for found in kinds]
-glue("q_kinds", "; ".join(map(str, kinds)), display=False)
 common = max(kind.low for kind in kinds) <= min(kind.high for kind in kinds)
-glue("q_common", "overlap" if common else "do not all overlap", display=False)
+chapter.cite(
+    {
+        "q_kinds": "; ".join(map(str, kinds)),
+        "q_common": "overlap" if common else "do not all overlap",
+    }
+)
 
 # %% [markdown]
 # ## Questions
@@ -223,7 +221,7 @@ glue("q_common", "overlap" if common else "do not all overlap", display=False)
 #
 # :::{dropdown} Answer
 # With four classes it scores {glue:text}`q_colours_four`, with two {glue:text}`q_colours_two`. The gain over pixels is
-# {glue:text}`q_gain_four`, {glue:text}`q_side_four` zero, and {glue:text}`q_gain_two`, {glue:text}`q_side_two` zero. The method is
+# {glue:text}`q_gain_four`, {glue:text}`q_gain_four_side` zero, and {glue:text}`q_gain_two`, {glue:text}`q_gain_two_side` zero. The method is
 # the same. Where cells are turned and shifted, a pixel's place says nothing, and a baseline on pixels is a weak one.
 # :::
 #

@@ -18,7 +18,6 @@
 
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
-from myst_nb import glue
 
 from bloodlib.analyses import claims
 from bloodlib.book import chapter, figures, tables
@@ -27,22 +26,19 @@ from bloodlib.evidence import comparison
 
 chapter.begin()
 cells = comparison.cells()
-for task in images.TASKS:
-    runs = [comparison.compared(pooling, task) for pooling in ("MaxPooling", "AveragePooling")]
-    found = comparison.difference(*runs) if all(runs) else None
-    words = comparison.signed(*found) if found else "not known yet"
-    glue(f"{task}_difference", words, display=False)
-    side = comparison.beside(*found[1:]) if found else "not compared with"
-    glue(f"{task}_side", side, display=False)
+networks = {
+    task: [comparison.compared(pooling, task) for pooling in ("MaxPooling", "AveragePooling")]
+    for task in images.TASKS
+}
+for task, runs in networks.items():
+    chapter.cite(chapter.difference(task, comparison.difference(*runs)))
 for claim in (
     "max-pooling-better-overall",
     "average-pooling-better-somewhere",
     "pooling-same-on-two",
 ):
-    found = claims.verdict(claim)
-    name = claim.replace("-", "_")
-    glue(f"{name}_verdict", found.verdict, display=False)
-    glue(f"{name}_evidence", found.evidence or "No recorded run speaks to it yet.", display=False)
+    found, name = claims.verdict(claim), claim.replace("-", "_")
+    chapter.cite({f"{name}_verdict": found.verdict, f"{name}_evidence": found.evidence})
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
@@ -72,8 +68,8 @@ plt.show()
 # ## More than TEST's cells can tell?
 #
 # Both networks were tried on the same cells, so their difference has an interval of its own. In accuracy,
-# max pooling less average pooling is {glue:text}`four_difference` with four classes, {glue:text}`four_side` zero, and
-# {glue:text}`two_difference` with two, {glue:text}`two_side` zero. {doc}`13_intervals` has the other scores.
+# max pooling less average pooling is {glue:text}`four` with four classes, {glue:text}`four_side` zero, and
+# {glue:text}`two` with two, {glue:text}`two_side` zero. {doc}`13_intervals` has the other scores.
 #
 # Nor is a difference between two runs one between two methods. Compare it with how far one and the
 # same network moves from one epoch to the next ({doc}`09_epochs`); and another seed is another draw.
@@ -84,32 +80,27 @@ plt.show()
 # This is the difference in accuracy with four classes, max less average pooling, means over the runs of each:
 
 # %%
-largest, mean = (
-    comparison.compared(pooling, "four")
-    for pooling in ("MaxPooling", "AveragePooling")
-)  # fmt: skip
+largest, mean = networks["four"]
 comparison.signed(*comparison.difference(largest, mean, epochs=(25, 25)))
 
 # %% tags=["remove-input"]
-late = range(comparison.EPOCH - 9, comparison.EPOCH + 1)
-by_epoch = [float(comparison.difference(largest, mean, epochs=(e, e)).value) for e in late]
-glue("q_epochs", len(by_epoch), display=False)
-glue("q_ahead", sum(value > 0 for value in by_epoch), display=False)
-glue("q_least", comparison.signed(min(by_epoch)), display=False)
-glue("q_most", comparison.signed(max(by_epoch)), display=False)
-pairs = [
-    float(comparison.difference([one], [other]).value) for one in largest for other in mean
-]  # fmt: skip
-glue("q_pairs", len(pairs), display=False)
-glue("q_pairs_ahead", sum(value > 0 for value in pairs), display=False)
-glue("q_pairs_least", comparison.signed(min(pairs)), display=False)
-glue("q_pairs_most", comparison.signed(max(pairs)), display=False)
+by_epoch = [comparison.difference(largest, mean, epochs=(e, e)).value for e in comparison.LATE]
+pairs = [comparison.difference([one], [other]).value for one in largest for other in mean]
+for name, found in {"q": by_epoch, "q_pairs": pairs}.items():
+    chapter.cite(
+        {
+            f"{name}_n": len(found),
+            f"{name}_ahead": sum(value > 0 for value in found),
+            f"{name}_least": comparison.signed(min(found)),
+            f"{name}_most": comparison.signed(max(found)),
+        }
+    )
 
 # %% [markdown]
 # **1. Which pooling wins at another epoch?** Put `(24, 24)`, `(23, 23)` and so on for `(25, 25)`, back to 16.
 #
 # :::{dropdown} Answer
-# Max pooling is ahead after {glue:text}`q_ahead` of the {glue:text}`q_epochs` epochs; the difference runs from
+# Max pooling is ahead after {glue:text}`q_ahead` of the {glue:text}`q_n` epochs; the difference runs from
 # {glue:text}`q_least` to {glue:text}`q_most`. Whoever may choose the epoch may choose the winner.
 # :::
 #
@@ -117,6 +108,6 @@ glue("q_pairs_most", comparison.signed(max(pairs)), display=False)
 # run each is what most papers have.
 #
 # :::{dropdown} Answer
-# Of the {glue:text}`q_pairs` pairs of runs, max pooling is ahead in {glue:text}`q_pairs_ahead`, and the difference runs
+# Of the {glue:text}`q_pairs_n` pairs of runs, max pooling is ahead in {glue:text}`q_pairs_ahead`, and the difference runs
 # from {glue:text}`q_pairs_least` to {glue:text}`q_pairs_most`. From a single pair one could publish either.
 # :::

@@ -25,7 +25,7 @@ seed = 0
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
 import numpy as np
-from myst_nb import glue
+import pandas as pd
 
 from bloodlib import study
 from bloodlib.analyses import seeds
@@ -51,26 +51,34 @@ plt.show()
 # %% tags=["remove-input"]
 interactive.show("curves", "fig-paper-7", interactive.compute_curves(run))
 
+
 # %% tags=["remove-input"]
-validation = curves[curves["images"] == "validation"].set_index("epoch")
-steps = validation["accuracy"].diff().abs()
-best = int(validation["accuracy"].idxmax())
-precision = comparison.estimate([run], lambda c: scores.precision(c).mean(axis=-1))
-gain = comparison.difference([run], [run], epochs=(best, comparison.EPOCH))
-glue("epochs", run.epochs, display=False)
-glue("at25", str(comparison.estimate([run])), display=False)
-glue("precision25", str(precision), display=False)
-glue("best", str(comparison.estimate([run], epoch=best)), display=False)
-glue("best_epoch", best, display=False)
-glue("gain", comparison.signed(*gain), display=False)
-glue("gain_side", comparison.beside(*gain[1:]), display=False)
-glue(
-    "rank25",
-    int((validation["accuracy"] > validation["accuracy"].loc[comparison.EPOCH]).sum()) + 1,
-    display=False,
+def look_back(run):
+    """Where epoch 25 stands among a run's epochs, and what the best one has over it."""
+    accuracy = pd.Series(comparison.accuracies(run, range(1, run.epochs + 1)))
+    best = int(accuracy.idxmax()) + 1
+    return {
+        "rank": (accuracy > accuracy[comparison.EPOCH - 1]).sum() + 1,
+        "best_epoch": best,
+        "gain": comparison.difference([run], [run], epochs=(best, comparison.EPOCH)),
+        "step": accuracy.diff().abs().iloc[-10:].mean(),
+    }
+
+
+found = look_back(run)
+chapter.cite(
+    {
+        "epochs": run.epochs,
+        "at25": str(comparison.estimate([run])),
+        "precision25": str(comparison.estimate([run], lambda c: scores.precision(c).mean(axis=-1))),
+        "best": str(comparison.estimate([run], epoch=found["best_epoch"])),
+        "best_epoch": found["best_epoch"],
+        "rank25": found["rank"],
+        "step": found["step"],
+        "seconds": run.seconds / run.epochs,
+    }
+    | chapter.difference("gain", found["gain"])
 )
-glue("step", float(steps.iloc[-10:].mean()), display=False)
-glue("seconds", run.seconds / run.epochs, display=False)
 
 # %% [markdown]
 # At epoch 25 validation accuracy is {glue:text}`at25` and average precision {glue:text}`precision25`; brackets are
@@ -86,14 +94,15 @@ glue("seconds", run.seconds / run.epochs, display=False)
 # %% tags=["remove-input"]
 for name, changed in {"average": {"pooling": "average"}, "two": {"task": "two"}}.items():
     other = study.run({"method": "DCLNN", "task": "four", "pooling": "max"} | changed)
-    found = figures.compute_curves(other)
-    found = found[found["images"] == "validation"].set_index("epoch")["accuracy"]
-    top = int(found.idxmax())
-    gain = comparison.difference([other], [other], epochs=(top, comparison.EPOCH))
-    glue(f"q_{name}_rank", int((found > found[comparison.EPOCH]).sum()) + 1, display=False)
-    glue(f"q_{name}_best", top, display=False)
-    glue(f"q_{name}_gain", comparison.signed(*gain), display=False)
-    glue(f"q_{name}_step", float(found.diff().abs().iloc[-10:].mean()), display=False)
+    found = look_back(other)
+    chapter.cite(
+        {
+            f"q_{name}_rank": found["rank"],
+            f"q_{name}_best": found["best_epoch"],
+            f"q_{name}_gain": comparison.signed(*found["gain"]),
+            f"q_{name}_step": found["step"],
+        }
+    )
 
 # %% [markdown]
 # ## After epoch 25
@@ -114,43 +123,43 @@ plt.show()
 last = int(spread["epoch"].max())
 after = spread.set_index(["images", "epoch"])
 gain = comparison.difference(longer, longer, epochs=(last, comparison.EPOCH))
-glue("n_longer", len(longer), display=False)
-glue("last", last, display=False)
+late_gain = comparison.difference(
+    longer, longer, epochs=(range(last - 9, last + 1), comparison.LATE)
+)
+chapter.cite(
+    {
+        "n_longer": len(longer),
+        "last": last,
+        "top_epoch": after.loc["validation", "accuracy"].idxmax(),
+        "top": after.loc["validation", "accuracy"].max(),
+        "minutes_more": np.mean(
+            [run.seconds / 60 * (1 - comparison.EPOCH / run.epochs) for run in longer]
+        ),
+    }
+    | chapter.difference("after_gain", gain)
+    | chapter.difference("late_gain", late_gain)
+)
 for name, epoch in {"25": comparison.EPOCH, "last": last}.items():
-    for split in ("training", "validation"):
-        row = after.loc[(split, epoch)]
-        glue(f"{split}_{name}", float(row["accuracy"]), display=False)
-        glue(f"{split}_loss_{name}", float(row["loss"]), display=False)
-glue("lowest_25", float(after.loc[("validation", comparison.EPOCH), "accuracy_low"]), display=False)
-glue(
-    "highest_25", float(after.loc[("validation", comparison.EPOCH), "accuracy_high"]), display=False
-)
-glue("lowest_last", float(after.loc[("validation", last), "accuracy_low"]), display=False)
-glue("highest_last", float(after.loc[("validation", last), "accuracy_high"]), display=False)
-glue("after_gain", comparison.signed(*gain), display=False)
-glue("after_side", comparison.beside(*gain[1:]), display=False)
-top = spread[spread["images"] == "validation"].set_index("epoch")["accuracy"]
-late = {"25": comparison.LATE, "last": range(last - 9, last + 1)}
-for name, epochs in late.items():
-    found = np.array([comparison.accuracies(run, epochs) for run in longer])
-    glue(f"late_{name}", float(found.mean()), display=False)
-    glue(f"late_{name}_low", float(found.min()), display=False)
-    glue(f"late_{name}_high", float(found.max()), display=False)
-late_gain = comparison.difference(longer, longer, epochs=(late["last"], late["25"]))
-glue("late_gain", comparison.signed(*late_gain), display=False)
-glue("late_side", comparison.beside(*late_gain[1:]), display=False)
-glue("top_epoch", int(top.idxmax()), display=False)
-glue("top", float(top.max()), display=False)
-glue(
-    "minutes_more",
-    float(sum(run.seconds for run in longer) / len(longer) / 60 * (1 - comparison.EPOCH / last)),
-    display=False,
-)
+    training, validation = (after.loc[split, epoch] for split in ("training", "validation"))
+    late = [comparison.accuracies(run, range(epoch - 9, epoch + 1)) for run in longer]
+    chapter.cite(
+        {
+            f"training_{name}": training["accuracy"],
+            f"training_loss_{name}": training["loss"],
+            f"validation_{name}": validation["accuracy"],
+            f"validation_loss_{name}": validation["loss"],
+            f"lowest_{name}": validation["accuracy_low"],
+            f"highest_{name}": validation["accuracy_high"],
+            f"late_{name}": np.mean(late),
+            f"late_{name}_low": np.min(late),
+            f"late_{name}_high": np.max(late),
+        }
+    )
 
 # %% [markdown]
 # From epoch 25 to {glue:text}`last` accuracy on TEST goes from {glue:text}`validation_25:.2f` (from seed to seed
 # {glue:text}`lowest_25:.2f` to {glue:text}`highest_25:.2f`) to {glue:text}`validation_last:.2f` ({glue:text}`lowest_last:.2f` to
-# {glue:text}`highest_last:.2f`): on the same cells {glue:text}`after_gain`, {glue:text}`after_side` zero. Meanwhile training accuracy goes from
+# {glue:text}`highest_last:.2f`): on the same cells {glue:text}`after_gain`, {glue:text}`after_gain_side` zero. Meanwhile training accuracy goes from
 # {glue:text}`training_25:.2f` to {glue:text}`training_last:.2f`; training loss goes from {glue:text}`training_loss_25:.2f` to
 # {glue:text}`training_loss_last:.2f`, validation loss from {glue:text}`validation_loss_25:.2f` to {glue:text}`validation_loss_last:.2f`.
 # The mean of the seeds is highest after epoch {glue:text}`top_epoch`, with {glue:text}`top:.2f`. The epochs after 25 took
@@ -158,7 +167,7 @@ glue(
 #
 # A single epoch is a draw: the last ten epochs up to 25 lie between {glue:text}`late_25_low:.2f` and {glue:text}`late_25_high:.2f`, with a mean of
 # {glue:text}`late_25:.2f`; the last ten up to {glue:text}`last` between {glue:text}`late_last_low:.2f` and {glue:text}`late_last_high:.2f`, with a
-# mean of {glue:text}`late_last:.2f`: {glue:text}`late_gain`, {glue:text}`late_side` zero. Whoever stops at a fixed epoch, be it 25 or {glue:text}`last`, gets one of these.
+# mean of {glue:text}`late_last:.2f`: {glue:text}`late_gain`, {glue:text}`late_gain_side` zero. Whoever stops at a fixed epoch, be it 25 or {glue:text}`last`, gets one of these.
 
 # %% [markdown]
 # ## What choosing on TEST buys
@@ -168,23 +177,36 @@ glue(
 # ({numref}`tbl-halves`).
 
 # %%
-halved = seeds.compute_all_halves()
+halved = seeds.compute_halves()
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    seeds.show_halves(halved),
+    halved,
     "tbl-halves",
     "Accuracy of the best of 25 epochs less that of epoch 25: on the half of TEST's cells that chose it, and on the other half. Means over divisions.",
     decimals=3,
+    columns={
+        "task": "Classes",
+        "pooling": "Pooling",
+        "seed": "Seed",
+        "selected": "On the half that chose",
+        "other": "On the other",
+        "epochs": "Epochs ever chosen",
+    },
+    fmt={"Pooling": {"MaxPooling": "max", "AveragePooling": "average"}.get},
 )
 
 # %% tags=["remove-input"]
-glue("n_draws", seeds.DRAWS, display=False)
-glue("halved_chosen", comparison.signed(halved["chosen"].mean()), display=False)
-glue("halved_other", comparison.signed(halved["other"].mean()), display=False)
-glue("halved_runs", len(halved), display=False)
-glue("halved_below", int((halved["other"] < 0).sum()), display=False)
-glue("halved_epochs", int(halved["epochs"].median()), display=False)
+chapter.cite(
+    {
+        "n_draws": seeds.DRAWS,
+        "halved_chosen": comparison.signed(halved["selected"].mean()),
+        "halved_other": comparison.signed(halved["other"].mean()),
+        "halved_runs": len(halved),
+        "halved_below": (halved["other"] < 0).sum(),
+        "halved_epochs": int(halved["epochs"].median()),
+    }
+)
 
 # %% [markdown]
 # Over all {glue:text}`halved_runs` runs, the chosen epoch has {glue:text}`halved_chosen` on the cells that chose it, and
@@ -208,20 +230,34 @@ plt.show()
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    seeds.show_epochs(ways),
+    ways.assign(
+        which=[", ".join(map(str, dict.fromkeys(epochs))) for epochs in ways["epochs"]],
+        each=[", ".join(f"{one:.2f}" for one in each) for each in ways["each"]],
+    ),
     "tbl-chosen",
     "DCLNN with four classes on TEST after epochs chosen in three ways; mean over runs.",
     decimals=3,
+    columns={
+        "how": "Epoch",
+        "which": "Which",
+        "accuracy": "Accuracy on TEST",
+        "each": "Of each run",
+    },
 )
 
 # %% tags=["remove-input"]
-honest, tuned = ways["accuracy"].iloc[1], ways["accuracy"].iloc[2]
-glue("fold_epoch", int(ways["epochs"].iloc[1][0]), display=False)
-glue("fold_gain", comparison.signed(honest - ways["accuracy"].iloc[0]), display=False)
-glue("test_gain", comparison.signed(tuned - honest), display=False)
-glue("fold_accuracy", float(folds["accuracy"].iloc[-1]), display=False)
-glue("folds_low", float(folds["lowest"].iloc[-1]), display=False)
-glue("folds_high", float(folds["highest"].iloc[-1]), display=False)
+fixed, honest, tuned = ways["accuracy"]
+at25 = folds.iloc[-1]
+chapter.cite(
+    {
+        "fold_epoch": ways["epochs"][1][0],
+        "fold_gain": comparison.signed(honest - fixed),
+        "test_gain": comparison.signed(tuned - honest),
+        "fold_accuracy": at25["accuracy"],
+        "folds_low": at25["lowest"],
+        "folds_high": at25["highest"],
+    }
+)
 
 # %% [markdown]
 # The folds choose epoch {glue:text}`fold_epoch`. On TEST that is {glue:text}`fold_gain` beside epoch 25; each run's best epoch

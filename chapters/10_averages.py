@@ -28,7 +28,7 @@ chapter.begin()
 cells = comparison.cells()
 averages = uncertainty.compute_differences().query("score != 'accuracy'")
 for first, second in (("DCLNN", "SVM"), ("SVM", "NB")):
-    apart = averages[(averages["first"] == first) & (averages["second"] == second)]["apart"]
+    apart = averages[(averages["first"] == first) & (averages["second"] == second)]["excludes_zero"]
     glue(f"{first}_apart", int(apart.sum()) or "none", display=False)
     glue(f"{first}_compared", len(apart), display=False)
 

@@ -20,6 +20,7 @@
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from myst_nb import glue
 
 from bloodlib.analyses import uncertainty
@@ -58,9 +59,25 @@ for method in uncertainty.METHODS:
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    uncertainty.show_effective(effective),
+    pd.concat(effective, names=["method"]).reset_index("method"),
     "tbl-effective",
     "How alike a cell's images are in being right, by analysis of variance, and what that leaves of their number. The row All is for accuracy. A dash: nothing tells.",
+    columns={
+        "method": "Method",
+        "class": "Class",
+        "images": "Images",
+        "wrong": "Wrong",
+        "cells": "Cells",
+        "icc": "Correlation",
+        "deff": "Design effect",
+        "effective": "Effective images",
+    },
+    fmt={
+        "Class": str.capitalize,
+        "Wrong": ",.0f",
+        "Design effect": ",.0f",
+        "Effective images": ",.0f",
+    },
 )
 
 # %% tags=["remove-input"]
@@ -116,9 +133,19 @@ recalls = uncertainty.compute_recalls("DCLNN", "four")
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    uncertainty.show_recalls(recalls),
+    recalls.replace({"class": {uncertainty.ALL: "All (accuracy)"}}),
     "tbl-three",
     "DCLNN's recalls and accuracy with four classes, and three intervals: exact, as if images were independent; percentiles of the bootstrap by cell; and this book's.",
+    columns={
+        "class": "Class",
+        "cells": "Cells",
+        "recall": "Recall",
+        ("images_low", "images_high"): "Exact, by image",
+        ("bootstrap_low", "bootstrap_high"): "Percentiles",
+        ("gaffke_low", "gaffke_high"): "Ours, by cell",
+    },
+    fmt={"Class": str.capitalize}
+    | dict.fromkeys(("Exact, by image", "Percentiles", "Ours, by cell"), "{:.2f}–{:.2f}".format),
 )
 
 # %% [markdown]
@@ -162,9 +189,16 @@ glue("simulated_differences", float(simulated["differences"].min()), display=Fal
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    uncertainty.show_simulated(simulated),
+    simulated,
     "tbl-simulated",
     "How often intervals contain the truth for scores of a whole method with four classes, simulated: of a network like ours, and of its difference from an SVM like ours.",
+    columns={
+        "score": "Score",
+        "percentiles": "Percentiles",
+        "bounds": "Ours, by cell",
+        "differences": "Ours, of a difference",
+    },
+    fmt=dict.fromkeys(("Percentiles", "Ours, by cell", "Ours, of a difference"), ".1%"),
 )
 
 # %% [markdown]
@@ -217,19 +251,41 @@ differences = uncertainty.compute_differences()
 uncertainty.plot_differences(differences)
 plt.show()
 
+
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+def span(low, high):
+    return f"{comparison.signed(low)} to {comparison.signed(high)}".replace(" ", "\u00a0")
+
+
 tables.show(
-    uncertainty.show_differences(differences),
+    differences,
     "tbl-told-apart",
-    "Differences on the same cells; precision, recall and F1 are averages. Percentiles are those of the bootstrap, which are too narrow. Told apart: this book's interval leaves zero out.",
+    "Differences on the same cells; precision, recall and F1 are averages. Percentiles are those of the bootstrap, which are too narrow.",
+    columns={
+        "task": "Classes",
+        ("first", "second"): "Compared",
+        "score": "Score",
+        "value": "Difference",
+        ("least", "most"): "Percentiles",
+        ("low", "high"): "Ours, by cell",
+        "excludes_zero": "Ours excludes zero",
+    },
+    fmt={
+        "Compared": "{} − {}".format,
+        "Score": lambda score: score.removeprefix("average "),
+        "Difference": comparison.signed,
+        "Percentiles": span,
+        "Ours, by cell": span,
+        "Ours excludes zero": {True: "yes", False: "no"}.get,
+    },
 )
 
 # %% tags=["remove-input"]
-pairs = differences.groupby(["first", "second"], sort=False)["apart"].agg(["sum", "size"])
+pairs = differences.groupby(["first", "second"], sort=False)["excludes_zero"].agg(["sum", "size"])
 for (first, _), row in pairs.iterrows():
     glue(f"{first}_apart", int(row["sum"]) or "none", display=False)
     glue(f"{first}_compared", int(row["size"]), display=False)
-left = differences[~differences["apart"]]
+left = differences[~differences["excludes_zero"]]
 narrow = (left["least"] <= 0) & (left["most"] >= 0)
 glue("untold", len(left), display=False)
 glue("untold_narrow", int(narrow.sum()), display=False)
@@ -254,9 +310,16 @@ glue("moved", float(levels["moved"].max()), display=False)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    uncertainty.show_levels(levels),
+    levels,
     "tbl-seeds",
     "Runs behind each network; the width of the interval by cell of its accuracy; and the range of accuracy over the ten epochs up to the 25th, mean over runs.",
+    columns={
+        "task": "Classes",
+        "method": "Network",
+        "runs": "Runs",
+        "width": "Width of the interval",
+        "moved": "Moved over ten epochs",
+    },
 )
 
 # %% [markdown]

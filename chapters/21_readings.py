@@ -24,7 +24,6 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from myst_nb import glue
 
 from bloodlib.analyses import variants
 from bloodlib.book import chapter, tables
@@ -43,58 +42,76 @@ plt.show()
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    variants.show_summary(summary),
+    summary,
     "tbl-nearest",
     "The nearest reading of each printed row: its distance, the mean over its runs; the most of the printed numbers that one of its runs has, up to rounding or cutting; and the distances of the reading in this book's tables, of guessing, and of the nearest reading of the other method.",
     decimals=3,
+    columns={
+        "task": "Classes",
+        "row": "Row",
+        "tried": "Variants",
+        "nearest": "Nearest",
+        "distance": "Distance",
+        ("hits", "printed"): "Numbers met",
+        "usual": "Ours",
+        "guess": "Guessing",
+        "control": "Other method",
+    },
+    fmt={"Numbers met": "{} of {}".format},
 )
 
 # %% tags=["remove-input"]
-for line in summary.itertuples():
-    key = f"{line.row}_{line.task}"
-    for name in ("tried", "nearest", "hits", "printed"):
-        glue(f"{name}_{key}", getattr(line, name), display=False)
-    for name in ("distance", "usual", "guess", "control", "among"):
-        glue(f"{name}_{key}", float(getattr(line, name)), display=False)
-    nearer = "nearer" if line.distance < line.control else "no nearer"
-    glue(f"nearer_{key}", nearer, display=False)
-methods = summary[summary["row"].isin(["NB", "SVM"])]
-glue("apart", int((methods["distance"] > methods["among"]).sum()), display=False)
-glue("most_hits", int(methods["hits"].max()), display=False)
-met = [f"{r.row} ({r.task} classes)" for r in summary.itertuples() if r.hits == r.printed]
-glue("met", ", ".join(met) or "none", display=False)
-glue("rows", len(summary), display=False)
+names = ["tried", "nearest", "hits", "printed", "distance", "usual", "guess", "control"]
+for line in summary.assign(among=summary["neighbour"]).to_dict("records"):
+    key = f"{line['row']}_{line['task']}"
+    nearer = "nearer" if line["distance"] < line["control"] else "no nearer"
+    chapter.cite({f"{name}_{key}": line[name] for name in [*names, "among"]})
+    chapter.cite({f"nearer_{key}": nearer})
+classical = summary[summary["row"].isin(["NB", "SVM"])]
+met = summary[summary["hits"] == summary["printed"]]
 better = [
     accuracy > variants.printed(row, task)[:, 1].mean()  # the average recall
-    for (row, task), its in found.items()
-    if row in ("NB", "SVM")
-    for accuracy in its["accuracy"]
+    for row, task in zip(classical["row"], classical["task"], strict=True)
+    for accuracy in found[row, task]["accuracy"]
 ]
-glue("better", int(sum(better)), display=False)
-glue("of_them", len(better), display=False)
 network = found["DCLNN", "four"]
-tables_runs = network[network["usual"]]["runs"].iloc[0]
-off = variants.distance(
-    variants.measured(comparison.confusions(tables_runs)), variants.printed("DCLNN", "four")
-)
-glue("seeds_least", float(off.min()), display=False)
-glue("seeds_most", float(off.max()), display=False)
+confusions = comparison.confusions(network[network["usual"]]["records"].iloc[0])
+off = variants.distance(variants.measured(confusions), variants.printed("DCLNN", "four"))
 others = network[~network["usual"]]
-for name, chosen in {
-    "within": others["distance"] <= off.max(),
-    "beyond": others["distance"] > off.max(),
-}.items():
-    words = [f'"{r.reading}" ({r.distance:.3f})' for r in others[chosen].itertuples()]
-    glue(name, ", ".join(words) or "none", display=False)
-nearest_runs = [len(found["DCLNN", task]["runs"].iloc[0]) for task in images.TASKS]
-by_runs = "one run each" if set(nearest_runs) == {1} else "{} and {} runs".format(*nearest_runs)
-glue("nearest_runs", by_runs, display=False)
-stuck = others[others["accuracy"] < 0.3]["reading"]
-glue("stuck", ", ".join(f'"{reading}"' for reading in stuck) or "none", display=False)
-lasted = [
-    run.seconds / 60 for task in images.TASKS for its in found["DCLNN", task]["runs"] for run in its
+nearest_runs = [len(found["DCLNN", task]["records"][0]) for task in images.TASKS]
+networks = [
+    run for task in images.TASKS for runs in found["DCLNN", task]["records"] for run in runs
 ]
-glue("minutes", float(np.median(lasted)), display=False)
+
+
+def listed(variants, distances=True):
+    """Variants in words, with their distances."""
+    texts = [
+        f'"{one.variant}" ({one.distance:.3f})' if distances else f'"{one.variant}"'
+        for one in variants.itertuples()
+    ]
+    return ", ".join(texts) or "none"
+
+
+chapter.cite(
+    {
+        "apart": (classical["distance"] > classical["neighbour"]).sum(),
+        "most_hits": classical["hits"].max(),
+        "met": ", ".join(f"{m.row} ({m.task} classes)" for m in met.itertuples()) or "none",
+        "rows": len(summary),
+        "better": sum(better),
+        "of_them": len(better),
+        "seeds_least": off.min(),
+        "seeds_most": off.max(),
+        "within": listed(others[others["distance"] <= off.max()]),
+        "beyond": listed(others[others["distance"] > off.max()]),
+        "stuck": listed(others[others["accuracy"] < 0.3], distances=False),
+        "nearest_runs": "one run each"
+        if set(nearest_runs) == {1}
+        else "{} and {} runs".format(*nearest_runs),
+        "minutes": np.median([run.seconds / 60 for run in networks]),
+    }
+)
 
 # %% [markdown]
 # {numref}`fig-readings` and {numref}`tbl-nearest` have {glue:text}`rows` printed rows. Met in all numbers by some run:
@@ -110,20 +127,36 @@ glue("minutes", float(np.median(lasted)), display=False)
 # {glue:text}`guess_NB_four:.3f` and {glue:text}`guess_NB_two:.3f`. {numref}`tbl-readings-nb-four` and
 # {numref}`tbl-readings-nb-two` list them all.
 
+# %% tags=["remove-input"]
+each = {
+    "columns": {
+        ("variant", "usual"): "Variant",
+        "distance": "Distance",
+        "closest": "At best",
+        "accuracy": "Accuracy",
+        "runs": "Runs",
+    },
+    "fmt": {
+        "Variant": lambda words, usual: f"{words} (in the book's tables)" if usual else words,
+    },
+}
+
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    variants.show(found["NB", "four"]),
+    found["NB", "four"],
     "tbl-readings-nb-four",
     "Readings of the row of Naive Bayes with four classes, the nearest first.",
     decimals=3,
+    **each,
 )
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    variants.show(found["NB", "two"]),
+    found["NB", "two"],
     "tbl-readings-nb-two",
     "Readings of the row of Naive Bayes with two classes, the nearest first.",
     decimals=3,
+    **each,
 )
 
 # %% [markdown]
@@ -137,18 +170,20 @@ tables.show(
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    variants.show(found["SVM", "four"], 12),
+    found["SVM", "four"].head(12),
     "tbl-readings-svm-four",
     "The twelve nearest readings of the SVM's row with four classes.",
     decimals=3,
+    **each,
 )
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    variants.show(found["SVM", "two"], 12),
+    found["SVM", "two"].head(12),
     "tbl-readings-svm-two",
     "The twelve nearest readings of the SVM's row with two classes.",
     decimals=3,
+    **each,
 )
 
 # %% [markdown]
@@ -156,7 +191,7 @@ tables.show(
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 nearest = {
-    (row, task): found[row, task]["runs"][0]
+    (row, task): found[row, task]["records"][0]
     for row in ("NB", "SVM")
     for task in images.TASKS
 }  # fmt: skip
@@ -184,17 +219,18 @@ tables.show(
 
 # %% tags=["remove-input"]
 for task in images.TASKS:
+    ours = comparison.compared("DCLNN", task)
     for row in ("NB", "SVM"):
-        best = found[row, task].sort_values("accuracy").iloc[-1]
-        glue(f"best_{row}_{task}", best["reading"], display=False)
-        glue(f"right_{row}_{task}", str(comparison.estimate(best["runs"])), display=False)
-        glue(f"off_{row}_{task}", best["distance"], display=False)
-    network = comparison.estimate(comparison.compared("DCLNN", task))
-    glue(f"network_{task}", str(network), display=False)
-    best = found["SVM", task].sort_values("accuracy").iloc[-1]
-    gap = comparison.difference(comparison.compared("DCLNN", task), best["runs"])
-    glue(f"gap_{task}", comparison.signed(*gap), display=False)
-    glue(f"gap_{task}_side", comparison.beside(gap.low, gap.high), display=False)
+        best = found[row, task].loc[found[row, task]["accuracy"].idxmax()]
+        chapter.cite(
+            {
+                f"best_{row}_{task}": best["variant"],
+                f"right_{row}_{task}": str(comparison.estimate(best["records"])),
+            }
+        )
+    gap = comparison.difference(ours, best["records"])  # the SVM's
+    chapter.cite({f"network_{task}": str(comparison.estimate(ours))})
+    chapter.cite(chapter.difference(f"gap_{task}", gap))
 
 # %% [markdown]
 # ## What the choice does
@@ -226,18 +262,20 @@ for task in images.TASKS:
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    variants.show(found["DCLNN", "four"]),
+    found["DCLNN", "four"],
     "tbl-readings-dclnn-four",
     "Readings of DCLNN's row with four classes, the nearest first.",
     decimals=3,
+    **each,
 )
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    variants.show(found["DCLNN", "two"]),
+    found["DCLNN", "two"],
     "tbl-readings-dclnn-two",
     "Readings of DCLNN's row with two classes, the nearest first.",
     decimals=3,
+    **each,
 )
 
 # %% [markdown]
@@ -250,22 +288,25 @@ row, task = "SVM", "four"
 columns = [0, 1, 2]  # precision, recall, F1
 numbers = np.stack(found[row, task]["numbers"])[..., columns]
 off = variants.distance(numbers, variants.printed(row, task)[:, columns])
-found[row, task]["reading"][off.argmin()], round(float(off.min()), 3)
+found[row, task]["variant"][off.argmin()], round(float(off.min()), 3)
 
 # %% tags=["remove-input"]
-for name, columns in {"precision": [0], "recall": [1], "f1": [2]}.items():
-    for row in ("NB", "SVM"):
-        numbers = np.stack(found[row, "four"]["numbers"])[..., columns]
-        off = variants.distance(numbers, variants.printed(row, "four")[:, columns])
-        glue(f"q_{row}_{name}", found[row, "four"]["reading"][off.argmin()], display=False)
-        glue(f"q_{row}_{name}_off", float(off.min()), display=False)
 for row in ("NB", "SVM"):
-    both = pd.merge(found[row, "four"], found[row, "two"], on="reading")
-    both["distance"] = np.sqrt((both["distance_x"] ** 2 + both["distance_y"] ** 2) / 2)
-    best = both.sort_values("distance").iloc[0]
-    glue(f"q_{row}_both", best["reading"], display=False)
-    glue(f"q_{row}_four", float(best["distance_x"]), display=False)
-    glue(f"q_{row}_two", float(best["distance_y"]), display=False)
+    for column, name in enumerate(("precision", "recall", "f1")):
+        numbers = np.stack(found[row, "four"]["numbers"])[..., [column]]
+        off = variants.distance(numbers, variants.printed(row, "four")[:, [column]])
+        nearest = found[row, "four"]["variant"][off.argmin()]
+        chapter.cite({f"q_{row}_{name}": nearest, f"q_{row}_{name}_off": off.min()})
+    both = pd.merge(found[row, "four"], found[row, "two"], on="variant")
+    squares = both["distance_x"] ** 2 + both["distance_y"] ** 2
+    best = both.loc[squares.idxmin()]
+    chapter.cite(
+        {
+            f"q_{row}_both": best["variant"],
+            f"q_{row}_four": best["distance_x"],
+            f"q_{row}_two": best["distance_y"],
+        }
+    )
 
 # %% [markdown]
 # **1. Does the nearest reading depend on the measure?** Let `columns` name one measure, and try both rows.

@@ -24,7 +24,6 @@ pooling = "MaxPooling"  # MaxPooling | AveragePooling
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
 import numpy as np
-from myst_nb import glue
 
 from bloodlib.analyses import seeds
 from bloodlib.book import chapter, tables
@@ -40,21 +39,25 @@ seeds.plot_spread(runs, spread)
 plt.show()
 
 # %% tags=["remove-input"]
-row = spread[(spread["task"] == task) & (spread["pooling"] == pooling)].iloc[0]
-chosen = runs[(runs["task"] == task) & (runs["pooling"] == pooling)]
-glue("task", task, display=False)
-glue("n", int(row["runs"]), display=False)
-glue("lowest", float(chosen["accuracy"].min()), display=False)
-glue("highest", float(chosen["accuracy"].max()), display=False)
-glue("mean", float(row["mean"]), display=False)
-glue("by_seed", float(row["by_seed"]), display=False)
-glue("by_epoch", float(row["by_epoch"]), display=False)
-glue("below", float(row["mean"] - row["low"]), display=False)
-glue("above", float(row["high"] - row["mean"]), display=False)
-glue("seed_ratio", float(spread["by_seed"].div(spread["by_epoch"]).mean()), display=False)
-short = runs[runs["precision"] != "float32"]
-glue("n_short", len(short), display=False)
-glue("n_all", len(runs), display=False)
+networks = spread.set_index(["task", "pooling"])
+row = networks.loc[task, pooling]
+own = runs[(runs["task"] == task) & (runs["pooling"] == pooling)]["accuracy"]
+chapter.cite(
+    {
+        "task": task,
+        "n": len(own),
+        "lowest": own.min(),
+        "highest": own.max(),
+        "mean": row["mean"],
+        "by_seed": row["by_seed"],
+        "by_epoch": row["by_epoch"],
+        "below": row["mean"] - row["low"],
+        "above": row["high"] - row["mean"],
+        "seed_ratio": spread["by_seed"].div(spread["by_epoch"]).mean(),
+        "n_short": (runs["precision"] != "float32").sum(),
+        "n_all": len(runs),
+    }
+)
 
 # %% [markdown]
 # With {glue:text}`task` classes, {glue:text}`n` runs end between {glue:text}`lowest:.2f` and {glue:text}`highest:.2f` at
@@ -66,7 +69,22 @@ glue("n_all", len(runs), display=False)
 # make the mean steadier, and leave that interval as wide as it is. More runs cannot replace more cells.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-tables.show(seeds.show_spread(spread), "tbl-spread", "What moves the accuracy on TEST.", decimals=3)
+pool = {"MaxPooling": "max", "AveragePooling": "average"}.get
+tables.show(
+    spread,
+    "tbl-spread",
+    "What moves the accuracy on TEST.",
+    decimals=3,
+    columns={
+        "task": "Classes",
+        "pooling": "Pooling",
+        "runs": "Runs",
+        ("mean", "low", "high"): "Mean (interval by cell)",
+        "by_seed": "SD over seeds",
+        "by_epoch": "SD over late epochs",
+    },
+    fmt={"Pooling": pool},
+)
 
 # %% [markdown]
 # ## Every run
@@ -77,9 +95,26 @@ tables.show(seeds.show_spread(spread), "tbl-spread", "What moves the accuracy on
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    seeds.show_runs(runs),
+    runs,
     "tbl-seed-runs",
     "Every run of the network with the lineage's settings: accuracy after epoch 25, over the ten epochs up to there, and, after the last of its epochs, on TEST_SIMPLE.",
+    columns={
+        "task": "Classes",
+        "pooling": "Pooling",
+        ("seed", "id"): "Seed",
+        "precision": "Precision",
+        "accuracy": "Epoch 25",
+        ("low", "high", "mean"): "Last ten epochs",
+        "epochs": "Epochs",
+        "simple": "TEST_SIMPLE",
+        "minutes": "Minutes",
+    },
+    fmt={
+        "Pooling": pool,
+        "Seed": tables.link,
+        "Last ten epochs": "{:.2f} to {:.2f}, mean {:.2f}".format,
+        "Minutes": ",.0f",
+    },
 )
 
 # %% [markdown]
@@ -94,21 +129,21 @@ most = spread["by_seed"].max()
 int(np.ceil((2 * most / wanted) ** 2))
 
 # %% tags=["remove-input"]
-for name, value in {"one": 0.01, "two": 0.02}.items():
-    glue(f"q_{name}", int(np.ceil((2 * most / value) ** 2)), display=False)
-other = spread[(spread["task"] == "two") & (spread["pooling"] == "AveragePooling")].iloc[0]
-glue("q_mean", float(other["mean"]), display=False)
-glue("q_by_seed", float(other["by_seed"]), display=False)
-glue("q_by_epoch", float(other["by_epoch"]), display=False)
-glue("q_low", float(other["low"]), display=False)
-glue("q_high", float(other["high"]), display=False)
-glue("q_runs", int(spread.loc[spread["by_seed"].idxmax(), "runs"]), display=False)
+other = networks.loc["two", "AveragePooling"]
 far = {
     "cells": (other["high"] - other["low"]) / 2,
     "epochs": other["by_epoch"],
     "seeds": other["by_seed"],
 }
-glue("q_order", ", ".join(sorted(far, key=far.get, reverse=True)), display=False)
+chapter.cite(
+    {f"q_{key}": other[key] for key in ("mean", "by_seed", "by_epoch", "low", "high")}
+    | {
+        "q_one": int(np.ceil((2 * most / 0.01) ** 2)),
+        "q_two": int(np.ceil((2 * most / 0.02) ** 2)),
+        "q_runs": spread.loc[spread["by_seed"].idxmax(), "runs"],
+        "q_order": ", ".join(sorted(far, key=far.get, reverse=True)),
+    }
+)
 
 # %% [markdown]
 # **1. And until it is known to two points?** Put 0.02 for 0.01.

@@ -1,90 +1,166 @@
-"""Seeds beside epochs and cells, on made-up runs."""
+"""What the seed and the choice of an epoch do, on runs that were made up."""
 
 import numpy as np
 import pytest
+from test_comparison import freeze
 
-from bloodlib import study
 from bloodlib.analyses import seeds
+from bloodlib.data import images, photographs, splits
+from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison
-from bloodlib.models import methods
+from bloodlib.study import records
+
+pytestmark = pytest.mark.usefixtures("style")
+EPOCHS = 25
 
 
-class Run:
-    """A network's run whose accuracy after an epoch is given."""
+def network(right, task="four", **settings):
+    """A saved run of DCLNN that is right where asked: bool array [epochs, n]."""
+    config = {"method": "DCLNN", "task": task, "epochs": len(right)} | settings
+    by, fold = config.get("split_by", "published"), config.get("fold", 0)
+    truth = splits.labels("TEST", task, by, fold)
+    labels = np.where(right, truth, (truth + 1) % len(TASKS[task])).astype(np.uint8)
+    return freeze(config, labels)
 
-    def __init__(self, task, seed, right, precision="float32"):
-        self.config = {"method": "DCLNN", "task": task, "seed": seed, "precision": precision}
-        self.id, self.seconds, self.right = f"DCLNN-{task}-{seed}", 90.0, right
-        self.epochs = 25
 
-    def confusion(self, split="TEST", epoch=None):
-        right = 50 if split == "TEST_SIMPLE" else self.right(epoch)
-        return np.array([[right, 100 - right], [0, 0]])
+def shares(values):
+    """Right for these shares of TEST, the first images of it: bool array [epochs, n]."""
+    n = len(images.labels("TEST"))
+    return np.arange(n) < np.rint(np.array(values) * n)[:, None]
+
+
+def by_cell(right):
+    """Right or wrong for whole cells [epochs, cells]: [epochs, images]."""
+    return right[:, np.unique(photographs.cells("TEST"), return_inverse=True)[1]]
+
+
+N_CELLS = len(np.unique(photographs.cells("TEST")))
+
+
+# ------------------------------------------------------------------------------------- the seed
+
+CURVES = [np.linspace(0.3, 0.9, 25), np.tile([0.7, 0.6], 13)[:25], np.full(28, 0.5)]
 
 
 @pytest.fixture
-def runs(monkeypatch):
-    rows = {
-        ("MaxPooling", "four"): [
-            Run("four", 1, lambda e: 60 + e % 2, "mixed_bfloat16"),
-            Run("four", 0, lambda e: 70 + 4 * (e % 2)),
-            Run("four", 0, lambda e: 65, "mixed_bfloat16"),
-        ],
-        ("AveragePooling", "two"): [Run("two", 0, lambda e: e)],
-    }
-    monkeypatch.setattr(comparison, "compared", lambda pooling, task: rows.get((pooling, task), []))
-    monkeypatch.setattr(comparison, "estimate", lambda found: comparison.Estimate(0.5, 0.4, 0.8))
+def runs(folders):
+    for seed, curve in enumerate(CURVES):
+        short = {"precision": "mixed_bfloat16"} if seed else {}
+        network(shares(curve), seed=seed, **short)
+    network(shares(CURVES[0]), task="two", pooling="average")
+    network(shares(CURVES[0]), pooling="none")
+    network(shares(CURVES[0]), hidden=64)
     return seeds.compute_runs()
 
 
-def test_every_run_with_its_late_epochs(runs):
-    assert len(runs) == 4
-    assert runs["seed"].tolist() == [0, 0, 1, 0]
-    assert runs["precision"].tolist()[:3] == ["float32", "mixed_bfloat16", "mixed_bfloat16"]
-    assert runs["accuracy"].tolist() == [0.74, 0.65, 0.61, 0.25]
-    assert runs["late"].iloc[3] == pytest.approx(np.arange(16, 26) / 100)
-    assert set(runs["simple"]) == {0.5}
-    assert set(runs["minutes"]) == {1.5}
+def test_every_run_of_the_tables_networks_with_its_late_epochs(runs):
+    assert runs["task"].tolist() == ["four"] * 3 + ["two"]
+    assert runs["pooling"].tolist() == ["MaxPooling"] * 3 + ["AveragePooling"]
+    assert runs["seed"].tolist() == [0, 1, 2, 0]
+    assert runs["epochs"].tolist() == [25, 25, 28, 25]
+    assert runs["precision"].tolist() == ["float32", "mixed_bfloat16", "mixed_bfloat16", "float32"]
+    for row, curve in zip(runs.itertuples(), CURVES, strict=False):
+        late = curve[15:25]
+        wanted = (late[-1], late.min(), late.max(), late.mean(), late.std(ddof=1))
+        found = (row.accuracy, row.low, row.high, row.mean, row.deviation)
+        assert found == pytest.approx(wanted, abs=1e-3)
 
 
-def test_spread_over_seeds_and_over_epochs(runs):
+def test_spread_over_seeds_epochs_and_cells(runs):
     found = seeds.compute_spread(runs).set_index(["task", "pooling"])
     row = found.loc["four", "MaxPooling"]
+    last = [curve[24] for curve in CURVES]
     assert row["runs"] == 3
-    assert row["mean"] == pytest.approx(np.mean([0.74, 0.65, 0.61]))
-    assert row["by_seed"] == pytest.approx(np.std([0.74, 0.65, 0.61], ddof=1))
-    within = [np.std([0.70, 0.74] * 5, ddof=1), 0, np.std([0.60, 0.61] * 5, ddof=1)]
-    assert row["by_epoch"] == pytest.approx(np.sqrt(np.mean(np.square(within))))
-    assert (row["low"], row["high"]) == (0.4, 0.8)
-    assert np.isnan(found.loc["two", "AveragePooling"]["by_seed"])
-
-
-def test_tables_for_the_page(runs):
-    shown = seeds.show_runs(runs)
-    assert shown["Last ten epochs"].iloc[0] == "0.70 to 0.74, mean 0.72"
-    assert shown["Pooling"].tolist() == ["max"] * 3 + ["average"]
-    spread = seeds.show_spread(seeds.compute_spread(runs))
-    assert "(0.40–0.80)" in spread["Mean (interval by cell)"].iloc[0]
+    assert row["mean"] == pytest.approx(np.mean(last), abs=1e-3)
+    assert row["by_seed"] == pytest.approx(np.std(last, ddof=1), abs=1e-3)
+    within = [np.var(curve[15:25], ddof=1) for curve in CURVES]
+    assert row["by_epoch"] == pytest.approx(np.sqrt(np.mean(within)), abs=1e-3)
+    estimate = comparison.estimate(comparison.compared("MaxPooling", "four"))
+    assert (row["low"], row["high"]) == pytest.approx(estimate[1:])
+    assert np.isnan(found.loc[("two", "AveragePooling"), "by_seed"])  # a single run
 
 
 def test_the_figure_has_every_run(runs):
-    figure = seeds.plot_spread(runs, seeds.compute_spread(runs))
-    four, two = figure.axes
-    points = [line for line in four.lines if line.get_marker() == "o"]
-    assert sorted(line.get_ydata()[0] for line in points) == [0.61, 0.65, 0.74]
-    assert [line.get_fillstyle() for line in points] == ["full", "none", "none"]
-    assert [text.get_text() for text in four.texts] == ["0", "0", "1"]
-    assert sum(line.get_marker() == "o" for line in two.lines) == 1
+    four, two = seeds.plot_spread(runs, seeds.compute_spread(runs)).axes
+    drawn = [collection.get_offsets()[:, 1] for collection in four.collections][-1]
+    np.testing.assert_allclose(drawn, runs["accuracy"][:3])
+    assert [text.get_text() for text in four.texts] == ["0", "1", "2"]
+    assert [text.get_text() for text in two.texts] == ["0"]
 
 
-def test_the_frozen_runs():
-    found = seeds.compute_runs()
-    free = ("pooling", "precision", "epochs")
-    lineage = {k: v for k, v in methods.defaults("DCLNN").items() if k not in free}
-    assert set(found["id"]) == {
-        record.id
-        for record in study.select(
-            method="DCLNN", split_by="published", resize="averaged", **lineage
-        )
-        if record.epochs >= 25 and record.config["pooling"] != "none"
-    }
+# --------------------------------------------------------------------------- selecting the epoch
+
+
+def test_an_epoch_that_is_better_everywhere_is_better_on_the_other_half_too(folders):
+    right = np.zeros((EPOCHS, N_CELLS), bool)
+    right[9] = True
+    network(by_cell(right))
+    (row,) = seeds.compute_halves(draws=50).itertuples()
+    assert (row.task, row.pooling, row.seed, row.epochs) == ("four", "MaxPooling", 0, 1)
+    assert row.selected == row.other == 1
+
+
+def test_what_luck_gives_on_one_half_is_missing_on_the_other(folders):
+    right = np.random.default_rng(0).random((EPOCHS, N_CELLS)) < 0.5
+    for seed in (1, 0):
+        network(by_cell(right), seed=seed)
+    network(by_cell(right), pooling="average")
+    found = seeds.compute_halves(draws=200)
+    assert found["seed"].tolist() == [0, 1, 0]
+    assert (found["selected"] > found["other"] + 0.1).all()
+    assert (found["epochs"] > 2).all()
+    assert found["selected"].nunique() == 1  # the same division for all
+
+
+def test_cells_are_divided_within_classes(folders):
+    # one class is right in one epoch: on every half it is about the same share
+    right = np.zeros((EPOCHS, len(images.labels("TEST"))), bool)
+    right[3] = images.labels("TEST") == 0
+    network(right)
+    (row,) = seeds.compute_halves(draws=200).itertuples()
+    assert row.selected == pytest.approx(right[3].mean(), abs=0.03)
+    assert row.other == pytest.approx(right[3].mean(), abs=0.03)
+
+
+def fold(number, good, **settings):
+    """A run on a fold of TRAIN's cells that is right for a share of it, by epoch."""
+    n = len(splits.split("train-cell", number).test)
+    right = np.arange(n) < np.rint(np.array(good) * n)[:, None]
+    return network(right, split_by="train-cell", fold=number, **settings)
+
+
+@pytest.fixture
+def folds(folders):
+    """The third epoch is the best over all folds, not in the first, which has two seeds."""
+    curves = np.full((splits.N_FOLDS, EPOCHS), 0.2)
+    curves[:, 2], curves[0, 2], curves[0, 20] = 0.8, 0.4, 0.5
+    for number, curve in enumerate(curves[1:], 1):
+        fold(number, curve)
+    with pytest.raises(records.MissingRecordError, match="4 of 5 folds"):
+        seeds.compute_folds()
+    fold(0, curves[0] - 0.1)
+    fold(0, curves[0] + 0.1, seed=1)
+    return seeds.compute_folds()
+
+
+def test_folds_are_taken_together_seeds_first(folds):
+    sizes = [len(splits.split("train-cell", number).test) for number in range(splits.N_FOLDS)]
+    row = folds.iloc[2]
+    assert row["epoch"] == 3
+    assert row["lowest"] == pytest.approx(0.4, abs=1e-3)
+    assert row["highest"] == pytest.approx(0.8, abs=1e-3)
+    wanted = np.average([0.4, *[0.8] * 4], weights=sizes)
+    assert row["accuracy"] == pytest.approx(wanted, abs=1e-3)
+
+
+def test_three_ways_to_select_an_epoch(folds):
+    curve = np.zeros(30)
+    curve[[2, 6, 24, 28]] = 0.5, 0.8, 0.6, 0.9  # after epoch 25 nobody looks
+    run = network(shares(curve))
+    found = seeds.compare_epochs([run], folds)
+    assert found["epochs"].tolist() == [[25], [3], [7]]
+    assert found["accuracy"].tolist() == pytest.approx([0.6, 0.5, 0.8], abs=1e-3)
+    (axis,) = seeds.plot_epochs([run], folds).axes
+    np.testing.assert_allclose(axis.lines[0].get_ydata(), folds["accuracy"])
+    np.testing.assert_allclose(axis.lines[1].get_ydata(), curve[:25], atol=1e-3)
+    assert axis.lines[2].get_xdata()[0] == 3  # selected

@@ -11,7 +11,6 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from bloodlib import study
 from bloodlib.analyses import uncertainty
-from bloodlib.book import figures
 from bloodlib.data import images, photographs
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.evidence import comparison, intervals
@@ -112,9 +111,6 @@ def test_what_is_all_right_tells_nothing():
     found = uncertainty.compute_effective([made_up(labels, "four")])
     assert found["deff"].isna().tolist() == [False, True, True, True, False]
     assert found["deff"].iloc[-1] == found["deff"].iloc[0]
-    page = uncertainty.show_effective({"NB": found})
-    assert page["Effective images"].tolist()[1:4] == ["–"] * 3
-    assert page["Class"].tolist() == [*(name.capitalize() for name in CLASSES), "All"]
     # a second run, of which something is known, leaves the first out
     other = uncertainty.compute_effective([made_up(truth, "four"), made_up(labels, "four")])
     assert other["deff"].iloc[0] == found["deff"].iloc[0]
@@ -163,11 +159,6 @@ def test_three_intervals_of_each_recall(runs):
     limits = intervals.gaffke(*intervals.tally((labels == truth)[own], CELLS[own]))
     ends = found.loc["NEUTROPHIL", ["gaffke_low", "gaffke_high"]].tolist()
     assert ends == pytest.approx(limits, abs=0.01)
-    page = uncertainty.show_recalls(found.reset_index())
-    assert page["Class"].tolist()[-1] == "All (accuracy)"
-    first = found.iloc[0]
-    text = f"{first['bootstrap_low']:.2f}–{first['bootstrap_high']:.2f}"
-    assert page["Percentiles"].iloc[0] == text
 
 
 # ------------------------------------------------------------------------------------- coverage
@@ -212,37 +203,13 @@ def test_plot_coverage(coverage):
             assert (line.get_label(), line.get_color()) == (label, colour)
 
 
-def test_whole_methods_are_simulated_and_always_alike(runs):
+def test_whole_methods_are_simulated_always_alike(runs):
     found = uncertainty.simulate(0.5, simulations=60, resamples=200)
     assert found["score"].tolist() == list(uncertainty.SCORES)
     assert (found[["bounds", "differences"]] > 0.95).all(axis=None)
     assert (found["percentiles"] < found["bounds"]).all()
     again = uncertainty.simulate(0.5, simulations=60, resamples=200)
     pd.testing.assert_frame_equal(found, again)
-    page = uncertainty.show_simulated(found)
-    assert page["Percentiles"].tolist() == [f"{v:.1%}" for v in found["percentiles"]]
-
-
-def test_simulated_cells_are_alike_as_they_should_be(runs, monkeypatch):
-    """Runs that are drawn: correlated within cells, right as often as their method."""
-    seen = []
-    bounds = intervals.bounds
-
-    def spy(score, labels, resamples, other=None):
-        seen.append(labels[0])
-        return bounds(score, labels, resamples, other)
-
-    monkeypatch.setattr(intervals, "bounds", spy)
-    uncertainty.simulate(0.6, simulations=40, resamples=10)
-    truth = images.labels("TEST")
-    wanted = (runs["DCLNN", "four"][0].arrays["labels"][0] == truth).mean()
-    assert np.mean([labels == truth for labels in seen]) == pytest.approx(wanted, abs=0.02)
-    own = truth == 0
-    effects = [
-        intervals.design_effect(*intervals.tally(labels[own] == 0, CELLS[own]))[0]
-        for labels in seen
-    ]
-    assert np.nanmedian(effects) == pytest.approx(0.6, abs=0.2)
 
 
 # ---------------------------------------------------------------------------------- differences
@@ -266,11 +233,11 @@ def test_differences_are_those_of_the_scores(runs, differences):
         assert row.value == pytest.approx(values[0] - values[1])
         assert row.low < row.value < row.high
         assert row.least <= row.value <= row.most
-        assert row.apart == (row.low > 0 or row.high < 0)
+        assert row.excludes_zero == (row.low > 0 or row.high < 0)
 
 
-def test_what_is_told_apart(differences):
-    apart = differences.groupby(["first", "second"])["apart"]
+def test_which_differences_exclude_zero(differences):
+    apart = differences.groupby(["first", "second"])["excludes_zero"]
     assert apart.all()["DCLNN", "SVM"]
     assert not apart.any()["SVM", "NB"]
     assert not apart.any()["MaxPooling", "AveragePooling"]
@@ -286,29 +253,19 @@ def test_a_missing_run_leaves_its_pair_out(runs):
     assert len(figure.axes[0].get_yticks()) == 5
 
 
-def test_load_and_plot_differences(differences):
-    page = uncertainty.show_differences(differences)
-    assert page["Told apart"].tolist() == ["yes" if one else "no" for one in differences["apart"]]
-    first = differences.iloc[0]
-    ends = (f"{first[end]:+.2f}".replace("-", "−") for end in ("low", "high"))
-    assert page["Ours, by cell"].iloc[0] == "\u00a0to\u00a0".join(ends)
-    assert page["Difference"].iloc[0] == f"{first['value']:+.2f}".replace("-", "−")
+def test_plot_differences(differences):
     figure = uncertainty.plot_differences(differences)
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert names[:2] == ["four: SVM − NB", "four: DCLNN − SVM"]
     for axis, score in zip(figure.axes, uncertainty.SCORES, strict=True):
         assert axis.get_title(loc="left").lower().split() == score.lower().split()
         rows = differences[differences["score"] == score]
-        points = [line for line in axis.lines if line.get_marker() == "o"]
-        assert [line.get_xdata()[0] for line in points] == rows["value"].tolist()
-        filled = [line.get_markerfacecolor() != "white" for line in points]
-        assert filled == rows["apart"].tolist()
-        wide = [tuple(line.get_xdata()) for line in axis.lines if line.get_linewidth() > 4]
-        assert wide == list(zip(rows["low"], rows["high"], strict=True))
-
-
-def test_every_method_that_is_compared_has_a_colour():
-    assert {method for pair in uncertainty.PAIRS for method in pair} <= set(figures.COLOURS)
+        wide, dots = axis.collections
+        np.testing.assert_allclose(dots.get_offsets()[:, 0], rows["value"])
+        ends = [segment[:, 0].tolist() for segment in wide.get_segments()]
+        np.testing.assert_allclose(ends, rows[["low", "high"]])
+        filled = (dots.get_facecolors()[:, :3] < 1).any(axis=1)
+        assert filled.tolist() == rows["excludes_zero"].tolist()
 
 
 # ----------------------------------------------------------------------------------- the seeds
@@ -328,4 +285,3 @@ def test_levels(runs):
     estimate = comparison.estimate(runs["MaxPooling", "four"])
     assert row["width"] == estimate.high - estimate.low
     assert row["runs"] == 1
-    assert len(uncertainty.show_levels(found.reset_index()).columns) == 5

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bloodlib import study
 from bloodlib.data import images, photographs, splits
-from bloodlib.evidence import comparison, intervals, scores
+from bloodlib.evidence import comparison, intervals
 from bloodlib.paper import arithmetic
 from bloodlib.study import records
 
@@ -22,6 +22,7 @@ METHODS = {
     "NB": comparison.COMPARED["NB"],
     "SVM": comparison.COMPARED["SVM"],
     "KNN": {"method": "KNN"},
+    "compact CNN": {"method": "small"},
     "DCLNN": comparison.COMPARED["DCLNN"],
 }
 #: The splits that hold images out of TRAIN and TEST, in words.
@@ -41,67 +42,81 @@ class Finding(NamedTuple):
     evidence: str
 
 
-def runs(method: str, split_by: str, task: str = "four") -> list[records.Record]:
-    """Frozen runs of a method of :data:`METHODS` on a split, one for each fold and seed."""
-    wanted = METHODS[method] | {"task": task, "split_by": split_by}
-    return comparison.frozen(wanted, ("seed", "fold"))
-
-
-def accuracy(found: list[records.Record]) -> tuple[float, float, float]:
-    """Accuracy on what runs held out, all folds together, and its interval by cell.
+def compute_accuracy(runs: list[records.Record]) -> tuple[float, float, float]:
+    """Accuracy on what runs held out, and its CI by cell: the mean over seeds, all folds together.
 
     Parameters
     ----------
-    found : list of Record
-        Of one method, task and split. Folds hold out different images; runs of the same fold
-        with several seeds count as so many more images of the same cells.
+    runs : list of Record
+        Of one method, task and split; folds may have different numbers of seeds.
 
     Returns
     -------
     value, low, high : float
-        See :func:`bloodlib.evidence.intervals.bounds`.
+        See :func:`bloodlib.evidence.intervals.mean_bounds`.
     """
-    parts = {name: [] for name in ("truth", "labels", "cells", "strata")}
-    for run in found:
-        by, fold = (study.resolve(run.config)[key] for key in ("split_by", "fold"))
-        parts["truth"].append(run.arrays["truth"])
-        parts["labels"].append(comparison.predicted([run])[0])
-        parts["cells"].append(splits.pooled(photographs.cells)[splits.split(by, fold).test])
-        parts["strata"].append(splits.labels("TEST", "four", by, fold))
-    truth, labels, cells, strata = (np.concatenate(part) for part in parts.values())
-    n_classes = len(images.TASKS[found[0].config["task"]])
-    resamples = intervals.resample(truth, cells, n_classes, strata=strata, unseen=True)
-    low, high = intervals.bounds(scores.accuracy, labels[None], resamples)
-    return float((truth == labels).mean()), float(low), float(high)
+    by, task = (study.resolve(runs[0].config)[key] for key in ("split_by", "task"))
+    folds = comparison.by_fold(runs)
+    right = np.concatenate([comparison.correct(own)[-1] for own in folds.values()])
+    truth = np.concatenate([own[0].arrays["truth"] for own in folds.values()])
+    cells = splits.pooled(photographs.cells)
+    cells = np.concatenate([cells[splits.split(by, fold).test] for fold in folds])
+    strata = np.concatenate([splits.labels("TEST", "four", by, fold) for fold in folds])
+    drawn = intervals.resample(truth, cells, len(images.TASKS[task]), strata=strata, unseen=True)
+    return float(right.mean()), *intervals.mean_bounds(right[None], drawn)
 
 
-def compute_splits(task: str = "four") -> pd.DataFrame:
-    """How a score changes with nothing but the split.
+def compute_splits() -> pd.DataFrame:
+    """How accuracy with four classes changes with nothing but the split.
 
     Returns
     -------
     pandas.DataFrame
-        ``method, split_by, runs, accuracy, low, high``; ``folds``, the accuracy of each run;
-        ``late``, for networks, that after each of the last ten epochs, all runs together.
-        Without rows where there is no run.
+        A row for each method and split that has runs: ``method, split_by, runs``; ``accuracy, low,
+        high``, see :func:`compute_accuracy`; ``folds``, the accuracy on each fold, the mean over
+        seeds. For networks ``late``, the accuracy after each of the last ten epochs, all folds
+        together, and ``step``, how far a run's moves from one of them to the next. Methods that
+        have runs on the published split only are left out.
     """
     rows = []
-    for method, by in itertools.product(METHODS, SHOWN):
-        if found := runs(method, by, task):
-            value, low, high = accuracy(found)
-            folds = [
-                float((comparison.predicted([run])[0] == run.arrays["truth"]).mean())
-                for run in found
-            ]
-            late = [
-                one
-                for run in found
-                if run.epochs >= comparison.EPOCH
-                for one in comparison.accuracies(run, comparison.LATE)
-            ]
-            rows.append((method, by, len(found), value, low, high, folds, late))
-    names = ["method", "split_by", "runs", "accuracy", "low", "high", "folds", "late"]
-    return pd.DataFrame(rows, columns=names)
+    for method, settings in METHODS.items():
+        found = {
+            by: comparison.frozen(settings | {"task": "four", "split_by": by}, ("seed", "fold"))
+            for by in SHOWN
+        }
+        if not any(found[by] for by in SHOWN if by != "published"):
+            continue
+        for by, runs in found.items():
+            if not runs:
+                continue
+            right = [comparison.correct(own) for own in comparison.by_fold(runs).values()]
+            curve = np.concatenate(right, axis=1).mean(axis=1)
+            network = len(curve) > 1
+            each = [comparison.accuracies(run, comparison.LATE) for run in runs if network]
+            rows.append(
+                {
+                    "method": method,
+                    "split_by": by,
+                    "runs": len(runs),
+                    **dict(zip(("accuracy", "low", "high"), compute_accuracy(runs), strict=True)),
+                    "folds": [float(one[-1].mean()) for one in right],
+                    "late": curve[-len(comparison.LATE) :].tolist() if network else [],
+                    "step": np.abs(np.diff(each)).mean() if network else np.nan,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def show_splits(found: pd.DataFrame) -> pd.DataFrame:
+    """The rows of :func:`compute_splits` for a page, ranges in words."""
+    return found.assign(
+        held_out=found["split_by"].map(SHOWN),
+        folds=[f"{min(f):.2f} to {max(f):.2f}" if len(f) > 1 else "–" for f in found["folds"]],
+        late=[
+            f"{min(late):.2f} to {max(late):.2f}, mean {np.mean(late):.2f}" if late else "–"
+            for late in found["late"]
+        ],
+    )
 
 
 def overlap(by: str, fold: int = 0) -> dict[str, int]:
@@ -122,41 +137,10 @@ def overlap(by: str, fold: int = 0) -> dict[str, int]:
     return found
 
 
-def show_splits(found: pd.DataFrame) -> pd.DataFrame:
-    """The rows of :func:`compute_splits` for a page, numbers with their intervals."""
-    return pd.DataFrame(
-        [
-            {
-                "Method": row.method,
-                "Held out": SHOWN[row.split_by],
-                "Accuracy": comparison.with_interval(row.accuracy, row.low, row.high),
-                "Folds": f"{min(row.folds):.2f} to {max(row.folds):.2f}" if row.runs > 1 else "–",
-                "Last ten epochs": f"{min(row.late):.2f} to {max(row.late):.2f}, mean "
-                f"{np.mean(row.late):.2f}"
-                if row.late
-                else "–",
-                "Runs": row.runs,
-            }
-            for row in found.itertuples()
-        ]
-    )
-
-
 def compute_overlaps() -> pd.DataFrame:
-    """What each split has on both sides, in its first fold."""
-    rows = []
-    for by, shown in SHOWN.items():
-        sides = overlap(by)
-        share = sides["images"] / len(splits.split(by, 0).test)
-        rows.append(
-            {
-                "Held out": shown,
-                "Photographs on both sides": sides["photographs"],
-                "Cells on both sides": sides["cells"],
-                "Held-out images of such a cell": f"{share:.1%}",
-            }
-        )
-    return pd.DataFrame(rows)
+    """:func:`overlap` of each split in its first fold, with the fraction of the held-out images."""
+    found = pd.DataFrame([{"split_by": by, **overlap(by)} for by in SHOWN])
+    return found.assign(fraction=found["images"] / [len(splits.split(by, 0).test) for by in SHOWN])
 
 
 def findings() -> list[Finding]:
@@ -191,11 +175,6 @@ def findings() -> list[Finding]:
         _dependence(),
         _bias(),
     ]
-
-
-def show_findings() -> pd.DataFrame:
-    """The findings as a table."""
-    return pd.DataFrame(findings()).rename(columns=str.capitalize)
 
 
 def audit() -> dict:
@@ -274,17 +253,15 @@ def _duplicates():
 
 
 def _selection():
-    found = comparison.compared("DCLNN", "four")
-    gains = []
-    for run in found:
-        each = comparison.accuracies(run, range(1, run.epochs + 1))
-        gains.append(max(each) - each[comparison.EPOCH - 1])
-    gain = (
-        f" With four classes, the best of {found[0].epochs} epochs scores "
-        f"{np.mean(gains):.3f} more on TEST than epoch {comparison.EPOCH}."
-        if found
-        else ""
-    )
+    gain = ""
+    if found := comparison.compared("DCLNN", "four"):
+        epochs = min(run.epochs for run in found)  # some went on
+        curves = np.array([comparison.accuracies(run, range(1, epochs + 1)) for run in found])
+        gains = curves.max(axis=1) - curves[:, comparison.EPOCH - 1]
+        gain = (
+            f" With four classes, the best of {epochs} epochs scores {gains.mean():.3f} more on "
+            f"TEST than epoch {comparison.EPOCH}."
+        )
     return Finding(
         "L1, selection on the test set (no number of its own)",
         UNDECIDABLE,

@@ -11,15 +11,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from bloodlib.analyses.plots import COLOURS, in_rows
+from bloodlib.analyses import plots
+from bloodlib.analyses.plots import COLOURS
 from bloodlib.data import images, photographs
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
-from bloodlib.evidence.comparison import signed
 from bloodlib.study import records
 
 METHODS = ("NB", "SVM", "DCLNN")
-#: Which rows are held against each other, the first less the second.
+#: Which rows are compared, the first minus the second.
 PAIRS = (("SVM", "NB"), ("DCLNN", "SVM"), ("MaxPooling", "AveragePooling"))
 #: The scores of a whole method.
 SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"accuracy": scores.accuracy} | {
@@ -64,39 +64,23 @@ def compute_effective(runs: list[records.Record]) -> pd.DataFrame:
     task = runs[0].config["task"]
     truth, cells = images.labels("TEST", task), photographs.cells("TEST")
     correct = comparison.predicted(runs) == truth
-    rows, weights = [], []
+    rows = []
     for label, name in enumerate(TASKS[task]):
         own = truth == label
         successes, sizes = intervals.tally(correct[:, own], cells[own])
-        icc, deff = intervals.design_effect(successes, sizes)
-        p = successes.sum(axis=-1) / sizes.sum()
-        rows.append((name, own.sum(), len(sizes), (~correct[:, own]).sum(axis=-1).mean()))
-        rows[-1] += _mean(icc), _mean(deff)
-        weights.append(own.sum() * (p * (1 - p)).mean())
-    _, n, cells, wrong, _, deffs = (np.array(column) for column in zip(*rows, strict=True))
-    rows.append((ALL, n.sum(), cells.sum(), wrong.sum(), np.nan, _mean(deffs, np.array(weights))))
-    found = pd.DataFrame(rows, columns=["class", "images", "cells", "wrong", "icc", "deff"])
+        icc, deff = (pd.Series(each).mean() for each in intervals.design_effect(successes, sizes))
+        right = correct[:, own].mean(axis=1)
+        wrong = (~correct[:, own]).sum(axis=1).mean()
+        variance = own.sum() * (right * (1 - right)).mean()
+        rows.append((name, own.sum(), len(sizes), wrong, icc, deff, variance))
+    names = ["class", "images", "cells", "wrong", "icc", "deff", "variance"]
+    found = pd.DataFrame(rows, columns=names)
+    known = found.dropna(subset="deff")
+    deff = np.average(known["deff"], weights=known["variance"]) if len(known) else np.nan
+    whole = {name: found[name].sum() for name in ("images", "cells", "wrong")}
+    whole |= {"class": ALL, "deff": deff}
+    found = pd.concat([found.drop(columns="variance"), pd.DataFrame([whole])], ignore_index=True)
     return found.assign(effective=found["images"] / found["deff"])
-
-
-def show_effective(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Effective sizes by method, see :func:`compute_effective`, for a page."""
-    return pd.DataFrame(
-        [
-            {
-                "Method": method,
-                "Class": row[1].capitalize(),
-                "Images": row.images,
-                "Wrong": round(row.wrong),
-                "Cells": row.cells,
-                "Correlation": row.icc,
-                "Design effect": _text(row.deff),
-                "Effective images": _text(row.effective),
-            }
-            for method, frame in found.items()
-            for row in frame.itertuples()
-        ]
-    )
 
 
 # ------------------------------------------------------------------------ one cell, one observation
@@ -154,23 +138,6 @@ def compute_recalls(method: str = "DCLNN", task: str = "four") -> pd.DataFrame:
     for name, (low, high) in found.items():
         frame[f"{name}_low"], frame[f"{name}_high"] = low, high
     return frame
-
-
-def show_recalls(recalls: pd.DataFrame) -> pd.DataFrame:
-    """The rows of :func:`compute_recalls` for a page."""
-    titles = {"images": "Exact, by image", "bootstrap": "Percentiles", "gaffke": "Ours, by cell"}
-    rows = []
-    for row in recalls.to_dict("records"):
-        accuracy = row["class"] == ALL
-        shown = {
-            "Class": "All (accuracy)" if accuracy else row["class"].capitalize(),
-            "Cells": row["cells"],
-            "Recall": row["recall"],
-        }
-        for name, title in titles.items():
-            shown[title] = f"{row[f'{name}_low']:.2f}–{row[f'{name}_high']:.2f}"
-        rows.append(shown)
-    return pd.DataFrame(rows)
 
 
 # ------------------------------------------------------------------------------------- coverage
@@ -296,26 +263,18 @@ def simulate(icc: float, simulations: int = 400, resamples: int = 400) -> pd.Dat
     return pd.DataFrame({"score": list(SCORES)} | dict(zip(names, shares, strict=True)))
 
 
-def show_simulated(simulated: pd.DataFrame) -> pd.DataFrame:
-    """The rows of :func:`simulate` for a page."""
-    shown = simulated.set_axis(
-        ["Score", "Percentiles", "Ours, by cell", "Ours, of a difference"], axis=1
-    )
-    return shown.set_index("Score").map("{:.1%}".format).reset_index()
-
-
 # ---------------------------------------------------------------------------------- differences
 
 
 def compute_differences() -> pd.DataFrame:
-    """Differences of whole methods on the same cells, and whether TEST tells them apart.
+    """Differences of whole methods on the same cells, with their CIs by cell.
 
     Returns
     -------
     pandas.DataFrame
         A row for each task, pair of :data:`PAIRS` and score: ``task, first, second, score,
         value``; ``low, high``, the interval by cell; ``least, most``, the percentiles of the
-        bootstrap, which are too narrow; ``apart``, whether the interval leaves 0 out. Without
+        bootstrap, which are too narrow; ``excludes_zero``, whether the CI does. Without
         rows where a run is missing.
     """
     rows = []
@@ -331,53 +290,26 @@ def compute_differences() -> pd.DataFrame:
                 rows += [(task, *pair, *column) for column in columns]
     names = ["task", "first", "second", "score", "value", "low", "high", "least", "most"]
     found = pd.DataFrame(rows, columns=names)
-    return found.assign(apart=(found["low"] > 0) | (found["high"] < 0))
-
-
-def show_differences(found: pd.DataFrame) -> pd.DataFrame:
-    """The rows of :func:`compute_differences` for a page."""
-
-    def span(low, high):
-        return f"{signed(low)} to {signed(high)}".replace(" ", "\u00a0")  # on one line
-
-    return pd.DataFrame(
-        [
-            {
-                "Classes": row.task,
-                "Compared": f"{row.first} − {row.second}",
-                "Score": row.score.removeprefix("average "),
-                "Difference": signed(row.value),
-                "Percentiles": span(row.least, row.most),
-                "Ours, by cell": span(row.low, row.high),
-                "Told apart": "yes" if row.apart else "no",
-            }
-            for row in found.itertuples()
-        ]
-    )
+    return found.assign(excludes_zero=(found["low"] > 0) | (found["high"] < 0))
 
 
 def plot_differences(found: pd.DataFrame) -> plt.Figure:
-    """Differences with their intervals, a panel for each score; filled: told apart.
-
-    Parameters
-    ----------
-    found : pandas.DataFrame
-        See :func:`compute_differences`.
-    """
+    """Differences with their CIs, a panel for each score; filled: the CI excludes zero."""
     rows = list(dict.fromkeys(zip(found["task"], found["first"], found["second"], strict=True)))
     figure, axes = plt.subplots(
         1, len(SCORES), figsize=(7.2, 1.0 + 0.3 * len(rows)), sharex=True, sharey=True
     )
     for axis, score in zip(axes, SCORES, strict=True):
-        chosen = found[found["score"] == score]
-        for one in chosen.itertuples():
-            y, colour = rows.index((one.task, one.first, one.second)), COLOURS[one.first]
-            axis.plot([one.low, one.high], [y, y], color=colour, lw=5, alpha=0.3)
-            axis.plot(one.value, y, "o", mec=colour, mfc=colour if one.apart else "white")
+        own = found[found["score"] == score]
+        y = [rows.index(row) for row in zip(own["task"], own["first"], own["second"], strict=True)]
+        plots.plot_intervals(
+            axis, y, own["value"], own["low"], own["high"], own["first"].map(COLOURS),
+            hollow=~own["excludes_zero"],
+        )  # fmt: skip
         axis.axvline(0, color=COLOURS["paper"], lw=1, ls=":")
         axis.set_title(score.capitalize().replace(" ", "\n").replace("f1", "F1"), fontsize=9)
         axis.tick_params(labelsize=8)
-    in_rows(axes, [f"{task}: {first} − {second}" for task, first, second in rows])
+    plots.in_rows(axes, [f"{task}: {first} − {second}" for task, first, second in rows])
     return figure
 
 
@@ -406,13 +338,6 @@ def compute_levels() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["task", "method", "runs", "width", "moved"])
 
 
-def show_levels(found: pd.DataFrame) -> pd.DataFrame:
-    """The rows of :func:`compute_levels` for a page."""
-    return found.set_axis(
-        ["Classes", "Network", "Runs", "Width of the interval", "Moved over ten epochs"], axis=1
-    )
-
-
 # -------------------------------------------------------------------------------- what they share
 
 
@@ -420,15 +345,3 @@ def _recalls(confusion):
     """Recall of each class, then accuracy [..., classes + 1]."""
     accuracy = scores.accuracy(confusion)[..., None]
     return np.concatenate([scores.recall(confusion), accuracy], axis=-1)
-
-
-def _mean(values, weights=None):
-    """Mean of what is known; nan if nothing is."""
-    known = ~np.isnan(values)
-    if not known.any():
-        return np.nan
-    return float(np.average(values[known], weights=None if weights is None else weights[known]))
-
-
-def _text(value):
-    return "–" if np.isnan(value) else f"{value:,.0f}"

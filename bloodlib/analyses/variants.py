@@ -1,8 +1,8 @@
-"""Which reading of the text comes nearest to the printed rows: every setting that was tried.
+"""Which variant of what the paper leaves open comes nearest to its printed rows.
 
-A reading is a method with settings that the paper leaves open. How near its numbers are to a
-printed row is the root mean square of their differences, over precision, recall and F1 of each
-class; the row called Average follows from the classes and is left out.
+A variant is a method with settings that the paper does not state. Its distance from a printed row
+is the root mean square of the differences of precision, recall and F1 of each class; the row
+called Average follows from the classes and is left out.
 """
 
 import matplotlib.pyplot as plt
@@ -10,20 +10,21 @@ import numpy as np
 import pandas as pd
 
 from bloodlib import paper, study
-from bloodlib.analyses.plots import COLOURS, upright
+from bloodlib.analyses import plots
+from bloodlib.analyses.plots import COLOURS
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, scores
 from bloodlib.evidence.comparison import CHANCE, COMPARED, EPOCH
 from bloodlib.study import records
 
-#: Printed rows, and what every reading of them has in common.
+#: Printed rows, and what every variant of them has in common.
 ROWS = {
     "NB": {"method": "NB"},
     "SVM": {"method": "SVM"},
     "DCLNN": COMPARED["DCLNN"],
     "AveragePooling": COMPARED["AveragePooling"],
 }
-#: Rows that a reading of the other can't be right about, however near it comes.
+#: The method whose variants are a row's negative controls: they can't be right about it.
 CONTROLS = {"NB": "SVM", "SVM": "NB"}
 
 
@@ -44,7 +45,7 @@ def distance(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
 
 
 def hits(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """How many numbers [..., classes, measures] are equal to two decimals, up to rounding: [...].
+    """How many numbers [..., classes, measures] are equal to two decimals: [...].
 
     A printed number may have been rounded or cut, so that ours counts from half a hundredth below
     it to one above.
@@ -53,10 +54,19 @@ def hits(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     return ((off >= -0.005) & (off <= 0.01)).sum(axis=(-2, -1))
 
 
-def compute(row: str, task: str) -> pd.DataFrame:
-    """Every reading of a row that has frozen runs on the published folders, the nearest first.
+def guess(row: str, task: str) -> float:
+    """Distance from a printed row of guessing, all classes equally often, on average.
 
-    Runs that differ by chance alone (``comparison.CHANCE``) are of one reading.
+    With the classes of TEST in equal fractions, as they nearly are, every number is then one over
+    the number of classes.
+    """
+    return float(distance(np.full((len(TASKS[task]), 3), 1 / len(TASKS[task])), printed(row, task)))
+
+
+def compute(row: str, task: str) -> pd.DataFrame:
+    """Every variant of a row that has saved runs on the published folders, the nearest first.
+
+    Runs that differ by chance alone (``comparison.CHANCE``) are of one variant.
 
     Parameters
     ----------
@@ -67,11 +77,12 @@ def compute(row: str, task: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each reading. ``reading``: its settings that are not the defaults, in words;
-        ``usual``: whether it is the one that the book's tables have; ``runs``: records;
-        ``distance``: the mean over runs, of networks after epoch 25; ``closest``: the least over
-        runs, and over the epochs of networks; ``hits``: the most printed numbers that one run has;
-        ``numbers``: its numbers [classes, measures], the mean over runs; ``accuracy`` on TEST.
+        A row for each variant. ``variant``: its settings that are not the defaults, in words;
+        ``usual``: whether it is the one in the book's tables; its ``records`` and how many
+        ``runs`` they are; ``distance``: the mean over runs, of networks after epoch 25;
+        ``closest``: the least over runs, and over the epochs of networks; ``hits``: the most
+        printed numbers that one run has; ``numbers``: its numbers [classes, measures], the mean
+        over runs; ``accuracy`` on TEST.
     """
     found: dict[str, list[records.Record]] = {}
     whole = {key: study.COMMON[key] for key in study.DATA if key != "resize"}
@@ -82,30 +93,39 @@ def compute(row: str, task: str) -> pd.DataFrame:
     theirs = printed(row, task)
     rows = []
     for words, runs in found.items():
-        ours = measured(comparison.confusions(runs))
+        confusions = comparison.confusions(runs)
+        ours = measured(confusions)
         every = [
-            distance(measured(run.confusion(epoch=e)), theirs)
+            distance(measured(run.confusion(epoch=epoch)), theirs)
             for run in runs
-            for e in range(1, run.epochs + 1)
+            for epoch in range(1, run.epochs + 1)
         ]
         rows.append(
             {
-                "reading": words,
+                "variant": words,
                 "usual": any(run.id in usual for run in runs),
-                "runs": runs,
+                "records": runs,
+                "runs": len(runs),
                 "distance": float(distance(ours, theirs).mean()),
                 "closest": float(min(every)),
                 "hits": int(hits(ours, theirs).max()),
                 "numbers": ours.mean(axis=0),
-                "accuracy": float(scores.accuracy(comparison.confusions(runs)).mean()),
+                "accuracy": float(scores.accuracy(confusions).mean()),
             }
         )
-    names = ["reading", "usual", "runs", "distance", "closest", "hits", "numbers", "accuracy"]
-    return pd.DataFrame(rows, columns=names).sort_values(["distance", "reading"], ignore_index=True)
+    if not rows:
+        return pd.DataFrame()
+    return pd.DataFrame(rows).sort_values(["distance", "variant"], ignore_index=True)
 
 
-def among(found: pd.DataFrame) -> np.ndarray:
-    """How far each reading is from the nearest other one: float array [readings].
+def compute_all() -> dict[tuple[str, str], pd.DataFrame]:
+    """:func:`compute` by row and task, where there are runs."""
+    found = {(row, task): compute(row, task) for task in TASKS for row in ROWS}
+    return {key: frame for key, frame in found.items() if len(frame)}
+
+
+def neighbours(found: pd.DataFrame) -> np.ndarray:
+    """Distance of each variant from the nearest other one: float array [variants].
 
     That is what one would see if the row had been printed from one of them, and that one was not
     tried.
@@ -116,19 +136,14 @@ def among(found: pd.DataFrame) -> np.ndarray:
     return apart.min(axis=1)
 
 
-def guess(row: str, task: str) -> float:
-    """How far guessing is from a printed row: each class as often as the others, at random.
-
-    On average, with the classes of TEST in equal shares, as they nearly are, every number is one
-    over the number of classes.
-    """
-    return float(distance(np.full((len(TASKS[task]), 3), 1 / len(TASKS[task])), printed(row, task)))
-
-
-def compute_all() -> dict[tuple[str, str], pd.DataFrame]:
-    """:func:`compute` by row and task, where there are any."""
-    found = {(row, task): compute(row, task) for task in TASKS for row in ROWS}
-    return {key: frame for key, frame in found.items() if len(frame)}
+def control_distances(
+    every: dict[tuple[str, str], pd.DataFrame], row: str, task: str
+) -> np.ndarray:
+    """Distances from a row of the other method's variants: float array, empty without a control."""
+    other = every.get((CONTROLS.get(row), task))
+    if other is None:
+        return np.array([])
+    return distance(np.stack(other["numbers"]), printed(row, task))
 
 
 def summarise(every: dict[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
@@ -138,79 +153,36 @@ def summarise(every: dict[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``task, row, tried``; ``nearest`` in words, its ``distance`` and ``hits`` of ``printed``
-        numbers; ``usual``: the distance of the reading that the book's tables have; ``guess``: that
-        of guessing; ``control``: the least distance to this row among readings of the other
-        method, which can't be right; ``among``: the median of :func:`among`.
+        numbers; ``usual``: the distance of the variant in the book's tables; ``guess``: that of
+        guessing; ``control``: the least of :func:`control_distances`; ``neighbour``: the median of
+        :func:`neighbours`.
     """
     rows = []
     for (row, task), found in every.items():
-        first, theirs = found.iloc[0], printed(row, task)
-        usual = found[found["usual"]]["distance"]
-        other = every.get((CONTROLS.get(row), task))
+        first = found.iloc[0]
         rows.append(
             {
                 "task": task,
                 "row": row,
                 "tried": len(found),
-                "nearest": first["reading"],
+                "nearest": first["variant"],
                 "distance": first["distance"],
                 "hits": first["hits"],
-                "printed": theirs.size,
-                "usual": usual.iloc[0] if len(usual) else np.nan,
+                "printed": printed(row, task).size,
+                "usual": found["distance"][found["usual"]].min(),
                 "guess": guess(row, task),
-                "control": np.nan
-                if other is None
-                else distance(np.stack(other["numbers"]), theirs).min(),
-                "among": np.median(among(found)) if len(found) > 1 else np.nan,
+                "control": min(control_distances(every, row, task), default=np.nan),
+                "neighbour": np.median(neighbours(found)) if len(found) > 1 else np.nan,
             }
         )
     return pd.DataFrame(rows)
 
 
-def show_summary(found: pd.DataFrame) -> pd.DataFrame:
-    """The rows of :func:`summarise` for a page."""
-    return pd.DataFrame(
-        {
-            "Classes": found["task"],
-            "Row": found["row"],
-            "Readings": found["tried"],
-            "Nearest": found["nearest"],
-            "Distance": found["distance"],
-            "Numbers met": [f"{r.hits} of {r.printed}" for r in found.itertuples()],
-            "Ours": found["usual"],
-            "Guessing": found["guess"],
-            "Other method": found["control"],
-        }
-    )
-
-
-def show(found: pd.DataFrame, n: int | None = None) -> pd.DataFrame:
-    """The first rows of :func:`compute` for a page, all of them if no number is given."""
-    shown = found.head(len(found) if n is None else n)
-    return pd.DataFrame(
-        {
-            "Reading": [
-                f"{r.reading} (in the book's tables)" if r.usual else r.reading
-                for r in shown.itertuples()
-            ],
-            "Distance": shown["distance"],
-            "At best": shown["closest"],
-            "Accuracy": shown["accuracy"],
-            "Runs": [len(runs) for runs in shown["runs"]],
-        }
-    )
-
-
 def plot(every: dict[tuple[str, str], pd.DataFrame]) -> plt.Figure:
-    """Distances of all readings from their row, a panel for each task.
+    """Distances of all variants from their row, a panel for each task.
 
-    Dots are readings, ringed the one of the book's tables; grey crosses are readings of the other
+    Dots are variants, ringed that of the book's tables; grey crosses are variants of the other
     method, which can't be right; dotted: guessing.
-
-    Parameters
-    ----------
-    every : dict of DataFrame
-        See :func:`compute_all`.
     """
     rows = list(dict.fromkeys(row for row, _ in every))
     figure, axes = plt.subplots(
@@ -220,20 +192,17 @@ def plot(every: dict[tuple[str, str], pd.DataFrame]) -> plt.Figure:
         for y, row in enumerate(rows):
             if (row, task) not in every:
                 continue
-            found, theirs = every[row, task], printed(row, task)
-            axis.plot(found["distance"], np.full(len(found), y), "o", ms=5, alpha=0.5,
-                      color=COLOURS[row])  # fmt: skip
-            usual = found[found["usual"]]["distance"]
-            axis.plot(usual, [y] * len(usual), "o", ms=10, mfc="none", mec=COLOURS["paper"])
-            other = every.get((CONTROLS.get(row), task))
-            if other is not None:
-                off = distance(np.stack(other["numbers"]), theirs)
-                axis.plot(off, np.full(len(off), y + 0.28), "x", ms=4, alpha=0.5, color="#777777")
+            found = every[row, task]
+            for frame, style in (
+                (found, {"ms": 5, "alpha": 0.5, "color": COLOURS[row]}),
+                (found[found["usual"]], {"ms": 10, "mfc": "none", "mec": COLOURS["paper"]}),
+            ):
+                axis.plot(frame["distance"], np.full(len(frame), y), "o", **style)
+            off = control_distances(every, row, task)
+            axis.plot(off, np.full(len(off), y + 0.28), "x", ms=4, alpha=0.5, color="#777777")
             axis.plot([guess(row, task)] * 2, [y - 0.4, y + 0.4], ":", color=COLOURS["paper"])
         axis.set(title=f"{task} classes", xlabel="distance from the printed row", xlim=(0, None))
-        upright(axis)
-    axes[0, 0].set_yticks(range(len(rows)), rows)
-    axes[0, 0].set_ylim(len(rows) - 0.4, -0.6)
+    plots.in_rows(axes[0], rows)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""How a chapter begins: its parameters checked, its figures in the book's style."""
+"""How a chapter begins, its parameters checked, its figures in the book's style; its numbers."""
 
 import ast
 import functools
@@ -30,6 +30,28 @@ def begin() -> None:
     set_matplotlib_formats("svg", metadata={"Date": None})
     undated = functools.partial(print_figure, fmt="pdf", metadata={"CreationDate": None})
     shell.display_formatter.formatters["application/pdf"].for_type(plt.Figure, undated)
+
+
+def cite(values: dict[str, object]) -> None:
+    """Give the chapter's prose values by their names, for ``{glue:text}`name```."""
+    import numpy as np
+    from myst_nb import glue
+
+    for name, value in values.items():
+        glue(name, value.item() if isinstance(value, np.generic) else value, display=False)
+
+
+def difference(name: str, found) -> dict[str, str]:
+    """A difference for :func:`cite`: its text, and as ``<name>_side`` on which side of zero it is.
+
+    Parameters
+    ----------
+    name : str
+    found : bloodlib.evidence.comparison.Estimate
+    """
+    from bloodlib.evidence import comparison
+
+    return {name: comparison.signed(*found), f"{name}_side": comparison.beside(*found[1:])}
 
 
 def refuse_unknown_parameters(cells: list[str]) -> None:

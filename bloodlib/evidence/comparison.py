@@ -47,6 +47,22 @@ def frozen(settings: dict, free: tuple[str, ...] = CHANCE) -> list[records.Recor
     return [record for record in study.select(**wanted) if record.epochs >= epochs]
 
 
+def by_fold(runs: list[records.Record]) -> dict[int, list[records.Record]]:
+    """Runs by the fold that they held out; those of a fold by their seeds."""
+    found: dict[int, list[records.Record]] = {}
+    for run in sorted(runs, key=lambda run: run.config["seed"]):
+        found.setdefault(study.resolve(run.config)["fold"], []).append(run)
+    return dict(sorted(found.items()))
+
+
+def correct(runs: list[records.Record]) -> np.ndarray:
+    """How often each image is classified correctly by runs that held out the same: [epochs, n].
+
+    The mean over runs, after each epoch up to :data:`EPOCH`; one row for methods without epochs.
+    """
+    return np.mean([run.arrays["labels"][:EPOCH] == run.arrays["truth"] for run in runs], axis=0)
+
+
 def ended(method: str, task: str) -> list[records.Record]:
     """Those of :func:`compared` that ended at :data:`EPOCH`, or have no epochs.
 
