@@ -17,7 +17,7 @@ SCALE = int(os.environ.get("BLOODLIB_SCALE", "1"))  # how many times as often ch
 PATIENCE = 300  # seconds until a child counts as one that never ends
 CONTEXT = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
 if os.name == "posix":  # imported once, for all children
-    slow = ("bloodlib.book.book", "bloodlib.data.images", "bloodlib.models.training")
+    slow = ("bloodlib.book.chapter", "bloodlib.data.images", "bloodlib.models.training")
     CONTEXT.set_forkserver_preload(
         [*slow, "hypothesis", "jsonschema", "matplotlib.pyplot", "pooch"]
     )

@@ -6,6 +6,7 @@ import threading
 import types
 
 import archives
+import jupytext
 import made_up
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -14,7 +15,7 @@ import pytest
 from tiny_book import CONFIG, TOC, chapter
 
 from bloodlib import study
-from bloodlib.book import book
+from bloodlib.book import chapter as chapters
 from bloodlib.data import images, paths, photographs
 from bloodlib.data.images import SPLITS, TASKS
 from bloodlib.models import methods, training
@@ -194,7 +195,7 @@ def tiny(tmp_path, monkeypatch):
     for name, text in files.items():
         (root / name).write_text(text, encoding="utf-8")
     monkeypatch.setenv("BLOODLIB_RESULTS", str(root / "results"))
-    monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path / "no images"))
+    monkeypatch.delenv("BLOODLIB_DATA", raising=False)
     monkeypatch.setenv("BLOODLIB_CACHE", str(tmp_path / "cache"))
     return root
 
@@ -203,24 +204,27 @@ def tiny(tmp_path, monkeypatch):
 def update(tiny, monkeypatch):
     """A function that brings the book up to date and names what ran; nothing is executed.
 
-    ``update.failing`` names chapters that fail, ``update.given`` is what the last run was given.
+    ``update.failing`` names chapters that fail, ``update.reads`` what each reads, ``update.given``
+    is what the last run was given.
     """
     ran = []
 
-    def run(source, parameters):
-        ran.append(source.stem)
-        update.given = parameters
-        source.with_suffix(".ipynb").write_text("{}")
-        if source.stem in update.failing:
-            raise book.ChapterError("failed in cell 1: ZeroDivisionError: by zero")
+    def run_all(jobs):
+        for source, parameters, notebook in jobs:
+            ran.append(source.stem)
+            update.given = parameters
+            jupytext.write(jupytext.read(source), notebook)
+            failure = "failed in cell 1: 1 / 0" if source.stem in update.failing else ""
+            states = chapters.States(tiny)
+            reads = {name: states[name] for name in update.reads.get(source.stem, ())}
+            yield chapters.Outcome(source, 0.1, reads, failure)
 
     def update(**parameters):
         ran.clear()
         config = types.SimpleNamespace(papermill_parameters=parameters)
-        book._run_stale(types.SimpleNamespace(srcdir=str(tiny), config=config))
+        chapters.run_stale(types.SimpleNamespace(srcdir=str(tiny), config=config))
         return list(ran)
 
-    monkeypatch.setattr(book, "run", run)
-    monkeypatch.setattr(book, "AT_ONCE", 1)  # in this process
-    update.failing = set()
+    monkeypatch.setattr(chapters, "run_all", run_all)
+    update.failing, update.reads = set(), {}
     return update

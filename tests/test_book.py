@@ -4,186 +4,178 @@ Most tests put a stand-in in the place of papermill; those that build a book do 
 whose name has a space and an accent, with chapters that take no time.
 """
 
+import json
 import re
+import signal
+import subprocess
 import sys
-from pathlib import Path
+import time
 
-import joblib
 import nbformat
+import psutil
 import pytest
-from tiny_book import STRICT, build, chapter, kernelspec, page
+from tiny_book import STRICT, build, chapter, command, page
 
-from bloodlib.book import book
-from bloodlib.data import images
+from bloodlib.book import chapter as chapters
+from bloodlib.data import images, paths
 
 # --------------------------------------------------------------------------- what is stale
 
 
 def test_chapters_are_those_of_the_contents_in_their_order(tiny):
-    assert [p.name for p in book.chapters(tiny)] == ["one.py", "two.py"]
+    assert [p.name for p in chapters.sources(tiny)] == ["one.py", "two.py"]
     (tiny / "_toc.yml").write_text(
         "format: jb-book\nroot: index\nparts:\n"
         "  - caption: B\n    chapters:\n"
         "      - file: chapters/two\n        sections: [{file: chapters/one}]\n"
         "      - url: https://example.org\n"
     )
-    assert [p.name for p in book.chapters(tiny)] == ["two.py", "one.py"]
+    assert [p.name for p in chapters.sources(tiny)] == ["two.py", "one.py"]
 
 
-def test_the_log_of_a_job_beside_a_record_makes_nothing_stale(tiny, update):
-    update()
-    (tiny / "results" / "runs" / "run.ipynb").write_text("{}")
-    assert update() == []
-    (tiny / "results" / "runs" / "run.json").write_text("{1}\n")
-    assert update() == ["one", "two"]
+def append(name):
+    def change(root):
+        with (root / name).open("a") as file:
+            file.write("# changed\n")
+
+    return change
 
 
-def test_what_did_not_change_does_not_run(update):
-    assert update() == ["one", "two"]
-    assert update() == []
+def write(name):
+    return lambda root: (root / name).write_text("{}")
 
 
-def test_only_the_edited_chapter_runs(tiny, update):
-    update()
-    with (tiny / "chapters" / "two.py").open("a") as file:
-        file.write("# a remark\n")
-    assert update() == ["two"]
-    assert update() == []
+CHANGES = {
+    "nothing": (lambda root: None, []),
+    "an edited chapter": (append("chapters/two.py"), ["two"]),
+    "the lock": (append("requirements.lock"), ["one", "two"]),
+    "a file that one reads": (append("results/facts.json"), ["one"]),
+    "a file that one reads, removed": (
+        lambda root: (root / "results/facts.json").unlink(),
+        ["one"],
+    ),
+    "a file that one looked for, there now": (write("results/runs/a.json"), ["one", "two"]),
+    "a record more, among which two chooses": (write("results/runs/b.json"), ["two"]),
+    "the log of a job beside the records": (write("results/runs/b.ipynb"), []),
+    "a record half written": (write("results/runs/.b.json.1.tmp"), []),
+    "a file that none reads": (write("results/other.json"), []),
+    "images that arrive": (
+        lambda root: (paths.data_folder() / images.FOLDER / "images").mkdir(parents=True),
+        ["two"],
+    ),
+}
 
 
-@pytest.mark.parametrize("name", ["study.yml", "requirements.lock", "results/facts.json"])
-def test_what_every_chapter_depends_on(tiny, update, name):
-    update()
-    with (tiny / name).open("a") as file:
-        file.write("# changed\n")
-    assert update() == ["one", "two"]
-
-
-def test_records_that_come_and_go(tiny, update):
-    update()
-    new = tiny / "results" / "runs" / "other.json"
-    new.write_text("{}")
-    assert update() == ["one", "two"]
-    (tiny / "results" / "runs" / ".other.json.1.tmp").write_text("half")
-    assert update() == []
-    new.unlink()
-    assert update() == ["one", "two"]
-
-
-def test_images_that_arrive(tiny, update, tmp_path, monkeypatch):
-    update()
-    (tmp_path / "images" / images.FOLDER).mkdir(parents=True)
-    monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path / "images"))
+@pytest.mark.parametrize("change", CHANGES)
+def test_only_chapters_that_read_it_run_again_after(tiny, update, change):
+    update.reads = {
+        "one": ["file results/facts.json", "file results/runs/a.json"],
+        "two": ["names results/runs", "images images"],
+    }
     assert update() == ["one", "two"]
     assert update() == []
-    monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path / "no images"))
-    assert update() == ["one", "two"]
+    act, again = CHANGES[change]
+    act(tiny)
+    assert update() == again
+    assert update() == []
 
 
-def test_parameters_go_to_the_chapters_that_have_them(update):
+def test_records_of_another_folder_are_others(tiny, update, tmp_path, monkeypatch):
+    update.reads = {"one": ["file results/facts.json"]}
+    update()
+    monkeypatch.setenv("BLOODLIB_RESULTS", str(tmp_path / "others"))
+    (tmp_path / "others").mkdir()
+    assert update() == ["one"]
+
+
+def test_parameters_go_to_the_chapters_that_have_them(tiny, update):
+    (tiny / "chapters" / "two.py").write_text(
+        chapter("Two", "kind: str = 'a'", ' tags=["parameters"]')
+    )
     assert update() == ["one", "two"]
     assert update(seed=2) == ["one"]
     assert update.given == {"seed": 2}
     assert update(seed=2) == []
-    assert update(seed=3) == ["one"]
-
-
-def test_a_misspelt_parameter_is_refused(update):
+    assert update(seed=2, kind="b") == ["two"]
     with pytest.raises(ValueError, match=r"_config\.yml: no chapter has 'sede'"):
         update(sede=2)
 
 
-def test_a_parameter_with_a_type(tiny, update):
-    (tiny / "chapters" / "one.py").write_text(
-        chapter("One", "seed: int = 1", ' tags=["parameters"]')
-    )
-    update()
-    assert update(seed=2) == ["one"]
+# --------------------------------------------------------------------------- edited notebooks
 
 
-def test_no_chapter_runs_because_another_did(tiny, update):
-    (tiny / "chapters" / "two.py").write_text(chapter("Two", "from bloodlib.book import book"))
+def add_a_cell(notebook, text="my own"):
+    found = nbformat.read(notebook, as_version=4)
+    found.cells.append(nbformat.v4.new_markdown_cell(text))
+    nbformat.write(found, notebook)
+
+
+def test_what_was_added_to_a_notebook_is_kept(tiny, update, capsys):
     update()
-    assert update() == []
-    with (tiny / "chapters" / "one.py").open("a") as file:
-        file.write("# a remark\n")
+    notebook = tiny / "chapters" / "one.ipynb"
+    for n in (1, 2):
+        add_a_cell(notebook, f"my own {n}")
+        assert update() == ["one"]
+        assert update() == []
+        assert "my own" not in notebook.read_text()
+        assert f"my own {n}" in (tiny / f"chapters/one.edited-{n}.ipynb").read_text()
+
+
+def test_an_edited_notebook_is_kept_where_the_build_folder_was_removed(tiny, update):
+    update()
+    add_a_cell(tiny / "chapters" / "one.ipynb")
+    for stamp in (tiny / "_build" / "chapters").iterdir():
+        stamp.unlink()
+    assert update() == ["one", "two"]
+    assert [p.name for p in tiny.rglob("*.edited-*")] == ["one.edited-1.ipynb"]
+
+
+def test_a_notebook_that_was_only_opened_and_saved_is_replaced(tiny, update):
+    update()
+    notebook = tiny / "chapters" / "one.ipynb"
+    notebook.write_text(json.dumps(json.loads(notebook.read_text()), indent=4))
     assert update() == ["one"]
-
-
-def test_stamps_tell_when_and_how_long(tiny, update):
-    update()
-    for stamp in book.stamps(tiny).values():
-        assert stamp["at"] > 0
-        assert stamp["seconds"] >= 0
-
-
-# --------------------------------------------------------------------------- the key
-
-
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """A package in bloodlib's place; a chapter's key after a module of it was edited."""
-    folder = tmp_path / "bloodlib"
-    (folder / "book").mkdir(parents=True)
-    for name, text in {
-        "a": "from bloodlib import b\n",
-        "b": "import os\nfrom bloodlib.c import thing\n",
-        "c": "def late():\n    import bloodlib.d\n",
-        "d": "from bloodlib import a\n",  # a circle
-        "other": "",
-    }.items():
-        (folder / f"{name}.py").write_text(text)
-    monkeypatch.setattr(book, "PACKAGE", folder)
-    return folder
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "from bloodlib import a",
-        "from bloodlib.a import x",
-        "import bloodlib.a as a",
-        "def f():\n    from bloodlib import nothing, a",
-    ],
-)
-def test_key_covers_imported_modules_and_theirs(tiny, package, line):
-    source = tiny / "chapters" / "one.py"
-    source.write_text(line)
-    keys = [book.key(source, {}, book.surroundings(tiny))]
-    for name in "abcd":
-        with (package / f"{name}.py").open("a") as file:
-            file.write("# edited\n")
-        keys.append(book.key(source, {}, book.surroundings(tiny)))
-    assert len(set(keys)) == 5
-    with (package / "other.py").open("a") as file:
-        file.write("# edited\n")
-    assert book.key(source, {}, book.surroundings(tiny)) == keys[-1]
-
-
-def test_key_is_the_same_twice_and_follows_the_style(tiny, package):
-    source = tiny / "chapters" / "one.py"
-    first = book.key(source, {"seed": 1}, book.surroundings(tiny))
-    assert book.key(source, {"seed": 1}, book.surroundings(tiny)) == first
-    assert book.key(source, {"seed": 2}, book.surroundings(tiny)) != first
-    (package / "book" / "book.mplstyle").write_text("font.size: 9\n")
-    assert book.key(source, {"seed": 1}, book.surroundings(tiny)) != first
-
-
-def test_key_covers_what_the_books_own_modules_import():
-    """The module tables imports study, study imports baselines: read from the real sources."""
-    found = {path.stem for path in book._modules(Path(book.__file__).with_name("tables.py"))}
-    assert {"study", "baselines", "records", "images", "verdicts"} <= found
-    assert "cli" not in found
+    assert not list(tiny.rglob("*.edited-*"))
 
 
 # --------------------------------------------------------------------------- one chapter, run
+
+READS = """\
+import json
+from pathlib import Path
+from bloodlib import paper
+from bloodlib.data import images, paths
+from bloodlib.data.splits import *
+(paths.results_folder() / "facts.json").read_text()
+[*(paths.results_folder() / "runs").glob("*.json")]
+try:
+    json.loads((paths.results_folder() / "runs" / "none.json").read_bytes())
+except FileNotFoundError:
+    images.available()
+Path("written.txt").write_text("")
+print("seen")
+"""
+
+
+def test_what_a_chapter_reads_is_noted(tiny):
+    """Modules however they are imported, data files of packages, records, and where it looked."""
+    (tiny / "chapters" / "two.py").write_text(chapter("Two", READS))
+    found = chapters.run(tiny / "chapters" / "two.py", {}).reads
+    assert {
+        "file bloodlib/book/chapter.py", "file bloodlib/data/images.py",
+        "file bloodlib/data/splits.py", "file bloodlib/paper/__init__.py",
+        "file results/facts.json", "file results/runs/none.json", "names results/runs",
+        "images images",
+    } <= set(found)  # fmt: skip
+    assert found["file results/runs/none.json"] is None
+    assert not [name for name in found if "written" in name or "cli" in name]
 
 
 def test_same_notebook_twice_without_paths_and_times(tiny):
     source = tiny / "chapters" / "one.py"
     written = []
     for _ in range(2):
-        book.run(source, {"seed": 5})
+        chapters.run(source, {"seed": 5})
         written.append(source.with_suffix(".ipynb").read_bytes())
     assert written[0] == written[1]
     notebook = nbformat.reads(written[0].decode(), as_version=4)
@@ -196,30 +188,69 @@ def test_same_notebook_twice_without_paths_and_times(tiny):
     assert [c.source.strip() for c in injected] == ["# Parameters\nseed = 5"]
     assert "hide-input" in injected[0].metadata["tags"]
     assert notebook.cells[-1].outputs[0].data["text/plain"] == "5"
-    assert sorted(p.name for p in source.parent.iterdir() if p.stem not in ("two", "draft")) == [
-        "one.ipynb",
-        "one.py",
-    ]
+    left = {p.name for p in source.parent.iterdir()}
+    assert left == {"draft.py", "one.ipynb", "one.py", "two.py"}
 
 
-def test_a_notebook_may_be_written_elsewhere(tiny, tmp_path):
-    source, log = tiny / "chapters" / "one.py", tmp_path / "log.ipynb"
-    book.run(source, {"seed": 5}, log)
-    assert nbformat.read(log, as_version=4).cells[-1].outputs[0].data["text/plain"] == "5"
-    assert not source.with_suffix(".ipynb").exists()
+PLAIN = """\
+import os, sys, time
+import bloodlib
+import matplotlib as mpl
+from bloodlib.book import chapter
+chapter.begin()
+seen = [mpl.rcParams[name] for name in ("figure.figsize", "image.cmap")]
+seen += [os.environ.get(name) for name in ("COLUMNS", "LANG", "PYTHONWARNINGS")]
+[*seen, mpl.get_backend(), time.tzname, bloodlib.__version__, "planted" in globals()]
+"""
 
 
-@pytest.mark.parametrize("python", ["python", sys.executable])
-def test_a_kernel_of_this_environment_is_taken(tmp_path, monkeypatch, python):
-    monkeypatch.setenv("JUPYTER_PATH", kernelspec(tmp_path / "jupyter", [python, "-m", "x"]))
-    book._check_kernel()
+def test_nothing_of_the_callers_changes_a_page(tiny, tmp_path, monkeypatch):
+    """Not the home folder's settings, not environment variables, not what lies on their paths."""
+    source, home = tiny / "chapters" / "one.py", tmp_path / "home"
+    source.write_text(chapter("One", PLAIN))
+    chapters.run(source, {})
+    plain = source.with_suffix(".ipynb").read_bytes()
+    files = {
+        ".config/matplotlib/matplotlibrc": "figure.figsize: 1, 1\nimage.cmap: jet\n",
+        ".ipython/profile_default/startup/00.py": "planted = print('planted')\n",
+        ".ipython/profile_default/ipython_kernel_config.py": "raise SystemExit(1)\n",
+        ".jupyter/jupyter_config.py": "raise SystemExit(1)\n",
+        ".keras/keras.json": '{"backend": "none"}',
+        "modules/bloodlib/__init__.py": "__version__ = 'planted'\n",
+        "modules/sitecustomize.py": "print('planted')\n",
+        "modules/kernels/python3/kernel.json": '{"argv": ["false"], "display_name": "other"}',
+    }
+    for name, text in files.items():
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(text)
+    for name, value in {
+        "HOME": home, "USERPROFILE": home, "MPLCONFIGDIR": "/proc/none", "MPLBACKEND": "agg",
+        "MATPLOTLIBRC": home / ".config/matplotlib/matplotlibrc", "IPYTHONDIR": home / ".ipython",
+        "PYTHONWARNINGS": "error", "PYTHONPATH": home / "modules", "PYTHONSTARTUP": home / "none",
+        "JUPYTER_PATH": home / "modules", "JUPYTER_CONFIG_DIR": home / ".jupyter", "COLUMNS": 20,
+        "LANG": "de_DE", "LC_ALL": "C", "TZ": "Asia/Tokyo", "PYTHONDEVMODE": 1, "NO_COLOR": 1,
+        "FORCE_COLOR": 1, "PYTHONIOENCODING": "cp1252", "KERAS_HOME": home / ".keras",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, str(value))
+    chapters.run(source, {})
+    assert source.with_suffix(".ipynb").read_bytes() == plain
 
 
-def test_a_long_folder_for_temporary_files_is_no_place_for_sockets():
-    assert book._local_transport("/tmp/" + 100 * "x") == {}
-    if sys.platform != "win32":
-        (config,) = book._local_transport("/tmp/x").values()
-        assert config.KernelManager.transport == "ipc"
+def test_a_relative_folder_is_the_callers(tiny, tmp_path, monkeypatch):
+    """Also with a tilde, a space and a slash at its end; an empty variable is none."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    source = tiny / "chapters" / "two.py"
+    code = "from bloodlib.data import paths\nprint([paths.data_folder(), paths.cache_folder()])"
+    source.write_text(chapter("Two", code))
+    monkeypatch.setenv("BLOODLIB_DATA", "../" + tmp_path.name + "/my data/")
+    monkeypatch.setenv("BLOODLIB_CACHE", "~/a cache")
+    chapters.run(source, {})
+    (cell,) = [c for c in nbformat.read(source.with_suffix(".ipynb"), 4).cells if "outputs" in c]
+    for folder in (tmp_path / "my data", tmp_path / "home" / "a cache"):
+        assert f"Path({str(folder)!r})" in cell.outputs[0].text
+    monkeypatch.setenv("BLOODLIB_CACHE", "")
+    assert paths.cache_folder().name == "bloodlib"
 
 
 # --------------------------------------------------------------------------- whole builds
@@ -229,39 +260,60 @@ def test_edit_one_chapter_and_it_alone_runs_again(tiny):
     first = build(tiny, *STRICT)
     assert (first.code, first.ran) == (0, ["one", "two"]), first.printed[-3000:]
     assert "two says 42" in page(tiny, "two")
-    again = build(tiny, *STRICT)
-    assert (again.code, again.ran) == (0, [])
     source = tiny / "chapters" / "two.py"
     source.write_text(source.read_text().replace("6 * 7", "6 * 6"))
     edited = build(tiny, *STRICT)
     assert (edited.code, edited.ran) == (0, ["two"])
     assert "two says 36" in page(tiny, "two")
-    assert sorted(path.name for path in tiny.rglob("*.ipynb") if "_build" not in path.parts) == [
-        "one.ipynb",
-        "two.ipynb",
-    ]
 
 
-@pytest.mark.skipif(joblib.cpu_count() < 2, reason="one processor")
-def test_two_chapters_run_at_once(tiny):
-    """Each waits for the other, which it would do for ever if they ran one after the other."""
-    for mine, other in (("one", "two"), ("two", "one")):
-        waits = (
-            f"import pathlib, time\npathlib.Path('{mine}').touch()\n"
-            f"for _ in range(600):\n    if pathlib.Path('{other}').exists():\n        break\n"
-            "    time.sleep(0.1)\nelse:\n    raise TimeoutError('alone')"
-        )
-        (tiny / "chapters" / f"{mine}.py").write_text(chapter(mine, waits))
-    both = build(tiny, *STRICT)
-    assert (both.code, both.ran) == (0, ["one", "two"]), both.printed[-3000:]
+def test_a_warning_comes_again_until_it_is_mended(tiny):
+    """Sphinx reads pages that changed alone, and would say nothing of the others."""
+    index = tiny / "index.md"
+    index.write_text("# Tiny\n\n{numref}`nothing` and [a link](nowhere.md)\n")
+    for _ in range(2):
+        warned = build(tiny, *STRICT)
+        assert warned.code != 0
+        assert "nothing" in warned.printed
+        assert "nowhere" in warned.printed
+    index.write_text("# Tiny\n")
+    mended = build(tiny, *STRICT)
+    assert (mended.code, mended.ran) == (0, []), mended.printed[-3000:]
 
 
-def test_when_each_chapter_ran(monkeypatch, tmp_path):
-    stamp = {"at": 0, "seconds": 2}
-    monkeypatch.setattr(book, "stamps", lambda root: {"chapters/01_claims": stamp})
-    (row,) = book.load_chapters(tmp_path).to_dict("records")
-    assert row == {
-        "Chapter": "{doc}`/chapters/01_claims`",
-        "Run at (UTC)": "1970-01-01 00:00",
-        "Seconds": 2.0,
-    }
+def test_images_that_are_named_and_not_there_end_a_build(tiny, monkeypatch):
+    monkeypatch.setenv("BLOODLIB_DATA", "no images")
+    done = subprocess.run(**command(tiny, *STRICT), capture_output=True, encoding="utf-8")
+    assert done.returncode != 0
+    assert re.search(r"no images at .*no images.*BLOODLIB_DATA", done.stdout + done.stderr)
+    monkeypatch.setenv("BLOODLIB_DATA", "")
+    assert build(tiny, *STRICT).code == 0
+
+
+def processes_in(folder):
+    """Processes that were started for a chapter in this folder."""
+    return [p for p in psutil.process_iter(["cmdline"]) if str(folder) in str(p.info["cmdline"])]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_build_that_is_stopped_leaves_no_process_and_no_half_notebook(tiny, sent):
+    (tiny / "_toc.yml").write_text("format: jb-book\nroot: index\nchapters: [file: chapters/two]\n")
+    source, started = tiny / "chapters" / "two.py", tiny / "started"
+    code = f"open({str(started)!r}, 'w').write(str(__import__('os').getpid()))\nimport time\n"
+    source.write_text(chapter("Two", code + "time.sleep(3600)"))
+    running = subprocess.Popen(
+        **command(tiny), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
+    )
+    while not (started.exists() and started.read_text()):
+        assert running.poll() is None, running.stdout.read()
+        time.sleep(0.1)
+    kernel = psutil.Process(int(started.read_text()))
+    running.send_signal(sent)
+    printed, _ = running.communicate()
+    assert running.returncode != 0
+    while kernel.is_running() or processes_in(source):  # the test's time limit is the end of it
+        time.sleep(0.1)
+    assert "Traceback" not in printed
+    assert not (tiny / "chapters" / "two.ipynb").exists()
+    assert chapters.stamps(tiny) == {}

@@ -16,7 +16,7 @@ from myst_parser.parsers.docutils_ import Parser
 from test_comparison import freeze, invented
 
 from bloodlib import cli, paper, study
-from bloodlib.book import book, tables
+from bloodlib.book import publishing, tables
 from bloodlib.data import images
 from bloodlib.evidence import comparison, intervals
 from bloodlib.study import explain, records
@@ -253,7 +253,7 @@ def test_a_wrong_address_ends_in_one_sentence(folders, capsys):
 
 def parsed(*shown):
     """Markdown of a page as docutils reads it, with the book's role."""
-    roles.register_local_role("anchor", book.Anchor())
+    roles.register_local_role("anchor", publishing.Anchor())
     roles.register_generic_role("numref", nodes.inline)  # Sphinx's; what it leads to is its affair
     try:
         return publish_doctree(

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from bloodlib import cli, study
-from bloodlib.book import book
+from bloodlib.book import chapter as chapters
 from bloodlib.models import methods
 from bloodlib.study import jobs, records
 
@@ -214,9 +214,9 @@ def chapter(monkeypatch):
     def run(source, parameters, notebook):
         chapter.given = (source.name, parameters, notebook)
         chapter.does(parameters["settings"])
-        raise book.ChapterError("failed in cell 9: ValueError: a picture")
+        raise chapters.ChapterError("failed in cell 9: ValueError: a picture")
 
-    monkeypatch.setattr(book, "run", run)
+    monkeypatch.setattr(chapters, "run", run)
     chapter = type("Chapter", (), {"does": staticmethod(lambda config: None)})
     return chapter
 
@@ -237,7 +237,7 @@ def test_what_fails_after_the_record_is_no_failed_job(fake, folders, chapter, tm
 
 
 def test_a_job_without_a_record_fails(fake, folders, chapter, tmp_path):
-    with pytest.raises(book.ChapterError, match="failed in cell 9"):
+    with pytest.raises(chapters.ChapterError, match="failed in cell 9"):
         jobs.run("05_measures", FAKE, "quick", tmp_path / "log.ipynb")
 
 
@@ -251,7 +251,7 @@ def test_a_run_that_failed_fails_its_job(fake, folders, chapter, tmp_path, error
 
     fake.error, chapter.does = error, does
     if fails:
-        with pytest.raises(book.ChapterError):
+        with pytest.raises(chapters.ChapterError):
             jobs.run("05_measures", FAKE, "quick", tmp_path / "log.ipynb")
     else:
         jobs.run("05_measures", FAKE, "quick", tmp_path / "log.ipynb")

@@ -1,6 +1,5 @@
 """A book of two chapters, and its builds."""
 
-import json
 import os
 import re
 import shutil
@@ -31,7 +30,7 @@ only_build_toc_files: true
 exclude_patterns: [".*"]
 execute: {execute_notebooks: "off"}
 sphinx:
-  extra_extensions: [bloodlib.book.book]
+  extra_extensions: [bloodlib.book.chapter, bloodlib.book.publishing]
   config:
     html_theme: basic
     html_theme_options: {}
@@ -84,12 +83,3 @@ def page(root, name):
 
 
 STRICT = ("-n", "-W", "--keep-going")
-
-
-def kernelspec(folder, argv):
-    spec = folder / "kernels" / "python3"
-    spec.mkdir(parents=True)
-    (spec / "kernel.json").write_text(
-        json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"})
-    )
-    return str(folder)

@@ -1,16 +1,32 @@
-"""Sphinx extension: what leaves this machine, and the buttons that lead there.
+"""Sphinx extension: what pages offer, load and may run, and where they lead.
 
 Every page that is a notebook offers it executed, its script, and itself on Binder and on Colab.
 These two open what the branch :data:`BRANCH` holds: the checkout and, added to it, the notebooks
 that a build leaves in ``_build/published``. Where the repository is stands in ``_config.yml``; on
 GitHub Actions it is the one that runs them, so that the pages of a fork lead to the fork.
+
+A page runs the scripts that come with the book and those written in it when it was built, and no
+other; it asks no other host, and a form goes nowhere but to the book's own search. A content
+security policy is written into each page, so that it holds wherever the book is served from, and
+from disk.
 """
 
+import base64
+import hashlib
 import os
+import re
 import shutil
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from html.parser import HTMLParser
 from pathlib import Path
 
-from bloodlib.book import book
+import pandas as pd
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.util.docutils import ReferenceRole, SphinxDirective
+
+from bloodlib.book import chapter, interactive, tables
 from bloodlib.data import images, paths
 
 #: The branch that Binder and Colab open.
@@ -30,16 +46,37 @@ if importlib.util.find_spec("bloodlib") is None:
 if Path("book/{folder}").is_dir():
     %cd book/{folder}
 """
+#: By what is loaded. A page opened from disk has no origin in some browsers, hence ``file:``.
+RULES = {
+    "default-src": "'none'",
+    "style-src": "'self' file: 'unsafe-inline'",  # MathJax and figures bring their own
+    "img-src": "'self' file: data: blob:",
+    "font-src": "'self' file: data:",
+    "connect-src": "'none'",
+    "form-action": "'self' file:",
+    "base-uri": "'none'",
+}
+#: Types of a script that a browser runs; others are data.
+RUN = ("", "module", "text/javascript", "application/javascript")
+_META = '<meta http-equiv="Content-Security-Policy" content="{}">'
+_OLD = re.compile('<meta http-equiv="Content-Security-Policy" [^>]*>')
 
 
 def setup(app) -> dict:
     """Register the extension with Sphinx."""
     app.add_config_value("publish_dataset_pictures", False, "env")
     app.add_config_value("offers_pdf", False, "html")  # found, not set: new pages when it appears
+    app.add_directive("build-table", BuildTable)
+    app.add_role("anchor", Anchor())
+    app.connect("config-inited", _read_all_after_warnings)
     app.connect("config-inited", _find)
     app.connect("builder-inited", _leave_pictures_out, priority=100)  # before the chapters run
     app.connect("html-page-context", _offer, priority=900)  # after the theme's buttons
+    app.connect("html-page-context", _without_thebe, priority=900)
+    app.connect("html-page-context", _listed)
     app.connect("build-finished", _give)
+    app.connect("build-finished", _protect, priority=800)
+    app.connect("build-finished", _note_success, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -66,6 +103,129 @@ def openable(notebook, name: str, address: str):
         INSTALL.format(branch=BRANCH, address=address, folder=folder), id="install"
     )
     return nbformat.from_dict(notebook | {"cells": [first, *notebook.cells]})
+
+
+class BuildTable(SphinxDirective):
+    """The directive ``build-table``: what is only known at the build.
+
+    Its argument is ``environment`` or ``chapters``, and the table's label is that with
+    ``tbl-`` before it. The page is read anew at every build, so that it tells of this one.
+    """
+
+    required_arguments = 1
+
+    def run(self) -> list:
+        """Parse the table as MyST Markdown."""
+        self.env.note_reread()
+        frame, caption = {
+            "environment": lambda: (tables.load_environment(), "The build."),
+            "chapters": lambda: (load_chapters(Path(self.env.srcdir)), "Runs of the chapters."),
+        }[self.arguments[0]]()
+        text = tables.markdown(frame, f"tbl-{self.arguments[0]}", caption, decimals=1)
+        place = nodes.Element()
+        self.state.nested_parse(StringList(text.splitlines()), self.content_offset, place)
+        return place.children
+
+
+class Anchor(ReferenceRole):
+    """The role ``anchor``: text that :func:`bloodlib.book.tables.link` leads to.
+
+    A table's cell has no other way to be a target: ``{anchor}`text <address>```, or the address
+    alone.
+    """
+
+    def run(self) -> tuple[list, list]:
+        """Make the target, with the text in it."""
+        name = tables.anchor(self.target)
+        target = nodes.target("", "", nodes.literal("", self.title), ids=[name], names=[name])
+        self.inliner.document.note_explicit_target(target)
+        return [target], []
+
+
+def load_chapters(root: Path) -> pd.DataFrame:
+    """When each chapter was run last, and how long it took."""
+    return pd.DataFrame(
+        [
+            {
+                "Chapter": f"{{doc}}`/{name}`",
+                "Run at (UTC)": f"{datetime.fromtimestamp(stamp['at'], UTC):%Y-%m-%d %H:%M}",
+                "Seconds": float(stamp["seconds"]),
+            }
+            for name, stamp in chapter.stamps(root).items()
+            if not stamp["failure"]
+        ]
+    )
+
+
+def write_policy(page: Path) -> None:
+    """Write the policy of a page into its head, in the place of one that is there."""
+    text = page.read_text(encoding="utf-8")
+    plain = _OLD.sub("", text)
+    head, tag, rest = plain.partition("<head>")
+    if not tag:
+        raise ValueError(f"{page} has no head for a content security policy")
+    new = head + tag + _META.format(policy(plain)) + rest
+    if new != text:
+        paths.write_atomically(page, new.encode())
+
+
+def policy(text: str) -> str:
+    """The policy of a page: :data:`RULES`, and the hashes of the scripts that are written in it."""
+    found = _Scripts()
+    found.feed(text)
+    found.close()
+    sources = ["'self'", "file:", *_hashes(found.scripts)]
+    if found.handlers:
+        sources += ["'unsafe-hashes'", *_hashes(found.handlers)]
+    rules = RULES | {"script-src": " ".join(sources)}
+    return "; ".join(f"{what} {where}" for what, where in rules.items())
+
+
+def _hashes(scripts: Iterable[str]) -> list[str]:
+    digests = {hashlib.sha256(script.encode()).digest() for script in scripts}
+    return sorted(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+
+
+class _Scripts(HTMLParser):
+    """The scripts that are written in a page, between tags or as what a button does."""
+
+    def __init__(self):
+        super().__init__(convert_charrefs=False)
+        self.scripts, self.handlers, self._inside = [], [], False
+
+    def handle_starttag(self, tag, attributes):
+        """Note what a tag does, and whether a script begins."""
+        given = dict(attributes)
+        self.handlers += [value for name, value in attributes if name.startswith("on") and value]
+        self._inside = tag == "script" and "src" not in given and given.get("type", "") in RUN
+        if self._inside:
+            self.scripts.append("")
+
+    def handle_endtag(self, tag):
+        """Note that a script ends."""
+        self._inside = False
+
+    def handle_data(self, data):
+        """Add to the script."""
+        if self._inside:
+            self.scripts[-1] += data
+
+
+def _unfinished(app):
+    return Path(app.doctreedir) / "unfinished"
+
+
+def _read_all_after_warnings(app, config):
+    """Forget the pages of a build that failed, or warned: Sphinx warns of what it reads alone."""
+    if _unfinished(app).exists():
+        Path(app.doctreedir, "environment.pickle").unlink(missing_ok=True)
+    _unfinished(app).parent.mkdir(parents=True, exist_ok=True)
+    _unfinished(app).touch()
+
+
+def _note_success(app, exception):
+    if exception is None and not app._warncount:
+        _unfinished(app).unlink(missing_ok=True)
 
 
 def _find(app, config):
@@ -130,7 +290,7 @@ def _give(app, exception):
         return
     root, out = Path(app.srcdir), Path(app.outdir)
     address = app.config.html_theme_options.get("repository_url", "")
-    for source in book.chapters(root):
+    for source in chapter.sources(root):
         name = source.relative_to(root).with_suffix("")
         there = out / "_sources" / name.with_suffix(".py")
         there.parent.mkdir(parents=True, exist_ok=True)
@@ -141,6 +301,8 @@ def _give(app, exception):
             there = root / "_build" / BRANCH / name.with_suffix(".ipynb")
             there.parent.mkdir(parents=True, exist_ok=True)
             paths.write_atomically(there, f"{nbformat.writes(found)}\n".encode())
+    if "chapters/try_it" in app.env.all_docs:
+        interactive.write_try_it(out / interactive.TRY_IT)
     if app.config.offers_pdf:
         shutil.copyfile(_pdf(app), out / PDF)
     else:
@@ -149,3 +311,27 @@ def _give(app, exception):
 
 def _is_chapter(app, pagename):
     return Path(app.srcdir, f"{pagename}.py").is_file()
+
+
+def _without_thebe(app, pagename, templatename, context, doctree):
+    """Leave out what Jupyter Book adds for live code: its server is another host."""
+    context["script_files"] = [
+        script
+        for script in context.get("script_files", [])
+        if "thebe" not in f"{script.filename}{script.attributes.get('body', '')}".lower()
+    ]
+
+
+def _listed(app, pagename, templatename, context, doctree):
+    """Make the works cited items of their list, also to a screen reader."""
+    if "citation-list" in context.get("body", ""):
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+
+
+def _protect(app, exception):
+    """Write its content security policy into each page."""
+    if exception is None and app.builder.format == "html":
+        out = Path(app.outdir)
+        for page in sorted(out.rglob("*.html")):
+            if "_static" not in page.relative_to(out).parts:  # the theme's pieces of pages
+                write_policy(page)

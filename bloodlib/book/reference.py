@@ -13,23 +13,15 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.util.nodes import make_refnode
 
-from bloodlib.book import book
+from bloodlib.book import chapter
 
 #: How the names of the reference's pages begin.
 PAGES = "chapters/reference_"
-#: What autodoc does not import, frameworks that a page about them doesn't need.
-MOCKED = ("keras", "tensorflow")
-#: Code in prose that may name something of the library, and what may stand behind the name.
-NAMED = re.compile(
-    r"(?:bloodlib\.)?(?!bloodlib\b)([a-z]\w*(?:\.\w+)+)(?:\(.*\))?|bloodlib\.([a-z]\w*)"
-)
 
 
 def setup(app) -> dict:
     """Register the extension with Sphinx, and those that it builds on."""
-    for extension in ("sphinx.ext.autodoc", "sphinx.ext.napoleon"):
-        app.setup_extension(extension)
-    app.connect("config-inited", _configure)
+    app.connect("config-inited", _mock)
     app.connect("env-get-outdated", _outdated)
     app.connect("autodoc-process-docstring", _add_chapters, priority=900)
     app.connect("autodoc-process-signature", _tidy)
@@ -69,23 +61,11 @@ def uses(source: str) -> list[str]:
     return sorted(taken | imported)
 
 
-def _configure(app, config):
+def _mock(app, config):
+    """Keep autodoc from importing what it was told to mock, for the source of a base class."""
     from sphinx.pycode import ModuleAnalyzer, PycodeError
 
-    config.autodoc_default_options = {
-        "members": True,
-        "member-order": "bysource",
-        "no-value": True,  # some are as long as a page
-    }
-    config.autodoc_preserve_defaults = True
-    config.autodoc_mock_imports = list(MOCKED)
-    config.napoleon_google_docstring = False
-    # types in docstrings are words, such as "int array [n]", and no names of classes
-    config.napoleon_use_param = config.napoleon_use_rtype = False
-    config.napoleon_use_ivar = True
-    config.nitpick_ignore_regex = [*config.nitpick_ignore_regex, ("py:.*", r"(?!bloodlib\b).*")]
     for name in ("keras", "keras.layers", "keras.optimizers"):
-        # or autodoc imports what it was told to mock, to read the source of a base class
         ModuleAnalyzer.cache["module", name] = PycodeError(f"{name} is mocked")
 
 
@@ -94,7 +74,7 @@ def _outdated(app, env, added, changed, removed):
     root = Path(app.srcdir)
     found = {
         source.relative_to(root).with_suffix("").as_posix(): _uses(source)
-        for source in book.chapters(root)
+        for source in chapter.sources(root)
     }
     same = getattr(env, "bloodlib_uses", None) == found
     env.bloodlib_uses = found
@@ -134,12 +114,10 @@ def _link(app, doctree, docname):
     if docname.startswith(PAGES) or app.builder.format == "latex":
         return
     for literal in list(doctree.findall(nodes.literal)):
-        match = NAMED.fullmatch(literal.astext())
-        if match and not isinstance(literal.parent, nodes.reference):
-            name = f"bloodlib.{match[1] or match[2]}"
-            literal.replace_self(_linked(app, docname, name, literal))
+        if not isinstance(literal.parent, nodes.reference):
+            literal.replace_self(_linked(app, docname, literal.astext().split("(")[0], literal))
     named = [
-        _linked(app, docname, name, nodes.literal("", name.removeprefix("bloodlib.")))
+        _linked(app, docname, name, nodes.literal("", ".".join(name.split(".")[2:])))
         for name in app.env.bloodlib_uses.get(docname, [])
         if name in app.env.domains["py"].objects
     ]
@@ -152,8 +130,10 @@ def _link(app, doctree, docname):
 
 
 def _linked(app, docname, name, node):
-    """The node in a link to the entry of a name; the node alone where there is none."""
-    entry = app.env.domains["py"].objects.get(name)
-    if entry is None:
+    """The node in a link to the one entry that a name, without its room or with it, is of."""
+    known = app.env.domains["py"].objects
+    found = [full for full in known if f".{full}".endswith(f".{name}")] if "." in name else []
+    if len(found) != 1:
         return node
+    entry = known[found[0]]
     return make_refnode(app.builder, docname, entry.docname, entry.node_id, node.deepcopy(), name)

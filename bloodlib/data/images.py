@@ -185,6 +185,7 @@ def find() -> Path:
     DatasetNotFoundError
         If there is none.
     """
+    sys.audit(paths.ASKED, "images")
     data, usual = paths.data_folder(), paths.data_folder() / FOLDER
     if usual.is_dir():
         return usual
@@ -207,6 +208,7 @@ def available(part: str = "images") -> bool:
     part : {"images", "Original_Images", "labels.csv"}
         Kaggle's copy has not all of them.
     """
+    sys.audit(paths.ASKED, part)
     try:
         return (find() / part).exists()
     except DatasetNotFoundError:

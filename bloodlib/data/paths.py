@@ -7,6 +7,25 @@ from typing import BinaryIO
 
 import platformdirs
 
+#: Folders, by environment variables.
+VARIABLES = ("BLOODLIB_DATA", "BLOODLIB_RESULTS", "BLOODLIB_CACHE")
+#: The audit event of asking whether there are images: a chapter that asked runs again when the
+#: answer changes.
+ASKED = "bloodlib.images"
+
+
+def settle() -> None:
+    """Make the folders that environment variables name absolute, for other processes."""
+    for name in VARIABLES:
+        if os.environ.get(name):
+            os.environ[name] = str(_named(name))
+
+
+def _named(variable):
+    """The folder that an environment variable names; None if it is not set, or empty."""
+    chosen = os.environ.get(variable)
+    return Path(os.path.abspath(os.path.expanduser(chosen))) if chosen else None
+
 
 def checkout() -> Path:
     """Folder that holds ``study.yml``: the working directory's, or the package's own.
@@ -28,17 +47,15 @@ def checkout() -> Path:
 
 def cache_folder() -> Path:
     """Folder for what can be remade: ``BLOODLIB_CACHE``, or the user's cache."""
-    chosen = os.environ.get("BLOODLIB_CACHE")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
+    if chosen := _named("BLOODLIB_CACHE"):
+        return chosen
     return platformdirs.user_cache_path("bloodlib", appauthor=False)
 
 
 def data_folder() -> Path:
     """Folder of the datasets: ``BLOODLIB_DATA``, ``data/`` in the checkout, or the user's cache."""
-    chosen = os.environ.get("BLOODLIB_DATA")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
+    if chosen := _named("BLOODLIB_DATA"):
+        return chosen
     try:
         beside = checkout() / "data"
     except FileNotFoundError:
@@ -54,9 +71,8 @@ def results_folder() -> Path:
     FileNotFoundError
         If there is none of them.
     """
-    chosen = os.environ.get("BLOODLIB_RESULTS")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
+    if chosen := _named("BLOODLIB_RESULTS"):
+        return chosen
     installed = Path(__file__).parents[1] / "frozen"  # results/, as the wheel has it
     try:
         return checkout() / "results"

@@ -35,17 +35,17 @@ def run(chapter: str, config: dict, profile: str, log: Path) -> None:
 
     Raises
     ------
-    bloodlib.book.book.ChapterError
+    bloodlib.book.chapter.ChapterError
         If the chapter failed and there is no record. With one, whatever failed after it was written
         stands in the log.
     """
-    from bloodlib.book import book
+    from bloodlib.book import chapter as chapters
 
     log.parent.mkdir(parents=True, exist_ok=True)
     source = paths.checkout() / "chapters" / f"{chapter}.py"
     try:
-        book.run(source, {"profile": profile, "settings": config}, log)
-    except book.ChapterError as error:
+        chapters.run(source, {"profile": profile, "settings": config}, log)
+    except chapters.ChapterError as error:
         if study.is_open(config):
             raise
         print(f"{log}: {error}", file=sys.stderr)

@@ -16,7 +16,7 @@ from bs4 import BeautifulSoup
 from sklearn.metrics import precision_recall_fscore_support
 
 from bloodlib import __version__, study
-from bloodlib.book import book, policy, publishing, tables
+from bloodlib.book import chapter, publishing, tables
 from bloodlib.data import paths
 
 CLASSES = {
@@ -62,12 +62,12 @@ def test_the_book_builds_without_a_warning(built):
 def test_nothing_runs_when_nothing_changed(built, build, root):
     again = build()
     assert again.code == 0, again.printed[-3000:]
-    assert f"chapters: 0 run, {len(book.chapters(root))} unchanged" in again.printed
+    assert f"chapters: 0 run, {len(chapter.sources(root))} unchanged" in again.printed
 
 
 def test_every_chapter_has_a_stamp(built, root):
-    names = [s.relative_to(root).with_suffix("").as_posix() for s in book.chapters(root)]
-    assert list(book.stamps(root)) == names
+    names = [s.relative_to(root).with_suffix("").as_posix() for s in chapter.sources(root)]
+    assert list(chapter.stamps(root)) == names
 
 
 # --------------------------------------------------------------------------- the sources
@@ -92,7 +92,7 @@ def test_a_chapter_has_the_number_of_its_file(contents):
 
 
 def test_notebooks_hold_no_path_of_this_machine(built, root):
-    for source in book.chapters(root):
+    for source in chapter.sources(root):
         text = source.with_suffix(".ipynb").read_text(encoding="utf-8")
         assert not [place for place in here(root) if place in text], source.name
 
@@ -132,7 +132,7 @@ def test_every_page_has_a_policy_that_fits_its_scripts(html):
             continue
         text = path.read_text(encoding="utf-8")
         (given,) = re.findall('<meta http-equiv="Content-Security-Policy" content="(.*?)">', text)
-        assert given == policy.policy(text), path.name
+        assert given == publishing.policy(text), path.name
         assert "connect-src 'none'" in given
         scripts = given.partition("script-src")[2]
         assert "unsafe-inline" not in scripts
@@ -394,7 +394,7 @@ def test_a_chapter_is_offered_executed_as_a_script_on_binder_and_on_colab(root, 
     repository = settings["repository"]["url"].removeprefix("https://github.com/")
     branch = settings["repository"]["branch"]
     published = root / "_build" / publishing.BRANCH
-    for source in book.chapters(root):
+    for source in chapter.sources(root):
         name = source.relative_to(root).with_suffix("").as_posix()
         found = buttons(pages[name])
         here_ = (html / name).parent

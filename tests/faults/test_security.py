@@ -19,7 +19,7 @@ from made_up import jpeg
 
 from bloodlib import study
 from bloodlib.analyses import external_validation, prediction
-from bloodlib.book import book, chapter, policy
+from bloodlib.book import chapter, publishing
 from bloodlib.data import boxes, images, photographs, stored
 from bloodlib.models import training, weights
 from bloodlib.study import measurements, records
@@ -32,7 +32,7 @@ PAGE = """<html><head><meta charset="utf-8"><script>begin()</script>
 
 
 def rule(text, name):
-    return dict(part.split(" ", 1) for part in policy.policy(text).split("; "))[name].split()
+    return dict(part.split(" ", 1) for part in publishing.policy(text).split("; "))[name].split()
 
 
 def test_a_policy_allows_the_scripts_of_the_page_and_no_other():
@@ -53,14 +53,14 @@ def test_a_policy_allows_the_scripts_of_the_page_and_no_other():
 def test_a_policy_is_renewed_with_its_page(tmp_path):
     page = tmp_path / "page.html"
     page.write_text(PAGE)
-    policy.write(page)
+    publishing.write_policy(page)
     first = page.read_text()
-    policy.write(page)
+    publishing.write_policy(page)
     assert page.read_text() == first
     assert first.count("Content-Security-Policy") == 1
     assert first.index("Content-Security-Policy") < first.index("<script>")
     page.write_text(first.replace("begin()", "begin(2)"))
-    policy.write(page)
+    publishing.write_policy(page)
     assert page.read_text().count("Content-Security-Policy") == 1
     assert page.read_text() != first.replace("begin()", "begin(2)")
 
@@ -164,12 +164,11 @@ def study_file(folder, raw):
 
 def stamp(folder, raw):
     put(folder / "_build" / "chapters" / "chapters-one.json", raw)
-    book.stamps(folder)
+    chapter.stamps(folder)
 
 
 def source(folder, raw):
     text = raw.decode("utf-8", errors="replace")
-    book._imports(text)
     chapter.assigned(text)
     with contextlib.suppress(ValueError):
         chapter.refuse_unknown_parameters(["seed = 1", f"# Parameters\n{text}"])
@@ -186,7 +185,7 @@ def result(name, read):
 
 
 def page(folder, raw):
-    policy.policy(raw.decode("utf-8", errors="replace"))
+    publishing.policy(raw.decode("utf-8", errors="replace"))
 
 
 RECORD = json.dumps(
