@@ -11,7 +11,7 @@ from bloodlib.analyses import attribution
 from bloodlib.analyses.attribution import BINS, COARSE, HIDDEN, MAPS, SIGNS, TARGETS
 from bloodlib.data import boxes, images, photographs, stored, synthetic
 from bloodlib.data.images import CLASSES, TASKS
-from bloodlib.evidence import comparison, intervals, scores
+from bloodlib.evidence import comparison, intervals
 from bloodlib.models import dclnn, training, weights
 from bloodlib.study import measurements
 
@@ -47,15 +47,6 @@ def test_maps_add_up_to_the_score(pooling):
     there, here = (score(model, x, labels) for x in (attribution.median_images(pixels), pixels))
     np.testing.assert_allclose(found[:, 0].sum(axis=(1, 2)), here - there, rtol=0.03, atol=2e-3)
     np.testing.assert_allclose(found[:, 1].sum(axis=(1, 2)), here, rtol=1e-3, atol=1e-5)
-
-
-def test_few_steps_are_nearly_as_good_as_many():
-    model = dclnn.build(4, hidden=8, seed=1, size=SMALL)
-    pixels, labels = cells(), np.zeros(3, np.uint8)
-    few, many = (
-        np.abs(attribution.make_explainer(model, n)(pixels, labels)[:, 0]) for n in (8, 64)
-    )
-    assert np.abs(few - many).sum() < 0.1 * many.sum()
 
 
 def only_left(classes=2):
@@ -139,13 +130,6 @@ def test_an_even_map_has_an_even_profile_and_one_on_the_cell_lies_in_the_box():
     assert not attribution.sum_by_place(maps, np.full_like(placed, np.nan), np.array([1, 3])).any()
 
 
-def test_the_blob_is_in_the_middle():
-    found = attribution.blob((60, 80))
-    assert found.shape == (60, 80)
-    np.testing.assert_allclose(found, found[::-1, ::-1])
-    assert found[30, 40] == found.max() > 10 * found[0, 0]
-
-
 # ---------------------------------------------------------------------------------- frozen
 
 
@@ -176,8 +160,6 @@ def test_all_that_is_shown_is_frozen(small_study, monkeypatch):
     for task, names in TASKS.items():
         labels = attribution.predict(weights.load(task), images.load("TEST").pixels)
         np.testing.assert_array_equal(found[f"labels_{task}"], labels)
-        assert found[f"shares_{task}"].shape == (n, len(TARGETS), len(MAPS), len(SIGNS))
-        assert found[f"hidden_{task}"].shape == (n, len(HIDDEN))
         assert found[f"hidden_{task}"].max() < len(names)
         counted = found[f"profile_{task}"][:, -1].sum(axis=(1, 2))
         np.testing.assert_array_equal(counted > 0, [True] * len(CLASSES))
@@ -270,40 +252,30 @@ def test_right_and_wrong_answers_are_told_apart_by_class(frozen):
 
 def test_answers_with_something_hidden_are_compared_with_those_without(frozen):
     found = attribution.compute_hidden().set_index(["task", "hidden"])
-    for task, names in TASKS.items():
+    for task in TASKS:
         truth = images.labels("TEST", task)
         cell = found.loc[(task, "the cell")]
         assert cell["accuracy"] == pytest.approx((truth == 0).mean())
-        assert cell["most"] < 0
-        assert (cell["favourite"], cell["given"]) == (names[0], 1)
         assert cell["same"] == pytest.approx((frozen[f"labels_{task}"] == 0).mean())
         same = found.loc[(task, "as much elsewhere")]
         assert (same["change"], same["same"]) == (0, 1)
         rest = found.loc[(task, "all but the cell")]
         assert rest["accuracy"] == 1
         assert rest["change"] == pytest.approx(1 - found.loc[(task, "nothing"), "accuracy"])
-        labels = np.zeros((1, N), int)
-        ends = intervals.bounds(scores.accuracy, labels, comparison.resamples(task))
-        assert (cell["low"], cell["high"]) == pytest.approx(ends)
 
 
 def test_there_is_a_dot_for_each_photograph(frozen):
     found = attribution.compute_photographs("four")
     numbers = photographs.photographs("TEST")
-    assert len(found) == len(MAPS) * len(np.unique(numbers))
-    worst = found[(found["photograph"] == 110) & (found["map"] == "pixels")].iloc[0]
+    assert len(found) == len(np.unique(numbers))
+    worst = found.set_index("photograph").loc[110]
     assert (worst["right"], worst["class"]) == (0, "MONOCYTE")
-    assert worst["share"] == pytest.approx(0.3, abs=1e-3)
+    assert worst["pixels"] == pytest.approx(0.3, abs=1e-3)
     assert worst["area"] == pytest.approx(frozen["area"][numbers == 110].mean())
-    figure = attribution.plot_photographs(found)
-    for axis in figure.axes:
-        dots = [dot for drawn in axis.collections for dot in drawn.get_offsets()]
-        assert len(dots) == len(np.unique(numbers))
-        hollow = sum(
-            (drawn.get_facecolor()[:, 3] == 0).sum() if len(drawn.get_facecolor()) else 0
-            for drawn in axis.collections
+    for axis in attribution.plot_photographs(found).axes:
+        assert sum(len(drawn.get_offsets()) for drawn in axis.collections) == len(
+            np.unique(numbers)
         )
-        assert hollow == 1
 
 
 def test_the_profile_is_drawn_about_the_box(frozen):

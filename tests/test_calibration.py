@@ -63,22 +63,6 @@ def test_the_calibration_error_is_that_of_a_slow_loop():
     assert calibration.calibration_error(sure, right) == pytest.approx(expected)
 
 
-def test_who_is_as_sure_as_right_has_no_error():
-    sure = np.repeat([0.25, 0.75], 400)
-    right = np.tile([True, False, False, False], 100).tolist() + [True, True, True, False] * 100
-    assert calibration.calibration_error(sure, np.array(right)) == pytest.approx(0)
-    assert calibration.calibration_error(np.full(10, 0.95), np.zeros(10, bool)) == 0.95
-
-
-def test_by_chance_the_error_of_a_calibrated_method_grows_with_fewer_cells():
-    sure = np.full(600, 0.75)
-    found = [calibration.expected_error(sure, np.arange(600) // size) for size in (1, 10, 100)]
-    assert found == sorted(found)
-    assert found[0] < 0.05
-    # of 6 cells that are all right or all wrong, fewer than 3 are right in 3.8 % of cases
-    assert found[2] == pytest.approx(0.25)
-
-
 def test_chance_is_right_about_how_often_it_is_exceeded():
     rng = np.random.default_rng(1)
     sure, cells = rng.uniform(0.5, 1, 400), np.arange(400) // 8
@@ -111,11 +95,6 @@ def test_many_images_answer_by_their_mean_probability(unit):
     right = 0.75 * (sizes - 1) / sizes
     assert found.right[0].tolist() == (right > 0.5).tolist()
     np.testing.assert_allclose(found.confidence[0], np.maximum(right, 1 - right), atol=1e-3)
-
-
-def test_there_is_no_other_unit():
-    with pytest.raises(ValueError, match="There are: image, photograph, cell"):
-        calibration.answers([a_run(wrong_where(False), np.ones(len(CELLS)))], "slide")
 
 
 def test_each_run_tells_how_sure_it_is_with_an_interval(rows):
@@ -176,18 +155,6 @@ def test_reliability_has_a_bin_for_each_confidence_and_its_interval(rows):
     low, high = intervals.gaffke(*intervals.tally(~wrong[~half], CELLS[~half]))
     assert ours["low"].iloc[0] == pytest.approx(low, abs=0.02)
     assert ours["high"].iloc[0] == pytest.approx(high, abs=0.02)
-
-
-def test_there_is_a_reliability_diagram_for_each_run(rows):
-    more = [a_run(wrong_where(False), np.full(len(CELLS), 0.95), seed=seed) for seed in (1, 2)]
-    rows["DCLNN", "four"] = [*more, *rows["DCLNN", "four"]]
-    figure = calibration.plot_reliability(calibration.compute_reliability())
-    names = ["NB", "SVM", *(f"DCLNN, seed {seed}" for seed in range(3))]
-    titles = [axis.get_title(loc="left") for axis in figure.axes]
-    assert titles == [f"{name}\n{task} classes" for task in TASKS for name in names]
-    dots = [drawn.get_offsets() for axis in figure.axes for drawn in axis.collections[1:]]
-    np.testing.assert_allclose(dots[3], [[0.95, 1]], atol=1e-3)
-    assert not len(dots[8])  # with two classes there is no seed 1
 
 
 # --------------------------------------------------------------------------- sure, and together

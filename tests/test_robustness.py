@@ -47,11 +47,6 @@ def test_the_stronger_the_further_from_the_picture(kind, weaker, stronger):
     assert 0 < first < second
 
 
-def test_there_is_no_other_kind():
-    with pytest.raises(ValueError, match="There are: none, blur, brightness, stain, JPEG"):
-        corrupt(PICTURE, "rain", 1.0)
-
-
 def test_blur_has_the_width_it_says():
     dot = np.zeros((81, 81, 3), np.uint8)
     dot[38:43, 38:43] = 255
@@ -59,12 +54,6 @@ def test_blur_has_the_width_it_says():
     x = np.arange(81) - 40
     width = np.sqrt((found * x**2).sum() / found.sum())
     assert width == pytest.approx(np.sqrt(4.0**2 + (5**2 - 1) / 12), rel=0.05)
-
-
-def test_brightness_ends_at_white():
-    grey = np.full((4, 4, 3), 200, np.uint8)
-    assert (corrupt(grey, "brightness", 0.5) == 100).all()
-    assert (corrupt(grey, "brightness", 1.3) == 255).all()
 
 
 def dyed(blue, eosin, ground=(230, 228, 225)):
@@ -162,16 +151,12 @@ def test_the_page_has_the_ends_of_each_kind(frozen):
     assert shown["corruption"].tolist()[:3] == ["blur 1", "blur 6", "brightness 0.5"]
     first = shown.iloc[0]
     assert robustness.show_favourite(first["favourite"], first["given"]) == "Neutrophil (100%)"
-    figure = robustness.plot_scores(found)
-    for axis, (kind, strengths) in zip(figure.axes, KINDS.items(), strict=True):
-        assert axis.get_title(loc="left") == kind
+    for axis, kind in zip(robustness.plot_scores(found).axes, KINDS, strict=True):
         (line,) = [line for line in axis.lines if line.get_label() == "two classes"]
         own = found[(found["task"] == "two") & (found["kind"] == kind)]
         place, _ = robustness.UNCHANGED[kind]
         assert np.delete(line.get_ydata(), place).tolist() == own["accuracy"].tolist()
         assert line.get_ydata()[place] == 1
-        ticks = [tick.get_text() for tick in axis.get_xticklabels()]
-        assert np.delete(ticks, place).tolist() == [f"{strength:g}" for strength in strengths]
 
 
 def test_what_is_not_about_test_is_refused(folders):

@@ -100,13 +100,6 @@ def test_only_the_hidden_layer_is_rounded(written):
                 np.testing.assert_array_equal(new, old)
 
 
-def test_images_of_any_type(written, pixels):
-    expected = weights.predict("four", pixels)
-    np.testing.assert_array_equal(weights.predict("four", pixels.astype(np.float64)), expected)
-    half = weights.predict("four", pixels / 2)  # numbers between whole ones count
-    assert (half != weights.predict("four", pixels // 2)).any()
-
-
 @pytest.mark.parametrize("shape", [(60, 80, 3), (2, 80, 60, 3), (2, 60, 80), (2, 240, 320, 3)])
 def test_images_of_another_shape_are_refused(written, shape):
     with pytest.raises(ValueError, match=r"give \[n, 60, 80, 3\]"):
@@ -123,18 +116,12 @@ def test_a_file_says_what_it_is(written):
     assert made["commit"] == stored.commit()
 
 
-def test_the_same_weights_are_the_same_bytes(written):
+def test_a_file_is_sound_and_the_same_bytes_each_time(written):
     file = weights.path("four")
     before = file.read_bytes()
+    onnx.checker.check_model(onnx.load(file), full_check=True)
     weights.export(written[1], file)
     assert file.read_bytes() == before
-
-
-def test_a_file_is_sound_onnx(written):
-    model = onnx.load(weights.path("four"))
-    onnx.checker.check_model(model, full_check=True)
-    assert [entry.name for entry in model.graph.input] == ["images"]
-    assert [entry.name for entry in model.graph.output] == ["probabilities"]
 
 
 # ---------------------------------------------------------------------------------------- refused
@@ -157,11 +144,11 @@ def cut(kept):
 @pytest.mark.parametrize(
     ("harm", "said"),
     [
-        (lambda model, record: checkpoint(record.id).unlink(), "there is no .*0123456789.npz"),
+        (lambda model, record: checkpoint(record.id).unlink(), r"0123456789\.npz can't be read"),
         (other, "does not hold the weights of DCLNN-four-0123456789"),
-        (cut(0), "is damaged"),
-        (cut(1_000_000), "is damaged"),
-        (lambda model, record: put(record.id, model.get_weights()[:-1]), "is damaged"),
+        (cut(0), "no plain arrays"),
+        (cut(1_000_000), "no plain arrays"),
+        (lambda model, record: put(record.id, model.get_weights()[:-1]), "does not hold"),
     ],
     ids=["missing", "of another training", "empty", "cut", "without a layer"],
 )

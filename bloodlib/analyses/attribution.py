@@ -352,6 +352,23 @@ def compute_shares() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
+def _each_image(task):
+    """What is known of each image of TEST: its box, and the box's share of the maps' weight."""
+    found = read()
+    shares = found[f"shares_{task}"][..., 0].astype(float)
+    columns = {
+        "task": task,
+        "class": pd.Categorical.from_codes(images.labels("TEST"), CLASSES),
+        "photograph": photographs.photographs("TEST"),
+        "right": found[f"labels_{task}"] == images.labels("TEST", task),
+        "visible": found["visible"].astype(float),
+        "area": found["area"].astype(float),
+    }
+    for kind, name in enumerate(MAPS):
+        columns |= {name: shares[:, 0, kind], f"{name}_untrained": shares[:, 2, kind]}
+    return pd.DataFrame(columns)
+
+
 def compute_classes() -> pd.DataFrame:
     """The shares by class, for all weight, and apart for right and wrong answers.
 
@@ -362,26 +379,11 @@ def compute_classes() -> pd.DataFrame:
         ``task, class, answer`` ("right", "wrong"); ``images``; means over these of ``visible`` and
         ``area``, see :data:`PLACES`, and of the box's share of each map, by the map's name.
     """
-    found, frames = read(), []
-    for task in TASKS:
-        right = found[f"labels_{task}"] == images.labels("TEST", task)
-        shares = found[f"shares_{task}"][:, 0, :, 0].astype(float)
-        each = pd.DataFrame(
-            {
-                "task": task,
-                "label": images.labels("TEST"),
-                "answer": np.where(right, "right", "wrong"),
-                "images": 1,
-                "visible": found["visible"].astype(float),
-                "area": found["area"].astype(float),
-            }
-            | dict(zip(MAPS, shares.T, strict=True))
-        )
-        by = each.groupby(["task", "label", "answer"])
-        frames.append(by.mean().assign(images=by.size()).reset_index())
-    all_ = pd.concat(frames, ignore_index=True)
-    all_.insert(1, "class", np.array(CLASSES)[all_.pop("label")])
-    return all_
+    each = pd.concat([_each_image(task) for task in TASKS])
+    each["answer"] = np.where(each["right"], "right", "wrong")
+    by = each.groupby(["task", "class", "answer"], observed=True)
+    means = by[["visible", "area", *MAPS]].mean()
+    return means.assign(images=by.size()).reset_index().astype({"class": str})
 
 
 def compute_hidden() -> pd.DataFrame:
@@ -410,25 +412,12 @@ def compute_photographs(task: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each photograph of TEST and map: ``map, class, photograph``; means over its
-        images of ``area``, ``share``, ``untrained`` and ``right``.
+        A row for each photograph of TEST: ``class, photograph``; means over its images of
+        ``right, area``, the share of each map, by its name, and of the untrained network's, with
+        ``_untrained`` behind.
     """
-    found = read()
-    shares = found[f"shares_{task}"][..., 0].astype(float)
-    frame = pd.DataFrame(
-        {
-            "class": np.array(CLASSES)[images.labels("TEST")],
-            "photograph": photographs.photographs("TEST"),
-            "area": found["area"],
-            "right": found[f"labels_{task}"] == images.labels("TEST", task),
-        }
-    )
-    each = [
-        frame.assign(map=name, share=shares[:, 0, kind], untrained=shares[:, 2, kind])
-        for kind, name in enumerate(MAPS)
-    ]
-    keys = ["map", "class", "photograph"]
-    return pd.concat(each).groupby(keys, sort=False).mean().reset_index()
+    by = _each_image(task).drop(columns="task").groupby(["class", "photograph"], observed=True)
+    return by.mean().reset_index().astype({"class": str})
 
 
 def plot_photographs(found: pd.DataFrame) -> plt.Figure:
@@ -439,12 +428,11 @@ def plot_photographs(found: pd.DataFrame) -> plt.Figure:
     """
     figure, axes = plt.subplots(1, len(MAPS), figsize=(7.2, 3.6), sharex=True, sharey=True)
     for axis, (kind, title) in zip(axes, MAPS.items(), strict=True):
-        own = found[found["map"] == kind]
         axis.plot([0, 1], [0, 1], color="#888888", lw=1, ls=":")
-        axis.plot(own["area"], own["untrained"], "o", ms=3, color="#bbbbbb")
-        for name, dots in own.groupby("class", sort=False):
+        axis.plot(found["area"], found[f"{kind}_untrained"], "o", ms=3, color="#bbbbbb")
+        for name, dots in found.groupby("class"):
             faces = np.where(dots["right"] >= 0.5, COLOURS[name], "none")
-            axis.scatter(dots["area"], dots["share"], 26, faces, edgecolors=COLOURS[name], zorder=3)
+            axis.scatter(dots["area"], dots[kind], 26, faces, edgecolors=COLOURS[name], zorder=3)
         axis.set(xlabel="area of the box (share of the image)", title=title)
         axis.set(xlim=(0, 1.1 * found["area"].max()), ylim=(0, 1))
     axes[0].set_ylabel("weight of the map in the box")

@@ -84,7 +84,7 @@ def load() -> list[np.ndarray]:
     ------
     bloodlib.data.images.DatasetNotFoundError
         If there are none.
-    bloodlib.data.images.DatasetError
+    bloodlib.data.stored.StoredError
         If one is missing, or not the one in the list.
     """
     from PIL import Image
@@ -95,23 +95,11 @@ def load() -> list[np.ndarray]:
             f"no pictures at {folder}. Download PBC from {SOURCE}, unpack it so that its classes "
             "are folders there, or set BLOODLIB_DATA to the folder that holds it."
         )
-    found, wrong = [], []
+    remedy = f"Download PBC again from {SOURCE}."
+    found = []
     for name, digest in _manifest().items():
-        try:
-            raw = (folder / name).read_bytes()
-        except OSError:
-            wrong.append(f"{name} is missing")
-            continue
-        if stored.checksum(raw) != digest:
-            wrong.append(f"{name} is altered")
-        elif not wrong:
-            found.append(np.asarray(Image.open(io.BytesIO(raw)).convert("RGB")))
-    if wrong:
-        more = f", and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        raise images.DatasetError(
-            f"{folder} does not hold the pictures of {MANIFEST}: {', '.join(wrong[:3])}{more}. "
-            f"Download it again from {SOURCE}."
-        )
+        raw = stored.read(folder / name, remedy, digest)
+        found.append(np.asarray(Image.open(io.BytesIO(raw)).convert("RGB")))
     return found
 
 
@@ -303,9 +291,9 @@ def compute() -> None:
     Raises
     ------
     bloodlib.data.images.DatasetError
-        If there are no pictures or no images, or not the right ones.
+        If there are no pictures or no images.
     bloodlib.data.stored.StoredError
-        If there are no weights, or no boxes.
+        If there are no weights or no boxes, or a picture is not the right one.
     """
     clock, pictures = stored.Clock(), load()
     train = images.load("TRAIN").pixels
@@ -409,9 +397,10 @@ def predicted(method: str, task: str, variant: tuple[str, str] = QUOTED) -> np.n
 
 def confusion(method: str, task: str, variant: tuple[str, str] = QUOTED) -> np.ndarray:
     """Counts of (true, predicted) in one variant: int array [classes, classes]."""
-    counts = np.zeros((len(TASKS[task]),) * 2, dtype=int)
-    np.add.at(counts, (labels(task), predicted(method, task, variant)), 1)
-    return counts
+    from sklearn.metrics import confusion_matrix
+
+    found = predicted(method, task, variant)
+    return confusion_matrix(labels(task), found, labels=range(len(TASKS[task])))
 
 
 # --------------------------------------------------------------------------------- what is shown

@@ -299,25 +299,20 @@ def _read_or_error(path):
 
 def _answers(found):
     """Answers in the place of pixels; errors stay."""
-    pixels = [one for one in found if isinstance(one, np.ndarray)]
-    answers = iter(())
-    if pixels:
-        stacked = np.stack(pixels)
-        probabilities = {task: weights.predict(task, stacked) for task in TASKS}
-        distances = distance(stacked)
-        nearer = fraction_nearer(distances)
-        answers = (
-            Answer(
-                {
-                    task: dict(zip(names, map(float, probabilities[task][row]), strict=True))
-                    for task, names in TASKS.items()
-                },
-                float(distances[row]),
-                float(nearer[row]),
-            )
-            for row in range(len(pixels))
-        )
-    return [next(answers) if isinstance(one, np.ndarray) else one for one in found]
+    places = [place for place, one in enumerate(found) if isinstance(one, np.ndarray)]
+    if not places:
+        return found
+    pixels = np.stack([found[place] for place in places])
+    predicted = {task: weights.predict(task, pixels).tolist() for task in TASKS}
+    distances = distance(pixels)
+    rows = zip(places, distances.tolist(), fraction_nearer(distances).tolist(), strict=True)
+    for row, (place, *score) in enumerate(rows):
+        probabilities = {
+            task: dict(zip(names, predicted[task][row], strict=True))
+            for task, names in TASKS.items()
+        }
+        found[place] = Answer(probabilities, *score)
+    return found
 
 
 def text(path: Path, answer: Answer) -> str:

@@ -11,7 +11,6 @@ between two of them, nothing else, so that every shift of every pair can be trie
 """
 
 import functools
-import hashlib
 import json
 import multiprocessing
 import os

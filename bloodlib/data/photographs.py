@@ -9,10 +9,7 @@ photograph, ``results/pairs.csv`` one for each two photographs that overlap.
 """
 
 import functools
-import hashlib
 import io
-import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd

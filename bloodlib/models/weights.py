@@ -7,7 +7,6 @@ record, in ONNX (https://onnx.ai), which runs in ONNX Runtime, in browsers too. 
 """
 
 import functools
-import hashlib
 import json
 from pathlib import Path
 
@@ -88,9 +87,7 @@ def export(record, file: Path) -> None:
     helper.set_model_props(model, plain | {"sha256": _BLANK})
     raw = model.SerializeToString(deterministic=True)
     file.parent.mkdir(parents=True, exist_ok=True)
-    paths.write_atomically(
-        file, raw.replace(_BLANK.encode(), hashlib.sha256(raw).hexdigest().encode())
-    )
+    paths.write_atomically(file, raw.replace(_BLANK.encode(), stored.checksum(raw).encode()))
 
 
 def provenance(task: str) -> dict:
@@ -209,15 +206,8 @@ def _trained(record):
         f"Remove {record.path} and run `bloodlib study --only {record.id}`: it trains the network, "
         "which takes long without a GPU, and records it anew."
     )
-    try:
-        arrays = stored.unpack(checkpoint.read_bytes())
-        found = [arrays[f"weight_{i}"] for i in range(2 * len(LAYERS))]
-    except FileNotFoundError:
-        raise stored.StoredError(
-            f"the trained weights of {record.id} are not here: there is no {checkpoint}. {remedy}"
-        ) from None
-    except (KeyError, ValueError) as error:
-        raise stored.StoredError(f"{checkpoint} is damaged ({error}). {remedy}") from error
+    arrays = stored.read_arrays(checkpoint, remedy)
+    found = [arrays.get(f"weight_{i}", np.empty(0)) for i in range(2 * len(LAYERS))]
     raw = b"".join(np.ascontiguousarray(weight, "<f4").tobytes() for weight in found)
     if stored.checksum(raw) != record.weights:
         raise stored.StoredError(f"{checkpoint} does not hold the weights of {record.id}. {remedy}")
