@@ -364,6 +364,15 @@ def test_a_solver_without_an_answer_raises(monkeypatch, status, x, words):
         arithmetic.solve(recalls, {"A": 2, "B": 2})
 
 
+def test_a_solver_that_contradicts_itself_raises(monkeypatch):
+    found = {"status": 0, "x": np.array([1.0, 1, 1, 1, 0, 0]), "mip_dual_bound": 2}
+    answers = [types.SimpleNamespace(**found), types.SimpleNamespace(status=2)]
+    monkeypatch.setattr("scipy.optimize.milp", lambda *args, **more: answers.pop(0))
+    recalls = [cell("A", "recall", "0.5"), cell("B", "recall", "0.5")]
+    with pytest.raises(RuntimeError, match="and then that there is none"):
+        arithmetic.solve(recalls, {"A": 2, "B": 2})
+
+
 def test_misprints_are_counted_as_by_counting():
     noticed, tried, counts = 0, 0, images.counts("two")["TEST"]
     for method in arithmetic.METHODS[:-1]:  # the last one's rows are DCLNN's
@@ -406,6 +415,15 @@ def test_spans_meet_and_lie_above(a, b):
         assert order == {a.above(b)}
     if order == {True, False}:
         assert a.above(b) is None
+
+
+def test_percentages_are_spans():
+    assert str(arithmetic.percentage("two")) == "0.935 to 0.945"
+    assert arithmetic.percentage("two").closed
+    cut = arithmetic.percentage("four", "truncated")
+    assert cut == Span(Fraction(78, 100), Fraction(79, 100), closed=False)
+    precise = arithmetic.percentage("two", digits=1)
+    assert (precise.low, precise.high) == (Fraction(9395, 10_000), Fraction(9405, 10_000))
 
 
 def test_ends_belong_or_do_not():

@@ -99,42 +99,6 @@ def test_losses():
 # ---------------------------------------------------------------- against Keras
 
 
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
-def test_convolve_equals_keras(keras, random, activation):
-    images, kernel = random.normal(size=(2, 9, 12, 3)), random.normal(size=(3, 3, 3, 4))
-    bias = random.normal(size=4)
-    layer = keras.layers.Conv2D(4, 3, activation=activation)
-    layer.build(images.shape)
-    layer.set_weights([kernel, bias])
-    expected = keras.ops.convert_to_numpy(layer(images))
-    np.testing.assert_allclose(
-        equations.convolve(images, kernel, bias, activation), expected, rtol=1e-5, atol=1e-5
-    )
-
-
-@pytest.mark.parametrize("shape", [(2, 8, 6, 3), (2, 7, 9, 3)])
-def test_pooling_equals_keras(keras, random, shape):
-    images = random.normal(size=shape)
-    for pool, layer in (
-        (equations.max_pool, keras.layers.MaxPooling2D(2)),
-        (equations.average_pool, keras.layers.AveragePooling2D(2)),
-    ):
-        expected = keras.ops.convert_to_numpy(layer(images))
-        np.testing.assert_allclose(pool(images), expected, rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize("activation", ["tanh", "relu", "softmax"])
-def test_dense_equals_keras(keras, random, activation):
-    maps, weight, bias = (random.normal(size=size) for size in ((2, 3, 4, 5), (60, 7), (7,)))
-    layer = keras.layers.Dense(7, activation=activation)
-    layer.build((2, 60))
-    layer.set_weights([weight, bias])
-    expected = keras.ops.convert_to_numpy(layer(keras.layers.Flatten()(maps)))
-    np.testing.assert_allclose(
-        equations.dense(maps, weight, bias, activation), expected, rtol=1e-5, atol=1e-5
-    )
-
-
 @pytest.mark.parametrize("pooling", ["max", "average"])
 def test_network_of_the_stated_settings_equals_keras(keras, random, pooling):
     network = Network(
@@ -244,38 +208,6 @@ def test_max_pool_sends_a_tie_where_tensorflow_does(tf, random):
 # ---------------------------------------------------------------- learning
 
 
-def strokes(number, seed):
-    """Noisy 12×12 pictures of four strokes at random places: ―, |, + and ×."""
-    random = np.random.default_rng(seed)
-    line, rise = np.zeros((7, 7)), np.eye(7)
-    line[3] = 1
-    shapes = np.stack([line, line.T, np.maximum(line, line.T), np.maximum(rise, rise[::-1])])
-    labels = random.integers(0, 4, number)
-    images = random.normal(0, 0.2, size=(number, 12, 12, 1))
-    for image, label in zip(images, labels, strict=True):
-        row, column = random.integers(0, 6, 2)
-        image[row : row + 7, column : column + 7, 0] += shapes[label]
-    return images, labels
-
-
-@pytest.mark.parametrize(
-    ("activation", "pooling", "output"),
-    [("tanh", "sum", "tanh"), ("relu", "max", "softmax"), ("relu", "average", "softmax")],
-)
-def test_a_small_network_learns(activation, pooling, output):
-    images, labels = strokes(600, seed=1)
-    unseen, truth = strokes(400, seed=2)
-    settings = {"activation": activation, "pooling": pooling, "output": output}
-    network = Network((12, 12, 1), 4, **settings)
-    random = np.random.default_rng(3)
-    losses = []
-    for _ in range(30):
-        for batch in random.permutation(len(images)).reshape(-1, 20):
-            losses.append(network.train_step(images[batch], np.eye(4)[labels[batch]], rate=0.2))
-    assert np.mean(losses[-20:]) < np.mean(losses[:20]) / 3
-    assert np.mean(network.forward(unseen).argmax(axis=1) == truth) > 0.9
-
-
 def test_train_step_goes_down_by_rate_times_gradient():
     network, images, targets = case("tanh", "sum", "tanh")
     before = {name: weight.copy() for name, weight in network.weights.items()}
@@ -284,25 +216,6 @@ def test_train_step_goes_down_by_rate_times_gradient():
     for name, weight in network.weights.items():
         np.testing.assert_allclose(weight, before[name] - 0.01 * found[name])
     assert equations.loss(network.forward(images), targets) < loss
-
-
-def test_bytes_and_floats_are_the_same_images():
-    images, targets = strokes(3, seed=4)[0], np.eye(4)[:3]
-    images = (images * 50 + 100).astype(np.uint8)
-    for pooling in ("sum", "max", "average"):
-        network = Network((12, 12, 1), 4, pooling=pooling)
-        loss, found = network.gradients(images, targets)
-        expected_loss, expected = network.gradients(images.astype(float), targets)
-        assert loss == expected_loss
-        for name in found:
-            np.testing.assert_array_equal(found[name], expected[name])
-
-
-def test_a_subsample_layer_begins_as_the_average():
-    summed, average = Network((8, 8, 1), 2), Network((8, 8, 1), 2, pooling="average")
-    image = np.random.default_rng(5).uniform(size=(1, 8, 8, 1))
-    pooled, expected = summed.layers(image)[-3], average.layers(image)[-3]
-    np.testing.assert_allclose(pooled, np.tanh(expected))
 
 
 def test_a_seed_is_a_network():

@@ -61,19 +61,7 @@ class Span:
 
 
 def span(cell: Cell, convention: str = "rounded") -> Span:
-    """Where the true value of a printed number lies.
-
-    Parameters
-    ----------
-    cell : bloodlib.paper.Cell
-    convention : {"rounded", "truncated"}
-        Rounded: a half may have gone either way, so that both ends are included.
-
-    Raises
-    ------
-    ValueError
-        If there is no such convention.
-    """
+    """Where the true value of a printed number lies; a rounded half may have gone either way."""
     if convention not in CONVENTIONS:
         raise ValueError(f"convention must be one of {CONVENTIONS}, not {convention!r}")
     ends = cell.interval if convention == "rounded" else cell.truncated
@@ -82,16 +70,7 @@ def span(cell: Cell, convention: str = "rounded") -> Span:
 
 
 def percentage(task: str, convention: str = "rounded", digits: int = 0) -> Span:
-    """Accuracies that print as the percentage of section 1.
-
-    Parameters
-    ----------
-    task : {"four", "two"}
-    convention : {"rounded", "truncated"}
-        How the percentage was printed.
-    digits : int
-        Decimals of the percentage that are taken as known to be 0.
-    """
+    """Accuracies that print as section 1's percentage, ``digits`` of its decimals being 0."""
     value, unit = Fraction(PERCENT[task], 100), Fraction(1, 100 * 10**digits)
     if convention == "truncated":
         return Span(value, value + unit, closed=False)
@@ -101,20 +80,10 @@ def percentage(task: str, convention: str = "rounded", digits: int = 0) -> Span:
 def measured(
     confusion: np.ndarray, classes: tuple[str, ...], cell: Cell, mean: str = "macro"
 ) -> Fraction:
-    """The exact value that a confusion matrix gives in the place of a printed number.
+    """The exact value of a confusion matrix [classes, classes] in the place of a printed number.
 
-    Equations 15 to 17; a class that is never predicted has precision 0, as in
-    :mod:`bloodlib.evidence.scores`.
-
-    Parameters
-    ----------
-    confusion : int array [classes, classes]
-    classes : tuple of str
-        Names of its rows.
-    cell : bloodlib.paper.Cell
-        Tells class and measure; "Average" is the mean over classes.
-    mean : {"macro", "weighted"}
-        Whether classes count alike in "Average", or by their images.
+    Equations 15 to 17; a class that is never predicted has precision 0. In "Average" classes count
+    alike (``mean="macro"``) or by their images ("weighted").
     """
     rows = np.asarray(confusion).tolist()
     true = [sum(row) for row in rows]
@@ -179,10 +148,7 @@ class Block:
 
     @functools.cached_property
     def conflict(self) -> tuple[Cell, ...]:
-        """As few printed numbers as no matrix gives together; empty if there is a matrix.
-
-        Recalls are tried first, of which it is the easiest to see.
-        """
+        """As few printed numbers as no matrix gives together, of recalls first; or none."""
         if self.feasible:
             return ()
         cells = sorted(self._cells, key=lambda cell: cell.measure != "recall")
@@ -205,9 +171,8 @@ def solve(
         Numbers that it must give. Of the averages only recall's is linear in whole numbers.
     counts : mapping of str to int
     convention : {"rounded", "truncated"}
-        How the numbers were printed.
     mean : {"macro", "weighted"}
-        What an average recall is; see :func:`measured`.
+        What an average recall is.
     accuracy : Span, optional
         Where the share of right answers must lie.
 
@@ -354,19 +319,9 @@ def bounds(
     average: str | None = None,
     accuracy: Span | None = None,
 ) -> Block:
-    """What a block of Table 1 or 2 allows, if its numbers were computed on these images.
+    """:func:`solve` for the class rows of a method, such as on ``images.counts("four")["TEST"]``.
 
-    Parameters
-    ----------
-    method : str
-        One of ``METHODS``.
-    counts : mapping of str to int
-        Such as ``images.counts("four")["TEST"]``.
-    convention : {"rounded", "truncated"}
-    average : {"macro", "weighted"}, optional
-        Which mean the printed average recall must be; by default it need not be any.
-    accuracy : Span, optional
-        Where the accuracy must lie.
+    ``average`` says which mean the printed average recall must be; by default it need not be any.
     """
     task = _task(counts)
     cells = paper.cells(method=method, task=task, measure="recall", class_="Average")
@@ -392,18 +347,8 @@ def _rows(method: str, task: str) -> tuple[Cell, ...]:
 def pairs(cells: Iterable[Cell], size: int, total: int, convention: str = "rounded") -> np.ndarray:
     """Counts that printed numbers of one class allow, the other classes left aside.
 
-    Parameters
-    ----------
-    cells : iterable of bloodlib.paper.Cell
-        Precision, recall and F1 of the class, or some of them.
-    size, total : int
-        Images of the class, and of all classes.
-    convention : {"rounded", "truncated"}
-
-    Returns
-    -------
-    int array [pairs, 2]
-        How many of the class were found (TP), and how many images were called by its name.
+    ``size`` and ``total`` are the images of the class and of all classes. Of each pair [pairs, 2]
+    the first is how many of the class were found (TP), the second how many were called so.
     """
     found, predicted = np.mgrid[: size + 1, : total + 1]
     possible = (predicted >= found) & (predicted - found <= total - size)
@@ -414,12 +359,9 @@ def pairs(cells: Iterable[Cell], size: int, total: int, convention: str = "round
 
 
 def misprints(counts: Mapping[str, int], convention: str = "rounded") -> tuple[int, int]:
-    """How many misprints the class rows would give away: each number changed by 0.01, up or down.
+    """Misprints of 0.01 in one number that leave no matrix, and how many were tried.
 
-    Returns
-    -------
-    noticed, tried : int
-        Rows that are the same in both tables are tried once.
+    Rows that are the same in both tables are tried once.
     """
     tried = set()
     for method in METHODS:
@@ -442,18 +384,9 @@ def misprints(counts: Mapping[str, int], convention: str = "rounded") -> tuple[i
 
 
 class Check(NamedTuple):
-    """A printed number held against others by interval arithmetic.
+    """A printed number held against others: what kind, where they put it, whether it can be true.
 
-    Attributes
-    ----------
-    kind : str
-        What was held against what.
-    cell : bloodlib.paper.Cell
-        The number.
-    allowed : Span or None
-        Where the others put it; None where a confusion matrix was searched instead.
-    holds : bool
-        Whether it can be true.
+    ``allowed`` is None where a confusion matrix was searched instead.
     """
 
     kind: str
@@ -539,12 +472,7 @@ def compute_row(method: str, class_: str, counts: Mapping[str, int]) -> pd.DataF
 
 
 def compute_blocks(counts: Mapping[str, Mapping[str, Mapping[str, int]]]) -> pd.DataFrame:
-    """Every block on every split: the accuracies that it allows.
-
-    Parameters
-    ----------
-    counts : mapping
-        Of each task, as ``images.counts(task)``.
+    """Every block on every split, by ``images.counts(task)`` of each task.
 
     Returns
     -------
