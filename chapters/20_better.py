@@ -95,13 +95,13 @@ tables.show(
 # %% [markdown]
 # ## On TEST
 #
-# {numref}`fig-contenders` has every method on TEST, and {numref}`tbl-contenders-four` and {numref}`tbl-contenders-two`
+# {numref}`fig-comparison` has every method on TEST, and {numref}`tbl-comparison-four` and {numref}`tbl-comparison-two`
 # what each has learned and what it took.
 
 # %%
 found = pd.concat([model_comparison.compute_test(task) for task in images.TASKS])
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-contenders", "caption": "Accuracy on TEST of every method. Filled: the mean over runs; hollow: runs with other seeds; wide lines: intervals by cell (chapter 13); diamonds: the paper's average recall; dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, a line for each method. Most frequent class, Naive Bayes and SVM lie at or little above the dotted line of guessing, the nearest photograph between. Colour histogram, compact CNN and DCLNN lie far to the right, close together. All wide lines are long, and those of these three overlap almost wholly."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-comparison", "caption": "Accuracy on TEST of every method. Filled: the mean over runs; hollow: runs with other seeds; wide lines: intervals by cell (chapter 13); diamonds: the paper's average recall; dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, a line for each method. Most frequent class, Naive Bayes and SVM lie at or little above the dotted line of guessing, the nearest photograph between. Colour histogram, compact CNN and DCLNN lie far to the right, close together. All wide lines are long, and those of these three overlap almost wholly."}}
 model_comparison.plot_test(found)
 plt.show()
 
@@ -130,7 +130,7 @@ on_test = {
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
     found[found["task"] == "four"],
-    "tbl-contenders-four",
+    "tbl-comparison-four",
     "Four classes: accuracy on TEST with its interval by cell (chapter 13), what each method has learned and multiplies, and the seconds of its quickest run, of networks to epoch 25. Other work ran beside them: seconds are upper bounds.",
     **on_test,
 )
@@ -138,7 +138,7 @@ tables.show(
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
     found[found["task"] == "two"],
-    "tbl-contenders-two",
+    "tbl-comparison-two",
     "The same with two classes.",
     **on_test,
 )
@@ -182,13 +182,13 @@ chapter.cite(
 # where DCLNN has {glue:text}`large_parameters`, {glue:text}`fewer:,.0f` times fewer, multiplies {glue:text}`less_work:.0f` times less
 # for an image, and was trained {glue:text}`quicker:.0f` times as fast. Less DCLNN its accuracy is
 # {glue:text}`small_DCLNN_four` with four classes ({glue:text}`small_DCLNN_four_side` zero) and {glue:text}`small_DCLNN_two` with two
-# ({glue:text}`small_DCLNN_two_side` zero). {numref}`tbl-contenders-apart` holds it against every other method,
-# and {numref}`fig-contender-confusions` shows what it and the histogram mistake for what.
+# ({glue:text}`small_DCLNN_two_side` zero). {numref}`tbl-comparison-apart` holds it against every other method,
+# and {numref}`fig-comparison-confusions` shows what it and the histogram mistake for what.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
     differences[differences["first"] == "small"].assign(first="compact CNN"),
-    "tbl-contenders-apart",
+    "tbl-comparison-apart",
     "Accuracy of the compact CNN minus that of each other method on the same cells of TEST, with intervals by cell.",
     columns={
         "task": "Classes",
@@ -203,7 +203,7 @@ tables.show(
     },
 )
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-contender-confusions", "caption": "What the colour histogram and the compact CNN answer for TEST, four classes. Numbers are images; the shade is their share of the row."}, "image": {"alt": "Two confusion matrices of four classes. The diagonal is dark in both; most of the errors lie between neutrophils and eosinophils, and more so for the histogram."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-comparison-confusions", "caption": "What the colour histogram and the compact CNN answer for TEST, four classes. Numbers are images; the shade is their share of the row."}, "image": {"alt": "Two confusion matrices of four classes. The diagonal is dark in both; most of the errors lie between neutrophils and eosinophils, and more so for the histogram."}}
 figures.plot_confusions(
     {
         model_comparison.NAMES[m]: comparison.by_fold(model_comparison.runs(m, "four"))[0][
@@ -278,21 +278,21 @@ chapter.cite(
 # %% [markdown]
 # ## More cells
 #
-# More images of the same cells bring little that is new; what about more cells? {numref}`fig-growth-cells` turns the question
+# More images of the same cells bring little that is new; what about more cells? {numref}`fig-learning-curve` turns the question
 # round: what do methods lose that learn from a half of TRAIN's cells, or from a quarter? For {glue:text}`rising` of
 # {glue:text}`grown` methods that learn anything, accuracy on TEST rises from each share to the next. From a half to all, the largest gain is that of
-# {glue:text}`best_gain`: {glue:text}`gain` ({numref}`tbl-growth-cells`). Of {glue:text}`gains_all` steps, {glue:text}`gains_apart`
+# {glue:text}`best_gain`: {glue:text}`gain` ({numref}`tbl-learning-curve`). Of {glue:text}`gains_all` steps, {glue:text}`gains_apart`
 # has an interval that leaves zero out. And half of the cells come with half of the images: networks see them for as many epochs and so take half as
 # many steps, so that what they lose can't be laid to cells alone.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-growth-cells", "caption": "Accuracy on TEST, four classes, by the number of TRAIN's cells that were learned from: mean over runs, and from the least to the greatest of them. Dotted: guessing."}, "image": {"alt": "A line for each method over three numbers of cells. Most frequent class, Naive Bayes and SVM stay near guessing; the lines of the colour histogram and the compact CNN lie far above them and rise, and that of DCLNN rises from between them to the same height."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-learning-curve", "caption": "Accuracy on TEST, four classes, by the number of TRAIN's cells that were learned from: mean over runs, and from the least to the greatest of them. Dotted: guessing."}, "image": {"alt": "A line for each method over three numbers of cells. Most frequent class, Naive Bayes and SVM stay near guessing; the lines of the colour histogram and the compact CNN lie far above them and rise, and that of DCLNN rises from between them to the same height."}}
 model_comparison.plot_learning_curve(grown)
 plt.show()
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
     model_comparison.show_learning_curve(grown),
-    "tbl-growth-cells",
+    "tbl-learning-curve",
     "The same in numbers, with intervals by cell; runs by share.",
 )
 

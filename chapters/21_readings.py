@@ -11,13 +11,13 @@
 # ---
 
 # %% [markdown]
-# # Which reading of the text comes nearest?
+# # Which variant of the unstated settings comes nearest?
 #
 # The paper leaves much open: which Naive Bayes, which of its two SVMs, which kernel, which $C$, whether these methods
 # see colours, greys or features; and for the network the width of a layer, the optimizer, the batch
-# ({doc}`06_baselines`, {doc}`04_network`). We tried much of what the text allows of these two methods, and the network's settings one by one. Is there a reading that gives the printed numbers?
+# ({doc}`06_baselines`, {doc}`04_network`). We tried much of what the text allows of these two methods, and the network's settings one by one. Is there a variant that gives the printed numbers?
 #
-# A reading's distance from a printed row is the root mean square of the differences between its numbers and the
+# A variant's distance from a printed row is the root mean square of the differences between its numbers and the
 # printed ones: precision, recall and F1 of each class, on TEST.
 
 # %% tags=["remove-input"]
@@ -36,7 +36,7 @@ chapter.begin()
 found = variants.compute_all()
 summary = variants.summarise(found)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-readings", "caption": "Distance of every reading from its printed row. Dots: readings; ringed: the one in this book's tables; crosses: readings of the other method (SVM for Naive Bayes, Naive Bayes for SVM), which can't be right; dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, with a row for Naive Bayes, SVM, DCLNN and average pooling. For Naive Bayes and SVM some dots lie close to the dotted mark of guessing and others far to the right of it; none lies at zero, and the crosses below them come as near. The ringed dots of the network's rows lie near zero, far from guessing; with four classes others lie beyond guessing."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-variants", "caption": "Distance of every variant from its printed row. Dots: variants; ringed: the one in this book's tables; crosses: variants of the other method (SVM for Naive Bayes, Naive Bayes for SVM), which can't be right; dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, with a row for Naive Bayes, SVM, DCLNN and average pooling. For Naive Bayes and SVM some dots lie close to the dotted mark of guessing and others far to the right of it; none lies at zero, and the crosses below them come as near. The ringed dots of the network's rows lie near zero, far from guessing; with four classes others lie beyond guessing."}}
 variants.plot(found)
 plt.show()
 
@@ -44,7 +44,7 @@ plt.show()
 tables.show(
     summary,
     "tbl-nearest",
-    "The nearest reading of each printed row: its distance, the mean over its runs; the most of the printed numbers that one of its runs has, up to rounding or cutting; and the distances of the reading in this book's tables, of guessing, and of the nearest reading of the other method.",
+    "The nearest variant of each printed row: its distance, the mean over its runs; the most of the printed numbers that one of its runs has, up to rounding or cutting; and the distances of the variant in this book's tables, of guessing, and of the nearest variant of the other method.",
     decimals=3,
     columns={
         "task": "Classes",
@@ -114,18 +114,18 @@ chapter.cite(
 )
 
 # %% [markdown]
-# {numref}`fig-readings` and {numref}`tbl-nearest` have {glue:text}`rows` printed rows. Met in all numbers by some run:
-# {glue:text}`met`. Of the rows of Naive Bayes and the SVM no reading has more than {glue:text}`most_hits` of the printed
+# {numref}`fig-variants` and {numref}`tbl-nearest` have {glue:text}`rows` printed rows. Met in all numbers by some run:
+# {glue:text}`met`. Of the rows of Naive Bayes and the SVM no variant has more than {glue:text}`most_hits` of the printed
 # numbers, so there is none here of which one could say that it was the paper's. And these rows lie near guessing:
-# {glue:text}`better` of {glue:text}`of_them` readings are right more often than what was printed.
+# {glue:text}`better` of {glue:text}`of_them` variants are right more often than what was printed.
 #
 # ## Naive Bayes
 #
-# Of {glue:text}`tried_NB_four` readings the nearest with four classes is "{glue:text}`nearest_NB_four`", at
+# Of {glue:text}`tried_NB_four` variants the nearest with four classes is "{glue:text}`nearest_NB_four`", at
 # {glue:text}`distance_NB_four:.3f`; with two classes it is "{glue:text}`nearest_NB_two`", at {glue:text}`distance_NB_two:.3f`. The
-# reading in this book's tables is at {glue:text}`usual_NB_four:.3f` and {glue:text}`usual_NB_two:.3f`, guessing at
-# {glue:text}`guess_NB_four:.3f` and {glue:text}`guess_NB_two:.3f`. {numref}`tbl-readings-nb-four` and
-# {numref}`tbl-readings-nb-two` list them all.
+# variant in this book's tables is at {glue:text}`usual_NB_four:.3f` and {glue:text}`usual_NB_two:.3f`, guessing at
+# {glue:text}`guess_NB_four:.3f` and {glue:text}`guess_NB_two:.3f`. {numref}`tbl-variants-nb-four` and
+# {numref}`tbl-variants-nb-two` list them all.
 
 # %% tags=["remove-input"]
 each = {
@@ -144,8 +144,8 @@ each = {
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
     found["NB", "four"],
-    "tbl-readings-nb-four",
-    "Readings of the row of Naive Bayes with four classes, the nearest first.",
+    "tbl-variants-nb-four",
+    "Variants of the row of Naive Bayes with four classes, the nearest first.",
     decimals=3,
     **each,
 )
@@ -153,8 +153,8 @@ tables.show(
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
     found["NB", "two"],
-    "tbl-readings-nb-two",
-    "Readings of the row of Naive Bayes with two classes, the nearest first.",
+    "tbl-variants-nb-two",
+    "Variants of the row of Naive Bayes with two classes, the nearest first.",
     decimals=3,
     **each,
 )
@@ -162,17 +162,17 @@ tables.show(
 # %% [markdown]
 # ## Support vector machine
 #
-# Of {glue:text}`tried_SVM_four` readings the nearest with four classes is "{glue:text}`nearest_SVM_four`", at
+# Of {glue:text}`tried_SVM_four` variants the nearest with four classes is "{glue:text}`nearest_SVM_four`", at
 # {glue:text}`distance_SVM_four:.3f`; of {glue:text}`tried_SVM_two` with two classes it is "{glue:text}`nearest_SVM_two`", at
-# {glue:text}`distance_SVM_two:.3f`. The reading in this book's tables is at {glue:text}`usual_SVM_four:.3f` and
+# {glue:text}`distance_SVM_two:.3f`. The variant in this book's tables is at {glue:text}`usual_SVM_four:.3f` and
 # {glue:text}`usual_SVM_two:.3f`, guessing at {glue:text}`guess_SVM_four:.3f` and {glue:text}`guess_SVM_two:.3f`. The nearest
-# are in {numref}`tbl-readings-svm-four` and {numref}`tbl-readings-svm-two`.
+# are in {numref}`tbl-variants-svm-four` and {numref}`tbl-variants-svm-two`.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
     found["SVM", "four"].head(12),
-    "tbl-readings-svm-four",
-    "The twelve nearest readings of the SVM's row with four classes.",
+    "tbl-variants-svm-four",
+    "The twelve nearest variants of the SVM's row with four classes.",
     decimals=3,
     **each,
 )
@@ -180,14 +180,14 @@ tables.show(
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
     found["SVM", "two"].head(12),
-    "tbl-readings-svm-two",
-    "The twelve nearest readings of the SVM's row with two classes.",
+    "tbl-variants-svm-two",
+    "The twelve nearest variants of the SVM's row with two classes.",
     decimals=3,
     **each,
 )
 
 # %% [markdown]
-# The nearest reading of each, number by number, is in {numref}`tbl-nearest-cells`.
+# The nearest variant of each, number by number, is in {numref}`tbl-nearest-cells`.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 nearest = {
@@ -198,22 +198,22 @@ nearest = {
 tables.show(
     tables.load_cells(comparison.cells(nearest), 1, method=["NB", "SVM"]),
     "tbl-nearest-cells",
-    "The printed rows of Naive Bayes and SVM, and the reading that comes nearest to each, with its interval by cell (chapter 13).",
+    "The printed rows of Naive Bayes and SVM, and the variant that comes nearest to each, with its interval by cell (chapter 13).",
 )
 
 # %% [markdown]
 # ## Near by chance
 #
-# Among so many readings some come near whatever they are. How near says little by itself, so here are two checks.
+# Among so many variants some come near whatever they are. How near says little by itself, so here are two checks.
 #
-# The readings of one method can't be right about the row of the other. The nearest SVM is at
+# The variants of one method can't be right about the row of the other. The nearest SVM is at
 # {glue:text}`control_NB_four:.3f` (four classes) and {glue:text}`control_NB_two:.3f` (two) from the row of Naive Bayes; the nearest Naive
 # Bayes is {glue:text}`nearer_NB_four` with four classes, {glue:text}`nearer_NB_two` with two. The nearest Naive Bayes is at
 # {glue:text}`control_SVM_four:.3f` and {glue:text}`control_SVM_two:.3f` from the row of the SVM; the nearest SVM is
 # {glue:text}`nearer_SVM_four` with four classes, {glue:text}`nearer_SVM_two` with two.
 #
-# And if a row had been printed from a reading like ours, one that we just missed, it would lie about as far from its
-# nearest as our readings from each other. These are typically {glue:text}`among_NB_four:.3f` (Naive Bayes, four classes),
+# And if a row had been printed from a variant like ours, one that we just missed, it would lie about as far from its
+# nearest as our variants from each other. These are typically {glue:text}`among_NB_four:.3f` (Naive Bayes, four classes),
 # {glue:text}`among_NB_two:.3f` (two), {glue:text}`among_SVM_four:.3f` (SVM, four) and {glue:text}`among_SVM_two:.3f` (two) apart. Of
 # these four printed rows, {glue:text}`apart` lie further from their nearest than that.
 
@@ -235,7 +235,7 @@ for task in images.TASKS:
 # %% [markdown]
 # ## What the choice does
 #
-# The readings differ among themselves more than the paper's rows do. The most accurate Naive Bayes with four
+# The variants differ among themselves more than the paper's rows do. The most accurate Naive Bayes with four
 # classes is "{glue:text}`best_NB_four`", right for {glue:text}`right_NB_four`; the most accurate SVM is "{glue:text}`best_SVM_four`",
 # right for {glue:text}`right_SVM_four`. With two classes they are "{glue:text}`best_NB_two`" with {glue:text}`right_NB_two` and
 # "{glue:text}`best_SVM_two`" with {glue:text}`right_SVM_two`. DCLNN has {glue:text}`network_four` and {glue:text}`network_two`; less the most
@@ -246,11 +246,11 @@ for task in images.TASKS:
 # ## The network
 #
 # A run of the network took {glue:text}`minutes:.0f` minutes at the median, so that its settings were changed one at a time, with
-# one seed each and mostly with four classes: {glue:text}`tried_DCLNN_four` readings ({numref}`tbl-readings-dclnn-four`), beside {glue:text}`tried_DCLNN_two` with two
-# ({numref}`tbl-readings-dclnn-two`). Networks are read after epoch 25; "at best" is the nearest of all epochs and seeds,
+# one seed each and mostly with four classes: {glue:text}`tried_DCLNN_four` variants ({numref}`tbl-variants-dclnn-four`), beside {glue:text}`tried_DCLNN_two` with two
+# ({numref}`tbl-variants-dclnn-two`). Networks are read after epoch 25; "at best" is the nearest of all epochs and seeds,
 # which nobody could know beforehand.
 #
-# The reading in this book's tables, Adadelta at a learning rate of 1 as in the notebook that the paper seems to descend from, lies between {glue:text}`seeds_least:.3f`
+# The variant in this book's tables, Adadelta at a learning rate of 1 as in the notebook that the paper seems to descend from, lies between {glue:text}`seeds_least:.3f`
 # and {glue:text}`seeds_most:.3f` from the printed row, from seed to seed; guessing lies at {glue:text}`guess_DCLNN_four:.3f`. Within
 # the reach of those seeds: {glue:text}`within`. Further away: {glue:text}`beyond`. Right for less than 0.3 of TEST, so that nearly nothing
 # was learned: {glue:text}`stuck`.
@@ -263,8 +263,8 @@ for task in images.TASKS:
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
     found["DCLNN", "four"],
-    "tbl-readings-dclnn-four",
-    "Readings of DCLNN's row with four classes, the nearest first.",
+    "tbl-variants-dclnn-four",
+    "Variants of DCLNN's row with four classes, the nearest first.",
     decimals=3,
     **each,
 )
@@ -272,8 +272,8 @@ tables.show(
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
     found["DCLNN", "two"],
-    "tbl-readings-dclnn-two",
-    "Readings of DCLNN's row with two classes, the nearest first.",
+    "tbl-variants-dclnn-two",
+    "Variants of DCLNN's row with two classes, the nearest first.",
     decimals=3,
     **each,
 )
@@ -281,7 +281,7 @@ tables.show(
 # %% [markdown]
 # ## Questions
 #
-# This is the nearest reading of a row again, and its distance:
+# This is the nearest variant of a row again, and its distance:
 
 # %%
 row, task = "SVM", "four"
@@ -309,7 +309,7 @@ for row in ("NB", "SVM"):
     )
 
 # %% [markdown]
-# **1. Does the nearest reading depend on the measure?** Let `columns` name one measure, and try both rows.
+# **1. Does the nearest variant depend on the measure?** Let `columns` name one measure, and try both rows.
 #
 # :::{dropdown} Answer
 # For the SVM with four classes it is "{glue:text}`q_SVM_precision`" by precision ({glue:text}`q_SVM_precision_off:.3f`),
@@ -318,8 +318,8 @@ for row in ("NB", "SVM"):
 # "{glue:text}`q_NB_recall`" ({glue:text}`q_NB_recall_off:.3f`) and "{glue:text}`q_NB_f1`" ({glue:text}`q_NB_f1_off:.3f`). Where these are not one and the same, that is another sign of how little "nearest" says here.
 # :::
 #
-# **2. A paper has one Naive Bayes and one SVM for both tasks. Which reading is nearest to both rows at once?** Run the cell with both
-# tasks and look for a reading that is near twice.
+# **2. A paper has one Naive Bayes and one SVM for both tasks. Which variant is nearest to both rows at once?** Run the cell with both
+# tasks and look for a variant that is near twice.
 #
 # :::{dropdown} Answer
 # By the root mean square of both distances it is "{glue:text}`q_NB_both`" for Naive Bayes, at {glue:text}`q_NB_four:.3f` and
