@@ -13,15 +13,15 @@
 # %% [markdown]
 # # Two convolutions and the evidence
 #
-# **The claim.** A small network, DCLNN, tells white blood cells apart better than Naive Bayes and a support vector
+# **The claim.** A compact CNN, DCLNN, tells white blood cells apart better than Naive Bayes and a support vector
 # machine {cite}`tiwari`.
 #
 # **What holds.** The same happens here, on the same images: with four classes the network is right for
 # {glue:text}`DCLNN_four`, the support vector machine for {glue:text}`SVM_four`. But so is a plain count of colours,
 # for {glue:text}`histogram_four`, in seconds. That there is more to see than colours does not show on this test set;
-# it begins to on the {glue:text}`n_train` cells of the training set, held out in turn: there a small network of today is right for
+# it begins to on the {glue:text}`n_train` cells of the training set, held out in turn: there a compact CNN of today is right for
 # {glue:text}`small_held`, DCLNN for {glue:text}`DCLNN_held`, the count of colours for {glue:text}`histogram_held`. Less the colours
-# the small network has {glue:text}`small_gap`, with settings chosen on these very cells, and DCLNN {glue:text}`DCLNN_gap`
+# the compact CNN has {glue:text}`small_gap`, with settings chosen on these very cells, and DCLNN {glue:text}`DCLNN_gap`
 # ({doc}`chapters/20_better`).
 #
 # **How sure.** Not very: the {glue:text}`n_test:,` test images were made from {glue:text}`n_photographs` photographs of
@@ -64,7 +64,7 @@ for first, row in apart.iterrows():
     glue(f"{first}_compared", int(row["size"]), display=False)
 glue("n_claims", len(paper.CLAIMS), display=False)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-front", "caption": "How often each method is right on TEST. Dots: our runs and their mean; wide lines: where it might lie with other cells of the same kind (chapter 13); diamonds: the paper's average recall, which is the same measure as its classes are equally large; dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, a line for each method. Most frequent class, Naive Bayes and SVM lie at or little above guessing, in the paper and here. Nearest photograph lies between. Colour histogram, small network and DCLNN lie far to the right, close together, and their wide lines overlap; the paper's diamonds for DCLNN lie within them."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-front", "caption": "How often each method is right on TEST. Dots: our runs and their mean; wide lines: where it might lie with other cells of the same kind (chapter 13); diamonds: the paper's average recall, which is the same measure as its classes are equally large; dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, a line for each method. Most frequent class, Naive Bayes and SVM lie at or little above guessing, in the paper and here. Nearest photograph lies between. Colour histogram, compact CNN and DCLNN lie far to the right, close together, and their wide lines overlap; the paper's diamonds for DCLNN lie within them."}}
 model_comparison.plot_test(found)
 plt.show()
 
