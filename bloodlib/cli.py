@@ -316,9 +316,9 @@ def _audit(options):
     from bloodlib.analyses import leakage
 
     if options.remake:
-        from bloodlib.data import matching
+        from bloodlib.data import registration
 
-        matching.remake()
+        registration.compute()
     found = leakage.audit()
     print(json.dumps(found, indent=1) if options.json else leakage.audit_text(found))
 

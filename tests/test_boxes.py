@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from conftest import CHECKOUT
 
-from bloodlib.data import boxes, images, matching, paths, photographs
+from bloodlib.data import boxes, images, paths, photographs, registration
 from bloodlib.study import records
 
 OBJECT = (
@@ -101,7 +101,7 @@ def test_a_box_is_where_a_painted_one_comes_to_lie(monkeypatch):
     found = boxes.inside(placed(monkeypatch, box, MAPS))
     for parts, mask in zip(MAPS, found, strict=True):
         back = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        image = cv2.warpAffine(small, matching.compose(**parts), (320, 240), flags=back)
+        image = cv2.warpAffine(small, registration.compose(**parts), (320, 240), flags=back)
         painted = images.resize(np.stack([image] * 3, axis=-1))[..., 0] > 127
         assert (painted & mask).sum() > 0.97 * (painted | mask).sum()
 

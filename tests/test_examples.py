@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from bloodlib.analyses import examples, plots
-from bloodlib.data import images, matching, photographs, stored
+from bloodlib.data import images, photographs, registration, stored
 from bloodlib.data.images import CLASSES, SPLITS
 
 mpl.use("agg")
@@ -93,7 +93,7 @@ def test_second_photographs_are_sorted_by_cell(monkeypatch):
 
 def test_the_matching_lets_more_pass_than_was_asked():
     for name, limit in examples.ASKED.items():
-        assert limit < matching.LIMITS[name] < limit + 4
+        assert limit < registration.LIMITS[name] < limit + 4
     figure = examples.plot_maps(examples.compute_maps())
     drawn = sum(patch.get_height() for patch in figure.axes[0].patches[:84])
     assert drawn == len(examples.compute_maps())

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bloodlib.data import images, matching, paths, photographs, stored
+from bloodlib.data import images, paths, photographs, registration, stored
 
 NAMES = {
     "TRAIN": (
@@ -272,7 +272,7 @@ class TestFrozen:
 
     def test_the_augmentation_can_have_made_every_map(self):
         table = photographs.table()
-        for name, limit in matching.LIMITS.items():
+        for name, limit in registration.LIMITS.items():
             assert (abs(table[name] - name.startswith("scale")) <= limit).all()
         # it used its whole range, and no more: 20°, 0.2 radians, a tenth of 320 and of 240
         assert 19.5 < abs(table["rotation"]).quantile(0.99) < 20
@@ -285,8 +285,8 @@ class TestFrozen:
     def test_features_were_trusted_only_where_they_decide(self):
         table = photographs.table()
         trusted = table[table["found_by"] == "features"]
-        assert (trusted["inliers"] >= matching.INLIERS).all()
-        assert (trusted["correlation"] >= matching.CORRELATION).all()
+        assert (trusted["inliers"] >= registration.INLIERS).all()
+        assert (trusted["correlation"] >= registration.CORRELATION).all()
         assert (trusted["correlation"] > trusted["runner_up_correlation"]).all()
         others = table[table["found_by"] != "features"]
         assert set(others["found_by"]) <= {"pixels"}
@@ -356,8 +356,8 @@ class TestFrozen:
         pairs = photographs.pair_table()
         assert (pairs["a"] < pairs["b"]).all()
         assert not pairs.duplicated(["a", "b"]).any()
-        assert (pairs["correlation"] >= matching.OVERLAP).all()
-        same = (pairs["common"] >= matching.COMMON) & (pairs["share"] >= matching.SHARED)
+        assert (pairs["correlation"] >= registration.OVERLAP).all()
+        same = (pairs["common"] >= registration.COMMON) & (pairs["share"] >= registration.SHARED)
         np.testing.assert_array_equal(pairs["same_cell"], same)
         cell = photographs.cell_table().set_index("photograph")["cell"]
         assert (cell[pairs["a"]].to_numpy() == cell[pairs["b"]].to_numpy())[same].all()

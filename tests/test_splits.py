@@ -8,7 +8,6 @@ import pytest
 
 from bloodlib import study
 from bloodlib.data import images, photographs, splits
-from bloodlib.models import methods
 
 N_TRAIN, N_TEST = len(images.names("TRAIN")), len(images.names("TEST"))
 RANDOM = [by for by in splits.SPLIT_BY if by not in splits.ON_TEST]
@@ -196,51 +195,26 @@ def decoded(pixels):
 
 
 @pytest.fixture(scope="module")
-def data():
+def pixels():
     first = {"TRAIN": 0, "TEST": N_TRAIN, "TEST_SIMPLE": N_TRAIN + N_TEST}
-    return methods.Data(
-        {split: coded(split, first[split]) for split in images.SPLITS},
-        {task: {s: images.labels(s, task) for s in images.SPLITS} for task in images.TASKS},
-        "a hash",
-    )
+    return {split: coded(split, first[split]) for split in images.SPLITS}
 
 
 @pytest.mark.parametrize(
     ("by", "fold"),
-    [("image", 0), ("photograph", 1), ("cell", 6), ("train-cell", 2), ("quarter", 3)],
+    [("published", 0), ("image", 0), ("photograph", 1), ("cell", 6), ("half", 1), ("quarter", 3)],
 )
-def test_pixels_keep_their_labels(data, by, fold):
-    found, rows = splits.rearrange(data, by, fold), splits.split(by, fold)
-    np.testing.assert_array_equal(decoded(found.pixels["TRAIN"]), rows.train)
-    np.testing.assert_array_equal(decoded(found.pixels["TEST"]), rows.test)
+def test_pixels_keep_their_labels(pixels, by, fold):
+    found, rows = splits.rearrange(pixels, by, fold), splits.split(by, fold)
+    np.testing.assert_array_equal(decoded(found["TRAIN"]), rows.train)
+    np.testing.assert_array_equal(decoded(found["TEST"]), rows.test)
+    assert found["TEST_SIMPLE"] is pixels["TEST_SIMPLE"]
     for task in images.TASKS:
-        true = np.concatenate([images.labels(split, task) for split in ("TRAIN", "TEST")])
-        for split in ("TRAIN", "TEST"):
-            labels = found.labels[task][split]
-            np.testing.assert_array_equal(labels, true[decoded(found.pixels[split])])
-            np.testing.assert_array_equal(labels, splits.labels(split, task, by, fold))
-            assert labels.dtype == np.uint8
-    assert found.hash == data.hash
-
-
-def test_the_published_division_rearranges_nothing(data):
-    found = splits.rearrange(data, "published", 0)
-    for split in images.SPLITS:
-        np.testing.assert_array_equal(found.pixels[split], data.pixels[split])
-        np.testing.assert_array_equal(splits.labels(split, "two"), images.labels(split, "two"))
-
-
-@pytest.mark.parametrize("by", RANDOM)
-def test_the_simple_test_set_stays(data, by):
-    found = splits.rearrange(data, by, 0)
-    assert found.pixels["TEST_SIMPLE"] is data.pixels["TEST_SIMPLE"]
-    for task in images.TASKS:
-        np.testing.assert_array_equal(
-            found.labels[task]["TEST_SIMPLE"], data.labels[task]["TEST_SIMPLE"]
-        )
-        np.testing.assert_array_equal(
-            splits.labels("TEST_SIMPLE", task, by, 0), images.labels("TEST_SIMPLE", task)
-        )
+        true = {split: images.labels(split, task) for split in images.SPLITS}
+        arranged = splits.rearrange(true, by, fold)
+        for split in images.SPLITS:
+            of_split = splits.labels(split, task, by, fold)
+            np.testing.assert_array_equal(arranged[split], of_split, strict=True)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from PIL import Image
 
 from bloodlib import study
 from bloodlib.analyses.plots import COLOURS, DPI, bare
-from bloodlib.data import images, matching, paths, photographs, stored
+from bloodlib.data import images, paths, photographs, registration, stored
 from bloodlib.data.images import CLASSES, SPLITS, TASKS
 from bloodlib.evidence import comparison
 from bloodlib.study import records
@@ -66,7 +66,7 @@ def load_example(split: str, name: str) -> dict:
     return {
         "name": f"{split}/{name}",
         "number": int(row["photograph"]),
-        "corners": outline @ matching.compose(**row[parts]).T,
+        "corners": outline @ registration.compose(**row[parts]).T,
         "image": images.picture(split, name) if images.available() else None,
         "photograph": thumbnail(int(row["photograph"])),
     }
@@ -290,8 +290,8 @@ def load_pairs() -> list[dict]:
     Returns
     -------
     list of dict
-        Also with ``shift`` (of :class:`bloodlib.data.matching.Overlap`) and ``pictures``, two of
-        pixels or None.
+        Also with ``shift`` (of :class:`bloodlib.data.registration.Overlap`) and ``pictures``, two
+        of pixels or None.
     """
     rows = photographs.pair_table()
     shifts = rows.loc[rows["same_cell"], ["shift_x", "shift_y"]].astype(int).to_numpy().tolist()

@@ -3,7 +3,7 @@
 The photographs are those of the BCCD dataset, which has a box for each cell in them.
 ``results/boxes.csv`` keeps the boxes of the white cells, a row each, in pixels of 640x480;
 ``bloodlib measure boxes`` makes it from the annotations. A box is carried to an image by the map
-that :mod:`bloodlib.data.matching` fitted to the two.
+that :mod:`bloodlib.data.registration` fitted to the two.
 """
 
 import functools
@@ -38,7 +38,9 @@ def compute() -> pd.DataFrame:
         If there are no annotations, or not those of the commit.
     """
     folder = paths.data_folder() / FOLDER
-    files = {path.name: path.read_bytes() for path in sorted(folder.glob("*.xml"))}
+    files = {  # git on Windows may end lines otherwise
+        path.name: path.read_bytes().replace(b"\r\n", b"\n") for path in sorted(folder.glob("[!.]*.xml"))
+    }
     if not files:
         raise images.DatasetNotFoundError(
             f"no annotations at {folder}. Clone {REPOSITORY} to {folder.parents[1]} and check out "
@@ -119,7 +121,7 @@ def coordinates(split: str, rows: slice = slice(None), size: tuple[int, int] = S
         Across and down in the photograph: 0 at the left and top edge of the box, 1 at the right
         and bottom edge. nan where the photograph has not just one box.
     """
-    from bloodlib.data import matching
+    from bloodlib.data import registration
 
     found = photographs.table()
     found = found[found["split"] == split].iloc[rows]
@@ -135,7 +137,7 @@ def coordinates(split: str, rows: slice = slice(None), size: tuple[int, int] = S
     for row, place in zip(found.to_dict("records"), placed, strict=True):
         if row["photograph"] in boxes.index:
             box = boxes.loc[row["photograph"]].to_numpy().reshape(2, 2) / 2 - 0.25
-            matrix = matching.compose(**{part: row[part] for part in parts})
+            matrix = registration.compose(**{part: row[part] for part in parts})
             place[:] = (grid @ matrix.T - box[0]) / (box[1] - box[0])
     return placed
 

@@ -1,7 +1,7 @@
 """Which photograph an image was made from, and which photographs show the same cell.
 
 The names of the images don't say. It is recovered from the pixels alone, labels unseen, by
-:mod:`bloodlib.data.matching`, and kept in tables that anyone can read without the images:
+:mod:`bloodlib.data.registration`, and kept in tables that anyone can read without the images:
 ``results/photographs.csv`` has a row for each image, ``results/cells.csv`` one for each
 photograph, ``results/pairs.csv`` one for each two photographs that overlap.
 ``results/photographs.json`` holds their checksums and how they were made;
@@ -52,7 +52,7 @@ def table() -> pd.DataFrame:
         runner_up_correlation``: the same of the second best photograph. ``flip`` ("", "h", "v",
         "hv"), ``rotation, shear`` (degrees), ``shift_x, shift_y`` (pixels of 320x240),
         ``scale_x, scale_y``: the fitted map,
-        as :func:`bloodlib.data.matching.decompose` gives it. ``registered``: the photograph found by
+        as :func:`bloodlib.data.registration.decompose` gives it. ``registered``: the photograph found by
         pixels alone, where that was tried.
 
     Raises
@@ -94,8 +94,8 @@ def pair_table() -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``a, b``: their numbers; ``shift_x, shift_y, correlation``: see
-        :class:`bloodlib.data.matching.Overlap`; ``common, share``: see
-        :func:`bloodlib.data.matching.shared`; ``same_cell``: whether both show the same white cell, or
+        :class:`bloodlib.data.registration.Overlap`; ``common, share``: see
+        :func:`bloodlib.data.registration.shared`; ``same_cell``: whether both show the same white cell, or
         only pieces of the same film.
 
     Raises

@@ -8,12 +8,12 @@ a quarter of TRAIN's is trained on, and TEST stays as it is.
 
 import functools
 import hashlib
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from bloodlib.data import images
-from bloodlib.models.methods import Data
 
 #: What is kept together. By ``published``, the folders as they are; ``image``, nothing, images are
 #: drawn at random, as many public notebooks do; ``photograph`` and ``cell``, all images of one;
@@ -114,21 +114,18 @@ def check(by: str, fold: int) -> None:
         raise ValueError("the published folders are one division: their fold is 0")
 
 
-def rearrange(data: Data, by: str, fold: int) -> Data:
-    """The same images with TRAIN and TEST divided anew; TEST_SIMPLE stays as it is."""
-    rows = dict(zip(("TRAIN", "TEST"), split(by, fold), strict=True))
+def rearrange(of: Mapping[str, np.ndarray], by: str, fold: int) -> dict[str, np.ndarray]:
+    """Arrays of TRAIN and TEST divided anew, row by row; that of TEST_SIMPLE stays as it is.
 
-    def divided(of):
-        pool = pooled(of.__getitem__)
-        return {name: pool[chosen] for name, chosen in rows.items()} | {
-            "TEST_SIMPLE": of["TEST_SIMPLE"]
-        }
-
-    return Data(
-        divided(data.pixels),
-        {task: divided(labels) for task, labels in data.labels.items()},
-        data.hash,
-    )
+    Parameters
+    ----------
+    of : mapping of array
+        By split, in the order of :func:`bloodlib.data.images.names`.
+    by, fold : str, int
+        See :func:`split`.
+    """
+    rows, pool = split(by, fold), pooled(of.__getitem__)
+    return {**of, "TRAIN": pool[rows.train], "TEST": pool[rows.test]}
 
 
 def labels(split_name: str, task: str, by: str = "published", fold: int = 0) -> np.ndarray:

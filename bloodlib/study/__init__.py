@@ -384,17 +384,13 @@ def load(
     else:
         identity = splits.data_hash(split_by, fold)
         loaded = {split: images.load(split, filter=resize) for split in images.SPLITS}
-    nuclei = np.array([images.NUCLEI[name] for name in images.CLASSES], dtype=np.uint8)
-    data = methods.Data(
-        {split: found.pixels for split, found in loaded.items()},
-        {
-            "four": {split: found.labels for split, found in loaded.items()},
-            "two": {split: nuclei[found.labels] for split, found in loaded.items()},
-        },
-        identity,
-    )
+    pixels = {split: found.pixels for split, found in loaded.items()}
+    four = {split: found.labels for split, found in loaded.items()}
     if split_by != "published":
-        data = splits.rearrange(data, split_by, fold)
+        pixels, four = (splits.rearrange(of, split_by, fold) for of in (pixels, four))
+    nuclei = np.array([images.NUCLEI[name] for name in images.CLASSES], dtype=np.uint8)
+    two = {split: nuclei[labels] for split, labels in four.items()}
+    data = methods.Data(pixels, {"four": four, "two": two}, identity)
     if source == "published":
 
         def numbers():

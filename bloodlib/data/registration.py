@@ -415,7 +415,7 @@ def shared(a: np.ndarray, b: np.ndarray, shift: tuple[int, int]) -> tuple[float,
     return float(both), float(max(there.sum() / max(a.sum(), 1), here.sum() / max(b.sum(), 1)))
 
 
-def remake(workers: int | None = None) -> None:
+def compute(workers: int | None = None) -> None:
     """Match every image and every photograph, and write the tables of :mod:`~.photographs`.
 
     Takes minutes. What was computed is kept in the user's cache every hundred images, so that

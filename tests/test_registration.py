@@ -24,11 +24,11 @@ from made_up import publish, write
 from PIL import Image
 from scipy import ndimage
 
-from bloodlib.data import images, matching, paths, photographs
+from bloodlib.data import images, paths, photographs, registration
 
-ROOT = Path(matching.__file__).parents[1]
+ROOT = Path(registration.__file__).parents[1]
 FLIPS = ("", "h", "v", "hv")
-HEIGHT, WIDTH = matching.SIZE
+HEIGHT, WIDTH = registration.SIZE
 
 
 def film(seed, size=(480, 640), nuclei=()):
@@ -68,7 +68,7 @@ def drawn_parts(rng, flip):
 
 
 def same_map(matrix, parts, degrees, pixels):
-    found = matching.decompose(matrix)
+    found = registration.decompose(matrix)
     assert found["flip"] == parts["flip"]
     for name in ("rotation", "shear"):
         assert found[name] == pytest.approx(parts[name], abs=degrees)
@@ -86,7 +86,9 @@ def films():
 @functools.cache
 def known(*without):
     """The index of twelve photographs, or of fewer."""
-    return matching.index({n: matching.grey(f) for n, f in films().items() if n not in without})
+    return registration.index(
+        {n: registration.grey(f) for n, f in films().items() if n not in without}
+    )
 
 
 # -------------------------------------------------------------------------------------- maps
@@ -107,14 +109,14 @@ PARTS = st.fixed_dictionaries(
 
 @given(PARTS)
 def test_a_map_is_the_sum_of_its_parts(parts):
-    matrix = matching.compose(**parts)
-    found = matching.decompose(matrix)
+    matrix = registration.compose(**parts)
+    found = registration.decompose(matrix)
     assert found.keys() == parts.keys()
     assert found.pop("flip") == parts["flip"]
     for name, value in found.items():
         assert value == pytest.approx(parts[name], abs=1e-9)
     np.testing.assert_allclose(
-        matching.compose(**matching.decompose(matrix)), matrix, rtol=0, atol=1e-9
+        registration.compose(**registration.decompose(matrix)), matrix, rtol=0, atol=1e-9
     )
 
 
@@ -134,7 +136,7 @@ def test_a_map_is_what_keras_did(parts, row, column):
     flip, rotation, shear, shift_x, shift_y = (parts[name] for name in DRAWN)
     from_row = HEIGHT - 1 - row if "v" in flip else row
     from_column = WIDTH - 1 - column if "h" in flip else column
-    matrix = matching.compose(flip, rotation, shear, shift_x, shift_y)
+    matrix = registration.compose(flip, rotation, shear, shift_x, shift_y)
     x, y = matrix @ [column, row, 1]
     middle = ((HEIGHT - 1) / 2, (WIDTH - 1) / 2)
     of_keras = keras(rotation, shear, shift_x, shift_y, middle) @ [from_row, from_column, 1]
@@ -147,22 +149,22 @@ def test_a_map_is_what_keras_did(parts, row, column):
 @pytest.mark.parametrize("flip", FLIPS)
 def test_an_image_is_what_keras_made_of_it(flip):
     parts = {"flip": flip, "rotation": 17, "shear": -9, "shift_x": -30, "shift_y": 20}
-    photograph = matching.grey(films()[7]).astype(float)
+    photograph = registration.grey(films()[7]).astype(float)
     matrix = keras(17, -9, -30, 20, ((HEIGHT - 1) / 2, (WIDTH - 1) / 2))
     made = ndimage.affine_transform(
         photograph, matrix[:2, :2], matrix[:2, 2], order=1, mode="constant"
     )
     made = made[:: -1 if "v" in flip else 1, :: -1 if "h" in flip else 1]
-    assert matching.correlation(made, photograph, matching.compose(**parts)) > 0.999
+    assert registration.correlation(made, photograph, registration.compose(**parts)) > 0.999
     for other in FLIPS:
         if other != flip:
             parts["flip"] = other
-            assert matching.correlation(made, photograph, matching.compose(**parts)) < 0.7
+            assert registration.correlation(made, photograph, registration.compose(**parts)) < 0.7
 
 
 @given(PARTS)
 def test_every_map_of_the_augmentation_is_accepted(parts):
-    assert matching.augmented(matching.compose(**parts))
+    assert registration.augmented(registration.compose(**parts))
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
@@ -184,13 +186,13 @@ def test_every_map_of_the_augmentation_is_accepted(parts):
 def test_no_other_map_is_accepted(name, by, sign):
     parts = dict.fromkeys(("rotation", "shear", "shift_x", "shift_y"), 0)
     parts |= {"flip": "h", "scale_x": 1, "scale_y": 1}
-    assert matching.augmented(matching.compose(**parts))
+    assert registration.augmented(registration.compose(**parts))
     parts[name] += sign * by
-    assert not matching.augmented(matching.compose(**parts))
+    assert not registration.augmented(registration.compose(**parts))
 
 
 def test_no_map_is_not_accepted():
-    assert not matching.augmented(matching.NONE.matrix)
+    assert not registration.augmented(registration.NONE.matrix)
 
 
 # ---------------------------------------------------------------------------- the photograph
@@ -199,11 +201,11 @@ def test_no_map_is_not_accepted():
 def test_grey_is_of_red_green_and_blue_in_this_order():
     pixels = np.zeros((480, 640, 3), np.uint8)
     pixels[:240, :, 0], pixels[240:, :, 2] = 255, 255
-    found = matching.grey(pixels)
-    assert (found.shape, found.dtype) == (matching.SIZE, np.uint8)
+    found = registration.grey(pixels)
+    assert (found.shape, found.dtype) == (registration.SIZE, np.uint8)
     assert found[0, 0] == round(0.299 * 255)
     assert found[-1, 0] == round(0.114 * 255)
-    np.testing.assert_array_equal(matching.grey(pixels[::2, ::2]), found)
+    np.testing.assert_array_equal(registration.grey(pixels[::2, ::2]), found)
 
 
 @pytest.mark.parametrize("flip", FLIPS)
@@ -211,13 +213,13 @@ def test_features_find_the_photograph_and_the_map(flip):
     rng = np.random.default_rng(len(flip) + ("v" in flip))
     for number in rng.choice(list(films()), 3, replace=False):
         parts = drawn_parts(rng, flip)
-        picture = matching.grey(augment(films()[number], matching.compose(**parts)))
-        best, second = matching.match(picture, known())
+        picture = registration.grey(augment(films()[number], registration.compose(**parts)))
+        best, second = registration.match(picture, known())
         assert best.photograph == number
         assert best.inliers >= 20
         assert best.correlation > 0.9
         assert second.photograph != number
-        assert matching.decided(best, second)
+        assert registration.decided(best, second)
         same_map(best.matrix, parts, degrees=0.5, pixels=1)
 
 
@@ -225,8 +227,8 @@ def test_features_find_the_photograph_and_the_map(flip):
 def test_pixels_alone_find_the_same(flip):
     rng = np.random.default_rng(10 + len(flip) + ("v" in flip))
     number, parts = rng.choice(list(films())), drawn_parts(rng, flip)
-    picture = matching.grey(augment(films()[number], matching.compose(**parts)))
-    best, second = matching.register(picture, known(), candidates=2)
+    picture = registration.grey(augment(films()[number], registration.compose(**parts)))
+    best, second = registration.register(picture, known(), candidates=2)
     assert (best.photograph, best.inliers) == (number, 0)
     assert best.correlation > 0.9
     assert second.correlation < 0.5
@@ -237,52 +239,55 @@ def test_pixels_alone_find_the_same(flip):
 def test_pixels_find_what_has_few_features(number):
     blurred = cv2.GaussianBlur(films()[number], (0, 0), 10)
     parts = {"flip": "v", "rotation": -12, "shear": 5, "shift_x": 20, "shift_y": -10}
-    picture = matching.grey(augment(blurred, matching.compose(**parts)))
-    assert not matching.decided(*matching.match(picture, known()))
-    best, second = matching.register(picture, known(), candidates=3)
+    picture = registration.grey(augment(blurred, registration.compose(**parts)))
+    assert not registration.decided(*registration.match(picture, known()))
+    best, second = registration.register(picture, known(), candidates=3)
     assert best.photograph == number
-    assert best.correlation > max(matching.BY_PIXELS, second.correlation + matching.MARGIN)
+    assert best.correlation > max(registration.BY_PIXELS, second.correlation + registration.MARGIN)
     same_map(best.matrix, parts, degrees=0.5, pixels=1)
 
 
 def test_a_photograph_that_is_not_there_is_not_found():
     parts = {"flip": "h", "rotation": 8, "shear": 0, "shift_x": 5, "shift_y": 5}
-    picture = matching.grey(augment(films()[21], matching.compose(**parts)))
-    assert matching.match(picture, known())[0].photograph == 21
-    best, second = matching.match(picture, known(21))
-    assert not matching.decided(best, second)
-    assert matching.register(picture, known(21), candidates=3)[0].correlation < matching.BY_PIXELS
+    picture = registration.grey(augment(films()[21], registration.compose(**parts)))
+    assert registration.match(picture, known())[0].photograph == 21
+    best, second = registration.match(picture, known(21))
+    assert not registration.decided(best, second)
+    assert (
+        registration.register(picture, known(21), candidates=3)[0].correlation
+        < registration.BY_PIXELS
+    )
 
 
 @pytest.mark.parametrize("change", ["scale", "rotation"])
 def test_what_the_augmentation_cannot_have_made_is_not_found(change):
     parts = {"rotation": 30} if change == "rotation" else {"scale_x": 1.1, "scale_y": 1.1}
     rest = {"flip": "", "rotation": 0, "shear": 0, "shift_x": 0, "shift_y": 0} | parts
-    picture = matching.grey(augment(films()[21], matching.compose(**rest)))
-    assert matching.match(picture, known())[0].photograph != 21
+    picture = registration.grey(augment(films()[21], registration.compose(**rest)))
+    assert registration.match(picture, known())[0].photograph != 21
 
 
 @pytest.mark.parametrize("level", [0, 120, 255])
 def test_a_blank_picture_has_no_photograph(level):
-    picture = np.full(matching.SIZE, level, np.uint8)
-    assert matching.match(picture, known()) == (matching.NONE, matching.NONE)
+    picture = np.full(registration.SIZE, level, np.uint8)
+    assert registration.match(picture, known()) == (registration.NONE, registration.NONE)
     with np.errstate(invalid="ignore"):
-        best, _ = matching.register(picture, known(), candidates=1)
-    assert best is matching.NONE
+        best, _ = registration.register(picture, known(), candidates=1)
+    assert best is registration.NONE
 
 
 def test_a_picture_without_features_has_no_photograph_by_features():
     ramp = np.tile(np.linspace(20, 250, WIDTH).astype(np.uint8), (HEIGHT, 1))
-    assert matching.match(ramp, known()) == (matching.NONE, matching.NONE)
+    assert registration.match(ramp, known()) == (registration.NONE, registration.NONE)
 
 
 def test_the_second_best_is_another_photograph_that_fits_too():
     twice = films()[35][60:420, 80:560]  # the same piece of film, seen twice
     pictures = {1: twice, 2: film(99)[60:420, 80:560], 3: cv2.GaussianBlur(twice, (0, 0), 2)}
-    index = matching.index({number: matching.grey(p) for number, p in pictures.items()})
+    index = registration.index({number: registration.grey(p) for number, p in pictures.items()})
     parts = {"flip": "hv", "rotation": 3, "shear": 2, "shift_x": 5, "shift_y": 5}
-    picture = matching.grey(augment(twice, matching.compose(**parts)))
-    best, second = matching.match(picture, index)
+    picture = registration.grey(augment(twice, registration.compose(**parts)))
+    best, second = registration.match(picture, index)
     assert (best.photograph, second.photograph) == (1, 3)
     assert best.correlation > second.correlation > 0.8
     same_map(second.matrix, parts, degrees=0.5, pixels=1)
@@ -296,46 +301,46 @@ def test_the_second_best_is_another_photograph_that_fits_too():
         ((40, 0.9), (30, 0.9), False),
         ((40, 0.9), (30, 0.91), False),
         ((9, 0.99), (0, -1.0), False),
-        ((40, matching.CORRELATION), (0, -1.0), True),
-        ((40, matching.CORRELATION - 0.01), (0, -1.0), False),
+        ((40, registration.CORRELATION), (0, -1.0), True),
+        ((40, registration.CORRELATION - 0.01), (0, -1.0), False),
         ((0, -1.0), (0, -1.0), False),
     ],
 )
 def test_features_decide_only_where_all_speaks_for_one(best, second, expected):
-    fits = [matching.Fit(k, *values, np.eye(3)[:2]) for k, values in enumerate((best, second))]
-    assert matching.decided(*fits) is expected
+    fits = [registration.Fit(k, *values, np.eye(3)[:2]) for k, values in enumerate((best, second))]
+    assert registration.decided(*fits) is expected
 
 
 # ------------------------------------------------------------------------------- correlation
 
 
 def test_black_filling_does_not_count():
-    photograph = matching.grey(films()[7])
-    matrix = matching.compose("", 20, 11, 32, 24)
+    photograph = registration.grey(films()[7])
+    matrix = registration.compose("", 20, 11, 32, 24)
     filled = cv2.warpAffine(
         photograph, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     )
     assert (filled == 0).mean() > 0.15
-    assert matching.correlation(filled, photograph, matrix) > 0.999
-    noise = np.random.default_rng(0).integers(0, 256, matching.SIZE)
+    assert registration.correlation(filled, photograph, matrix) > 0.999
+    noise = np.random.default_rng(0).integers(0, 256, registration.SIZE)
     beside = np.where(filled > 0, filled, noise).astype(np.uint8)
-    assert matching.correlation(beside, photograph, matrix) > 0.999
+    assert registration.correlation(beside, photograph, matrix) > 0.999
 
 
 def test_correlation_is_numpy_s():
-    a, b = (matching.grey(films()[number]) for number in (0, 7))
+    a, b = (registration.grey(films()[number]) for number in (0, 7))
     same = np.array([[1.0, 0, 0], [0, 1, 0]])
     expected = np.corrcoef(a.ravel(), b.ravel())[0, 1]
-    assert matching.correlation(a, b, same) == pytest.approx(expected, abs=1e-6)
-    assert matching.correlation(a, 255 - a, same) == pytest.approx(-1, abs=1e-6)
+    assert registration.correlation(a, b, same) == pytest.approx(expected, abs=1e-6)
+    assert registration.correlation(a, 255 - a, same) == pytest.approx(-1, abs=1e-6)
 
 
 def test_there_is_no_correlation_with_nothing():
-    picture, same = matching.grey(films()[0]), np.array([[1.0, 0, 0], [0, 1, 0]])
-    assert matching.correlation(picture, np.full_like(picture, 9), same) == -1
-    assert matching.correlation(np.full_like(picture, 9), picture, same) == -1
+    picture, same = registration.grey(films()[0]), np.array([[1.0, 0, 0], [0, 1, 0]])
+    assert registration.correlation(picture, np.full_like(picture, 9), same) == -1
+    assert registration.correlation(np.full_like(picture, 9), picture, same) == -1
     away = np.array([[1.0, 0, 0.75 * WIDTH], [0, 1, 0]])  # a quarter in common is too little
-    assert matching.correlation(picture, picture, away) == -1
+    assert registration.correlation(picture, picture, away) == -1
 
 
 # -------------------------------------------------------------------------- failing alignment
@@ -352,15 +357,15 @@ def failing(code):
 
 def test_an_alignment_that_does_not_converge_is_no_match(monkeypatch):
     monkeypatch.setattr(cv2, "findTransformECC", failing(cv2.Error.StsNoConv))
-    best, second = matching.register(matching.grey(films()[0]), known(), candidates=2)
-    assert best is second is matching.NONE
+    best, second = registration.register(registration.grey(films()[0]), known(), candidates=2)
+    assert best is second is registration.NONE
 
 
 @pytest.mark.parametrize("code", [cv2.Error.StsAssert, cv2.Error.StsNoMem, cv2.Error.StsBadArg])
 def test_any_other_failure_of_the_alignment_is_seen(monkeypatch, code):
     monkeypatch.setattr(cv2, "findTransformECC", failing(code))
     with pytest.raises(cv2.error, match="no luck"):
-        matching.register(matching.grey(films()[0]), known(), candidates=2)
+        registration.register(registration.grey(films()[0]), known(), candidates=2)
 
 
 # ----------------------------------------------------------------------------------- overlaps
@@ -369,7 +374,9 @@ def test_any_other_failure_of_the_alignment_is_seen(monkeypatch, code):
 def crops(scene, places):
     """Grey pieces of a scene as the microscope took them, by number; (x, y) of 320x240."""
     pieces = {n: scene[y : y + HEIGHT, x : x + WIDTH] for n, (x, y) in places.items()}
-    return {n: matching.grey(np.array(Image.open(io.BytesIO(jpeg(p))))) for n, p in pieces.items()}
+    return {
+        n: registration.grey(np.array(Image.open(io.BytesIO(jpeg(p))))) for n, p in pieces.items()
+    }
 
 
 @functools.cache
@@ -382,37 +389,37 @@ def test_two_pieces_of_a_film_overlap_by_their_shift(second):
     first = (140, 100)
     pieces = crops(scene(), {4: first, 9: second})
     pieces[9] = cv2.convertScaleAbs(pieces[9], alpha=0.8, beta=20)  # another exposure
-    (found,) = matching.overlaps(matching.index(pieces))
+    (found,) = registration.overlaps(registration.index(pieces))
     assert found.photographs == (4, 9)
     assert found.shift == (second[0] - first[0], second[1] - first[1])
     assert found.correlation > 0.9
     assert found.correlation <= 1
-    (back,) = matching.overlaps(matching.index({9: pieces[9], 4: pieces[4]}))
+    (back,) = registration.overlaps(registration.index({9: pieces[9], 4: pieces[4]}))
     assert back.photographs == (9, 4)
     assert back.shift == (-found.shift[0], -found.shift[1])
 
 
 def test_all_pairs_of_many_are_found():
     places = {1: (0, 0), 2: (100, 60), 3: (480, 360), 5: (380, 330)}
-    index = matching.index(crops(scene(), places) | {8: matching.grey(films()[0])})
-    found = {each.photographs: each.shift for each in matching.overlaps(index)}
+    index = registration.index(crops(scene(), places) | {8: registration.grey(films()[0])})
+    found = {each.photographs: each.shift for each in registration.overlaps(index)}
     assert found == {(1, 2): (100, 60), (3, 5): (-100, -30)}
 
 
 def test_too_small_a_piece_in_common_is_not_looked_for():
-    index = matching.index(crops(scene(), {1: (0, 0), 2: (290, 0)}))
-    assert matching.overlaps(index) == []
+    index = registration.index(crops(scene(), {1: (0, 0), 2: (290, 0)}))
+    assert registration.overlaps(index) == []
 
 
 def test_unrelated_pictures_do_not_overlap():
-    assert matching.overlaps(known()) == []
+    assert registration.overlaps(known()) == []
 
 
 def test_a_turned_or_mirrored_photograph_is_no_overlap():
-    picture = matching.grey(films()[7])
+    picture = registration.grey(films()[7])
     changed = {2: picture[:, ::-1], 3: picture[::-1], 4: picture[::-1, ::-1]}
-    index = matching.index({1: picture} | {n: c.copy() for n, c in changed.items()})
-    assert matching.overlaps(index) == []
+    index = registration.index({1: picture} | {n: c.copy() for n, c in changed.items()})
+    assert registration.overlaps(index) == []
 
 
 # ---------------------------------------------------------------------------------- the cells
@@ -422,12 +429,12 @@ def seen(*nuclei):
     """Where nuclei are, at (x, y, radius) of 320x240."""
     doubled = [(2 * x, 2 * y, 2 * radius) for x, y, radius in nuclei]
     pixels = cv2.resize(film(3, nuclei=doubled), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-    return matching.white_cells(pixels)
+    return registration.white_cells(pixels)
 
 
 def test_nuclei_are_seen_and_nothing_else():
     mask = seen((100, 80, 25), (250, 150, 30))
-    expected = np.zeros(matching.SIZE, np.uint8)
+    expected = np.zeros(registration.SIZE, np.uint8)
     for x, y, radius in ((100, 80, 25), (250, 150, 30)):
         cv2.circle(expected, (x, y), radius, 1, -1)
     assert mask.dtype == np.uint8
@@ -443,34 +450,34 @@ def test_a_platelet_is_no_nucleus():
 
 def test_the_same_cell_is_shared():
     a, b = seen((100, 80, 25)), seen((140, 60, 25))
-    common, share = matching.shared(a, b, (-40, 20))
+    common, share = registration.shared(a, b, (-40, 20))
     assert common > 0.9
     assert share == 1
 
 
 def test_the_wrong_shift_shares_nothing():
-    common, share = matching.shared(seen((100, 80, 25)), seen((140, 60, 25)), (40, -20))
+    common, share = registration.shared(seen((100, 80, 25)), seen((140, 60, 25)), (40, -20))
     assert common == 0
     assert share == 1
 
 
 def test_photographs_can_overlap_without_sharing_a_cell():
     a, b = seen((60, 80, 25)), seen((260, 160, 25))
-    assert matching.shared(a, b, (150, 0)) == (0, 0)  # both lie outside of what is shared
-    assert matching.shared(seen(), seen(), (20, 0)) == (0, 0)
+    assert registration.shared(a, b, (150, 0)) == (0, 0)  # both lie outside of what is shared
+    assert registration.shared(seen(), seen(), (20, 0)) == (0, 0)
 
 
 def test_a_fragment_at_the_border_is_little_of_two_photographs_with_cells_of_their_own():
     a = seen((60, 80, 30), (317, 200, 20))  # its own, and a piece of the other's
     b = seen((170, 200, 20), (260, 60, 30))
-    common, share = matching.shared(a, b, (147, 0))
+    common, share = registration.shared(a, b, (147, 0))
     assert common > 0.7
-    assert share < matching.SHARED
+    assert share < registration.SHARED
 
 
 def test_a_cell_cut_by_the_border_counts_as_shared_if_it_is_all_there_is():
     a, b = seen((100, 80, 25)), seen((0, 80, 25))
-    common, share = matching.shared(a, b, (100, 0))
+    common, share = registration.shared(a, b, (100, 0))
     assert common > 0.85
     assert share == 1
 
@@ -501,7 +508,7 @@ def published():
 
     def add(split, name, picture, number, parts):
         path = f"{split}/{name}"
-        files[f"images/{path}"] = jpeg(augment(picture, matching.compose(**parts)))
+        files[f"images/{path}"] = jpeg(augment(picture, registration.compose(**parts)))
         truth[path] = number, parts
 
     still = {"flip": "", "rotation": 0, "shear": 0, "shift_x": 0, "shift_y": 0}
@@ -542,10 +549,10 @@ def small_dataset(folder):
         for name in ("DATA", "CACHE", "RESULTS"):
             patch.setenv(f"BLOODLIB_{name}", str(folder / name.lower()))
         publish(patch, published()[0])
-        patch.setattr(matching, "CHUNK", 4)
-        patch.setattr(matching, "SAMPLE", 3)
-        patch.setattr(matching, "ProcessPoolExecutor", ThreadPoolExecutor)
-        patch.setattr(matching, "_end_with_parent", lambda: None)
+        patch.setattr(registration, "CHUNK", 4)
+        patch.setattr(registration, "SAMPLE", 3)
+        patch.setattr(registration, "ProcessPoolExecutor", ThreadPoolExecutor)
+        patch.setattr(registration, "_end_with_parent", lambda: None)
         patch.setattr("threadpoolctl.threadpool_limits", lambda limits: None)
         patch.setattr(cv2, "setNumThreads", lambda n: None)
         yield
@@ -559,7 +566,7 @@ def dataset(tmp_path):
 
 
 def remake():
-    matching.remake(workers=1)
+    registration.compute(workers=1)
 
 
 def written():
@@ -593,8 +600,8 @@ def test_each_image_is_given_its_photograph_and_its_map(remade):
         row = table.loc[path]
         assert row["photograph"] == number
         if number >= 0:
-            same_map(matching.compose(**row[list(parts)]), parts, degrees=0.5, pixels=1)
-            assert row["correlation"] > matching.CORRELATION
+            same_map(registration.compose(**row[list(parts)]), parts, degrees=0.5, pixels=1)
+            assert row["correlation"] > registration.CORRELATION
 
 
 def test_it_is_said_how_each_was_found(remade):
@@ -603,7 +610,7 @@ def test_it_is_said_how_each_was_found(remade):
     assert how["MONOCYTE/_8_3.jpeg"] == "nothing"
     assert how["EOSINOPHIL/_8_1.jpeg"] == "pixels"
     assert (how == "features").sum() > 12
-    assert (table.loc[table["found_by"] == "features", "inliers"] >= matching.INLIERS).all()
+    assert (table.loc[table["found_by"] == "features", "inliers"] >= registration.INLIERS).all()
     lost = table[table["found_by"] == "nothing"]
     assert lost["photograph"].tolist() == [-1]
     assert remade.disagreements["name"].tolist() == ["MONOCYTE/_8_2.jpeg"]
@@ -632,7 +639,7 @@ def test_of_two_photographs_of_one_cell_the_better_is_taken(remade):
     table = remade.photographs
     row = table[table["name"] == "EOSINOPHIL/_8_1.jpeg"].iloc[0]
     assert (row["photograph"], row["runner_up"], row["found_by"]) == (11, 12, "pixels")
-    assert row["correlation"] < row["runner_up_correlation"] + matching.MARGIN
+    assert row["correlation"] < row["runner_up_correlation"] + registration.MARGIN
 
 
 def test_of_two_photographs_of_two_cells_none_is_taken():
@@ -641,7 +648,7 @@ def test_of_two_photographs_of_two_cells_none_is_taken():
         columns=["photograph", "found_by", "correlation", "registered", "runner_up"],
     )
     cells = pd.DataFrame({"photograph": LABELS.keys(), "cell": CELLS.values()})
-    settled = matching._settle(found, cells)
+    settled = registration._settle(found, cells)
     assert settled["photograph"].tolist() == [11, -1, -1]
     assert settled["found_by"].tolist() == ["pixels", "nothing", "nothing"]
 
@@ -651,7 +658,7 @@ def test_it_is_said_how_the_tables_were_made(remade):
     assert made["command"] == "bloodlib audit --remake"
     assert made["images"] == images.DATA_HASH
     assert made["settings"]["opencv"] == cv2.__version__
-    assert made["settings"]["inliers"] == matching.INLIERS
+    assert made["settings"]["inliers"] == registration.INLIERS
     assert made["settings"]["sample"] == 3
     for name in photographs.TABLES:
         assert made["sha256"][name] == hashlib.sha256(remade.files[name]).hexdigest()
@@ -666,7 +673,7 @@ def quick(remade, monkeypatch):
         asked.append(len(chunk))
         return [rows[image] for image in chunk]
 
-    monkeypatch.setattr(matching, "_work", work)
+    monkeypatch.setattr(registration, "_work", work)
     return asked
 
 
@@ -711,7 +718,7 @@ def test_a_run_that_was_stopped_computes_nothing_in_vain(dataset, monkeypatch):
             raise images.DatasetError("an image was altered")
         time.sleep(0.5)
 
-    monkeypatch.setattr(matching, "_work", work)
+    monkeypatch.setattr(registration, "_work", work)
     with pytest.raises(images.DatasetError, match="was altered"):
         remake()
     assert len(begun) <= 2  # of five
@@ -721,37 +728,9 @@ def test_a_run_that_was_stopped_computes_nothing_in_vain(dataset, monkeypatch):
 def test_what_other_settings_found_is_not_taken(dataset, remade, quick, monkeypatch):
     remake()
     n = len(quick)
-    monkeypatch.setattr(matching, "VERSION", -1)
+    monkeypatch.setattr(registration, "VERSION", -1)
     remake()
     assert len(quick) == 2 * n
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("VERSION", 99),
-        ("CHUNK", 50),
-        ("SAMPLE", 7),
-        ("SEED", 7),
-        ("INLIERS", 7),
-        ("CORRELATION", 0.77),
-        ("LIMITS", matching.LIMITS | {"scale_y": 0.04}),
-    ],
-)
-def test_every_setting_has_a_cache_of_its_own(monkeypatch, name, value):
-    before = matching._settings_hash()
-    assert before == matching._settings_hash()
-    monkeypatch.setattr(matching, name, value)
-    assert matching._settings_hash() != before
-
-
-def test_another_opencv_or_other_images_have_a_cache_of_their_own(monkeypatch):
-    found = {matching._settings_hash()}
-    for module, name in ((cv2, "__version__"), (images, "DATA_HASH")):
-        with monkeypatch.context() as patch:
-            patch.setattr(module, name, "another")
-            found.add(matching._settings_hash())
-    assert len(found) == 3
 
 
 def test_altered_images_are_refused_before_anything_is_done(dataset, quick):
@@ -776,13 +755,13 @@ from pathlib import Path
 
 sys.path.insert(0, sys.argv[1])
 import made_up
-from bloodlib.data import images, matching, paths
+from bloodlib.data import images, registration, paths
 
 # processes that work for this one read this file too, and see the same small dataset
 folder = paths.data_folder() / images.FOLDER
 files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.*")}
 made_up.publish(types.SimpleNamespace(setattr=setattr), files)
-matching.CHUNK, matching.SAMPLE = 4, 3
+registration.CHUNK, registration.SAMPLE = 4, 3
 
 if __name__ == "__main__":
     replace, left = paths.write_atomically, int(sys.argv[2])
@@ -795,7 +774,7 @@ if __name__ == "__main__":
             os.kill(os.getpid(), signal.SIGKILL)
 
     paths.write_atomically = kill
-    matching.remake(workers=2)
+    registration.compute(workers=2)
 """
 
 
@@ -841,16 +820,18 @@ def test_real_images_are_matched_as_the_frozen_table_says():
     table = photographs.table()
     rows = table[table["found_by"] == "features"].sample(12, random_state=0)
     others = images.photograph_numbers()[::30]
-    index = matching.index(
-        {n: matching.grey(images.photograph(n)) for n in sorted({*rows["photograph"], *others})}
+    index = registration.index(
+        {n: registration.grey(images.photograph(n)) for n in sorted({*rows["photograph"], *others})}
     )
     for row in rows.itertuples():
-        best, second = matching.match(matching.grey(images.picture(row.split, row.name)), index)
-        assert matching.decided(best, second)
+        best, second = registration.match(
+            registration.grey(images.picture(row.split, row.name)), index
+        )
+        assert registration.decided(best, second)
         assert best.photograph == row.photograph
         assert best.inliers == pytest.approx(row.inliers, abs=2)
         assert best.correlation == pytest.approx(row.correlation, abs=0.01)
-        parts = {name: getattr(row, name) for name in ("flip", *matching.LIMITS)}
+        parts = {name: getattr(row, name) for name in ("flip", *registration.LIMITS)}
         same_map(best.matrix, parts, degrees=0.1, pixels=0.3)
 
 
@@ -860,11 +841,13 @@ def test_real_images_are_registered_as_the_frozen_table_says():
     table = photographs.table()
     rows = table[table["found_by"] == "pixels"].sample(2, random_state=0)
     others = images.photograph_numbers()[::30]
-    index = matching.index(
-        {n: matching.grey(images.photograph(n)) for n in sorted({*rows["photograph"], *others})}
+    index = registration.index(
+        {n: registration.grey(images.photograph(n)) for n in sorted({*rows["photograph"], *others})}
     )
     for row in rows.itertuples():
-        best, _ = matching.register(matching.grey(images.picture(row.split, row.name)), index, 2)
+        best, _ = registration.register(
+            registration.grey(images.picture(row.split, row.name)), index, 2
+        )
         assert best.photograph == row.photograph
         assert best.correlation == pytest.approx(row.correlation, abs=0.01)
 
@@ -873,22 +856,24 @@ def test_real_images_are_registered_as_the_frozen_table_says():
 
 
 def test_no_pair_of_photographs_is_an_empty_table_and_every_cell_its_own(monkeypatch):
-    monkeypatch.setattr(matching, "overlaps", lambda known: [])
-    monkeypatch.setattr(matching.images, "photograph_labels", lambda: {3: ("MONOCYTE",)})
-    pairs = matching._pairs(None)
-    assert pairs.columns.tolist() == matching.PAIR_COLUMNS
-    assert matching._cells((3, 8), pairs)["cell"].tolist() == [3, 8]
+    monkeypatch.setattr(registration, "overlaps", lambda known: [])
+    monkeypatch.setattr(registration.images, "photograph_labels", lambda: {3: ("MONOCYTE",)})
+    pairs = registration._pairs(None)
+    assert pairs.columns.tolist() == registration.PAIR_COLUMNS
+    assert registration._cells((3, 8), pairs)["cell"].tolist() == [3, 8]
 
 
 def test_photographs_without_features_match_nothing():
-    blank = np.full(matching.SIZE, 200, np.uint8)
-    known = matching.index({1: blank, 2: blank})
-    picture = np.random.default_rng(0).integers(0, 256, matching.SIZE, dtype=np.uint8)
-    assert matching.match(picture, known) == (matching.NONE, matching.NONE)
+    blank = np.full(registration.SIZE, 200, np.uint8)
+    known = registration.index({1: blank, 2: blank})
+    picture = np.random.default_rng(0).integers(0, 256, registration.SIZE, dtype=np.uint8)
+    assert registration.match(picture, known) == (registration.NONE, registration.NONE)
 
 
 @pytest.mark.filterwarnings("error")
 def test_a_black_picture_is_registered_with_nothing():
-    picture = np.random.default_rng(0).integers(0, 256, matching.SIZE, dtype=np.uint8)
-    best, _ = matching.register(np.zeros(matching.SIZE, np.uint8), matching.index({1: picture}))
-    assert best.correlation < matching.BY_PIXELS
+    picture = np.random.default_rng(0).integers(0, 256, registration.SIZE, dtype=np.uint8)
+    best, _ = registration.register(
+        np.zeros(registration.SIZE, np.uint8), registration.index({1: picture})
+    )
+    assert best.correlation < registration.BY_PIXELS
