@@ -53,25 +53,6 @@ def test_an_answer_is_that_of_the_networks_for_the_reduced_picture(saved, cell):
     assert 0 <= answer.nearer <= 1
 
 
-@pytest.mark.parametrize(
-    ("name", "mode"),
-    [
-        ("a.JPG", "RGB"),
-        ("a.png", "P"),
-        ("l.png", "L"),
-        ("a.tiff", "CMYK"),
-        ("a.bmp", "RGB"),
-        ("å b.webp", "RGB"),
-    ],
-)
-def test_formats_and_modes(saved, cell, name, mode):
-    path = saved(cell, name, mode)
-    found = prediction.read(path).astype(int)
-    assert found.shape == (60, 80, 3)
-    assert mode == "L" or np.abs(found - images.resize(cell)).mean() < 12
-    assert isinstance(asked(path)[path], prediction.Answer)
-
-
 def test_what_is_transparent_is_white(tmp_path, cell):
     clear = np.dstack([cell, np.zeros(cell.shape[:2], np.uint8)])
     clear[:, 160:, 3] = 255
