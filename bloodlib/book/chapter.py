@@ -277,9 +277,10 @@ class _Process:
         self.root = next(p for p in job.source.parents if (p / "_toc.yml").is_file())
         self.folder = tempfile.TemporaryDirectory(prefix="bloodlib-", ignore_cleanup_errors=True)
         self.home = Path(self.folder.name)
+        command = [sys.executable, "-P", "-m", __spec__.name]
         with (self.home / "printed.txt").open("wb") as printed:
             self.process = subprocess.Popen(  # noqa: S603 - this Python, and our arguments
-                [sys.executable, "-P", "-m", __spec__.name, job.source, json.dumps(job.parameters)],
+                [*command, job.source, json.dumps(job.parameters), PACKAGE],
                 env=environment(self.home, self.root / "_build" / "matplotlib"),
                 cwd=job.source.parent,
                 stdin=subprocess.PIPE,  # it ends when this is closed
@@ -670,4 +671,6 @@ def _digest(source):
 
 
 if __name__ == "__main__":
+    if sys.argv[3] != str(PACKAGE):  # the environment is another: PYTHONPATH is not taken over
+        sys.exit(f"the build takes bloodlib from {sys.argv[3]}, and chapters from {PACKAGE}")
     _execute(Path(sys.argv[1]), json.loads(sys.argv[2]), Path(os.environ["HOME"]))

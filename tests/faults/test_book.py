@@ -149,6 +149,13 @@ def test_a_chapter_fails_with(tiny, fault):
     assert source.with_suffix(".ipynb").exists() == isinstance(code, str)
 
 
+def test_a_chapter_is_run_by_the_package_that_builds_the_book(tiny, tmp_path, monkeypatch):
+    """PYTHONPATH may hold another one, which a chapter would not see."""
+    monkeypatch.setattr(chapters, "PACKAGE", tmp_path)
+    with pytest.raises(chapters.ChapterError, match="the build takes bloodlib from"):
+        chapters.run(tiny / "chapters" / "two.py", {})
+
+
 # --------------------------------------------------------------------------- records and runs
 
 
