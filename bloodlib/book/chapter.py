@@ -512,9 +512,10 @@ def damaged_records() -> list[str]:
 
 
 def _settle_folders(app, config):
-    """Make the folders that the environment names the same everywhere, and refuse those missing."""
-    from sphinx.errors import ExtensionError
+    """Make the folders that the environment names the same everywhere, and refuse those missing.
 
+    By an exit: of an exception, Jupyter Book would print a traceback.
+    """
     from bloodlib.data import images
 
     paths.settle()
@@ -522,9 +523,9 @@ def _settle_folders(app, config):
         try:
             images.find()
         except images.DatasetNotFoundError as error:
-            raise ExtensionError(f"{error} Unset it to build with drawn cells.") from error
+            raise SystemExit(f"{error} Unset it to build with drawn cells.") from error
     if os.environ.get("BLOODLIB_RESULTS") and not paths.results_folder().is_dir():
-        raise ExtensionError(f"BLOODLIB_RESULTS is {paths.results_folder()}, which is no folder.")
+        raise SystemExit(f"BLOODLIB_RESULTS is {paths.results_folder()}, which is no folder.")
     for stream in (sys.stdout, sys.stderr):  # what they can't write is no reason to fail
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")
@@ -532,13 +533,11 @@ def _settle_folders(app, config):
 
 def run_stale(app) -> None:
     """Run the chapters that are stale, before Sphinx reads them."""
-    from sphinx.errors import ExtensionError
-
     root = Path(app.srcdir)
     kinds = (".py", ".md", ".rst")  # a notebook may be what a chapter's last run has left
     missing = [n for n in _pages(root) if not any((root / f"{n}{k}").is_file() for k in kinds)]
     if missing:  # Sphinx would go on with the pages that it made of them before
-        raise ExtensionError(f"_toc.yml names {', '.join(missing)}, of which there is no source")
+        raise SystemExit(f"_toc.yml names {', '.join(missing)}, of which there is no source")
     before = signal.getsignal(signal.SIGTERM)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that processes are stopped
@@ -546,8 +545,9 @@ def run_stale(app) -> None:
         with contextlib.chdir(root):
             _bring_up_to_date(root, app.config.papermill_parameters)
     except OSError as error:
-        raise ExtensionError(
-            f"{error.filename}: {error.strerror}. Chapters are run in a folder that can be written."
+        raise SystemExit(
+            f"{error.filename2 or error.filename}: {error.strerror}. "
+            "Chapters are run in a folder that can be written."
         ) from error
     finally:
         if threading.current_thread() is threading.main_thread():
@@ -555,7 +555,6 @@ def run_stale(app) -> None:
 
 
 def _bring_up_to_date(root, wanted):
-    from sphinx.errors import ExtensionError
     from sphinx.util import logging
 
     from bloodlib import study
@@ -564,7 +563,7 @@ def _bring_up_to_date(root, wanted):
     try:
         study.runs()
     except ValueError as error:  # every chapter would fail of it, minutes later
-        raise ExtensionError(str(error)) from error
+        raise SystemExit(str(error)) from error
     for problem in damaged_records():
         logger.warning("%s", problem, type="bloodlib", subtype="record")
     chapters, known, now = sources(root), stamps(root), States(root)
