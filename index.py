@@ -13,13 +13,13 @@
 # %% [markdown]
 # # Two convolutions and the evidence
 #
-# **The claim.** A compact CNN, DCLNN, tells white blood cells apart better than Naive Bayes and a support vector
+# **The claim.** A small network, DCLNN, tells white blood cells apart better than Naive Bayes and a support vector
 # machine {cite}`tiwari`.
 #
 # **What holds.** The same happens here, on the same images: with four classes the network is right for
 # {glue:text}`DCLNN_four`, the support vector machine for {glue:text}`SVM_four`. But so is a plain count of colours,
 # for {glue:text}`histogram_four`, in seconds. That there is more to see than colours does not show on this test set;
-# it begins to on the {glue:text}`n_train` cells of the training set, held out in turn: there a compact CNN of today is right for
+# it begins to on the {glue:text}`n_train` cells of the training set, held out in turn: there a compact CNN is right for
 # {glue:text}`small_held`, DCLNN for {glue:text}`DCLNN_held`, the count of colours for {glue:text}`histogram_held`. Less the colours
 # the compact CNN has {glue:text}`small_gap`, with settings chosen on these very cells, and DCLNN {glue:text}`DCLNN_gap`
 # ({doc}`chapters/20_better`).
