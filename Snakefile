@@ -4,21 +4,19 @@
     snakemake --profile profiles/slurm              a cluster
     snakemake --cores all --dry-run                 what there is to do
 
-`--config profile=quick images=drawn only=DCLNN` chooses as `bloodlib study` does. A job is papermill
-on a chapter; the executed notebook is left beside the record.
+`--config profile=quick images=drawn only=DCLNN` chooses as `bloodlib study` does. A job is
+`bloodlib study --only ID`; what it prints is left beside the record. Records are named by their
+settings: those of several machines are put together by copying their files into one folder.
 """
 
+import sys
 from pathlib import Path
 
 from bloodlib import study
-from bloodlib.study import jobs
 
-profile = config.get("profile", "full")
+profile, images = config.get("profile", "full"), config.get("images", "published")
 only = [str(config["only"])] if "only" in config else []
-grid = {
-    study.identify(run): run
-    for run in study.grid(profile, config.get("images", "published"), only)
-}
+grid = {study.identify(run): run for run in study.grid(profile, images, only)}
 records = study.path(next(iter(grid.values()))).parent
 
 # Records are no outputs of a job: Snakemake deletes the outputs of jobs that fail or are killed.
@@ -29,6 +27,11 @@ for name, run in grid.items():
     if study.is_open(run):
         todo.append(ended.format(id=name))
         Path(todo[-1]).unlink(missing_ok=True)
+
+command = (
+    f"{sys.executable} -m bloodlib.cli study --only {{wildcards.id}}"
+    f" --profile {profile} --images {images} > {{log}} 2>&1"
+)
 
 
 localrules: all
@@ -45,13 +48,13 @@ rule train:
     output:
         touch(ended),
     log:
-        notebook=f"{records}/{{id}}.ipynb",
+        f"{records}/{{id}}.log",
     threads: 8
     resources:
         mem_mb=8000,
         runtime=480,  # minutes
-    run:
-        jobs.run("07_training", grid[wildcards.id], profile, Path(log.notebook))
+    shell:
+        command
 
 
 rule baseline:
@@ -60,10 +63,10 @@ rule baseline:
     output:
         touch(ended),
     log:
-        notebook=f"{records}/{{id}}.ipynb",
+        f"{records}/{{id}}.log",
     threads: 8
     resources:
         mem_mb=8000,
         runtime=120,
-    run:
-        jobs.run("05_measures", grid[wildcards.id], profile, Path(log.notebook))
+    shell:
+        command

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import split
 
-from bloodlib.models import dclnn, training
+from bloodlib.models import networks, training
 
 STEPS = 20
 
@@ -49,14 +49,14 @@ def steps(batches, learn):
 def test_keras(contest, batches, size, precision, ours):
     """Our layers and optimizer for processors, or those of Keras."""
     keras = training.load_keras()
-    model, adadelta = dclnn.build(4, precision=precision), keras.optimizers.Adadelta
+    model, adadelta = networks.build_dclnn(4, precision=precision), keras.optimizers.Adadelta
     backend = keras.backend.backend()
     if ours:
         if backend != "tensorflow":
             pytest.skip("our step is for TensorFlow")
-        from bloodlib.models import fused
+        from bloodlib.models import cpu_ops
 
-        model, adadelta = fused.twin(model), fused.Adadelta
+        model, adadelta = cpu_ops.twin(model), cpu_ops.Adadelta
     model.compile(adadelta(1.0), "sparse_categorical_crossentropy")
     name = f"{'ours' if ours else f'Keras on {backend}'}, {precision}"
     work = steps(batches, model.train_on_batch)

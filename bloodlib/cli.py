@@ -1,28 +1,56 @@
 """The command ``bloodlib``, whose ``--help`` lists what it does."""
 
 import argparse
-import collections
+import codecs
+import contextlib
 import importlib
 import json
+import os
+import signal
 import sys
+import threading
+import unicodedata
 from pathlib import Path
 
 from bloodlib import __version__
 
+#: What stands for a sign that the terminal's encoding lacks.
+PLAIN = str.maketrans({"–": "-", "−": "-", "×": "x", "“": '"', "”": '"', "’": "'", "…": "..."})
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; what can go wrong for a user ends in one sentence, not in a traceback."""
+    codecs.register_error("bloodlib", _in_plain_signs)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="bloodlib")
+    code = 1
+    try:
+        try:
+            code = _run(arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # who reads the output has read enough
+        _drop_output()
+    except OSError as error:  # a full disk
+        _drop_output()
+        print(f"bloodlib: the output can't be written: {error}", file=sys.stderr)
+        code = 1
+    return code
+
+
+def _run(arguments):
     options = _parser().parse_args(arguments)
     from bloodlib import study
     from bloodlib.data import images, stored
 
     try:
         return options.run(options) or 0
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print("Stopped. The same command goes on from here.", file=sys.stderr)
-        return 130
+        return 143 if isinstance(error, Terminated) else 130
     except BrokenPipeError:
-        return 1
+        raise
     except (
         images.DatasetError,
         stored.StoredError,
@@ -33,6 +61,26 @@ def main(arguments: list[str] | None = None) -> int:
     ) as error:
         print(f"bloodlib: {error}", file=sys.stderr)
         return 1
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was told to end."""
+
+
+def _terminate(*_):
+    raise Terminated
+
+
+def _in_plain_signs(error):
+    text = error.object[error.start : error.end].translate(PLAIN)
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return plain or "?", error.end
+
+
+def _drop_output():
+    """Send what is still to be written nowhere, so that Python does not try again at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser():
@@ -74,11 +122,6 @@ def _parser():
         "WORD, whatever it takes",
     )  # fmt: skip
     study.add_argument(
-        "--merge", metavar="FOLDER", type=Path, nargs="+",
-        help="only copy the records of other machines here; where both differ, ours stay. "
-        "Exit with 1 if one is refused",
-    )  # fmt: skip
-    study.add_argument(
         "--only", metavar="WORD", action="append", default=[],
         help="only runs whose id or description holds WORD; several: all of them",
     )  # fmt: skip
@@ -89,11 +132,6 @@ def _parser():
     study.add_argument(
         "--images", choices=("published", "drawn"), default="published",
         help="drawn: on drawn cells, where the images can't be had; never frozen",
-    )  # fmt: skip
-    study.add_argument(
-        "--jobs", metavar="N", type=int, default=1,
-        help="runs at once, each on its share of the processors; without a GPU that is faster "
-        "than one after the other, and takes N times the memory",
     )  # fmt: skip
 
     measure = command(
@@ -200,8 +238,6 @@ def _study(options):
 
     if options.verify:
         return _verify(options.only)
-    if options.merge:
-        return _merge(options.merge)
     chosen = study.grid(options.profile, options.images, options.only)
     found = [study.recorded(config) for config in chosen]
     if options.list:
@@ -210,50 +246,68 @@ def _study(options):
             print(f"{state:10}  {study.identify(config):24}  {study.describe(config)}")
         return 0
     todo = [c for c, r in zip(chosen, found, strict=True) if r is None or r.status == "failed"]
-    print(f"{len(chosen) - len(todo)} of {len(chosen)} runs have a record.")
-    return _compute(todo, [record for record in found if record], options) if todo else 0
+    print(f"{len(chosen) - len(todo)} of {len(chosen)} runs have a record.", flush=True)
+    if not todo:
+        return 0
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
+    _say_if_slow(todo)
+    return _compute(todo, [record for record in found if record])
 
 
-def _compute(todo, known, options):
+def _say_if_slow(todo):
+    """Say how long 16-bit runs take on a processor that computes them slower than others."""
+    from bloodlib import study
+    from bloodlib.models import networks, training
+
+    runs = [config for config in todo if config.get("precision") == "mixed_bfloat16"]
+    if not runs or training.device_name():
+        return
+    short, usual = (networks.images_per_second(p) for p in ("mixed_bfloat16", "float32"))
+    if short < usual:
+        data = study.load(*(runs[0][key] for key in study.DATA))
+        images = len(data.pixels["TRAIN"]) * sum(config["epochs"] for config in runs)
+        print(
+            f"{len(runs)} of these runs compute in mixed_bfloat16, for which this processor has no "
+            f"instructions: {short:.0f} images a second, measured just now, where float32 has "
+            f"{usual:.0f}. They would take about {images / short / 3600:.1f} hours here; Ctrl-C "
+            "stops them at any time.",
+            flush=True,
+        )
+
+
+def _compute(todo, known):
+    """Compute runs one by one, those that another process is computing last."""
     from tqdm import tqdm
 
     from bloodlib import study
-    from bloodlib.study import jobs
 
     waiting = {study.identify(config): study.expected_seconds(config, known) for config in todo}
-    ended, failed = [], 0
+    pace, failed, busy, queue = 1.0, 0, set(), list(todo)
     layout = "{desc} {n_fmt}/{total_fmt} runs [{elapsed}{postfix}]"
     with tqdm(total=len(todo), desc="study", bar_format=layout) as bar:
-
-        def started(config):
-            left = jobs.time_left(waiting.values(), ended, options.jobs)
-            bar.set_postfix_str(f"{left}, {study.describe(config)}")
-
-        if options.jobs == 1:
-            outcomes = jobs.one_by_one(todo, started)
-        else:
-            outcomes = jobs.at_once(todo, started, options.jobs, options.profile)
-        for config, said, stands in outcomes:
-            expected, record = waiting.pop(study.identify(config)), study.recorded(config)
-            if expected and record:
-                ended.append((expected, record.seconds))
-            failed += not stands
-            tqdm.write(said)
+        while queue:
+            config = queue.pop(0)
+            name = study.identify(config)
+            left = sum(seconds or 0 for seconds in waiting.values()) * pace
+            more = "about" if all(waiting.values()) else "more than"
+            words = f"{more} {tqdm.format_interval(left)} left" if left else "time left unknown"
+            bar.set_postfix_str(f"{words}, {study.describe(config)}")
+            try:
+                record = study.compute(config, wait=name in busy)
+            except study.BusyError:
+                busy.add(name)
+                queue.append(config)
+                continue
+            except study.RunError as error:
+                failed += study.is_open(config)
+                tqdm.write(f"{name}  {error}")
+            else:
+                tqdm.write(f"{name}  {study.describe(config)}  {record.seconds:.0f} s")
+                pace = record.seconds / waiting[name] if waiting[name] else pace
+            del waiting[name]
             bar.update()
     return 1 if failed else 0
-
-
-def _merge(folders):
-    from bloodlib.study import merging
-
-    counts = collections.Counter()
-    for folder in folders:
-        for name, outcome, why in merging.merge(folder):
-            counts[outcome] += 1
-            if outcome != "same":
-                print(f"{outcome:10}  {name:24}  {why}")
-    print(", ".join(f"{n} {outcome}" for outcome, n in counts.items()))
-    return 1 if counts["refused"] else 0
 
 
 def _verify(only):
@@ -371,7 +425,7 @@ def _predict(options):
 
 
 def _explain(options):
-    from bloodlib.study import explain
+    from bloodlib.book import explain
 
     found = explain.explain(options.address)
     print(json.dumps(found, indent=1) if options.json else explain.text(found))

@@ -70,7 +70,7 @@ tables.show(tables.load_claims(), "tbl-claims", "The paper's claims and what bec
 #
 # ## What is stated
 #
-# Section 4.2 lists the settings in {numref}`tbl-stated`; they are fixed in `bloodlib.models.dclnn`.
+# Section 4.2 lists the settings in {numref}`tbl-stated`; they are fixed in `bloodlib.models.networks`.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(tables.load_stated(), "tbl-stated", "Settings that the paper states, as printed.")

@@ -30,18 +30,18 @@ from myst_nb import glue
 
 from bloodlib.book import chapter, drawings, tables
 from bloodlib.data import images
-from bloodlib.models import dclnn
+from bloodlib.models import networks
 
 chapter.begin()
 
 # %% [markdown]
 # ## Its layers
 #
-# `dclnn.build` is the network of all chapters that follow, in Keras. It is built here and not trained.
+# `networks.build_dclnn` is the network of all chapters that follow, in Keras. It is built here and not trained.
 
 # %%
 classes = len(images.TASKS[task])
-model = dclnn.build(classes, pooling, hidden)
+model = networks.build_dclnn(classes, pooling, hidden)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-3", "caption": "The paper's Figure 3, drawn from the model: each layer with its name, the shape of its output (rows × columns × maps, or nodes) and the number of its parameters. Blue: convolution. Orange: pooling. Green: fully connected. Grey: nothing to learn."}, "image": {"alt": "Two rows of blocks joined by arrows. Above: the image, its scaling, two convolutions with thicker and thicker stacks of maps, and the pooling layer with maps half as high and wide. Below: dropout, the maps laid out as one long column of nodes, the hidden layer, dropout, and the output with one node for each class. The hidden layer has nearly all of the parameters."}}
 layers = drawings.load_layers(model)
@@ -141,7 +141,7 @@ glue("images", sum(images.counts()["TRAIN"].values()), display=False)
 
 # %% tags=["remove-input"]
 def parameters(*nodes, **size):
-    return sum(dclnn.parameter_counts(*nodes, **size).values())
+    return sum(networks.parameter_counts(*nodes, **size).values())
 
 
 half, whole = parameters(64, 4), parameters(128, 4)
@@ -167,7 +167,7 @@ glue("q_large", parameters(128, 4, size=(240, 320)) / whole, display=False)
 # costs next to nothing, how it looks costs all.
 # :::
 #
-# **3. And images as large as published?** `dclnn.parameter_counts(128, 4)` counts the parameters without Keras. Give it
+# **3. And images as large as published?** `networks.parameter_counts(128, 4)` counts the parameters without Keras. Give it
 # `size=(240, 320)`, the height and width of the published images.
 #
 # :::{dropdown} Answer

@@ -190,7 +190,7 @@ chapter.cite(chapter.difference("best_worst", comparison.difference([best], [wor
 tables.show(
     tables.load_runs([*nb.values(), *svm.values()]),
     "tbl-baseline-runs",
-    "Every baseline run: accuracy with its interval by cell (chapter 13). Minutes are those of the machine in the record, on which other work ran too.",
+    "Every baseline run: accuracy with its interval by cell (chapter 13). Minutes are those of the machine in the record, on which other work ran too; those of SVM runs depend on the order of the runs, which shared a kernel matrix.",
 )
 
 # %% tags=["remove-input"]

@@ -24,7 +24,7 @@ from bloodlib.analyses import external_validation, model_comparison, prediction,
 from bloodlib.book import chapter, tables
 from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison, scores
-from bloodlib.models import dclnn, weights
+from bloodlib.models import networks, weights
 
 chapter.begin()
 runs = {task: prediction.recorded(task) for task in images.TASKS}
@@ -41,7 +41,7 @@ for task, run in runs.items():
     recall = comparison.estimate([run], scores.recall)
     weakest = int(recall.value.argmin())
     for name, value in {
-        "parameters": sum(dclnn.parameter_counts(classes=len(images.TASKS[task])).values()),
+        "parameters": sum(networks.parameter_counts(classes=len(images.TASKS[task])).values()),
         "megabytes": weights.path(task).stat().st_size / 1e6,
         "minutes": run.seconds / 60,
         "accuracy": str(comparison.estimate([run])),

@@ -25,9 +25,8 @@
 # ```
 
 # %% tags=["remove-input"]
-from bloodlib.book import chapter
+from bloodlib.book import chapter, explain
 from bloodlib.evidence import comparison
-from bloodlib.study import explain
 
 chapter.begin()
 cells = comparison.cells()

@@ -162,19 +162,6 @@ def server(place):
 
 
 @pytest.fixture
-def theirs(fake, folders, tmp_path, monkeypatch):
-    """A function that computes a run on another machine; records lie in ``theirs.folder``."""
-
-    def compute(**settings):
-        with monkeypatch.context() as there:
-            there.setenv("BLOODLIB_CACHE", str(tmp_path / "another machine"))
-            return study.compute(FAKE | settings)
-
-    compute.folder = tmp_path / "another machine" / "runs"
-    return compute
-
-
-@pytest.fixture
 def tiny(tmp_path, monkeypatch):
     """A book of two chapters, with scripts beside them that are none; no images anywhere."""
     root = tmp_path / "a bóok"

@@ -6,8 +6,6 @@ import json
 
 import numpy as np
 
-from bloodlib.study import merging
-
 ENVIRONMENT = {
     "commit": "",
     "python": "3.13",
@@ -95,8 +93,3 @@ def cut(path):
 def files(folder):
     """Content of each file of a folder, by its name."""
     return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def merged(folder):
-    """What became of each record of a folder."""
-    return [outcome for _, outcome, _ in merging.merge(folder)]

@@ -15,7 +15,7 @@ import pytest
 
 from bloodlib.data import synthetic
 from bloodlib.data.images import NUCLEI, SPLITS
-from bloodlib.models import dclnn, methods
+from bloodlib.models import methods, networks
 
 SIZE = (24, 32)
 # 20 images: two full batches and a half one. At the default rate so small a network soon dies.
@@ -41,7 +41,7 @@ def drawn(train=20, test=12, size=SIZE):
 
 
 def train(folder, task="four", seed=3, data=None, **settings):
-    return dclnn.dclnn(
+    return networks.dclnn(
         data or drawn(), task, seed, Path(folder) / "checkpoint.npz", **(SMALL | settings)
     )
 
@@ -63,7 +63,7 @@ PRELUDE = """
 import io, os, signal, sys
 from pathlib import Path
 import numpy as np
-from bloodlib.models import dclnn, methods, training
+from bloodlib.models import methods, networks, training
 
 folder = Path(sys.argv[1])
 with np.load(folder / "images.npz") as stored:
@@ -94,7 +94,7 @@ def start(backend, code, *arguments):
         pytest.skip(f"{backend} is not installed, nor in a Python of BLOODLIB_PYTHONS")
     environment = os.environ | {
         "KERAS_BACKEND": backend,
-        "PYTHONPATH": str(Path(dclnn.__file__).parents[1]),
+        "PYTHONPATH": str(Path(networks.__file__).parents[1]),
     }
     return subprocess.run(
         [python, "-c", PRELUDE + code, *map(str, arguments)],

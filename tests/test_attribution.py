@@ -12,7 +12,7 @@ from bloodlib.analyses.attribution import BINS, COARSE, HIDDEN, MAPS, SIGNS, TAR
 from bloodlib.data import boxes, images, photographs, stored, synthetic
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.evidence import comparison, intervals
-from bloodlib.models import dclnn, training, weights
+from bloodlib.models import networks, training, weights
 from bloodlib.study import measurements
 
 SMALL = (12, 16)
@@ -40,7 +40,7 @@ def score(model, pixels, labels):
 @pytest.mark.parametrize("pooling", ["max", "average"])
 def test_maps_add_up_to_the_score(pooling):
     """Integrated gradients to its change from the empty picture, HiResCAM (no biases) to all."""
-    model = dclnn.build(4, pooling, hidden=8, seed=1, size=SMALL)
+    model = networks.build_dclnn(4, pooling, hidden=8, seed=1, size=SMALL)
     pixels, labels = cells(), np.array([2, 0, 3], np.uint8)
     found = attribution.make_explainer(model, steps=64)(pixels, labels)
     assert (found.shape, found.dtype) == ((3, len(MAPS), *SMALL), np.float32)
@@ -51,7 +51,7 @@ def test_maps_add_up_to_the_score(pooling):
 
 def only_left(classes=2):
     """A network whose hidden layer sees nothing but the left half of the pooled maps."""
-    model = dclnn.build(classes, hidden=8, seed=3, size=SMALL)
+    model = networks.build_dclnn(classes, hidden=8, seed=3, size=SMALL)
     layer = model.get_layer("hidden")
     kernel, bias = layer.get_weights()
     _, height, width, filters = model.get_layer("pool").output.shape
@@ -67,7 +67,7 @@ def test_maps_point_to_what_the_network_uses_and_to_nothing_else():
     pixels, labels = cells(4), np.array([0, 1, 0, 1], np.uint8)
     found = attribution.share_in_box(attribution.make_explainer(only_left())(pixels, labels), box)
     np.testing.assert_allclose(found, 1)
-    whole = dclnn.build(2, hidden=8, seed=3, size=SMALL)
+    whole = networks.build_dclnn(2, hidden=8, seed=3, size=SMALL)
     found = attribution.share_in_box(attribution.make_explainer(whole)(pixels, labels), box)
     assert (found < 0.95).all()
 
@@ -141,11 +141,13 @@ def small_study(folder, folders, monkeypatch):
         boxes, "coordinates", lambda split, rows, size: np.stack([grid] * (rows.stop - rows.start))
     )
     monkeypatch.setattr(
-        weights, "load", lambda task: dclnn.build(len(TASKS[task]), hidden=32, seed=7)
+        weights, "load", lambda task: networks.build_dclnn(len(TASKS[task]), hidden=32, seed=7)
     )
     monkeypatch.setattr(weights, "provenance", lambda task: {"weights": task})
-    build = dclnn.build
-    monkeypatch.setattr(dclnn, "build", lambda n, **more: build(n, **({"hidden": 32} | more)))
+    build = networks.build_dclnn
+    monkeypatch.setattr(
+        networks, "build_dclnn", lambda n, **more: build(n, **({"hidden": 32} | more))
+    )
     monkeypatch.setattr(attribution, "STEPS", 2)
 
 

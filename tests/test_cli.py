@@ -94,7 +94,7 @@ def loaded_by(code, **more):
     [
         "import bloodlib, bloodlib.cli",
         "from bloodlib import study; from bloodlib.evidence import scores; "
-        "from bloodlib.models import baselines, dclnn; from bloodlib import paper",
+        "from bloodlib.models import baselines, networks; from bloodlib import paper",
     ],
 )
 def test_nothing_heavy_is_loaded_without_need(code):

@@ -11,7 +11,7 @@ from bloodlib import cli, paper, study
 from bloodlib.book import tables
 from bloodlib.data import images
 from bloodlib.evidence import comparison
-from bloodlib.models import alternatives, methods
+from bloodlib.models import baselines, methods
 from bloodlib.study import records
 
 
@@ -26,7 +26,7 @@ def forest(checkout, monkeypatch):
     """A checkout with the function and the line."""
     monkeypatch.setattr(methods, "METHODS", dict(methods.METHODS))
     pasted = compile(block("python"), "CONTRIBUTING.md", "exec")
-    exec(pasted, dict(vars(alternatives)))
+    exec(pasted, dict(vars(baselines)))
     line = block("yaml")
     (said,) = line.splitlines()
     quick = "profiles:\n  quick: {images_per_class: 24, trees: 10}\nruns:\n"

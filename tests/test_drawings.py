@@ -9,7 +9,7 @@ import pytest
 
 from bloodlib.book import drawings
 from bloodlib.data import images
-from bloodlib.models import dclnn
+from bloodlib.models import networks
 from bloodlib.paper import equations
 
 
@@ -81,8 +81,8 @@ def test_learning():
 def test_parameter_counts_equal_keras(hidden, classes, size):
     pytest.importorskip("tensorflow")
 
-    model = dclnn.build(classes, hidden=hidden, size=size)
-    counts = dclnn.parameter_counts(hidden, classes, size=size)
+    model = networks.build_dclnn(classes, hidden=hidden, size=size)
+    counts = networks.parameter_counts(hidden, classes, size=size)
     assert counts == {x.name: x.count_params() for x in model.layers if x.count_params()}
     assert sum(counts.values()) == model.count_params()
 
@@ -102,11 +102,13 @@ def test_alternatives_equal_keras():
 
     ours = {"hidden": 5, "classes": 4, "size": size}
     assert count(layers.Conv2D(2, 3), layers.Conv2D(4, 3), *ends()) == sum(
-        dclnn.parameter_counts(**ours, filters=(2, 4), pooling=False).values()
+        networks.parameter_counts(**ours, filters=(2, 4), pooling=False).values()
     )
-    assert count(*ends()) == sum(dclnn.parameter_counts(**ours, filters=(), pooling=False).values())
+    assert count(*ends()) == sum(
+        networks.parameter_counts(**ours, filters=(), pooling=False).values()
+    )
     assert count(layers.Flatten(), layers.Dense(6 * 7 * 2), *ends()) == sum(
-        dclnn.parameter_counts(**ours, filters=(2,), pooling=False, shared=False).values()
+        networks.parameter_counts(**ours, filters=(2,), pooling=False, shared=False).values()
     )
 
 
@@ -123,7 +125,7 @@ def test_the_claim_of_fewer_parameters():
 def test_network_is_drawn_from_the_model(pooling):
     pytest.importorskip("tensorflow")
 
-    model = dclnn.build(4, pooling)
+    model = networks.build_dclnn(4, pooling)
     layers = drawings.load_layers(model)
     assert list(layers["Layer"]) == ["image", *(layer.name for layer in model.layers)]
     assert layers["Parameters"].sum() == model.count_params()

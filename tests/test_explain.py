@@ -16,10 +16,10 @@ from myst_parser.parsers.docutils_ import Parser
 from test_comparison import freeze, invented
 
 from bloodlib import cli, paper, study
-from bloodlib.book import publishing, tables
+from bloodlib.book import explain, publishing, tables
 from bloodlib.data import images
 from bloodlib.evidence import comparison, intervals
-from bloodlib.study import explain, records
+from bloodlib.study import records
 
 ADDRESS = "tbl-paper-1/four/DCLNN/NEUTROPHIL/recall"
 DCLNN = {"method": "DCLNN", "task": "four", "epochs": 25}

@@ -141,7 +141,7 @@ def test_every_run_votes_on_every_photograph(wall):
     for place, (run, told) in enumerate(zip(runs, wall["runs"], strict=True)):
         config = study.resolve(run.config)
         assert {told[name] == config[name] for name in ("method", "task", "seed")} == {True}
-        labels = run.arrays["labels"][24 if run.epochs > 1 else 0]
+        labels = run.arrays["labels"][24 if run.has_epochs else 0]
         for number, tile in tiles.items():
             own = behind == number
             right, answer = tile["votes"][place]

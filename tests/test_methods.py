@@ -1,11 +1,13 @@
-"""Settings come from a method's signature, and what is wrong is refused."""
+"""Settings come from a method's signature, wrong ones are refused; what methods see of images."""
 
 from typing import Literal
 
+import cv2
 import numpy as np
 import pytest
 
 from bloodlib import study
+from bloodlib.data import images
 from bloodlib.data.images import SPLITS
 from bloodlib.models import methods
 
@@ -181,20 +183,76 @@ def test_head_takes_each_class_evenly_and_keeps_pixels_with_their_labels():
     assert head.hash == "abc-8"
 
 
-def test_head_of_few_images_has_one_of_test_at_least():
-    head = numbered({"TRAIN": 40, "TEST": 20, "TEST_SIMPLE": 4}).head(2)
-    assert np.bincount(head.labels["four"]["TEST"]).tolist() == [1] * 4
-
-
-def test_head_of_more_than_there_is_takes_all():
-    data = numbered({"TRAIN": 6, "TEST": 2, "TEST_SIMPLE": 1})
-    head = data.head(1000)
+def test_head_of_few_images_has_one_of_test_at_least_and_of_more_than_there_is_all():
+    data = numbered({"TRAIN": 40, "TEST": 20, "TEST_SIMPLE": 4})
+    assert np.bincount(data.head(2).labels["four"]["TEST"]).tolist() == [1] * 4
     for split in SPLITS:
-        assert np.array_equal(head.pixels[split], data.pixels[split])
+        assert np.array_equal(data.head(1000).pixels[split], data.pixels[split])
 
 
-def test_data_are_equal_only_if_one():
-    counts = {"TRAIN": 6, "TEST": 2, "TEST_SIMPLE": 1}
-    first, second = numbered(counts), numbered(counts)
-    assert first != second
-    assert len({first, second}) == 2
+# --------------------------------------------------------------------- what is seen of an image
+
+
+@pytest.fixture
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (5, 6, 8, 3), dtype=np.uint8)
+
+
+def test_features_are_numbers_from_0_to_1(pixels):
+    flat = pixels.reshape(5, -1)
+    np.testing.assert_allclose(methods.compute_features(pixels, "pixels"), flat / 255)
+    grey = pixels.reshape(5, -1, 3) @ [0.299, 0.587, 0.114] / 255
+    np.testing.assert_allclose(methods.compute_features(pixels, "grey"), grey, atol=0.51 / 255)
+    np.testing.assert_array_equal(
+        methods.compute_features(pixels, "histogram"), methods.histogram(pixels, 8, "RGB")
+    )
+
+
+def counted(image, bins, convert=None):
+    """Shares of an image, counted pixel by pixel."""
+    counts = np.zeros((bins, bins, bins))
+    seen = image if convert is None else cv2.cvtColor(image, convert)
+    for colour, converted in zip(image.reshape(-1, 3), seen.reshape(-1, 3), strict=True):
+        if max(colour) >= methods.FILLING:
+            counts[tuple(int(c) * bins // 256 for c in converted)] += 1
+    return counts.ravel() / counts.sum()
+
+
+@pytest.mark.parametrize("bins", [2, 3, 8])
+@pytest.mark.parametrize(("colours", "convert"), [("RGB", None), ("HSV", cv2.COLOR_RGB2HSV_FULL)])
+def test_a_histogram_counts_colours(pixels, bins, colours, convert):
+    found = methods.histogram(pixels, bins, colours)
+    assert found.shape == (5, bins**3)
+    for image, shares in zip(pixels, found, strict=True):
+        np.testing.assert_allclose(shares, counted(image, bins, convert))
+
+
+def test_filling_changes_nothing_and_has_no_colour():
+    plain = np.random.default_rng(1).integers(112, 256, (2, 6, 8, 3), dtype=np.uint8)
+    filled = np.concatenate([plain, np.full((2, 3, 8, 3), 12, np.uint8)], axis=1)
+    for colours in ("RGB", "HSV"):
+        np.testing.assert_array_equal(
+            methods.histogram(filled, 8, colours), methods.histogram(plain, 8, colours)
+        )
+    assert not methods.histogram(np.zeros((1, 6, 8, 3), np.uint8)).any()
+
+
+def test_many_images_are_counted_like_few():
+    many = np.random.default_rng(2).integers(0, 256, (2100, 2, 3, 3), dtype=np.uint8)
+    found = methods.histogram(many, 4)
+    for row in (0, 999, 1000, 2099):
+        np.testing.assert_allclose(found[row], counted(many[row], 4))
+
+
+@pytest.mark.parametrize("bins", [1, 17])
+def test_too_few_and_too_many_bins_are_refused(pixels, bins):
+    with pytest.raises(ValueError, match=f"bins is {bins}: give 2 to 16"):
+        methods.histogram(pixels, bins)
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not images.available(), reason="no real images here")
+def test_what_was_photographed_is_never_taken_for_filling():
+    brightest = np.asarray(images.load("TEST_SIMPLE").pixels).max(axis=-1)
+    assert brightest.min() >= methods.FILLING
+    assert (np.asarray(images.load("TEST").pixels).max(axis=-1) < methods.FILLING).mean() > 0.05

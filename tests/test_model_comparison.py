@@ -12,7 +12,7 @@ from bloodlib.analyses import model_comparison
 from bloodlib.data import images, photographs, splits
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
-from bloodlib.models import alternatives, dclnn, methods
+from bloodlib.models import methods, networks
 from bloodlib.study import records
 
 pytestmark = pytest.mark.usefixtures("style")
@@ -107,10 +107,10 @@ NETWORKS = [
 def test_a_network_has_as_many_weights_as_keras_counts(keras, config):
     resolved, classes = study.resolve(config), len(TASKS[config["task"]])
     if config["method"] == "small":
-        model = alternatives.build(classes, resolved["width"], resolved["halving"])
+        model = networks.build_compact_cnn(classes, resolved["width"], resolved["halving"])
     else:
         names = ("pooling", "hidden", "strides")
-        model = dclnn.build(classes, **{name: resolved[name] for name in names})
+        model = networks.build_dclnn(classes, **{name: resolved[name] for name in names})
     found = model_comparison.size(config)
     assert found.parameters == model.count_params()
     assert found.multiplications == multiplied(model)

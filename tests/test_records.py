@@ -196,22 +196,6 @@ def test_outside_a_checkout_there_is_no_commit(monkeypatch, tmp_path):
     assert stored.commit.__wrapped__() == ""
 
 
-def test_a_record_without_predictions_is_copied(tmp_path):
-    copied = records.copy(
-        records.write(tmp_path / "runs", *made_up(status="failed")), tmp_path / "copies"
-    )
-    assert [path.name for path in (tmp_path / "copies").iterdir()] == [copied.path.name]
-    assert records.read(copied.path).reason == "it broke"
-
-
-def test_predictions_that_change_while_they_are_copied_are_refused(good, tmp_path):
-    records.check(good)  # read, and as they were written
-    good.path.with_name(good.content["arrays"]["file"]).write_bytes(b"others")
-    with pytest.raises(records.RecordError, match="is not the file"):
-        records.copy(good, tmp_path / "copies")
-    assert not list((tmp_path / "copies").iterdir())
-
-
 def test_a_record_in_hand_is_nobody_elses(good):
     records.read(good.path).content["config"]["task"] = "two"
     assert records.read(good.path).config["task"] == "four"

@@ -285,7 +285,7 @@ def test_predictions_that_make_no_record_are_a_failed_run(fake, folders, monkeyp
         return found
 
     monkeypatch.setitem(methods.METHODS, "fake", method)
-    with pytest.raises(study.RunError, match=r"failed: RecordError: .*do not sum to 1"):
+    with pytest.raises(study.RunError, match=r"failed: StoredError: .*do not sum to 1"):
         study.compute(FAKE)
     assert study.recorded(FAKE).status == "failed"
     assert not list((folders.cache / "runs").glob("*.npz"))

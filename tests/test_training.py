@@ -8,7 +8,7 @@ import pytest
 from networks import SIZE, assert_same, drawn, outcome, train
 from scipy import ndimage
 
-from bloodlib.models import dclnn, training
+from bloodlib.models import networks, training
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +204,7 @@ def test_an_error_in_making_a_batch_is_raised():
 
 def test_dropout_depends_on_seed_and_epoch(keras):
     def masks(seed, epoch):
-        model = dclnn.build(4, size=SIZE, hidden=64, seed=0)
+        model = networks.build_dclnn(4, size=SIZE, hidden=64, seed=0)
         training._seed_dropout(model, seed, epoch)
         found = [
             keras.ops.convert_to_numpy(

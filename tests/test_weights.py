@@ -10,7 +10,7 @@ import pytest
 from bloodlib import cli
 from bloodlib.analyses import prediction
 from bloodlib.data import images, paths, stored, synthetic
-from bloodlib.models import dclnn, training, weights
+from bloodlib.models import networks, training, weights
 from bloodlib.study import records
 
 onnx = pytest.importorskip("onnx")
@@ -19,7 +19,7 @@ pytest.importorskip("onnxruntime")
 
 def trained(task, pooling="max", hidden=16):
     """A small network that answers decidedly, and its record; its checkpoint is in the cache."""
-    model = dclnn.build(len(images.TASKS[task]), pooling, hidden, seed=5)
+    model = networks.build_dclnn(len(images.TASKS[task]), pooling, hidden, seed=5)
     rng = np.random.default_rng(5)
     kept = [w if w.ndim > 1 else rng.normal(0, 0.05, w.shape) for w in model.get_weights()]
     kept[6] = kept[6] * 40

@@ -66,14 +66,14 @@ def compute() -> None:
     ImportError
         If Keras computes with another backend than TensorFlow.
     """
-    from bloodlib.models import dclnn, training, weights
+    from bloodlib.models import networks, training, weights
 
     clock = stored.Clock()
     pixels, arrays = images.load("TEST").pixels, {}
     settings = {"steps": STEPS, "seed": SEED, "version": VERSION, "bins": BINS}
     settings["weights"] = {task: weights.provenance(task)["weights"] for task in TASKS}
     for task, names in TASKS.items():
-        networks = weights.load(task), dclnn.build(len(names), seed=SEED)
+        networks = weights.load(task), networks.build_dclnn(len(names), seed=SEED)
         explain = [make_explainer(network) for network in networks]
         shifts = np.random.default_rng(SEED).integers(1, len(names), len(pixels))
 
@@ -130,7 +130,8 @@ def make_explainer(model, steps: int = STEPS) -> Callable[[np.ndarray, np.ndarra
     Parameters
     ----------
     model : keras.Sequential
-        As :func:`bloodlib.models.dclnn.build` makes it: ``conv_2``, then what ends in ``output``.
+        As :func:`bloodlib.models.networks.build_dclnn` makes it: ``conv_2``, then what ends
+        in ``output``.
     steps : int
         In how many steps gradients are integrated, at the middle of each.
 

@@ -14,7 +14,7 @@ from bloodlib.data import images, stored, synthetic
 from bloodlib.evidence import comparison, scores, verdicts
 from bloodlib.evidence.comparison import signed, with_interval
 from bloodlib.evidence.verdicts import Difference, Evidence, Verdict, called
-from bloodlib.models.dclnn import parameter_counts
+from bloodlib.models.networks import parameter_counts
 from bloodlib.paper import arithmetic, equations
 
 
@@ -116,7 +116,7 @@ def _there(runs):
 
 def _each(runs, other, score):
     """A score of runs minus that of others, as the rules want it, for each of its numbers."""
-    networks = [len(found) for found in (runs, other) if found[0].epochs > 1]
+    networks = [len(found) for found in (runs, other) if found[0].has_epochs]
     each = [score(comparison.confusions(found)) for found in (runs, other)]
     least, most = each[0].min(0) - each[1].max(0), each[0].max(0) - each[1].min(0)
     numbers = zip(*comparison.difference(runs, other, score), least, most, strict=True)

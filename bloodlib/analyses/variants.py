@@ -87,7 +87,7 @@ def compute(row: str, task: str) -> pd.DataFrame:
     found: dict[str, list[records.Record]] = {}
     whole = {key: study.COMMON[key] for key in study.DATA if key != "resize"}
     for run in study.select(**ROWS[row], task=task, **whole):
-        if run.epochs == 1 or run.epochs >= EPOCH:
+        if not run.has_epochs or run.epochs >= EPOCH:
             found.setdefault(_words(run.config), []).append(run)
     usual = {run.id for run in comparison.compared(row, task)}
     theirs = printed(row, task)

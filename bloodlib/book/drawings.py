@@ -9,7 +9,7 @@ from PIL import Image
 
 from bloodlib.data import images, synthetic
 from bloodlib.data.images import CLASSES, TASKS
-from bloodlib.models.dclnn import parameter_counts
+from bloodlib.models.networks import parameter_counts
 from bloodlib.paper import equations
 from bloodlib.paper.equations import KERNELS
 

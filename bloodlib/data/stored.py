@@ -224,14 +224,24 @@ def processor() -> str:
 
 @functools.cache
 def commit() -> str:
-    """Commit of the checkout, with ``-dirty`` if tracked files were changed; empty outside one."""
+    """Commit of the checkout, with ``-dirty`` if tracked files were changed.
+
+    Empty outside of a checkout, also where the files lie in somebody else's repository, or git is
+    not to be had or refuses.
+    """
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+
+    def git(*words):
+        ended = subprocess.run(  # noqa: S603
+            ["git", *words],  # noqa: S607
+            cwd=paths.checkout(), env=environment, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return ended.stdout.strip()
+
     try:
-        return subprocess.run(
-            ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],  # noqa: S607
-            cwd=paths.checkout(),
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
+        git("ls-files", "--error-unmatch", "study.yml")
+        if not Path(git("rev-parse", "--show-toplevel")).samefile(paths.checkout()):
+            return ""
+        return git("describe", "--always", "--abbrev=40", "--dirty", "--exclude=*")
     except (OSError, subprocess.CalledProcessError):
         return ""

@@ -68,7 +68,7 @@ def ended(method: str, task: str) -> list[records.Record]:
 
     Probabilities, and answers on TEST_SIMPLE, are kept of the end of a run alone.
     """
-    return [run for run in compared(method, task) if run.epochs in (1, EPOCH)]
+    return [run for run in compared(method, task) if not run.has_epochs or run.epochs == EPOCH]
 
 
 def confusions(runs: list[records.Record], epoch: int = EPOCH, split: str = "TEST") -> np.ndarray:
@@ -78,7 +78,7 @@ def confusions(runs: list[records.Record], epoch: int = EPOCH, split: str = "TES
     """
     return np.stack(
         [
-            run.confusion(split, epoch if split == "TEST" and run.epochs > 1 else None)
+            run.confusion(split, epoch if split == "TEST" and run.has_epochs else None)
             for run in _there(runs)
         ]
     )
@@ -89,7 +89,7 @@ def predicted(runs: list[records.Record], epoch: int = EPOCH, split: str = "TEST
     if split == "TEST_SIMPLE":
         return np.stack([run.arrays["labels_simple"] for run in _there(runs)])
     return np.stack(
-        [run.arrays["labels"][epoch - 1 if run.epochs > 1 else -1] for run in _there(runs)]
+        [run.arrays["labels"][epoch - 1 if run.has_epochs else -1] for run in _there(runs)]
     )
 
 

@@ -1,19 +1,26 @@
-"""The paper's baselines: Naive Bayes (equation 1) and support vector machines (2 to 5).
+"""Methods that are no networks: the paper's Naive Bayes and support vector machines, and others.
 
-The paper does not say which kind, which kernel, or what they see. Here they see
-what the network sees, unless told otherwise: the 60 × 80 × 3 pixels of an image, as
-14,400 numbers.
+The paper does not say which kind, which kernel, or what they see. Here they see what the network
+sees, unless told otherwise: the 60 × 80 × 3 pixels of an image, as 14,400 numbers from 0 to 1.
+Each takes ``data``, ``task``, ``seed`` and ``checkpoint`` as every method does
+(:func:`bloodlib.models.methods.method`).
 """
 
-import functools
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from bloodlib.data.images import TASKS
-from bloodlib.models.features import Features, compute
-from bloodlib.models.methods import Data, InfeasibleError, Predictions, method
+from bloodlib.models.methods import (
+    Colours,
+    Data,
+    Features,
+    InfeasibleError,
+    Predictions,
+    compute_features,
+    histogram,
+    method,
+)
 
 
 @method("NB")
@@ -31,45 +38,31 @@ def naive_bayes(
 
     Parameters
     ----------
-    data, task, seed, checkpoint
-        See :func:`bloodlib.models.methods.method`.
     kind : {"Gaussian", "multinomial", "Bernoulli"}
         A normal distribution for each feature; features as counts, of pixels for a histogram; or
         only whether a pixel is brighter than half, or a colour there at all.
     features : {"pixels", "grey", "histogram"}
-        What it sees: see :func:`bloodlib.models.features.compute`.
+        See :func:`bloodlib.models.methods.compute_features`.
     var_smoothing : float
-        Share of the largest variance of a feature that is added to all, as in scikit-learn; for
+        Fraction of the largest variance of a feature that is added to all, as in scikit-learn; for
         the Gaussian kind.
     """
     from sklearn.naive_bayes import BernoulliNB, GaussianNB, MultinomialNB
 
     model = {
-        "Gaussian": GaussianNB(var_smoothing=0),  # partial_fit smooths by each block's own variance
+        "Gaussian": GaussianNB(var_smoothing=var_smoothing),
         "multinomial": MultinomialNB(),
         "Bernoulli": BernoulliNB(binarize=0 if features == "histogram" else 0.5),
     }[kind]
+    counted = kind == "multinomial" and features == "histogram"
 
-    def seen(split, rows):
-        pixels = data.pixels[split][rows]
-        found = _scaled(compute(pixels, features))
-        counted = kind == "multinomial" and features == "histogram"
+    def seen(split):
+        pixels = data.pixels[split]
+        found = compute_features(pixels, features)
         return found * np.prod(pixels.shape[1:3]) if counted else found
 
-    classes = np.arange(len(TASKS[task]))
-    for rows in _blocks(len(data.pixels["TRAIN"])):
-        model.partial_fit(seen("TRAIN", rows), data.labels[task]["TRAIN"][rows], classes=classes)
-    if kind == "Gaussian":
-        share, deviation = model.class_prior_, model.theta_ - model.class_prior_ @ model.theta_
-        model.epsilon_ = var_smoothing * (share @ (model.var_ + deviation**2)).max()
-        model.var_ += model.epsilon_
-    chances = {
-        split: np.concatenate(
-            [model.predict_proba(seen(split, rows)) for rows in _blocks(len(data.pixels[split]))]
-        )
-        for split in ("TEST", "TEST_SIMPLE")
-    }
-    return Predictions.from_probabilities(chances)
+    model.fit(seen("TRAIN"), data.labels[task]["TRAIN"])
+    return Predictions.of(model, seen)
 
 
 @method("SVM")
@@ -87,15 +80,11 @@ def support_vector_machine(
 ) -> Predictions:
     """Support vector machine: equations 2 and 3 (``C``) or 4 and 5 (``nu``).
 
-    The kernel matrix is computed once by matrix multiplication and handed to
-    scikit-learn, which answers as :class:`sklearn.svm.SVC` on the features would.
-    Labels are the machine's own; probabilities, which it has none of, are Platt's
-    sigmoids over five folds of TRAIN.
+    Labels are the machine's own; probabilities, which it has none of, are Platt's sigmoids over
+    five folds of TRAIN. The kernel matrix is computed once for all of these.
 
     Parameters
     ----------
-    data, task, seed, checkpoint
-        See :func:`bloodlib.models.methods.method`.
     kind : {"C", "nu"}
         Which of the paper's two error functions.
     kernel : {"rbf", "linear", "poly"}
@@ -106,7 +95,7 @@ def support_vector_machine(
     nu : float
         w of equation 4, for ``kind="nu"``.
     features : {"pixels", "grey", "histogram"}
-        What it sees: see :func:`bloodlib.models.features.compute`.
+        See :func:`bloodlib.models.methods.compute_features`.
 
     Raises
     ------
@@ -114,7 +103,17 @@ def support_vector_machine(
         If ``nu`` is above twice the smaller class's share in a pair of classes.
     """
     from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.metrics.pairwise import pairwise_kernels
     from sklearn.svm import SVC, NuSVC
+
+    train = compute_features(data.pixels["TRAIN"], features)
+    gamma = 1 / (train.shape[1] * train.var())
+
+    def against_train(split):
+        seen = train if split == "TRAIN" else compute_features(data.pixels[split], features)
+        return pairwise_kernels(
+            seen, train, kernel, filter_params=True, gamma=gamma, degree=3, coef0=0
+        )
 
     machine = (
         SVC(C=C, kernel="precomputed", cache_size=1000)
@@ -123,18 +122,12 @@ def support_vector_machine(
     )
     model = CalibratedClassifierCV(machine, method="sigmoid", cv=5, ensemble=False)
     try:
-        model.fit(_kernel(data, "TRAIN", kernel, features), data.labels[task]["TRAIN"])
+        model.fit(against_train("TRAIN"), data.labels[task]["TRAIN"])
     except ValueError as error:
         if "infeasible" in str(error):
             raise InfeasibleError(f"nu = {nu} is infeasible on these classes") from error
         raise
-    machine = model.calibrated_classifiers_[0].estimator
-    labels, chances = {}, {}
-    for split in ("TEST", "TEST_SIMPLE"):
-        matrix = _kernel(data, split, kernel, features)
-        labels[split] = machine.predict(matrix)
-        chances[split] = model.predict_proba(matrix)
-    return Predictions.from_probabilities(chances, labels)
+    return Predictions.of(model, against_train, model.calibrated_classifiers_[0].estimator)
 
 
 @method("KNN")
@@ -143,15 +136,8 @@ def nearest_neighbours(
 ) -> Predictions:
     """The class of the most similar training images, by Euclidean distance of their pixels.
 
-    Not in the paper. With one neighbour it knows nothing of cells and recognises only what it has
-    seen before: the measure of what a split leaks.
-
-    Parameters
-    ----------
-    data, task, seed, checkpoint
-        See :func:`bloodlib.models.methods.method`.
-    n_neighbors : int
-        How many neighbours vote.
+    Not in the paper. With one neighbour it recognises only what it has seen before: the measure of
+    what a split leaks. ``n_neighbors`` of them vote.
     """
     from sklearn.neighbors import KNeighborsClassifier
 
@@ -160,46 +146,83 @@ def nearest_neighbours(
         return pixels.reshape(len(pixels), -1).astype(np.float32) / 255
 
     model = KNeighborsClassifier(n_neighbors, algorithm="brute")
-    model.fit(flat("TRAIN"), data.labels[task]["TRAIN"])
-    return Predictions.from_probabilities(
-        {split: model.predict_proba(flat(split)) for split in ("TEST", "TEST_SIMPLE")}
+    return Predictions.of(model.fit(flat("TRAIN"), data.labels[task]["TRAIN"]), flat)
+
+
+@method("majority")
+def constant(data: Data, task: str, seed: int, checkpoint: Path) -> Predictions:
+    """The most frequent class of TRAIN, whatever the image; probabilities are its shares."""
+    from sklearn.dummy import DummyClassifier
+
+    model = DummyClassifier(strategy="prior")
+    model.fit(data.pixels["TRAIN"], data.labels[task]["TRAIN"])
+    return Predictions.of(model, data.pixels.get)
+
+
+@method("histogram")
+def colour_histogram(
+    data: Data,
+    task: str,
+    seed: int,
+    checkpoint: Path,
+    *,
+    bins: int = 8,
+    colours: Colours = "RGB",
+    C: float = 1.0,
+) -> Predictions:
+    """Logistic regression on an image's colour histogram: how much of each colour, not where.
+
+    Parameters
+    ----------
+    bins, colours : int, str
+        See :func:`bloodlib.models.methods.histogram`.
+    C : float
+        scikit-learn's inverse strength of regularisation, of weights of standardised shares.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    def seen(split):
+        return histogram(data.pixels[split], bins, colours)
+
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=1000))
+    return Predictions.of(model.fit(seen("TRAIN"), data.labels[task]["TRAIN"]), seen)
+
+
+@method("nearest-photograph")
+def nearest_photograph(
+    data: Data,
+    task: str,
+    seed: int,
+    checkpoint: Path,
+    *,
+    bins: int = 8,
+    colours: Colours = "RGB",
+) -> Predictions:
+    """The class of the photograph of TRAIN whose colours are most like an image's.
+
+    A photograph has the mean histogram of the images that were made from it; where the photographs
+    are unknown, each image is its own. Histograms are compared by Hellinger's distance.
+
+    Parameters
+    ----------
+    bins, colours : int, str
+        See :func:`bloodlib.models.methods.histogram`.
+    """
+    from sklearn.neighbors import KNeighborsClassifier
+
+    labels = data.labels[task]["TRAIN"]
+    behind = data.photographs() if data.photographs else np.arange(len(labels))
+    _, first, which = np.unique(
+        np.stack([behind, labels]), axis=1, return_index=True, return_inverse=True
     )
+    means = np.zeros((len(first), bins**3))
+    np.add.at(means, which, histogram(data.pixels["TRAIN"], bins, colours))
+    means /= np.bincount(which)[:, None]
 
+    def seen(split):
+        return np.sqrt(histogram(data.pixels[split], bins, colours))
 
-def _scaled(values):
-    """Features as numbers from 0 to 1."""
-    return values / 255 if values.dtype == np.uint8 else values
-
-
-def _blocks(n, size=1000):
-    return [slice(start, start + size) for start in range(0, n, size)]
-
-
-def _kernel(data, split, kernel, features="pixels"):
-    """Kernel of a split against TRAIN, float64 [n, n_train]."""
-    products, squares, train_squares, gamma = _products(data, split, features)
-    if kernel == "linear":
-        return products
-    if kernel == "poly":
-        return (gamma * products) ** 3
-    distances = squares[:, None] - 2 * products
-    distances += train_squares
-    distances *= -gamma  # in place: at full scale this is most of a gigabyte
-    return np.exp(distances, out=distances)
-
-
-@functools.lru_cache(maxsize=3)
-def _products(data, split, features):
-    """Inner products with TRAIN, shared between tasks, kinds and kernels."""
-    train, other = (compute(data.pixels[name], features) for name in ("TRAIN", split))
-    products = np.zeros((len(other), len(train)))
-    squares, train_squares = np.zeros(len(other)), np.zeros(len(train))
-    for columns in _blocks(train.shape[1], 1200):
-        a = _scaled(np.ascontiguousarray(other[:, columns]))
-        b = a if split == "TRAIN" else _scaled(np.ascontiguousarray(train[:, columns]))
-        products += a @ b.T
-        squares += np.einsum("ij,ij->i", a, a)
-        train_squares += np.einsum("ij,ij->i", b, b)
-    mean = train.mean(dtype=np.float64) / (255 if train.dtype == np.uint8 else 1)
-    variance = train_squares.sum() / train.size - mean**2
-    return products, squares, train_squares, 1 / (train.shape[1] * variance)
+    model = KNeighborsClassifier(1, algorithm="brute").fit(np.sqrt(means), labels[first])
+    return Predictions.of(model, seen)

@@ -1,35 +1,33 @@
-"""What a method is: a function from images to predictions, and its settings.
+"""What a method is, its settings, and what methods see of an image.
 
-A method's settings are its keyword-only arguments: their names, types and defaults are
-read from the signature, and a wrong name or a wrong value is refused. To add a
-method, write one function and decorate it with :func:`method`::
-
-    @method("forest")
-    def random_forest(data, task, seed, checkpoint, *, trees: int = 100): ...
-
-``CONTRIBUTING.md`` has the whole of it.
+A method is a function from images to predictions. Its settings are its keyword-only arguments:
+names, types and defaults are read from the signature, and a wrong name or value is refused. To add
+a method, write one function and decorate it with :func:`method`; ``CONTRIBUTING.md`` shows how.
 """
 
 import difflib
 import inspect
-import types
-import typing
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal, get_args, get_origin
 
+import cv2
 import numpy as np
 
 from bloodlib.data.images import SPLITS, TASKS
 
 METHODS: dict[str, Callable[..., "Predictions"]] = {}
+Features = Literal["pixels", "grey", "histogram"]
+Colours = Literal["RGB", "HSV"]
+#: Where the brightest channel of a pixel is darker than this, the pixel is black filling, or the
+#: edge of it. In the images without filling (TEST_SIMPLE) no pixel is.
+FILLING = 112
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
     """The images a method learns from and is tried on.
-
-    Two of them are equal only if they are one, so that what is derived from the
-    images can be cached by them.
 
     Attributes
     ----------
@@ -111,44 +109,58 @@ class Predictions:
     backend: str = ""
 
     @classmethod
-    def from_probabilities(
-        cls, probabilities: dict[str, np.ndarray], labels: dict[str, np.ndarray] | None = None
-    ) -> "Predictions":
-        """Predictions of a method without epochs.
+    def of(cls, model, features: Callable[[str], np.ndarray], labeller=None) -> "Predictions":
+        """What a trained scikit-learn classifier predicts.
 
         Parameters
         ----------
-        probabilities : dict of str to array [n, classes]
-            Class probabilities by split, of TEST and TEST_SIMPLE.
-        labels : dict of str to array [n], optional
-            Labels by split, for a method that has them of its own; otherwise the most probable
-            class, the first of them where several are.
+        model : estimator
+            Predicts probabilities. The label is the most probable class, the first of several.
+        features : callable
+            From "TEST" or "TEST_SIMPLE" to what the model sees, [n, features].
+        labeller : estimator, optional
+            Predicts the labels in the model's place.
         """
-        splits = ("TEST", "TEST_SIMPLE")
-        if labels is None:
-            labels = {split: probabilities[split].argmax(axis=1) for split in splits}
-        test, simple = (labels[split].astype(np.uint8) for split in splits)
-        return cls(test[None], simple, *(probabilities[s].astype(np.float16) for s in splits))
+        labels, probabilities = [], []
+        for split in ("TEST", "TEST_SIMPLE"):
+            seen = features(split)
+            found = model.predict_proba(seen)
+            predicted = labeller.predict(seen) if labeller else found.argmax(axis=1)
+            labels.append(predicted.astype(np.uint8))
+            probabilities.append(found.astype(np.float16))
+        return cls(labels[0][None], labels[1], *probabilities)
 
 
 class InfeasibleError(ValueError):
     """The settings have no solution on these images, whatever the effort."""
 
 
-def method(name: str) -> Callable:
+def method(name: str, epochs: bool = False) -> Callable:
     """Register a function under the name by which ``study.yml`` and the tables call it.
 
     The function returns :class:`Predictions`. Before its settings it takes ``data``: :class:`Data`,
     of any size; ``task``: "four" or "two", classes to tell apart; ``seed``: int, of all that is
     left to chance, if anything is; ``checkpoint``: path, where what learns in epochs keeps its
     state after each, and goes on from.
+
+    Parameters
+    ----------
+    name : str
+    epochs : bool
+        Whether it learns in epochs and predicts after each.
     """
 
     def register(function):
+        function.has_epochs = epochs
         METHODS[name] = function
         return function
 
     return register
+
+
+def has_epochs(name: str) -> bool:
+    """Whether a method learns in epochs and predicts after each."""
+    return getattr(METHODS.get(name), "has_epochs", False)
 
 
 def defaults(name: str) -> dict[str, object]:
@@ -169,7 +181,7 @@ def check(name: str, given: dict[str, object]) -> dict[str, object]:
         if key not in known:
             raise ValueError(f"{name} has no setting {key!r}. {suggest(key, known)}")
     return {
-        key: _convert(f"{name}: {key}", given[key], p.annotation) if key in given else p.default
+        key: _checked(f"{name}: {key}", given[key], p.annotation) if key in given else p.default
         for key, p in known.items()
     }
 
@@ -181,6 +193,58 @@ def suggest(word: str, known) -> str:
     return f"Did you mean {near[0]!r}?" if near else f"There are: {listed}."
 
 
+def compute_features(pixels: np.ndarray, kind: Features = "pixels") -> np.ndarray:
+    """Features of images, one row an image.
+
+    Parameters
+    ----------
+    pixels : uint8 array [n, height, width, 3]
+        RGB images.
+    kind : {"pixels", "grey", "histogram"}
+        ``pixels``: all numbers; ``grey``: one number a pixel, as OpenCV weighs the channels
+        (0.299, 0.587, 0.114); ``histogram``: see :func:`histogram`.
+
+    Returns
+    -------
+    float64 array [n, features]
+        From 0 to 1.
+    """
+    n, height, width, channels = pixels.shape
+    if kind == "histogram":
+        return histogram(pixels)
+    if kind == "grey":
+        pixels = cv2.cvtColor(pixels.reshape(n * height, width, channels), cv2.COLOR_RGB2GRAY)
+    return pixels.reshape(n, -1) / 255
+
+
+def histogram(pixels: np.ndarray, bins: int = 8, colours: Colours = "RGB") -> np.ndarray:
+    """Joint colour histogram of images, the black filling left out.
+
+    Parameters
+    ----------
+    pixels : uint8 array [n, height, width, 3]
+        RGB images.
+    bins : int
+        Equal parts of each channel, 2 to 16.
+    colours : {"RGB", "HSV"}
+        The three channels; those of HSV in 0..255, as OpenCV's ``RGB2HSV_FULL`` has them.
+
+    Returns
+    -------
+    float64 array [n, bins**3]
+        Shares of an image's pixels, which sum to 1; zeros where all of it is filling.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 bins, or more than 16.
+    """
+    if not 2 <= bins <= 16:
+        raise ValueError(f"bins is {bins}: give 2 to 16 for each channel")
+    blocks = [pixels[start : start + 1000] for start in range(0, len(pixels), 1000)]
+    return np.concatenate([_shares(block, bins, colours) for block in blocks])
+
+
 def _settings(name):
     if name not in METHODS:
         raise ValueError(f"there is no method {name!r}. {suggest(name, METHODS)}")
@@ -188,25 +252,28 @@ def _settings(name):
     return [p for p in parameters if p.kind is p.KEYWORD_ONLY]
 
 
-def _convert(what, value, wanted):
-    """``value`` as the annotation has it, or a ValueError: 1 may be 1.0, but True is no number."""
-    if typing.get_origin(wanted) is typing.Literal:
-        choices = typing.get_args(wanted)
-        if value in choices and type(value) in {type(c) for c in choices}:
+def _checked(what, value, wanted):
+    """``value`` as the annotation has it: 1 may be 1.0, but True is no number."""
+    kinds = get_args(wanted) or (wanted,)
+    if get_origin(wanted) is Literal:
+        if any(value == choice and type(value) is type(choice) for choice in kinds):
             return value
-        raise ValueError(f"{what} is {value!r}. {suggest(value, choices)}")
-    if isinstance(wanted, types.UnionType):
-        for option in typing.get_args(wanted):
-            try:
-                return _convert(what, value, option)
-            except ValueError:
-                continue
-    elif wanted is type(None):
-        if value is None:
-            return None
-    elif wanted is float:
-        if type(value) in (int, float) and np.isfinite(value):
-            return float(value)
-    elif type(value) is wanted:
-        return value
-    raise ValueError(f"{what} is {value!r}, which is not of type {wanted}")
+        raise ValueError(f"{what} is {value!r}. {suggest(value, kinds)}")
+    if float in kinds and type(value) is int:
+        return float(value)
+    if type(value) not in kinds or (type(value) is float and not math.isfinite(value)):
+        raise ValueError(f"{what} is {value!r}, which is not of type {wanted}")
+    return value
+
+
+def _shares(pixels, bins, colours):
+    n, height, width, channels = pixels.shape
+    filling = pixels.max(axis=-1) < FILLING
+    if colours == "HSV":
+        flat = pixels.reshape(n * height, width, channels)
+        pixels = cv2.cvtColor(flat, cv2.COLOR_RGB2HSV_FULL).reshape(pixels.shape)
+    parts = pixels.astype(np.int32) * bins // 256
+    bin_ = (parts[..., 0] * bins + parts[..., 1]) * bins + parts[..., 2]
+    place = bin_ + bins**3 * np.arange(n)[:, None, None]
+    counts = np.bincount(place[~filling], minlength=n * bins**3).reshape(n, bins**3)
+    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

@@ -91,7 +91,7 @@ def device_name() -> str:
 
 
 def augment(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Turn, shift and mirror images at random, as the lineage does while training.
+    """Turn, shift and mirror images at random, as the Kaggle notebook does while training.
 
     Rotation by up to 10 degrees, shifts by up to a tenth of height and width, a
     mirror image every second time; what comes in at the edges repeats the

@@ -125,7 +125,7 @@ def load(task: str):
     Returns
     -------
     keras.Sequential
-        As ``dclnn.build`` makes it, on any backend. The hidden layer's weights are
+        As ``networks.build_dclnn`` makes it, on any backend. The hidden layer's weights are
         those trained, rounded to 8 bits.
 
     Raises
@@ -135,11 +135,11 @@ def load(task: str):
     ImportError
         If Keras' backend is not installed.
     """
-    from bloodlib.models import dclnn
+    from bloodlib.models import networks
 
     _, arrays, made = _read(task)
     config = made["config"]
-    model = dclnn.build(
+    model = networks.build_dclnn(
         len(made["classes"]), config["pooling"], config["hidden"], config["hidden_dropout"]
     )
     scale = np.repeat(arrays["hidden/scale"], BLOCK, axis=0)
@@ -233,7 +233,7 @@ def _arrays(trained):
 
 
 def _nodes(pooling):
-    """The layers of :func:`bloodlib.models.dclnn.build`, without those of training."""
+    """The layers of :func:`bloodlib.models.networks.build_dclnn`, without those of training."""
     from onnx.helper import make_node
 
     pool = {"max": "MaxPool", "average": "AveragePool"}[pooling]

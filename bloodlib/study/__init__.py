@@ -21,10 +21,9 @@ import numpy as np
 
 from bloodlib.data import images, paths, splits, stored, synthetic
 from bloodlib.models import (
-    alternatives,  # noqa: F401  (registers its methods)
     baselines,  # noqa: F401  (registers its methods)
-    dclnn,  # noqa: F401  (registers its methods)
     methods,
+    networks,  # noqa: F401  (registers its methods)
 )
 from bloodlib.study import records
 
@@ -98,8 +97,9 @@ def resolve(config: dict) -> dict:
 def identify(config: dict) -> str:
     """Id of a run, from its settings and its images; see ``records.identify``."""
     config = resolve(config)
-    defaults = COMMON | methods.defaults(config["method"])
-    return records.identify(config, defaults, _data_hash(config))
+    method = config["method"]
+    frozen = COMMON | methods.defaults(method) | records.defaults(method)
+    return records.identify(config, frozen, _data_hash(config))
 
 
 def with_profile(config: dict, profile: str) -> dict:
@@ -287,6 +287,39 @@ def lock(config: dict, wait: bool = True) -> Iterator[None]:
         held.release()
 
 
+def table():
+    """Every frozen run, one a row; read once, and again only after a change of the files.
+
+    Returns
+    -------
+    DataFrame
+        By id: every setting under its name (missing where the method has no such setting),
+        ``status``, ``precision`` (of networks), ``epochs`` that were run (missing without epochs),
+        ``seconds``, ``started``, ``device``, and the ``record`` itself.
+    """
+    return _table(tuple(records.read_all()))
+
+
+@functools.lru_cache(maxsize=1)
+def _table(found):
+    import pandas as pd
+
+    rows = {}
+    for record in found:
+        history = record.history.values() if record.has_epochs else ()
+        rows[record.id] = {
+            **({"precision": "float32"} if record.has_epochs else {}),
+            **record.config,
+            "status": record.status,
+            "epochs": len(next(iter(history), ())) or None,
+            "seconds": record.seconds,
+            "started": record.started,
+            "device": record.environment["device"],
+            "record": record,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
 def select(**where) -> list[records.Record]:
     """Frozen, complete records whose configuration has these values.
 
@@ -300,9 +333,11 @@ def select(**where) -> list[records.Record]:
     records.RecordError
         If settings or images of one of them do not belong to its id.
     """
-    complete = [record for record in records.read_all() if record.status == "complete"]
-    alike = [run for run in complete if all(run.config.get(k, v) == v for k, v in where.items())]
-    found = [record for record in alike if where.items() <= _settings(record).items()]
+    found = [
+        record
+        for record in records.read_all()
+        if record.status == "complete" and where.items() <= record.config.items()
+    ]
     for record in found:
         _own(record)
     return found
@@ -338,7 +373,7 @@ def expected_seconds(config: dict, known: Iterable[records.Record]) -> float | N
     config = resolve(config)
     found = {}
     for record in known:
-        other = COMMON | record.config
+        other = record.config
         if record.status == "complete" and all(
             other[key] == config[key] for key in ("method", "images", "images_per_class")
         ):
@@ -424,17 +459,18 @@ def repeat(record: records.Record) -> dict[str, np.ndarray]:
     return _arrays(predictions, data, config["task"])
 
 
-def _settings(record):
-    """Every setting of a record."""
-    try:
-        return resolve(record.config)
-    except ValueError as error:
-        raise records.RecordError(f"{record.path}: {error}. {records.REMEDY}") from error
-
-
+@functools.lru_cache(maxsize=1024)
 def _own(record):
     """Refuse a record whose settings or images are not those of its id."""
-    config = _settings(record)
+    try:
+        config = resolve(record.config)
+    except ValueError as error:
+        raise records.RecordError(f"{record.path}: {error}. {records.REMEDY}") from error
+    if unsaid := config.keys() - record.config.keys():
+        raise records.RecordError(
+            f"{record.path} doesn't say its {', '.join(sorted(unsaid))}. A setting added after a "
+            "record was written needs the value that it had, in bloodlib/study/defaults.json."
+        )
     expected, data = identify(config), _data_hash(config)
     if record.path.stem != expected or record.id != expected:
         raise records.RecordError(

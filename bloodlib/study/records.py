@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from bloodlib.data import images, paths, splits, stored
+from bloodlib.models import methods
 
 SCHEMA = 1
 #: Arrays of a record, with their type, and whether every complete record has it.
@@ -58,6 +59,12 @@ class Record:
             raise AttributeError(f"a record has no {name!r}") from None
 
     @functools.cached_property
+    def config(self) -> dict:
+        """Every setting of the run; what an old record doesn't say is what the default was then."""
+        config = self.content["config"]
+        return defaults(config.get("method"), self.content.get("schema", SCHEMA)) | config
+
+    @functools.cached_property
     def arrays(self) -> dict[str, np.ndarray]:
         """The predictions, by the names in :data:`ARRAYS`, their checksum verified.
 
@@ -72,8 +79,13 @@ class Record:
         return stored.read_arrays(path, REMEDY, self.content["arrays"]["sha256"])
 
     @property
+    def has_epochs(self) -> bool:
+        """Whether the method learns in epochs; if not, there is a single row of labels."""
+        return methods.has_epochs(self.config["method"])
+
+    @property
     def epochs(self) -> int:
-        """Epochs that were run; 1 for methods without epochs."""
+        """Rows of predicted labels: epochs that were run, or 1 for a method without epochs."""
         return len(self.arrays["labels"])
 
     def confusion(self, split: str = "TEST", epoch: int | None = None) -> np.ndarray:
@@ -102,6 +114,23 @@ class Record:
 
 
 REMEDY = "Remove the record, or restore it from the repository; `bloodlib study` makes it anew."
+
+
+def defaults(method: str, schema: int = SCHEMA) -> dict:
+    """The defaults of a method's settings when records of a schema were first written.
+
+    They are frozen in ``defaults.json``: records without a setting mean these, and ids leave these
+    out, whatever the defaults are today. A setting added later gets a line there, with the value
+    that the runs before it had.
+    """
+    frozen = _frozen()[str(schema)]
+    return frozen["every run"] | frozen.get(method, {})
+
+
+@functools.cache
+def _frozen():
+    file = resources.files("bloodlib.study").joinpath("defaults.json")
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def identify(config: dict, defaults: dict, data: str) -> str:
@@ -166,27 +195,6 @@ def write(where: Path, content: dict, arrays: dict[str, np.ndarray] | None) -> R
             raise
         _tidy(record)
     return record
-
-
-def copy(record: Record, where: Path) -> Record:
-    """Copy a record to another folder, its predictions byte for byte, in the place of one there.
-
-    Raises
-    ------
-    RecordError
-        If the record does not pass :func:`check`; nothing is copied then.
-    """
-    check(record)
-    where.mkdir(parents=True, exist_ok=True)
-    copied = Record(where / record.path.name, record.content)
-    with _alone(where):
-        if record.content["arrays"]:
-            file, sha256 = record.content["arrays"]["file"], record.content["arrays"]["sha256"]
-            raw = stored.read(record.path.with_name(file), REMEDY, sha256)
-            paths.write_atomically(where / file, raw)
-        paths.write_atomically(copied.path, _text(copied))
-        _tidy(copied)
-    return copied
 
 
 def _text(record):
@@ -255,8 +263,18 @@ def _refuse(path, raw):
 
 
 def read_all(where: Path | None = None) -> list[Record]:
-    """Every record of a folder, in the order of their ids."""
-    return [read(path) for path in sorted((where or folder()).glob("*.json"))]
+    """Every record of a folder, in the order of their ids; read again only when a file changes."""
+    where = where or folder()
+    try:
+        found = [(file.name, file.stat()) for file in os.scandir(where)]
+    except FileNotFoundError:
+        return []
+    return list(_read_all(where, tuple(sorted((n, s.st_mtime_ns, s.st_size) for n, s in found))))
+
+
+@functools.lru_cache(maxsize=2)
+def _read_all(where, files):
+    return tuple(read(where / name) for name, *_ in files if name.endswith(".json"))
 
 
 def check(record: Record) -> None:
@@ -309,7 +327,7 @@ def check(record: Record) -> None:
             "confusion_train has a wrong shape",
         )
     if record.config["images"] == "published" and record.config["images_per_class"] is None:
-        by, fold = record.config.get("split_by", "published"), record.config.get("fold", 0)
+        by, fold = record.config["split_by"], record.config["fold"]
         expected = splits.data_hash(by, fold)
         require(record.data == expected, "it was not made on the published images")
         for split, name in (("TEST", "truth"), ("TEST_SIMPLE", "truth_simple")):

@@ -1,8 +1,6 @@
 """Records that were killed, damaged, edited or raced for: none is ever taken for what it is not."""
 
-import hashlib
 import io
-import json
 import os
 import random
 import re
@@ -12,13 +10,13 @@ import numpy as np
 import pytest
 from chance import SCALE, count_calls, end, full_disk, kill_at_random, start
 from conftest import FAKE
-from made_records import cut, edit, files, flip, forge, forge_arrays, made_up, merged, npz
+from made_records import cut, edit, files, flip, forge, forge_arrays, made_up, npz
 from made_up import posix
 
-from bloodlib import cli, study
+from bloodlib import study
 from bloodlib.data import images, paths
 from bloodlib.models import training
-from bloodlib.study import merging, records
+from bloodlib.study import records
 
 
 @pytest.fixture
@@ -221,79 +219,6 @@ def test_objects_are_never_unpickled(good, tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
-# -------------------------------------------------------------------- of another machine
-
-
-def json_of(folder):
-    return next(folder.glob("*.json"))
-
-
-def change(folder, **entries):
-    (path,) = folder.glob("*.json")
-    content = json.loads(path.read_text())
-    content["config"] |= entries.pop("config", {})
-    path.write_text(json.dumps(content | entries))
-
-
-def forge_class(folder):
-    """Other predictions, their checksum made to agree, that can't be: a class of no name."""
-    (path,) = folder.glob("*.json")
-    record = records.read(path)
-    arrays = record.arrays | {"labels": record.arrays["labels"] + 9}
-    np.savez(npz(json_of(folder)), **arrays)
-    digest = hashlib.sha256(npz(json_of(folder)).read_bytes()).hexdigest()
-    change(folder, arrays={"file": npz(json_of(folder)).name, "sha256": digest})
-
-
-DAMAGE = {
-    "a byte of the predictions": (
-        lambda f: npz(json_of(f)).write_bytes(npz(json_of(f)).read_bytes()[:-1] + b"!"),
-        "is not the file",
-    ),
-    "no predictions": (lambda f: npz(json_of(f)).unlink(), "can't be read"),
-    "half of the JSON": (lambda f: next(f.glob("*.json")).write_text("{"), "is no record"),
-    "a setting": (lambda f: change(f, config={"depth": 9}), "belong to the id"),
-    "a setting that is none": (lambda f: change(f, config={"deep": 9}), "no setting 'deep'"),
-    "other images": (lambda f: change(f, data="drawn-of-old"), "was not made on the images"),
-    "a class of no name": (forge_class, "unknown class"),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_record_is_refused_and_the_others_come_in(theirs, folders, capsys, damage):
-    spoil, words = DAMAGE[damage]
-    broken = theirs()
-    spoil(theirs.folder)
-    theirs(depth=2)
-    assert cli.main(["study", "--merge", str(theirs.folder)]) == 1
-    printed = capsys.readouterr().out
-    assert f"refused     {broken.path.stem}" in printed
-    assert words in printed
-    assert "1 added" in printed
-    assert study.recorded(FAKE) is None
-    assert study.run(FAKE | {"depth": 2}).status == "complete"
-    assert len(list((folders.cache / "runs").iterdir())) == 2  # nothing of the other
-
-
-def test_a_damaged_record_of_ours_is_named_and_left(theirs, folders):
-    ours = study.compute(FAKE)
-    theirs()
-    ours.path.write_text("{")
-    ((_, outcome, why),) = merging.merge(theirs.folder)
-    assert outcome == "refused"
-    assert str(ours.path) in why
-    assert ours.path.read_text() == "{"
-
-
-def test_a_run_that_is_being_computed_is_not_touched(theirs, folders):
-    theirs()
-    with study.lock(FAKE):
-        ((_, outcome, why),) = merging.merge(theirs.folder)
-    assert outcome == "refused"
-    assert "another process is computing fake four" in why
-    assert merged(theirs.folder) == ["added"]
-
-
 # ---------------------------------------------------------------------------- edited by hand
 
 BY_HAND = {
@@ -453,7 +378,6 @@ WRITERS = {
     "a record without predictions": lambda folder, good: records.write(
         folder, *made_up(status="failed")
     ),
-    "a copy": lambda folder, good: records.copy(good, folder / "elsewhere"),
     "a checkpoint": lambda folder, good: training._save(
         state_after(2)[0], folder / "run.npz", state_after(2)[1]
     ),

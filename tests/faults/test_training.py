@@ -14,7 +14,7 @@ from made_up import posix
 from networks import BACKENDS, SIZE, assert_same, drawn, outcome, put_images, start, train
 
 from bloodlib import study
-from bloodlib.models import dclnn, training
+from bloodlib.models import networks, training
 from bloodlib.study import records
 
 # ----------------------------------------------------------------------- when it goes wrong
@@ -75,7 +75,7 @@ CHECKPOINTS = {
 
 @pytest.mark.parametrize("fault", CHECKPOINTS)
 def test_a_damaged_checkpoint_is_named_and_not_used(keras, tmp_path, fault):
-    model = dclnn.build(2, size=SIZE, hidden=4)
+    model = networks.build_dclnn(2, size=SIZE, hidden=4)
     model.compile("sgd")
     model.optimizer.build(model.trainable_variables)
     file = tmp_path / "run.npz"
@@ -83,7 +83,7 @@ def test_a_damaged_checkpoint_is_named_and_not_used(keras, tmp_path, fault):
     rows = {name: [0] for name in empty} | {"TEST": np.ones((1, 2)), "TEST_SIMPLE": np.ones((1, 2))}
     training._save(model, file, rows)
     assert [p.name for p in tmp_path.iterdir()] == ["run.npz"]
-    other = dclnn.build(2, size=SIZE, hidden=4, seed=9)
+    other = networks.build_dclnn(2, size=SIZE, hidden=4, seed=9)
     other.compile("sgd")
     other.optimizer.build(other.trainable_variables)
     untouched = training.weights_hash(other)
@@ -109,7 +109,7 @@ def test_training_starts_anew_where_the_checkpoint_is_damaged(keras, tmp_path):
 # ------------------------------------------------------------------- other processes, backends
 
 RUN = """
-found = dclnn.dclnn(data, "four", 3, folder / sys.argv[2] / "checkpoint.npz",
+found = networks.dclnn(data, "four", 3, folder / sys.argv[2] / "checkpoint.npz",
                     epochs=3, hidden=16, batch_size=8, learning_rate=0.1)
 arrays = {k: v for k, v in vars(found).items() if isinstance(v, np.ndarray)}
 losses = {f"history_{k}": found.history[k] for k in ("loss", "val_loss")}
@@ -197,7 +197,7 @@ def test_a_backend_that_is_not_installed_says_what_to_install(backend):
     ended = subprocess.run(
         [sys.executable, "-c", "from bloodlib.models import training; training.load_keras()"],
         env=os.environ
-        | {"KERAS_BACKEND": backend, "PYTHONPATH": str(Path(dclnn.__file__).parents[1])},
+        | {"KERAS_BACKEND": backend, "PYTHONPATH": str(Path(networks.__file__).parents[1])},
         capture_output=True,
         text=True,
         check=False,

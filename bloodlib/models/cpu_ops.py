@@ -14,13 +14,14 @@ import tensorflow as tf
 def twin(model: keras.Sequential) -> keras.Sequential:
     """A network that computes the same with fewer passes, with the same weights.
 
-    Where a convolution with ReLU is followed by max-pooling, ReLU is done after pooling: the
+    Where a layer with ReLU is followed by max-pooling of 2×2, ReLU is done after pooling: the
     largest of four numbers is cut at zero in place of each of the four, with the same result.
+    Any other pooling stays Keras' own.
 
     Parameters
     ----------
     model : keras.Sequential
-        As :func:`bloodlib.models.dclnn.build` makes it.
+        As :func:`bloodlib.models.networks.build_dclnn` makes it.
 
     Returns
     -------
@@ -35,7 +36,7 @@ def twin(model: keras.Sequential) -> keras.Sequential:
             layers.append(type(layer).from_config(config | {"activation": None}))
         elif _cut_after_pooling(before, layer):
             layers.append(MaxPoolReLU(name=layer.name, dtype=config["dtype"]))
-        elif isinstance(layer, keras.layers.Dropout) and (256 * layer.rate).is_integer():
+        elif _drops_by_eight_bits(layer):
             layers.append(Dropout.from_config(config))
         else:
             layers.append(type(layer).from_config(config))
@@ -93,7 +94,16 @@ class Adadelta(keras.optimizers.Adadelta):
 
 def _cut_after_pooling(layer, following):
     relu = getattr(layer, "activation", None) is keras.activations.relu
-    return relu and isinstance(following, keras.layers.MaxPooling2D)
+    if not relu or type(following) is not keras.layers.MaxPooling2D:
+        return False
+    pool = following.get_config()
+    plain = {"padding": "valid", "data_format": "channels_last"}
+    return pool["pool_size"] == pool["strides"] == (2, 2) and plain.items() <= pool.items()
+
+
+def _drops_by_eight_bits(layer):
+    plain = type(layer) is keras.layers.Dropout and layer.noise_shape is None
+    return plain and (256 * layer.rate).is_integer()
 
 
 def _drop(inputs, drawn, rate):

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from bloodlib.models import dclnn, training
+from bloodlib.models import networks, training
 
 try:
     keras = training.load_keras()
@@ -16,7 +16,7 @@ if keras.backend.backend() != "tensorflow":
 
 import tensorflow as tf
 
-from bloodlib.models import fused
+from bloodlib.models import cpu_ops
 
 SIZE = (21, 30)  # maps of 17 x 26: pooling leaves a row out
 
@@ -49,11 +49,11 @@ def gradients(model, pixels, labels):
     ids=str,
 )
 def test_the_twin_answers_alike_and_has_the_same_gradients(settings, size):
-    model = dclnn.build(4, hidden=16, size=size, seed=1, **settings)
+    model = networks.build_dclnn(4, hidden=16, size=size, seed=1, **settings)
     model.set_weights(
         [w if w.ndim > 1 else 0.01 * (1 + np.arange(len(w))) for w in model.get_weights()]
     )
-    twin = fused.twin(model)
+    twin = cpu_ops.twin(model)
     pixels, labels = flat_and_busy(size=size), np.array([0, 1, 2, 3, 0, 1])
     answers = model.predict(pixels, verbose=0)
     assert np.ptp(answers, axis=0).max() > 0.01
@@ -65,6 +65,35 @@ def test_the_twin_answers_alike_and_has_the_same_gradients(settings, size):
         np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-6 * np.abs(one).max())
 
 
+POOLINGS = {
+    "3x3": {"pool_size": 3},
+    "another stride": {"pool_size": 2, "strides": 1},
+    "padded": {"pool_size": 2, "padding": "same"},
+    "2x3": {"pool_size": (2, 3), "strides": 2},
+    "as DCLNN's": {"pool_size": 2},
+}
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_the_twin_pools_as_the_model_does(pooling):
+    """Only pooling of 2×2, stride 2, without padding has a faster way; any other stays."""
+    model = keras.Sequential(
+        [
+            keras.Input((*SIZE, 3)),
+            keras.layers.Conv2D(4, 3, activation="relu"),
+            keras.layers.MaxPooling2D(**POOLINGS[pooling]),
+            keras.layers.Dropout(0.5, noise_shape=(None, 1, 1, 4)),
+        ]
+    )
+    twin, pixels = cpu_ops.twin(model), flat_and_busy()
+    np.testing.assert_allclose(
+        twin.predict(pixels, verbose=0), model.predict(pixels, verbose=0), atol=1e-4
+    )
+    faster = any(isinstance(layer, cpu_ops.MaxPoolReLU) for layer in twin.layers)
+    assert faster == (pooling == "as DCLNN's")
+    assert type(twin.layers[-1]) is keras.layers.Dropout  # it drops whole maps
+
+
 def test_of_equal_maxima_the_first_gets_the_gradient_and_of_negative_ones_none():
     maps = np.zeros((1, 4, 4, 1), "float32")
     maps[0, :2, :2, 0] = 3  # four times the same
@@ -73,7 +102,7 @@ def test_of_equal_maxima_the_first_gets_the_gradient_and_of_negative_ones_none()
     maps[0, 2:, 2:, 0] = [[-5, -4], [-3, 7]]
     maps = tf.constant(maps)
     stock = keras.layers.MaxPooling2D(2)
-    for layer, activation in ((fused.MaxPoolReLU(), lambda z: z), (stock, tf.nn.relu)):
+    for layer, activation in ((cpu_ops.MaxPoolReLU(), lambda z: z), (stock, tf.nn.relu)):
         with tf.GradientTape() as tape:
             tape.watch(maps)
             pooled = layer(activation(maps))
@@ -84,15 +113,15 @@ def test_of_equal_maxima_the_first_gets_the_gradient_and_of_negative_ones_none()
 
 
 def test_the_twin_has_the_same_layers_and_weights():
-    model = dclnn.build(2, hidden=8, size=SIZE, seed=4)
-    twin = fused.twin(model)
+    model = networks.build_dclnn(2, hidden=8, size=SIZE, seed=4)
+    twin = cpu_ops.twin(model)
     assert training.weights_hash(twin) == training.weights_hash(model)
     assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
     assert [layer.output.shape for layer in twin.layers] == [
         layer.output.shape for layer in model.layers
     ]
     pool, stock = (m.get_layer("pool") for m in (twin, model))
-    assert isinstance(pool, fused.MaxPoolReLU)
+    assert isinstance(pool, cpu_ops.MaxPoolReLU)
     assert pool.compute_output_shape((None, 17, 26, 64)) == stock.output.shape
 
 
@@ -100,7 +129,7 @@ def test_adadelta_updates_as_keras_does():
     rng = np.random.default_rng(0)
     start = rng.normal(size=(5, 7)).astype("float32")
     ends = []
-    for cls in (keras.optimizers.Adadelta, fused.Adadelta):
+    for cls in (keras.optimizers.Adadelta, cpu_ops.Adadelta):
         variable, optimizer = keras.Variable(start), cls(learning_rate=0.7, rho=0.9)
         rng = np.random.default_rng(1)
         for _ in range(20):
@@ -118,9 +147,9 @@ def test_steps_of_training_stay_together():
     losses = []
     for wrap, optimizer in (
         (lambda m: m, keras.optimizers.Adadelta(0.2)),
-        (fused.twin, fused.Adadelta(0.2)),
+        (cpu_ops.twin, cpu_ops.Adadelta(0.2)),
     ):
-        model = wrap(dclnn.build(4, hidden=16, size=SIZE, seed=2))
+        model = wrap(networks.build_dclnn(4, hidden=16, size=SIZE, seed=2))
         for name in ("dropout_1", "dropout_2"):
             model.get_layer(name).rate = 0
         model.compile(optimizer, "sparse_categorical_crossentropy")
@@ -130,8 +159,8 @@ def test_steps_of_training_stay_together():
 
 
 def test_half_the_bits_answer_nearly_alike():
-    model = dclnn.build(4, hidden=16, size=SIZE, seed=1)
-    short = fused.twin(dclnn.build(4, hidden=16, size=SIZE, precision="mixed_bfloat16"))
+    model = networks.build_dclnn(4, hidden=16, size=SIZE, seed=1)
+    short = cpu_ops.twin(networks.build_dclnn(4, hidden=16, size=SIZE, precision="mixed_bfloat16"))
     short.set_weights(model.get_weights())
     assert {w.dtype for w in short.weights if "seed" not in w.path} == {"float32"}
     assert short.get_layer("conv_2").compute_dtype == "bfloat16"
@@ -145,7 +174,7 @@ def test_half_the_bits_answer_nearly_alike():
 @pytest.mark.parametrize("rate", [0.25, 0.5, 1 / 256])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_dropout_drops_as_many_and_keeps_the_sum(rate, dtype):
-    layer = fused.Dropout(rate, seed=3, dtype=dtype)
+    layer = cpu_ops.Dropout(rate, seed=3, dtype=dtype)
     ones = tf.ones((50, 40, 103), dtype)  # not a multiple of four
     dropped = layer(ones, training=True).numpy().astype("float64")
     kept = float(tf.cast(tf.constant(1 / (1 - rate)), dtype))
@@ -162,7 +191,7 @@ def test_dropout_drops_as_many_and_keeps_the_sum(rate, dtype):
 
 
 def test_dropout_lets_the_gradient_through_where_it_keeps():
-    layer, numbers = fused.Dropout(0.25, seed=3), tf.random.stateless_normal((7, 11), [0, 1])
+    layer, numbers = cpu_ops.Dropout(0.25, seed=3), tf.random.stateless_normal((7, 11), [0, 1])
     with tf.GradientTape() as tape:
         tape.watch(numbers)
         found = layer(numbers, training=True)
@@ -176,16 +205,16 @@ def test_dropout_lets_the_gradient_through_where_it_keeps():
 def test_dropout_depends_on_the_seed_alone():
     ones, found = tf.ones((4, 100)), []
     for seed in (0, 0, 1):
-        twin = fused.twin(dclnn.build(4, hidden=16, size=SIZE))
+        twin = cpu_ops.twin(networks.build_dclnn(4, hidden=16, size=SIZE))
         training._seed_dropout(twin, seed, 3)
         layer = twin.get_layer("dropout_2")
-        assert isinstance(layer, fused.Dropout)
+        assert isinstance(layer, cpu_ops.Dropout)
         found.append(layer(ones, training=True).numpy())
     np.testing.assert_array_equal(found[0], found[1])
     assert (found[0] != found[2]).any()
 
 
 def test_a_rate_that_eight_bits_do_not_have_is_left_to_keras():
-    twin = fused.twin(dclnn.build(4, hidden=16, hidden_dropout=0.3, size=SIZE))
+    twin = cpu_ops.twin(networks.build_dclnn(4, hidden=16, hidden_dropout=0.3, size=SIZE))
     assert type(twin.get_layer("dropout_2")) is keras.layers.Dropout
-    assert type(twin.get_layer("dropout_1")) is fused.Dropout
+    assert type(twin.get_layer("dropout_1")) is cpu_ops.Dropout

@@ -279,7 +279,7 @@ def _computed(what, runs):
         return (
             "No recorded run stands beside this row yet; `bloodlib study` computes what is missing."
         )
-    epoch = f" after epoch {comparison.EPOCH}" if runs[0].epochs > 1 else ""
+    epoch = f" after epoch {comparison.EPOCH}" if runs[0].has_epochs else ""
     n = "of one run" if len(runs) == 1 else f"mean over {len(runs)} runs"
     return (
         f"{what} on the {len(runs[0].arrays['truth']):,} images of TEST{epoch}, {n}; in brackets "

@@ -1,10 +1,11 @@
-"""The network: as printed, a function of its seed, the same on each backend."""
+"""The networks: as printed, a function of their seed, the same on each backend, and they learn."""
 
 import numpy as np
 import pytest
-from networks import BACKENDS, SIZE, drawn, put_images, start
+from networks import BACKENDS, SIZE, assert_same, drawn, outcome, put_images, start
+from test_baselines import coloured
 
-from bloodlib.models import dclnn, methods, training
+from bloodlib.models import methods, networks, training
 
 
 @pytest.mark.parametrize(
@@ -13,7 +14,7 @@ from bloodlib.models import dclnn, methods, training
     [(4, 896 + 18_496 + 8_716_416 + 516), (2, 896 + 18_496 + 8_716_416 + 258)],
 )
 def test_shapes_and_parameters_of_section_4_2(keras, classes, total):
-    model = dclnn.build(classes)
+    model = networks.build_dclnn(classes)
     assert [
         (layer.name, layer.output.shape[1:], layer.count_params()) for layer in model.layers
     ] == [
@@ -32,7 +33,7 @@ def test_shapes_and_parameters_of_section_4_2(keras, classes, total):
 
 
 def test_layers_as_stated(keras):
-    model = dclnn.build(4, hidden_dropout=0.4)
+    model = networks.build_dclnn(4, hidden_dropout=0.4)
     for name, filters in (("conv_1", 32), ("conv_2", 64)):
         conv = model.get_layer(name)
         assert (conv.filters, conv.kernel_size, conv.strides) == (filters, (3, 3), (1, 1))
@@ -44,7 +45,7 @@ def test_layers_as_stated(keras):
 
 
 def test_tanh_and_strides_of_two_where_they_are_asked_for(keras):
-    model = dclnn.build(2, activation="tanh", strides=2)
+    model = networks.build_dclnn(2, activation="tanh", strides=2)
     for name in ("conv_1", "conv_2", "hidden"):
         assert model.get_layer(name).activation.__name__ == "tanh"
     assert model.get_layer("output").activation.__name__ == "softmax"
@@ -53,7 +54,7 @@ def test_tanh_and_strides_of_two_where_they_are_asked_for(keras):
 
 
 def test_initial_weights_are_glorot_uniform_and_biases_nothing(keras):
-    model = dclnn.build(4)
+    model = networks.build_dclnn(4)
     for name, inputs, outputs in (
         ("conv_1", 9 * 3, 9 * 32),
         ("conv_2", 9 * 32, 9 * 64),
@@ -69,7 +70,7 @@ def test_initial_weights_are_glorot_uniform_and_biases_nothing(keras):
 
 
 def test_seed_decides_the_initial_weights(keras):
-    one, again, other = (dclnn.build(4, seed=s, hidden=8, size=SIZE) for s in (1, 1, 2))
+    one, again, other = (networks.build_dclnn(4, seed=s, hidden=8, size=SIZE) for s in (1, 1, 2))
     assert (
         training.weights_hash(one) == training.weights_hash(again) != training.weights_hash(other)
     )
@@ -79,18 +80,9 @@ def test_seed_decides_the_initial_weights(keras):
         assert (kernels[0] != kernels[2]).all()
 
 
-@pytest.mark.parametrize("classes", [2, 4])
-def test_answers_are_probabilities(keras, classes):
-    pixels = drawn().pixels["TEST"]
-    found = dclnn.build(classes, size=SIZE, hidden=8).predict(pixels, verbose=0)
-    assert found.shape == (len(pixels), classes)
-    assert (found >= 0).all()
-    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
-
-
 def test_pixels_are_scaled_to_one_whatever_their_type(keras):
     pixels = drawn().pixels["TEST"]
-    model = dclnn.build(4, size=SIZE, hidden=8)
+    model = networks.build_dclnn(4, size=SIZE, hidden=8)
     scaled = keras.Model(model.inputs, model.get_layer("scale").output).predict(pixels, verbose=0)
     np.testing.assert_allclose(scaled, pixels / 255, atol=1e-6)
     np.testing.assert_array_equal(
@@ -100,7 +92,7 @@ def test_pixels_are_scaled_to_one_whatever_their_type(keras):
 
 @pytest.mark.parametrize(("pooling", "reduce"), [("max", np.max), ("average", np.mean)])
 def test_pooling(keras, pooling, reduce):
-    model = dclnn.build(4, pooling, size=SIZE, hidden=8)
+    model = networks.build_dclnn(4, pooling, size=SIZE, hidden=8)
     parts = [model.get_layer(name).output for name in ("conv_2", "pool")]
     before, after = keras.Model(model.inputs, parts).predict(drawn().pixels["TEST"], verbose=0)
     n, height, width, filters = before.shape
@@ -109,16 +101,11 @@ def test_pooling(keras, pooling, reduce):
 
 
 def test_without_pooling_the_hidden_layer_gets_all_maps():
-    model = dclnn.build(4, "none", size=SIZE, hidden=8)
+    model = networks.build_dclnn(4, "none", size=SIZE, hidden=8)
     names = [layer.name for layer in model.layers]
     assert "pool" not in names
     height, width = SIZE
     assert model.get_layer("hidden").weights[0].shape == ((height - 4) * (width - 4) * 64, 8)
-
-
-def test_a_pooling_that_does_not_exist_is_refused():
-    with pytest.raises(ValueError, match=r"'maximum'.*Did you mean"):
-        methods.check("DCLNN", {"pooling": "maximum"})
 
 
 def test_the_defaults_are_the_lineage():
@@ -137,17 +124,8 @@ def test_the_defaults_are_the_lineage():
     }
 
 
-@pytest.mark.parametrize("name", ["Adadelta", "Adam", "SGD", "RMSprop"])
-def test_the_optimizer_is_keras_own(keras, name, monkeypatch, tmp_path):
-    monkeypatch.setattr(dclnn, "train", lambda model, optimizer, *given, **settings: optimizer)
-    found = dclnn.dclnn(drawn(2, 2), "two", 0, tmp_path / "c", optimizer=name, learning_rate=0.5)
-    assert isinstance(found, getattr(keras.optimizers, name))
-    assert float(found.learning_rate) == 0.5
-    assert getattr(found, "momentum", 0) == (0.9 if name == "SGD" else 0)
-
-
 PROBABILITIES = """
-model = dclnn.build(4, sys.argv[2], size=pixels["TEST"].shape[1:3])
+model = networks.build_dclnn(4, sys.argv[2], size=pixels["TEST"].shape[1:3])
 with np.load(folder / "weights.npz") as stored:
     model.set_weights([stored[name] for name in stored.files])
 np.save(folder / (sys.argv[2] + ".npy"), model.predict(pixels["TEST"], verbose=0))
@@ -161,7 +139,7 @@ def test_the_same_weights_give_the_same_probabilities(keras, backend, tmp_path):
     data = drawn(8, 64, (60, 80))
     put_images(tmp_path, data)
     for pooling in ("max", "average"):
-        model = dclnn.build(4, pooling, seed=5)
+        model = networks.build_dclnn(4, pooling, seed=5)
         # larger than a fresh network's, for answers that are not all alike
         weights = [
             3 * weight if weight.ndim > 1 else weight + 0.1 for weight in model.get_weights()
@@ -175,3 +153,86 @@ def test_the_same_weights_give_the_same_probabilities(keras, backend, tmp_path):
         there = np.load(tmp_path / f"{pooling}.npy")
         print(f"{backend}, {pooling}: largest difference {np.abs(here - there).max():.1e}")
         np.testing.assert_allclose(there, here, rtol=0, atol=1e-4)
+
+
+# ------------------------------------------------------------------------------ the compact CNN
+
+
+def small(folder, seed=3, data=None, **settings):
+    settings = {"width": 4, "batch_size": 8} | settings
+    return networks.compact_cnn(
+        data or drawn(), "four", seed, folder / "checkpoint.npz", **settings
+    )
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Four epochs in place of the usual number."""
+    monkeypatch.setattr(networks, "EPOCHS", 4)
+
+
+@pytest.mark.parametrize("halving", ["stride", "max"])
+def test_layers_and_weights_of_the_compact_cnn(keras, halving):
+    model = networks.build_compact_cnn(4, 16, halving)
+    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert [layer.filters for layer in convolutions] == [16, 32, 64, 128]
+    assert model.get_layer("output").output.shape == (None, 4)
+    after = "relu_4" if halving == "stride" else "pool_4"
+    assert model.get_layer(after).output.shape == (None, 4, 5, 128)
+    assert model.count_params() * 10 < networks.build_dclnn(4).count_params()
+    kernels = [w for w in networks.build_compact_cnn(4, 4, seed=1).get_weights() if w.ndim == 4]
+    for kernel in kernels:
+        assert kernel.std() == pytest.approx(np.sqrt(2 / np.prod(kernel.shape[:3])), rel=0.2)
+
+
+def test_the_learning_rate_falls_to_zero(keras, short, tmp_path, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(
+        networks, "train", lambda model, optimizer, *given, **more: seen.update(o=optimizer)
+    )
+    small(tmp_path, learning_rate=0.01)
+    schedule, steps = seen["o"]._learning_rate, 4 * 3  # epochs, batches of 8 of 20 images
+    rates = [float(schedule(step)) for step in range(steps + 1)]
+    assert rates[0] == pytest.approx(0.01)
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
+    assert rates == sorted(rates, reverse=True)
+
+
+@pytest.fixture(scope="module")
+def whole(keras, tmp_path_factory):
+    """Four epochs in one go."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(networks, "EPOCHS", 4)
+        return small(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.mark.parametrize("halving", ["stride", "max"])
+def test_it_learns_colours(keras, short, tmp_path, halving):
+    data = coloured(200)
+    found = small(tmp_path, data=data, width=8, halving=halving)
+    assert found.labels.shape == (4, 200)
+    assert (found.labels[-1] == data.labels["four"]["TEST"]).mean() > 0.8
+    assert found.history["loss"][-1] < 0.7 * found.history["loss"][0]
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_stopped_and_started_again_it_ends_as_the_unbroken_run(
+    whole, short, tmp_path, monkeypatch, epoch
+):
+    """The means of normalisation and the place on the cosine too go on where they were."""
+    run, calls = training._epoch, []
+
+    def stop(*given):
+        calls.append(given)
+        if len(calls) == epoch + 1:
+            raise KeyboardInterrupt
+        return run(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_epoch", stop)
+        with pytest.raises(KeyboardInterrupt):
+            small(tmp_path)
+    with np.load(tmp_path / "checkpoint.npz") as state:
+        assert len(state["loss"]) == epoch
+    assert_same(outcome(small(tmp_path)), outcome(whole))
+    assert small(tmp_path / "other", seed=4).weights != whole.weights
