@@ -256,6 +256,7 @@ def test_a_relative_folder_is_the_callers(tiny, tmp_path, monkeypatch):
 # --------------------------------------------------------------------------- whole builds
 
 
+@pytest.mark.long
 def test_edit_one_chapter_and_it_alone_runs_again(tiny):
     first = build(tiny, *STRICT)
     assert (first.code, first.ran) == (0, ["one", "two"]), first.printed[-3000:]

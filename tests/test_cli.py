@@ -42,7 +42,7 @@ def bloodlib(*arguments, **more):
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=300,
         check=False,
         **more,
     )
@@ -427,6 +427,7 @@ def test_to_compute_one_again_takes_images(folders, no_images, capsys):
 # ------------------------------------------------------------------------------------- killed
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
 def test_a_study_killed_goes_on(small, folders, monkeypatch):
     """Killed once after each of some first records; then it completes the rest and no more."""

@@ -69,11 +69,6 @@ def test_table_1_has_a_row_for_each_class_of_it(forest, capsys, monkeypatch):
     assert len(re.findall(r"(?m)^ *(?:four|two) +forest ", capsys.readouterr().out)) == 8
 
 
-def test_the_papers_columns_stay_numbers(forest):
-    frame = tables.load_cells(comparison.cells() + comparison.added(1), 1)
-    assert all(frame[f"{name}: paper"].dtype.kind == "f" for name in ("Precision", "Recall", "F1"))
-
-
 def test_a_table_that_the_paper_does_not_have_is_refused(checkout):
     checkout("profiles: {}\nruns:\n  - {method: majority, task: four, table: 3}\n")
     with pytest.raises(ValueError, match=r"table is 3\. There are: 1, 2"):

@@ -36,15 +36,6 @@ def test_version_address_and_branch_are_the_same_everywhere():
     assert f"HEAD:refs/heads/{publishing.BRANCH}" in text(".github/workflows/book.yml")
 
 
-def test_before_a_commit_the_same_ruff_is_run():
-    hooks = {
-        repo["repo"]: repo["rev"]
-        for repo in yaml.safe_load(text(".pre-commit-config.yaml"))["repos"]
-    }
-    locked = re.search(r"(?m)^ruff==(\S+)", text("requirements.txt"))[1]
-    assert hooks["https://github.com/astral-sh/ruff-pre-commit"] == f"v{locked}"
-
-
 def test_actions_are_pinned_and_may_do_little():
     for path in (CHECKOUT / ".github" / "workflows").glob("*.yml"):
         uses = re.findall(r"uses: (\S+)", path.read_text(encoding="utf-8"))
@@ -65,13 +56,6 @@ def test_readmes_picture_is_that_of_the_records(tmp_path):
     assert shown == drawn, "run: bloodlib report --picture _static/finding.svg"
 
 
-def test_binder_installs_what_is_locked():
-    folder = CHECKOUT / "binder"
-    named = re.fullmatch(r"-r (.+)\n", (folder / "requirements.txt").read_text())[1]
-    assert "\n-e .\n" in (folder / named).read_text(encoding="utf-8")
-    assert re.fullmatch(r"python-3\.1[1-3]\n", (folder / "runtime.txt").read_text())
-
-
 # ------------------------------------------------------------------------ a notebook elsewhere
 
 
@@ -85,16 +69,6 @@ def test_a_notebook_that_is_opened_elsewhere_installs_what_is_missing():
     assert "%cd book/chapters" in first.source
     assert len(notebook.cells) == 1
     assert "%cd book/.\n" in publishing.openable(notebook, "index", "x").cells[0].source
-
-
-def test_the_cell_leaves_an_installed_book_alone(tmp_path, monkeypatch):
-    from IPython.core.interactiveshell import InteractiveShell
-
-    monkeypatch.chdir(tmp_path)
-    notebook = nbformat.v4.new_notebook()
-    cell = publishing.openable(notebook, "chapters/14_leakage", "/nowhere").cells[0]
-    assert InteractiveShell().run_cell(cell.source).success
-    assert list(tmp_path.iterdir()) == []
 
 
 # ------------------------------------------------------------------------------------ the wheel

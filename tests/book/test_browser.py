@@ -180,17 +180,6 @@ def test_the_search_finds_monocytes(opened, where):
     assert page.wrong == []
 
 
-@pytest.mark.parametrize("where", ["served", "on disk"])
-def test_light_and_dark_can_be_chosen(opened, where):
-    page = opened("index", where)
-    shown = set()
-    for _ in range(3):
-        page.evaluate("document.querySelector('.theme-switch-button').click()")
-        shown.add(page.evaluate("document.documentElement.dataset.mode"))
-    assert shown == {"light", "dark", "auto"}
-    assert page.wrong == []
-
-
 #: What a page may not do, whoever has written it there; each tells whether it was done.
 FORBIDDEN = {
     "run a script that was put in": """() => {
@@ -267,16 +256,6 @@ def test_a_drawn_cell_is_chosen_by_keyboard(opened):
     page.keyboard.press("Enter")
     page.wait_for_selector(".try-it-answer:not([hidden])", timeout=120_000)
     assert "drawn lymphocyte" in page.inner_text(".try-it-answer")
-
-
-def test_what_is_no_picture_is_refused(opened, tmp_path):
-    path = tmp_path / "notes.txt"
-    path.write_text("no picture")
-    page = opened("chapters/try_it")
-    page.wait_for_selector("#dclnn button")
-    page.set_input_files("#try-it-file", str(path))
-    page.locator(".try-it-status", has_text="no picture").wait_for()
-    assert not page.is_visible(".try-it-answer")
 
 
 def test_nothing_is_loaded_before_a_picture_is_chosen(opened):

@@ -209,15 +209,6 @@ def test_tables_and_figures_have_a_number_a_caption_and_a_reference(pages):
             assert image.find_parent("figure"), (name, image["src"])
 
 
-def test_numbers_are_given_once(pages):
-    labels = [
-        thing.find(class_="caption-number").get_text()
-        for page in pages.values()
-        for thing in article(page)(["table", "figure"])
-    ]
-    assert len(set(labels)) == len(labels)
-
-
 def test_rows_are_as_long_as_their_header(pages):
     for name, page in pages.items():
         for table in article(page)("table"):
@@ -373,13 +364,6 @@ def test_the_build_page_tells_what_built_it(pages, contents):
     assert all(float(seconds) > 0 for *_, seconds in rows)
 
 
-def test_every_claim_is_listed(pages):
-    from bloodlib import paper
-
-    _, *rows = cells_of(pages["chapters/01_claims"].find(id="tbl-claims"))
-    assert len(rows) == len(paper.CLAIMS)
-
-
 # --------------------------------------------------------------------------- what they offer
 
 
@@ -409,8 +393,3 @@ def test_a_chapter_is_offered_executed_as_a_script_on_binder_and_on_colab(root, 
         opened = json.loads((published / file).read_text(encoding="utf-8"))
         assert opened["cells"][1:] == notebook["cells"]
         assert settings["repository"]["url"] in "".join(opened["cells"][0]["source"])
-
-
-def test_the_pdf_is_offered_where_it_is(root, html, pages):
-    there = (html / publishing.PDF).is_file()
-    assert {"book.pdf" in buttons(page) for page in pages.values()} == {there}

@@ -40,6 +40,7 @@ def log(latex):
         cwd=latex,
         capture_output=True,
         text=True,
+        timeout=500,
     )
     assert done.returncode == 0, done.stdout[-3000:]
     assert (latex / "book.pdf").stat().st_size > 1_000_000
@@ -95,15 +96,6 @@ def test_links_to_chapters_have_their_numbers(source):
     linked = r"\DUrole{doc}{How sure are these numbers?}}}}, chapter~\ref{"
     assert linked in source
     assert source.count(r"\DUrole{doc}{") == source.count("}}}}, chapter~\\ref{")
-
-
-def test_cards_are_a_list(source):
-    listed = source[source.index("Where to go") :].split(r"\end{description}")[0]
-    assert listed.count(r"\sphinxlineitem{") == listed.count("chapter~\\ref{") == 4
-
-
-def test_empty_cells_are_empty(source):
-    assert not re.findall(r"\\sphinxAtStartPar\n+(?:&|\\\\)", source)
 
 
 def test_no_reference_and_no_letter_is_missing(log):

@@ -191,6 +191,7 @@ def test_the_book_says_which_record_it_does_without(fake, folders, checkout):
 # --------------------------------------------------------------------------- whole builds
 
 
+@pytest.mark.long
 def test_a_failing_chapter_is_named_and_heals(tiny):
     source = tiny / "chapters" / "two.py"
     good = source.read_text()

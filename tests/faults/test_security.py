@@ -11,7 +11,7 @@ import archives
 import numpy as np
 import pytest
 from chance import SCALE
-from conftest import CHECKOUT, FAKE
+from conftest import CHECKOUT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_records import forge, made_up
@@ -21,7 +21,7 @@ from bloodlib import study
 from bloodlib.analyses import external_validation, prediction
 from bloodlib.book import chapter, publishing
 from bloodlib.data import boxes, images, photographs, stored
-from bloodlib.models import training, weights
+from bloodlib.models import training
 from bloodlib.study import measurements, records
 
 # ------------------------------------------------------------------------------- the page's policy
@@ -240,32 +240,13 @@ PARSERS = {
         [(CHECKOUT / "results" / "photographs.json").read_bytes()],
         stored.StoredError,
     ),
-    "networks": (
-        result("weights-four.onnx", lambda: weights.arrays("four")),
-        [b""],  # see below
-        stored.StoredError,
-    ),
     "a page": (page, [PAGE.encode()], ()),
 }
-
-
-def network():
-    """The smallest file that could pass for a network's, were it not for its checksum."""
-    onnx = pytest.importorskip("onnx")
-    from onnx import helper
-
-    graph = helper.make_graph([], "g", [], [], [onnx.numpy_helper.from_array(np.zeros(3), "a")])
-    model = helper.make_model(graph)
-    for key in ("sha256", "config", "environment", "classes"):
-        entry = model.metadata_props.add()
-        entry.key, entry.value = key, "{}"
-    return model.SerializeToString()
 
 
 @pytest.mark.parametrize("parser", PARSERS)
 def test_a_parser_refuses_in_its_own_words(fake, checkout, folders, record_property, parser):
     parse, seeds, refusal = PARSERS[parser]
-    seeds = [network()] if parser == "networks" else seeds
     folder = checkout("profiles: {}\nruns: []\n")
     (folder / "_toc.yml").write_text(
         "format: jb-book\nroot: index\nchapters: [file: chapters/one]\n"
@@ -289,39 +270,3 @@ def test_a_parser_refuses_in_its_own_words(fake, checkout, folders, record_prope
         assert refused, "nothing was refused: the test shows nothing"
     assert not list(folders.results.parent.glob("evil*"))
     record_property("inputs", refused + read)
-
-
-WORDS = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.floats(),
-    st.text("aé 1.-", max_size=9),
-    st.sampled_from(["fake", "four", "two", "drawn", "published", "photograph", "cell"]),
-    st.lists(st.integers(), max_size=2),
-)
-
-
-def test_settings_of_any_kind(fake, record_property):
-    """A configuration is refused, or resolves to one that resolves to itself and has an id."""
-    n = 0
-
-    @settings(often, max_examples=200 * SCALE)
-    @given(
-        st.dictionaries(
-            st.sampled_from([*study.resolve(FAKE), "dept", "Seed", ""]), WORDS, max_size=5
-        )
-    )
-    def feed(given):
-        nonlocal n
-        n += 1
-        try:
-            found = study.resolve(FAKE | given)
-        except ValueError:
-            pass
-        else:
-            assert study.resolve(found) == found
-            assert study.identify(found).startswith("fake-")
-
-    feed()
-    record_property("inputs", n)
