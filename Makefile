@@ -27,7 +27,7 @@ define UV_INSTALL
 	"$$uv" pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 endef
 
-.PHONY: book test bench check check-long check-freeze pdf tex-packages committed release env lint lock clean
+.PHONY: book test bench check mutants pdf tex-packages committed release env lint lock clean
 
 book: env
 	@$(BIN)/bloodlib data --fetch || echo "Going on without the images: drawn cells stand in for pictures."
@@ -68,15 +68,20 @@ bench: env
 	$(BIN)/python -m pytest benchmarks -q -o timeout=0 --benchmark-json=_build/bench.json
 	@echo "The rows, with ratios: _build/bench.json"
 
-# faults, fuzzing, coverage, mutants; the last line is the tally
+# what takes longer: every fault (those left to chance five times as often), fuzzing, whole builds, the
+# pages in a browser, and the branches that tests reach of the modules that numbers depend on
+NUMBERS := bloodlib/evidence/scores.py,bloodlib/evidence/intervals.py,bloodlib/paper/arithmetic.py,bloodlib/study/records.py
+
 check: env
-	$(BIN)/python tests/check.py
+	BLOODLIB_SCALE=5 $(BIN)/python -m pytest -n logical -m "(faults or long) and not tex"
+	$(BIN)/python -m coverage run --branch --include=$(NUMBERS) -m pytest -q -m "not browser" \
+		tests/test_scores.py tests/test_intervals.py tests/test_arithmetic.py tests/test_records.py tests/faults/test_records.py
+	$(BIN)/python -m coverage report --fail-under=95
 
-check-long: env
-	$(BIN)/python tests/check.py --long
-
-check-freeze: env
-	$(BIN)/python tests/check.py --freeze
+# would the tests notice? Each of those modules is changed in one place at a time; hours
+mutants: env
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
 
 env: .venv/installed
 
