@@ -39,7 +39,8 @@ def compute() -> pd.DataFrame:
     """
     folder = paths.data_folder() / FOLDER
     files = {  # git on Windows may end lines otherwise
-        path.name: path.read_bytes().replace(b"\r\n", b"\n") for path in sorted(folder.glob("[!.]*.xml"))
+        path.name: path.read_bytes().replace(b"\r\n", b"\n")
+        for path in sorted(folder.glob("[!.]*.xml"))
     }
     if not files:
         raise images.DatasetNotFoundError(

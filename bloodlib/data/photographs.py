@@ -51,9 +51,9 @@ def table() -> pd.DataFrame:
         features under the fitted map, and of the pixels; ``runner_up, runner_up_inliers,
         runner_up_correlation``: the same of the second best photograph. ``flip`` ("", "h", "v",
         "hv"), ``rotation, shear`` (degrees), ``shift_x, shift_y`` (pixels of 320x240),
-        ``scale_x, scale_y``: the fitted map,
-        as :func:`bloodlib.data.registration.decompose` gives it. ``registered``: the photograph found by
-        pixels alone, where that was tried.
+        ``scale_x, scale_y``: the fitted map, as
+        :func:`bloodlib.data.registration.decompose` gives it. ``registered``: the photograph found
+        by pixels alone, where that was tried.
 
     Raises
     ------
@@ -95,8 +95,8 @@ def pair_table() -> pd.DataFrame:
     pandas.DataFrame
         ``a, b``: their numbers; ``shift_x, shift_y, correlation``: see
         :class:`bloodlib.data.registration.Overlap`; ``common, share``: see
-        :func:`bloodlib.data.registration.shared`; ``same_cell``: whether both show the same white cell, or
-        only pieces of the same film.
+        :func:`bloodlib.data.registration.shared`; ``same_cell``: whether both show the same
+        white cell, or only pieces of the same film.
 
     Raises
     ------

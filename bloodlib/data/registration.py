@@ -15,9 +15,7 @@ import json
 import multiprocessing
 import os
 import threading
-import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 import cv2
@@ -444,7 +442,9 @@ def compute(workers: int | None = None) -> None:
     files = [folder / f"{place:04}.json" for place in range(len(chunks))]
     missing = [place for place, path in enumerate(files) if not path.exists()]
     clock.from_cache = len(todo) - sum(len(chunks[place]) for place in missing)
-    bar = tqdm(total=len(todo), initial=clock.from_cache, desc="images", unit=" images", disable=None)
+    bar = tqdm(
+        total=len(todo), initial=clock.from_cache, desc="images", unit=" images", disable=None
+    )
     context = multiprocessing.get_context("spawn")
     workers = min(workers or joblib.cpu_count(), max(1, len(missing)))
     with bar, ProcessPoolExecutor(workers, context, _prepare, (known, sample)) as pool:

@@ -86,7 +86,7 @@ def _divide(by, seed):
 
 def groups(by: str) -> np.ndarray | None:
     """Number of the photograph or the cell of each image of TRAIN and TEST; None for ``image``."""
-    from bloodlib.data import photographs  # takes pandas, which a record of the folders doesn't need
+    from bloodlib.data import photographs  # takes pandas, which few callers need
 
     if by in ("published", "image"):
         return None
