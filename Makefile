@@ -23,6 +23,7 @@ define UV_INSTALL
 	pip_says() { $(BIN)/python -m pip config get $$1.index-url 2> /dev/null; } && \
 	index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$(pip_says install || pip_says global)}}; \
 	test -z "$$index" || export UV_DEFAULT_INDEX="$$index"; \
+	export UV_NATIVE_TLS=1 UV_SYSTEM_CERTS=1; \
 	test -z "$$PIP_CERT" || export SSL_CERT_FILE="$${SSL_CERT_FILE:-$$PIP_CERT}"; \
 	"$$uv" pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 endef
