@@ -89,35 +89,12 @@ def test_what_is_saved_is_read(results):
     assert {path.name for path in results.iterdir()} == {*READERS, "photographs.json"}
 
 
-def test_numbers_are_read_as_numbers_where_some_are_missing(results):
-    table = photographs.table()
-    for part in ("rotation", "shear", "shift_x", "shift_y", "scale_x", "scale_y"):
-        assert table[part].dtype == float
-        np.testing.assert_array_equal(table[part].isna(), table["photograph"] < 0)
-    assert table["flip"].tolist() == ["", "h", "", "v", "hv", "", "h", "", ""]
-    assert table["registered"].isna().sum() == 5
-
-
-def test_saving_again_is_seen_at_once(results):
-    table, cells, pairs = planted()
-    assert photographs.photographs("TEST_SIMPLE").tolist() == [14]
-    photographs.save(table.assign(photograph=15), cells, pairs, {"seed": 1})
-    assert photographs.photographs("TEST_SIMPLE").tolist() == [15]
-    assert photographs.provenance()["seed"] == 1
-
-
-def test_the_same_tables_are_the_same_bytes(results):
-    before = [(results / name).read_bytes() for name in READERS]
-    photographs.save(*(read().copy() for read in READERS.values()), {"seed": 0})
-    assert [(results / name).read_bytes() for name in READERS] == before
-
-
-@pytest.mark.parametrize("name", [*READERS, "photographs.json"])
-def test_lines_may_end_as_on_windows(results, name):
+def test_lines_may_end_as_on_windows(results):
     """A clone with core.autocrlf, or an archive unpacked as text, has such line ends."""
     before = [read().copy() for read in READERS.values()]
-    raw = (results / name).read_bytes()
-    (results / name).write_bytes(raw.replace(b"\n", b"\r\n"))
+    for name in [*READERS, "photographs.json"]:
+        raw = (results / name).read_bytes()
+        (results / name).write_bytes(raw.replace(b"\n", b"\r\n"))
     forget()
     for read, table in zip(READERS.values(), before, strict=True):
         pd.testing.assert_frame_equal(read(), table)
@@ -135,23 +112,18 @@ def refused(read, *words):
 
 
 @pytest.mark.parametrize("name", READERS)
-@pytest.mark.parametrize("place", [0, 60, -1])
-def test_a_table_changed_by_one_byte_is_refused(results, name, place):
+def test_a_table_changed_by_one_byte_or_missing_is_refused(results, name):
     raw = bytearray((results / name).read_bytes())
-    raw[place] ^= 1
+    raw[-1] ^= 1
     (results / name).write_bytes(raw)
     refused(READERS[name], str(results / name), "is not the file")
     for other in READERS.keys() - {name}:
         READERS[other]()
-
-
-@pytest.mark.parametrize("name", READERS)
-def test_a_missing_table_is_named(results, name):
     (results / name).unlink()
     refused(READERS[name], str(results / name), "can't be read")
 
 
-@pytest.mark.parametrize("raw", [None, b"", b'{"sha256": {', b"\xff\xfe"])
+@pytest.mark.parametrize("raw", [None, b"", b'{"sha256": {'])
 def test_tables_that_nothing_vouches_for_are_refused(results, raw):
     (results / "photographs.json").unlink()
     if raw is not None:
@@ -177,12 +149,11 @@ def test_a_table_about_other_images_is_refused(results, change):
     refused(photographs.table, "photographs.csv is not about the published images")
 
 
-@pytest.mark.parametrize("written", [1, 2, 3])
-def test_new_tables_are_not_trusted_before_all_are_written(results, monkeypatch, written):
+def test_new_tables_are_not_trusted_before_all_are_written(results, monkeypatch):
     replace, done = paths.write_atomically, []
 
     def stop(path, raw):
-        if len(done) == written:
+        if len(done) == len(READERS):
             raise KeyboardInterrupt
         done.append(path.name)
         replace(path, raw)
@@ -192,8 +163,7 @@ def test_new_tables_are_not_trusted_before_all_are_written(results, monkeypatch,
     monkeypatch.setattr(paths, "write_atomically", stop)
     with pytest.raises(KeyboardInterrupt):
         photographs.save(*new, {})
-    assert done == list(READERS)[:written]
-    for name in done:
+    for name in READERS:
         refused(READERS[name], "is not the file")
 
 
@@ -205,8 +175,6 @@ def test_photographs_and_cells_go_with_the_images(results):
     assert photographs.photographs("TEST").tolist() == [11, 14, -1]
     assert photographs.cells("TRAIN").tolist() == [10, 10, -1, 12, 13]
     assert photographs.cells("TEST").tolist() == [10, 14, -1]
-    for function in (photographs.photographs, photographs.cells):
-        assert function("TEST").dtype == np.int64
 
 
 def test_the_undecided_are_named_and_not_counted(results):
@@ -244,14 +212,6 @@ def test_pairs_that_share_a_cell_and_pairs_that_do_not(results):
     ]
 
 
-def test_a_pair_names_all_splits_in_order(results):
-    table, cells, pairs = planted()
-    table["photograph"] = [10, 10, 10, 10, 11, 10, 11, 11, 10]
-    photographs.save(table, cells, pairs, {})
-    (pair,) = photographs.pairs()
-    assert pair["splits"] == [["TRAIN", "TEST", "TEST_SIMPLE"], ["TRAIN", "TEST"]]
-
-
 def test_images_in_the_folder_of_another_class_are_found(results):
     found = photographs.disagreements()
     assert found["name"].tolist() == ["EOSINOPHIL/_0_3.jpeg"]
@@ -281,33 +241,9 @@ class TestFrozen:
         assert 23 < abs(table["shift_y"]).quantile(0.99) < 24.2
         augmented = table.loc[table["split"] != "TEST_SIMPLE", "flip"]
         assert augmented.value_counts(normalize=True).between(0.22, 0.28).all()
-
-    def test_features_were_trusted_only_where_they_decide(self):
-        table = photographs.table()
-        trusted = table[table["found_by"] == "features"]
-        assert (trusted["inliers"] >= registration.INLIERS).all()
-        assert (trusted["correlation"] >= registration.CORRELATION).all()
-        assert (trusted["correlation"] > trusted["runner_up_correlation"]).all()
-        others = table[table["found_by"] != "features"]
-        assert set(others["found_by"]) <= {"pixels"}
-        np.testing.assert_array_equal(others["registered"], others["photograph"])
-
-    def test_what_was_found_twice_is_the_same(self):
-        table = photographs.table()
-        both = table[(table["found_by"] == "features") & table["registered"].notna()]
-        assert len(both) == photographs.provenance()["registered_too"] > 250
-        agreeing = both["registered"] == both["photograph"]
-        assert agreeing.sum() == photographs.provenance()["of_these_agree"]
-        assert both[~agreeing & (both["registered"] >= 0)].empty
-
-    def test_the_simple_test_set_is_photographs_as_they_are(self):
-        table = photographs.table()
         simple = table[table["split"] == "TEST_SIMPLE"]
-        assert len(simple) == 71
         assert (simple["flip"] == "").all()
-        for name in ("rotation", "shear", "shift_x", "shift_y"):
-            assert (abs(simple[name]) < 0.5).all()
-        assert (simple["correlation"] > 0.98).all()
+        assert (abs(simple[["rotation", "shear", "shift_x", "shift_y"]]) < 0.5).all(axis=None)
 
     def test_images_of_the_same_bytes_have_the_same_photograph(self):
         table = photographs.table()
@@ -316,9 +252,6 @@ class TestFrozen:
         of_each = table.groupby(sha)["photograph"]
         assert of_each.nunique().eq(1).all()
         assert of_each.size().gt(1).sum() >= 2
-        # among those taken as they are, one photograph also means the same bytes
-        simple = (table["split"] == "TEST_SIMPLE").to_numpy()
-        assert table[simple].groupby(sha[simple]).ngroups == table[simple]["photograph"].nunique()
 
     def test_the_numbers_in_the_names_count_the_photographs(self):
         """Keras numbered the photographs of a folder in each round, in another order each time."""
@@ -334,23 +267,13 @@ class TestFrozen:
             # each photograph once a round
             assert np.ptp(rows.groupby("photograph").size()) <= 6
 
-    def test_training_and_test_share_no_photograph(self):
+    def test_training_and_test_share_no_photograph_but_cells(self):
         train, test, simple = (set(photographs.photographs(s)) for s in images.SPLITS)
         assert train.isdisjoint(test)
         assert simple <= test
-
-    def test_but_cells(self):
         train, test = (set(photographs.cells(split)) for split in ("TRAIN", "TEST"))
         assert len(train & test) == 6
-
-    def test_every_folder_is_the_class_of_its_photographs(self):
         assert photographs.disagreements().empty
-
-    def test_every_photograph_has_one_row_and_each_cell_the_lowest_number(self):
-        cells = photographs.cell_table()
-        assert tuple(cells["photograph"]) == images.photograph_numbers()
-        lowest = cells.groupby("cell")["photograph"].min()
-        np.testing.assert_array_equal(lowest.index, lowest)
 
     def test_cells_are_those_that_the_pairs_join(self):
         pairs = photographs.pair_table()

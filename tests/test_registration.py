@@ -2,27 +2,23 @@
 
 import contextlib
 import functools
-import hashlib
 import io
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
 import types
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_up import publish, write
 from PIL import Image
-from scipy import ndimage
 
 from bloodlib.data import images, paths, photographs, registration
 
@@ -146,22 +142,6 @@ def test_a_map_is_what_keras_did(parts, row, column):
     assert np.linalg.norm([y, x, 1] - early @ [from_row, from_column, 1]) < 1
 
 
-@pytest.mark.parametrize("flip", FLIPS)
-def test_an_image_is_what_keras_made_of_it(flip):
-    parts = {"flip": flip, "rotation": 17, "shear": -9, "shift_x": -30, "shift_y": 20}
-    photograph = registration.grey(films()[7]).astype(float)
-    matrix = keras(17, -9, -30, 20, ((HEIGHT - 1) / 2, (WIDTH - 1) / 2))
-    made = ndimage.affine_transform(
-        photograph, matrix[:2, :2], matrix[:2, 2], order=1, mode="constant"
-    )
-    made = made[:: -1 if "v" in flip else 1, :: -1 if "h" in flip else 1]
-    assert registration.correlation(made, photograph, registration.compose(**parts)) > 0.999
-    for other in FLIPS:
-        if other != flip:
-            parts["flip"] = other
-            assert registration.correlation(made, photograph, registration.compose(**parts)) < 0.7
-
-
 @given(PARTS)
 def test_every_map_of_the_augmentation_is_accepted(parts):
     assert registration.augmented(registration.compose(**parts))
@@ -170,28 +150,15 @@ def test_every_map_of_the_augmentation_is_accepted(parts):
 @pytest.mark.parametrize("sign", [-1, 1])
 @pytest.mark.parametrize(
     ("name", "by"),
-    [
-        ("rotation", 30),
-        ("rotation", 21.5),
-        ("rotation", 90),
-        ("shear", 14),
-        ("shift_x", 36),
-        ("shift_y", 28),
-        ("scale_x", 0.1),
-        ("scale_x", 0.035),
-        ("scale_y", 0.1),
-        ("scale_y", 0.035),
-    ],
-)
+    [("rotation", 21.5), ("rotation", 90), ("shear", 14), ("shift_x", 36), ("shift_y", 28),
+     ("scale_x", 0.035), ("scale_y", 0.035)],
+)  # fmt: skip
 def test_no_other_map_is_accepted(name, by, sign):
     parts = dict.fromkeys(("rotation", "shear", "shift_x", "shift_y"), 0)
     parts |= {"flip": "h", "scale_x": 1, "scale_y": 1}
     assert registration.augmented(registration.compose(**parts))
     parts[name] += sign * by
     assert not registration.augmented(registration.compose(**parts))
-
-
-def test_no_map_is_not_accepted():
     assert not registration.augmented(registration.NONE.matrix)
 
 
@@ -223,22 +190,10 @@ def test_features_find_the_photograph_and_the_map(flip):
         same_map(best.matrix, parts, degrees=0.5, pixels=1)
 
 
-@pytest.mark.parametrize("flip", FLIPS)
-def test_pixels_alone_find_the_same(flip):
-    rng = np.random.default_rng(10 + len(flip) + ("v" in flip))
-    number, parts = rng.choice(list(films())), drawn_parts(rng, flip)
-    picture = registration.grey(augment(films()[number], registration.compose(**parts)))
-    best, second = registration.register(picture, known(), candidates=2)
-    assert (best.photograph, best.inliers) == (number, 0)
-    assert best.correlation > 0.9
-    assert second.correlation < 0.5
-    same_map(best.matrix, parts, degrees=0.3, pixels=0.6)
-
-
-@pytest.mark.parametrize("number", [21, 49])
-def test_pixels_find_what_has_few_features(number):
+@pytest.mark.parametrize(("number", "flip"), [(21, "v"), (49, "hv"), (0, "h")])
+def test_pixels_find_what_has_few_features(number, flip):
     blurred = cv2.GaussianBlur(films()[number], (0, 0), 10)
-    parts = {"flip": "v", "rotation": -12, "shear": 5, "shift_x": 20, "shift_y": -10}
+    parts = {"flip": flip, "rotation": -12, "shear": 5, "shift_x": 20, "shift_y": -10}
     picture = registration.grey(augment(blurred, registration.compose(**parts)))
     assert not registration.decided(*registration.match(picture, known()))
     best, second = registration.register(picture, known(), candidates=3)
@@ -267,43 +222,27 @@ def test_what_the_augmentation_cannot_have_made_is_not_found(change):
     assert registration.match(picture, known())[0].photograph != 21
 
 
-@pytest.mark.parametrize("level", [0, 120, 255])
-def test_a_blank_picture_has_no_photograph(level):
-    picture = np.full(registration.SIZE, level, np.uint8)
-    assert registration.match(picture, known()) == (registration.NONE, registration.NONE)
-    with np.errstate(invalid="ignore"):
-        best, _ = registration.register(picture, known(), candidates=1)
-    assert best is registration.NONE
-
-
-def test_a_picture_without_features_has_no_photograph_by_features():
+def test_what_has_no_features_has_no_photograph():
+    nothing = registration.NONE, registration.NONE
+    for level in (0, 120, 255):
+        blank = np.full(registration.SIZE, level, np.uint8)
+        assert registration.match(blank, known()) == nothing
+        with np.errstate(invalid="ignore"):
+            assert registration.register(blank, known(), candidates=1)[0] is registration.NONE
     ramp = np.tile(np.linspace(20, 250, WIDTH).astype(np.uint8), (HEIGHT, 1))
-    assert registration.match(ramp, known()) == (registration.NONE, registration.NONE)
-
-
-def test_the_second_best_is_another_photograph_that_fits_too():
-    twice = films()[35][60:420, 80:560]  # the same piece of film, seen twice
-    pictures = {1: twice, 2: film(99)[60:420, 80:560], 3: cv2.GaussianBlur(twice, (0, 0), 2)}
-    index = registration.index({number: registration.grey(p) for number, p in pictures.items()})
-    parts = {"flip": "hv", "rotation": 3, "shear": 2, "shift_x": 5, "shift_y": 5}
-    picture = registration.grey(augment(twice, registration.compose(**parts)))
-    best, second = registration.match(picture, index)
-    assert (best.photograph, second.photograph) == (1, 3)
-    assert best.correlation > second.correlation > 0.8
-    same_map(second.matrix, parts, degrees=0.5, pixels=1)
+    assert registration.match(ramp, known()) == nothing
+    noise = np.random.default_rng(0).integers(0, 256, registration.SIZE, dtype=np.uint8)
+    assert registration.match(noise, registration.index({1: blank, 2: blank})) == nothing
 
 
 @pytest.mark.parametrize(
     ("best", "second", "expected"),
     [
-        ((10, 0.9), (0, -1.0), True),
         ((10, 0.9), (9, 0.89), True),
         ((40, 0.9), (30, 0.9), False),
-        ((40, 0.9), (30, 0.91), False),
         ((9, 0.99), (0, -1.0), False),
         ((40, registration.CORRELATION), (0, -1.0), True),
         ((40, registration.CORRELATION - 0.01), (0, -1.0), False),
-        ((0, -1.0), (0, -1.0), False),
     ],
 )
 def test_features_decide_only_where_all_speaks_for_one(best, second, expected):
@@ -346,28 +285,6 @@ def test_there_is_no_correlation_with_nothing():
 # -------------------------------------------------------------------------- failing alignment
 
 
-def failing(code):
-    def find(*args, **options):
-        error = cv2.error("no luck")
-        error.code = code
-        raise error
-
-    return find
-
-
-def test_an_alignment_that_does_not_converge_is_no_match(monkeypatch):
-    monkeypatch.setattr(cv2, "findTransformECC", failing(cv2.Error.StsNoConv))
-    best, second = registration.register(registration.grey(films()[0]), known(), candidates=2)
-    assert best is second is registration.NONE
-
-
-@pytest.mark.parametrize("code", [cv2.Error.StsAssert, cv2.Error.StsNoMem, cv2.Error.StsBadArg])
-def test_any_other_failure_of_the_alignment_is_seen(monkeypatch, code):
-    monkeypatch.setattr(cv2, "findTransformECC", failing(code))
-    with pytest.raises(cv2.error, match="no luck"):
-        registration.register(registration.grey(films()[0]), known(), candidates=2)
-
-
 # ----------------------------------------------------------------------------------- overlaps
 
 
@@ -399,27 +316,16 @@ def test_two_pieces_of_a_film_overlap_by_their_shift(second):
     assert back.shift == (-found.shift[0], -found.shift[1])
 
 
-def test_all_pairs_of_many_are_found():
-    places = {1: (0, 0), 2: (100, 60), 3: (480, 360), 5: (380, 330)}
-    index = registration.index(crops(scene(), places) | {8: registration.grey(films()[0])})
-    found = {each.photographs: each.shift for each in registration.overlaps(index)}
-    assert found == {(1, 2): (100, 60), (3, 5): (-100, -30)}
-
-
-def test_too_small_a_piece_in_common_is_not_looked_for():
-    index = registration.index(crops(scene(), {1: (0, 0), 2: (290, 0)}))
-    assert registration.overlaps(index) == []
-
-
-def test_unrelated_pictures_do_not_overlap():
-    assert registration.overlaps(known()) == []
-
-
-def test_a_turned_or_mirrored_photograph_is_no_overlap():
+def test_what_shares_too_little_is_no_overlap():
+    """Unrelated photographs, a narrow edge in common, and a photograph mirrored or turned."""
     picture = registration.grey(films()[7])
-    changed = {2: picture[:, ::-1], 3: picture[::-1], 4: picture[::-1, ::-1]}
-    index = registration.index({1: picture} | {n: c.copy() for n, c in changed.items()})
-    assert registration.overlaps(index) == []
+    mirrored = {2: picture[:, ::-1], 3: picture[::-1], 4: picture[::-1, ::-1]}
+    for pictures in (
+        crops(scene(), {1: (0, 0), 2: (290, 0)}),
+        {1: picture} | {n: c.copy() for n, c in mirrored.items()},
+    ):
+        assert registration.overlaps(registration.index(pictures)) == []
+    assert registration.overlaps(known()) == []
 
 
 # ---------------------------------------------------------------------------------- the cells
@@ -437,49 +343,28 @@ def test_nuclei_are_seen_and_nothing_else():
     expected = np.zeros(registration.SIZE, np.uint8)
     for x, y, radius in ((100, 80, 25), (250, 150, 30)):
         cv2.circle(expected, (x, y), radius, 1, -1)
-    assert mask.dtype == np.uint8
-    assert set(np.unique(mask)) == {0, 1}
     assert (mask & expected).sum() / (mask | expected).sum() > 0.95
-    assert not seen().any()
+    assert not seen((100, 80, 9)).any()  # a platelet
 
 
-def test_a_platelet_is_no_nucleus():
-    assert not seen((100, 80, 9)).any()  # about 250 pixels
-    assert seen((100, 80, 12)).any()
-
-
-def test_the_same_cell_is_shared():
-    a, b = seen((100, 80, 25)), seen((140, 60, 25))
-    common, share = registration.shared(a, b, (-40, 20))
-    assert common > 0.9
-    assert share == 1
-
-
-def test_the_wrong_shift_shares_nothing():
-    common, share = registration.shared(seen((100, 80, 25)), seen((140, 60, 25)), (40, -20))
-    assert common == 0
-    assert share == 1
-
-
-def test_photographs_can_overlap_without_sharing_a_cell():
-    a, b = seen((60, 80, 25)), seen((260, 160, 25))
-    assert registration.shared(a, b, (150, 0)) == (0, 0)  # both lie outside of what is shared
-    assert registration.shared(seen(), seen(), (20, 0)) == (0, 0)
-
-
-def test_a_fragment_at_the_border_is_little_of_two_photographs_with_cells_of_their_own():
-    a = seen((60, 80, 30), (317, 200, 20))  # its own, and a piece of the other's
-    b = seen((170, 200, 20), (260, 60, 30))
-    common, share = registration.shared(a, b, (147, 0))
-    assert common > 0.7
-    assert share < registration.SHARED
-
-
-def test_a_cell_cut_by_the_border_counts_as_shared_if_it_is_all_there_is():
-    a, b = seen((100, 80, 25)), seen((0, 80, 25))
-    common, share = registration.shared(a, b, (100, 0))
-    assert common > 0.85
-    assert share == 1
+@pytest.mark.parametrize(
+    ("first", "second", "shift", "common", "share"),
+    [
+        ([(100, 80, 25)], [(140, 60, 25)], (-40, 20), (0.9, 1), (1, 1)),
+        ([(100, 80, 25)], [(140, 60, 25)], (40, -20), (0, 0), (1, 1)),  # the wrong shift
+        ([(60, 80, 25)], [(260, 160, 25)], (150, 0), (0, 0), (0, 0)),  # both lie outside
+        ([], [], (20, 0), (0, 0), (0, 0)),
+        # each has a cell of its own, and a piece of the other's lies at the border
+        ([(60, 80, 30), (317, 200, 20)], [(170, 200, 20), (260, 60, 30)], (147, 0),
+         (0.7, 1), (0, registration.SHARED)),
+        # a cell that is cut is all there is
+        ([(100, 80, 25)], [(0, 80, 25)], (100, 0), (0.85, 1), (1, 1)),
+    ],
+)  # fmt: skip
+def test_what_two_photographs_share_of_their_cells(first, second, shift, common, share):
+    found = registration.shared(seen(*first), seen(*second), shift)
+    for value, (low, high) in zip(found, (common, share), strict=True):
+        assert low <= value <= high
 
 
 # ------------------------------------------------------------------------------------- remake
@@ -605,25 +490,21 @@ def test_each_image_is_given_its_photograph_and_its_map(remade):
 
 
 def test_it_is_said_how_each_was_found(remade):
-    table = remade.photographs
+    table, made = remade.photographs, json.loads(remade.files["photographs.json"])
     how = table.set_index("name")["found_by"]
     assert how["MONOCYTE/_8_3.jpeg"] == "nothing"
-    assert how["EOSINOPHIL/_8_1.jpeg"] == "pixels"
     assert (how == "features").sum() > 12
-    assert (table.loc[table["found_by"] == "features", "inliers"] >= registration.INLIERS).all()
-    lost = table[table["found_by"] == "nothing"]
-    assert lost["photograph"].tolist() == [-1]
     assert remade.disagreements["name"].tolist() == ["MONOCYTE/_8_2.jpeg"]
-
-
-def test_a_sample_is_registered_too(remade):
-    table, made = remade.photographs, json.loads(remade.files["photographs.json"])
+    # of two photographs of one cell the better is taken
+    row = table[table["name"] == "EOSINOPHIL/_8_1.jpeg"].iloc[0]
+    assert (row["photograph"], row["runner_up"], row["found_by"]) == (11, 12, "pixels")
+    assert row["correlation"] < row["runner_up_correlation"] + registration.MARGIN
+    # a sample is registered too
     both = table[table["registered"].notna() & (table["found_by"] == "features")]
-    assert 1 <= len(both) <= 3
     np.testing.assert_array_equal(both["registered"], both["photograph"])
-    assert made["registered_too"] == made["of_these_agree"] == len(both)
-    assert table.loc[table["found_by"] == "pixels", "registered"].notna().all()
-    assert table.loc[table["found_by"] == "nothing", "registered"].isna().all()
+    assert made["registered_too"] == made["of_these_agree"] == len(both) > 0
+    assert made["images"] == images.DATA_HASH
+    assert made["settings"]["inliers"] == registration.INLIERS
 
 
 def test_photographs_of_one_cell_are_found(remade):
@@ -635,110 +516,11 @@ def test_photographs_of_one_cell_are_found(remade):
     assert dict(zip(remade.cells["photograph"], remade.cells["labels"], strict=True)) == LABELS
 
 
-def test_of_two_photographs_of_one_cell_the_better_is_taken(remade):
-    table = remade.photographs
-    row = table[table["name"] == "EOSINOPHIL/_8_1.jpeg"].iloc[0]
-    assert (row["photograph"], row["runner_up"], row["found_by"]) == (11, 12, "pixels")
-    assert row["correlation"] < row["runner_up_correlation"] + registration.MARGIN
-
-
-def test_of_two_photographs_of_two_cells_none_is_taken():
-    found = pd.DataFrame(
-        [[-1, "nothing", 0.9, 11, 12], [-1, "nothing", 0.9, 11, 9], [-1, "nothing", 0.5, 11, 12]],
-        columns=["photograph", "found_by", "correlation", "registered", "runner_up"],
-    )
-    cells = pd.DataFrame({"photograph": LABELS.keys(), "cell": CELLS.values()})
-    settled = registration._settle(found, cells)
-    assert settled["photograph"].tolist() == [11, -1, -1]
-    assert settled["found_by"].tolist() == ["pixels", "nothing", "nothing"]
-
-
-def test_it_is_said_how_the_tables_were_made(remade):
-    made = json.loads(remade.files["photographs.json"])
-    assert made["command"] == "bloodlib audit --remake"
-    assert made["images"] == images.DATA_HASH
-    assert made["settings"]["opencv"] == cv2.__version__
-    assert made["settings"]["inliers"] == registration.INLIERS
-    assert made["settings"]["sample"] == 3
-    for name in photographs.TABLES:
-        assert made["sha256"][name] == hashlib.sha256(remade.files[name]).hexdigest()
-
-
-@pytest.fixture
-def quick(remade, monkeypatch):
-    """Matching costs nothing: it was done; ``quick`` lists the chunks that were asked for."""
-    rows, asked = {(row["split"], row["name"]): row for row in remade.rows}, []
-
-    def work(chunk):
-        asked.append(len(chunk))
-        return [rows[image] for image in chunk]
-
-    monkeypatch.setattr(registration, "_work", work)
-    return asked
-
-
-def stop_after(monkeypatch, n):
-    """Be interrupted in the place of writing the file after the first n."""
-    replace, done = paths.write_atomically, []
-
-    def stop(path, raw):
-        if len(done) == n:
-            raise KeyboardInterrupt
-        done.append(path)
-        replace(path, raw)
-
-    monkeypatch.setattr(paths, "write_atomically", stop)
-
-
-@pytest.mark.parametrize("n", [0, 1, 3])
-def test_a_run_that_was_stopped_goes_on(dataset, remade, quick, n):
-    with pytest.MonkeyPatch.context() as patch:
-        stop_after(patch, n)
-        with pytest.raises(KeyboardInterrupt):
-            remake()
-    assert len(chunks()) == n
-    assert written() == {}
-    quick.clear()
-    remake()
-    assert len(quick) == len(chunks()) - n == -(-len(remade.rows) // 4) - n
-    assert {name: written()[name] for name in photographs.TABLES} == {
-        name: remade.files[name] for name in photographs.TABLES
-    }
-    quick.clear()
-    remake()
-    assert quick == []
-
-
-def test_a_run_that_was_stopped_computes_nothing_in_vain(dataset, monkeypatch):
-    begun = []
-
-    def work(chunk):
-        begun.append(chunk)
-        if len(begun) == 1:
-            raise images.DatasetError("an image was altered")
-        time.sleep(0.5)
-
-    monkeypatch.setattr(registration, "_work", work)
-    with pytest.raises(images.DatasetError, match="was altered"):
-        remake()
-    assert len(begun) <= 2  # of five
-    assert written() == {}
-
-
-def test_what_other_settings_found_is_not_taken(dataset, remade, quick, monkeypatch):
-    remake()
-    n = len(quick)
-    monkeypatch.setattr(registration, "VERSION", -1)
-    remake()
-    assert len(quick) == 2 * n
-
-
-def test_altered_images_are_refused_before_anything_is_done(dataset, quick):
+def test_altered_images_are_refused_before_anything_is_done(dataset):
     path = dataset / "images/TRAIN/MONOCYTE/_0_0.jpeg"
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(images.DatasetError, match=r"MONOCYTE/_0_0\.jpeg"):
         remake()
-    assert not quick
     assert not chunks()
     assert written() == {}
 
@@ -811,69 +593,29 @@ def test_processes_killed_at_work_leave_what_the_next_ones_go_on_from(dataset, r
         assert written()[name] == remade.files[name]
 
 
-# ------------------------------------------------------------------------------- the real ones
-
-
 @pytest.mark.data
 @pytest.mark.skipif(not images.available(), reason="no real images here")
-def test_real_images_are_matched_as_the_frozen_table_says():
+@pytest.mark.parametrize(("how", "n"), [("features", 12), ("pixels", 2)])
+def test_real_images_are_found_as_the_frozen_table_says(how, n):
     table = photographs.table()
-    rows = table[table["found_by"] == "features"].sample(12, random_state=0)
+    rows = table[table["found_by"] == how].sample(n, random_state=0)
     others = images.photograph_numbers()[::30]
     index = registration.index(
         {n: registration.grey(images.photograph(n)) for n in sorted({*rows["photograph"], *others})}
     )
     for row in rows.itertuples():
-        best, second = registration.match(
-            registration.grey(images.picture(row.split, row.name)), index
-        )
-        assert registration.decided(best, second)
+        picture = registration.grey(images.picture(row.split, row.name))
+        best, second = registration.match(picture, index)
+        assert registration.decided(best, second) == (how == "features")
+        if how == "pixels":
+            best, _ = registration.register(picture, index, 2)
         assert best.photograph == row.photograph
-        assert best.inliers == pytest.approx(row.inliers, abs=2)
         assert best.correlation == pytest.approx(row.correlation, abs=0.01)
         parts = {name: getattr(row, name) for name in ("flip", *registration.LIMITS)}
         same_map(best.matrix, parts, degrees=0.1, pixels=0.3)
 
 
-@pytest.mark.data
-@pytest.mark.skipif(not images.available(), reason="no real images here")
-def test_real_images_are_registered_as_the_frozen_table_says():
-    table = photographs.table()
-    rows = table[table["found_by"] == "pixels"].sample(2, random_state=0)
-    others = images.photograph_numbers()[::30]
-    index = registration.index(
-        {n: registration.grey(images.photograph(n)) for n in sorted({*rows["photograph"], *others})}
-    )
-    for row in rows.itertuples():
-        best, _ = registration.register(
-            registration.grey(images.picture(row.split, row.name)), index, 2
-        )
-        assert best.photograph == row.photograph
-        assert best.correlation == pytest.approx(row.correlation, abs=0.01)
+# ------------------------------------------------------------------------------- the real ones
 
 
 # ------------------------------------------------------------------------------- what is empty
-
-
-def test_no_pair_of_photographs_is_an_empty_table_and_every_cell_its_own(monkeypatch):
-    monkeypatch.setattr(registration, "overlaps", lambda known: [])
-    monkeypatch.setattr(registration.images, "photograph_labels", lambda: {3: ("MONOCYTE",)})
-    pairs = registration._pairs(None)
-    assert pairs.columns.tolist() == registration.PAIR_COLUMNS
-    assert registration._cells((3, 8), pairs)["cell"].tolist() == [3, 8]
-
-
-def test_photographs_without_features_match_nothing():
-    blank = np.full(registration.SIZE, 200, np.uint8)
-    known = registration.index({1: blank, 2: blank})
-    picture = np.random.default_rng(0).integers(0, 256, registration.SIZE, dtype=np.uint8)
-    assert registration.match(picture, known) == (registration.NONE, registration.NONE)
-
-
-@pytest.mark.filterwarnings("error")
-def test_a_black_picture_is_registered_with_nothing():
-    picture = np.random.default_rng(0).integers(0, 256, registration.SIZE, dtype=np.uint8)
-    best, _ = registration.register(
-        np.zeros(registration.SIZE, np.uint8), registration.index({1: picture})
-    )
-    assert best.correlation < registration.BY_PIXELS

@@ -56,19 +56,13 @@ FRAME = pd.DataFrame(
 
 
 def test_show_is_a_numbered_table_with_a_caption():
+    before = FRAME.copy(deep=True)
     table, caption, header, rows = rendered(tables.show(FRAME, "tbl-x", "A caption, *so*."))
+    pd.testing.assert_frame_equal(FRAME, before)
     assert table["names"] == ["tbl-x"] or "tbl-x" in table["ids"]
     assert caption == "A caption, so."
     assert header == ["Name", "Ours", "Runs", "Note"]
     assert rows == [["a", "0.12", "1", "x"], ["b|c", "–", "20", "–"], ["d", "1.00", "3", "–"]]
-
-
-def test_show_aligns_numbers_escapes_pipes_and_changes_nothing():
-    before = FRAME.copy(deep=True)
-    text = tables.show(FRAME, "tbl-x", "C", decimals=3).data
-    assert text.splitlines()[4:6] == ["| :-- | --: | --: | :-- |", "| a | 0.123 | 1 | x |"]
-    assert "b\\|c" in text
-    pd.testing.assert_frame_equal(FRAME, before)
 
 
 def test_show_chooses_heads_and_formats_columns():
@@ -112,11 +106,6 @@ def test_load_cells_puts_ours_beside_the_papers():
         if cell["class"] != "Average":
             cell |= {"low": number / 1000 - 0.2, "high": number / 1000 + 0.3}
     frame = tables.load_cells(cells, 1, method=["NB", "SVM"], task="four")
-    assert list(frame.columns) == ["Classes", "Method", "Class"] + [
-        f"{name}: {source}"
-        for name in tables.MEASURE_NAMES.values()
-        for source in ("paper", "ours")
-    ]
     assert frame[["Method", "Class"]].to_numpy().tolist() == [
         [m, c.capitalize()] for m in ("NB", "SVM") for c in (*images.TASKS["four"], "Average")
     ]
@@ -132,31 +121,6 @@ def test_load_cells_puts_ours_beside_the_papers():
         assert found.loc[class_, f"{name}: ours"] == text
 
 
-def test_an_interval_is_drawn_to_scale_and_hidden_from_screen_readers():
-    from bs4 import BeautifulSoup
-
-    text = tables.interval_drawn({"ours": 0.5, "low": 0.25, "high": 1.0, "paper": 0.0})
-    svg = BeautifulSoup(text, "html.parser").svg
-    assert (svg["aria-hidden"], svg["viewbox"]) == ("true", "0 0 64 10")
-    axis, line, printed = svg("path")
-    assert axis["d"] == "M4 5H60"  # from 0 to 1
-    assert line["d"] == "M18.0 5H60.0"
-    assert svg.circle["cx"] == "32.0"
-    assert printed["d"].startswith("M4.0 1")
-    assert not set("|–") & set(text)  # it stands in a cell of a table
-    without = {"ours": 0.5, "low": 0.25, "high": 1.0, "paper": None}
-    assert "printed" not in tables.interval_drawn(without)
-    assert tables.interval_drawn(dict.fromkeys(("ours", "low", "high")) | {"paper": 0.3}) == ""
-
-
-@pytest.mark.parametrize(("table", "rows"), [(1, 24), (2, 16)])
-def test_load_cells_of_a_whole_table(table, rows):
-    frame = tables.load_cells(comparison.cells({}), table)
-    assert len(frame) == rows
-    assert len(rendered(tables.show(frame, "tbl-x", "C"))[3]) == rows
-    assert (frame.filter(like=": ours") == "–").all(axis=None)
-
-
 def test_claims_settings_and_verdicts_are_all_there():
     claims = tables.load_claims()
     assert len(claims) == len(paper.CLAIMS)
@@ -165,7 +129,6 @@ def test_claims_settings_and_verdicts_are_all_there():
     assert 0 < len(some) < len(claims)
     assert some["Where"].str.startswith("section 6.2").all()
     assert tables.load_verdicts()["Claims"].sum() == len(paper.CLAIMS)
-    assert "(blank)" in set(tables.load_stated()["Printed"])
     for frame, n in (
         (claims, len(paper.CLAIMS)),
         (tables.load_settings(), len(paper.UNSTATED)),
@@ -241,17 +204,12 @@ def test_load_runs():
         value, low, high = map(float, re.findall(r"\d\.\d\d", row[column]))
         assert value == pytest.approx(np.trace(confusion) / confusion.sum(), abs=0.005)
         assert low < value < high
-    vars(found).update(config=study.resolve(config | {"images_per_class": 400}))
-    (row,) = tables.load_runs([found]).to_dict("records")
-    assert re.fullmatch(r"0\.\d\d", row["Accuracy on TEST"])
 
 
 def test_load_measured_has_the_equations_with_intervals():
     found = predicting({"method": "NB", "task": "four"}, np.random.default_rng(1))
     frame = tables.load_measured(found)
     plain = tables.load_measures(found.confusion(), "four")
-    assert list(frame.columns) == list(plain.columns)
-    assert frame["Class"].tolist() == plain["Class"].tolist()
     for column in plain.columns[1:]:
         for text, expected in zip(frame[column], plain[column], strict=True):
             value, low, high = map(float, re.findall(r"\d\.\d\d", text))
@@ -259,12 +217,6 @@ def test_load_measured_has_the_equations_with_intervals():
             assert low <= value <= high
     vars(found).update(config=found.config | {"images_per_class": 400})
     assert tables.load_measured(found)["Recall"].tolist() == [f"{v:.2f}" for v in plain["Recall"]]
-
-
-def test_no_line_ends_inside_an_interval():
-    frame = pd.DataFrame({"Ours": ["0.79 (0.61–0.93)"], "Pages": ["1036–1044 – and on"]})
-    (row,) = rendered(tables.show(frame, "tbl-x", "From 0.1–0.2, C"))[3]
-    assert row == ["0.79 (0.61\u2060–\u20600.93)", "1036\u2060–\u20601044 – and on"]
 
 
 def test_load_records_names_those_without_a_result(monkeypatch):
@@ -275,8 +227,6 @@ def test_load_records_names_those_without_a_result(monkeypatch):
     first, second, *missing = tables.load_records().to_dict("records")
     assert first["Run"] == "NB four"
     assert first["Started (UTC)"] == "2025-06-07 08:09"
-    assert first["On"] == "A Processor"
-    assert first["Commit"] == "`0123456789`"
     assert (second["Run"], second["State"]) == (bad.id, "failed")
     assert {row["State"] for row in missing} == {"missing"}
 
@@ -305,14 +255,6 @@ def test_load_run_counts():
     assert frame.to_numpy().sum() == 3
 
 
-@pytest.mark.parametrize(("at_hand", "words"), [(True, images.DATA_HASH), (False, "not at hand")])
-def test_load_environment_tells_whether_there_are_images(monkeypatch, at_hand, words):
-    monkeypatch.setattr(tables, "available", lambda: at_hand)
-    frame = tables.load_environment().set_index("")["value"]
-    assert words in frame["images"]
-    assert {"bloodlib", "commit", "Python", "numpy", "scikit-learn"} <= set(frame.index)
-
-
 # --------------------------------------------------------------------------- the report
 
 
@@ -320,28 +262,9 @@ def test_report_has_every_number_and_every_claim():
     report = json.loads(json.dumps(tables.report()))
     assert set(report) == {"cells", "claims"}
     assert len(report["cells"]) == 120
-    for cell in report["cells"]:
-        assert set(cell) == {
-            "address", "table", "task", "method", "class", "measure",
-            "paper", "ours", "low", "high", "runs", "frozen",
-        }  # fmt: skip
     assert [claim["id"] for claim in report["claims"]] == [claim.id for claim in paper.CLAIMS]
-    for claim in report["claims"]:
-        assert set(claim) == {"id", "place", "text", "verdict", "evidence"}
-        assert claim["verdict"] in verdicts.VERDICTS
-
-
-def test_report_in_words():
-    report = {
-        "cells": comparison.cells({}),
-        "claims": [
-            {"id": "x", "place": "p", "text": "t", "verdict": "reproduced", "evidence": "Seen."},
-            {"id": "y", "place": "q", "text": "u", "verdict": "not tested yet", "evidence": ""},
-        ],
-    }
+    assert {claim["verdict"] for claim in report["claims"]} <= set(verdicts.VERDICTS)
     text = tables.report_text(report)
-    assert "Table 1" in text
-    assert "Table 2" in text
-    assert "–" in text
-    assert "nan" not in text.lower()
-    assert "[reproduced] x (p)\n      t\n      Seen.\n  [not tested yet] y (q)\n      u" in text
+    for words in ("Table 1", "Table 2", *(claim.id for claim in paper.CLAIMS)):
+        assert words in text
+    assert "nan" not in text.split()
