@@ -81,6 +81,7 @@ check: env
 
 # would the tests notice? Each of those modules is changed in one place at a time; hours
 mutants: env
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[mutants]'
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results
 
