@@ -17,7 +17,6 @@
 # stands, what would have to be true, and the verdict so far.
 
 # %% tags=["remove-input"]
-from myst_nb import glue
 
 from bloodlib import paper
 from bloodlib.book import chapter, tables
@@ -25,12 +24,8 @@ from bloodlib.data import images
 from bloodlib.evidence import verdicts
 
 chapter.begin()
-glue("n_claims", len(paper.CLAIMS), display=False)
-glue("n_unstated", len(paper.UNSTATED), display=False)
-glue("n_cells", len(paper.CELLS), display=False)
-glue("least_runs", verdicts.RUNS, display=False)
-glue("width", verdicts.WIDTH, display=False)
-glue("alike", verdicts.ALIKE, display=False)
+chapter.cite(n_claims=len(paper.CLAIMS), n_unstated=len(paper.UNSTATED), n_cells=len(paper.CELLS))
+chapter.cite(least_runs=verdicts.RUNS, width=verdicts.WIDTH, alike=verdicts.ALIKE)
 
 # %% [markdown]
 # ## The claims
@@ -103,16 +98,16 @@ recall.printed, recall.interval
 low, high = recall.interval
 for name, split in {"q": "TEST", "q_simple": "TEST_SIMPLE"}.items():
     size = images.counts()[split]["NEUTROPHIL"]
-    glue(f"{name}_size", size, display=False)
-    glue(f"{name}_fit", sum(low <= k / size <= high for k in range(size + 1)), display=False)
+    chapter.cite(
+        {f"{name}_size": size, f"{name}_fit": sum(low <= k / size <= high for k in range(size + 1))}
+    )
 ahead, behind = (
     paper.cells(**row | {"method": method, "class_": "Average"}, measure="recall")[0]
     for method in ("DCLNN", "SVM")
 )
-glue("q_ahead", ahead.printed, display=False)
-glue("q_behind", behind.printed, display=False)
-glue("q_least", ahead.interval[0] - behind.interval[1], display=False)
-glue("q_most", ahead.interval[1] - behind.interval[0], display=False)
+chapter.cite(q_ahead=ahead.printed, q_behind=behind.printed)
+chapter.cite(q_least=ahead.interval[0] - behind.interval[1])
+chapter.cite(q_most=ahead.interval[1] - behind.interval[0])
 
 # %% [markdown]
 # ## Questions

@@ -26,7 +26,6 @@ seed = 0  # which pictures
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
 import numpy as np
-from myst_nb import glue
 
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images
@@ -35,17 +34,11 @@ chapter.begin()
 facts = images.dataset()
 counts = figures.compute_counts()
 total = counts.groupby("split")["images"].sum()
-for name, value in {
-    "n_train": total["TRAIN"],
-    "n_test": total["TEST"],
-    "n_simple": total["TEST_SIMPLE"],
-    "n_fewest": min(images.counts()["TEST_SIMPLE"].values()),
-    "n_photographs": facts["photographs"],
-    "n_listed": facts["listed"],
-    "n_basophil": len(facts["photographs_with_a_basophil"]),
-    "n_twins": facts["identical"]["within TEST_SIMPLE"],
-}.items():
-    glue(name, int(value), display=False)
+chapter.cite(n_train=total["TRAIN"], n_test=total["TEST"], n_simple=total["TEST_SIMPLE"])
+chapter.cite(n_fewest=min(images.counts()["TEST_SIMPLE"].values()))
+chapter.cite(n_photographs=facts["photographs"], n_listed=facts["listed"])
+chapter.cite(n_basophil=len(facts["photographs_with_a_basophil"]))
+chapter.cite(n_twins=facts["identical"]["within TEST_SIMPLE"])
 
 # %% [markdown]
 # ## Some of them
@@ -127,10 +120,10 @@ tables.show(
 # %% tags=["remove-input"]
 for task in images.TASKS:
     most = np.bincount(images.labels("TRAIN", task)).argmax()
-    glue(f"q_{task}", images.TASKS[task][most].lower(), display=False)
+    chapter.cite({f"q_{task}": images.TASKS[task][most].lower()})
     for split in ("TEST", "TEST_SIMPLE"):
         share = float((images.labels(split, task) == most).mean())
-        glue(f"q_{split}_{task}", share, display=False)
+        chapter.cite({f"q_{split}_{task}": share})
 
 # %% [markdown]
 # ## Questions

@@ -26,7 +26,6 @@ steps = 200  # and how often
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
 import numpy as np
-from myst_nb import glue
 
 from bloodlib.book import chapter, drawings, tables
 from bloodlib.paper import equations
@@ -50,9 +49,7 @@ drawings.plot_convolution(image, kernel, feature)
 plt.show()
 
 # %% tags=["remove-input"]
-glue("corner", int(feature[0, 0]), display=False)
-glue("side", len(image), display=False)
-glue("side_after", len(feature), display=False)
+chapter.cite(corner=feature[0, 0], side=len(image), side_after=len(feature))
 
 # %% [markdown]
 # The red square of {numref}`fig-paper-1` gives {glue:text}`corner`. The feature is smaller than the image,
@@ -80,10 +77,10 @@ tables.show(
 
 # %% tags=["remove-input"]
 found = effects.set_index("Kernel")
-glue("edges_like", float(found.loc["Edges", "Like its edges"]), display=False)
-glue("edges_image", float(found.loc["Edges", "Like the image"]), display=False)
-glue("sharpen_contrast", float(found.loc["Sharpen", "Contrast"]), display=False)
-glue("blur_contrast", float(found.loc["Blur", "Contrast"]), display=False)
+chapter.cite(edges_like=found.loc["Edges", "Like its edges"])
+chapter.cite(edges_image=found.loc["Edges", "Like the image"])
+chapter.cite(sharpen_contrast=found.loc["Sharpen", "Contrast"])
+chapter.cite(blur_contrast=found.loc["Blur", "Contrast"])
 
 # %% [markdown]
 # The claim holds ({numref}`tbl-kernels`). The edge detector follows the outlines (correlation
@@ -104,9 +101,8 @@ drawings.plot_pooling(values, largest, mean)
 plt.show()
 
 # %% tags=["remove-input"]
-glue("window", ", ".join(map(str, values[:2, :2].ravel())), display=False)
-glue("window_largest", int(largest[0, 0]), display=False)
-glue("window_mean", float(mean[0, 0]), display=False)
+chapter.cite(window=", ".join(map(str, values[:2, :2].ravel())), window_largest=largest[0, 0])
+chapter.cite(window_mean=mean[0, 0])
 
 # %% [markdown]
 # Of the window {glue:text}`window` in {numref}`fig-paper-2`, max pooling keeps {glue:text}`window_largest` and
@@ -201,10 +197,8 @@ glue("window_mean", float(mean[0, 0]), display=False)
 
 # %% tags=["remove-input"]
 counted = equations.count_differences()
-glue("n_formulas", counted["formulas"], display=False)
-glue("n_equations", len(counted["equations"]), display=False)
-glue("n_missing", counted["missing"], display=False)
-glue("n_against", counted["other_network"], display=False)
+chapter.cite(n_formulas=counted["formulas"], n_equations=len(counted["equations"]))
+chapter.cite(n_missing=counted["missing"], n_against=counted["other_network"])
 
 # %% [markdown]
 # {numref}`tbl-differences` lists the {glue:text}`n_formulas` places where the code does something else than the
@@ -239,7 +233,7 @@ plt.show()
 
 # %% tags=["remove-input"]
 for name in ("cells", "others", "accuracy", "accuracy_others", "chance", "first", "last"):
-    glue(name, found[name], display=False)
+    chapter.cite({name: found[name]})
 
 # %% [markdown]
 # The loss falls from {glue:text}`first:.2f` to {glue:text}`last:.2f`. At first the network only learns that both
@@ -254,17 +248,14 @@ for name in ("cells", "others", "accuracy", "accuracy_others", "chance", "first"
 
 # %% tags=["remove-input"]
 turned = drawings.correlate(image, kernel[::-1, ::-1])
-glue("q_same", int((turned == drawings.correlate(image, kernel)).sum()), display=False)
-glue("q_of", turned.size, display=False)
+chapter.cite(q_same=(turned == drawings.correlate(image, kernel)).sum(), q_of=turned.size)
 edge = np.array([[1, 0, -1]] * 3)
-glue("q_edge", int(drawings.correlate(image, edge)[0, 2]), display=False)
-glue("q_edge_turned", int(drawings.correlate(image, edge[::-1, ::-1])[0, 2]), display=False)
+chapter.cite(q_edge=drawings.correlate(image, edge)[0, 2])
+chapter.cite(q_edge_turned=drawings.correlate(image, edge[::-1, ::-1])[0, 2])
 _, far = drawings.compute_learning(rate=0.2, steps=50)
-glue("q_far", far["last"], display=False)
-glue("q_far_accuracy", far["accuracy"], display=False)
-glue("q_even", far["even"], display=False)
+chapter.cite(q_far=far["last"], q_far_accuracy=far["accuracy"], q_even=far["even"])
 _, near = drawings.compute_learning(rate=0.05, steps=50)
-glue("q_near", near["last"], display=False)
+chapter.cite(q_near=near["last"])
 
 # %% [markdown]
 # ## Questions

@@ -26,7 +26,6 @@ hidden = 128  # nodes of the hidden layer, which the paper leaves blank
 import math
 
 import matplotlib.pyplot as plt
-from myst_nb import glue
 
 from bloodlib.book import chapter, drawings, tables
 from bloodlib.data import images
@@ -51,13 +50,10 @@ plt.show()
 # %% tags=["remove-input"]
 total = model.count_params()
 by_name = layers.set_index("Layer")
-glue("total", total, display=False)
-glue("millions", total / 1e6, display=False)
-glue("share_hidden", float(by_name.loc["hidden", "Share (%)"]), display=False)
-glue("in_convolutions", int(by_name.loc[["conv_1", "conv_2"], "Parameters"].sum()), display=False)
-glue("flat", by_name.loc["flatten", "Output"], display=False)
-glue("pixels", by_name.loc["image", "Output"], display=False)
-glue("hidden_nodes", hidden, display=False)
+chapter.cite(total=total, millions=total / 1e6, share_hidden=by_name.loc["hidden", "Share (%)"])
+chapter.cite(in_convolutions=by_name.loc[["conv_1", "conv_2"], "Parameters"].sum())
+chapter.cite(flat=by_name.loc["flatten", "Output"], pixels=by_name.loc["image", "Output"])
+chapter.cite(hidden_nodes=hidden)
 
 # %% [markdown]
 # Read {numref}`fig-paper-3` from left to right. A convolution loses one pixel at each edge and makes one map
@@ -95,11 +91,9 @@ tables.show(
 
 # %% tags=["remove-input"]
 _, unpooled, direct, connected = alternatives["Parameters"]
-glue("n_pixels", math.prod(model.input_shape[1:]), display=False)
-glue("direct_millions", direct / 1e6, display=False)
-glue("times_direct", total / direct, display=False)
-glue("times_unpooled", unpooled / total, display=False)
-glue("connected_billions", connected / 1e9, display=False)
+chapter.cite(n_pixels=math.prod(model.input_shape[1:]), direct_millions=direct / 1e6)
+chapter.cite(times_direct=total / direct, times_unpooled=unpooled / total)
+chapter.cite(connected_billions=connected / 1e9)
 
 # %% [markdown]
 # - **Against fully-connected layers on the pixels: no.** Hidden and output layer directly on the
@@ -128,9 +122,8 @@ tables.show(
 
 # %% tags=["remove-input"]
 widths = drawings.compute_widths(classes)["Parameters"]
-glue("fewest", float(widths.min() / 1e6), display=False)
-glue("most", float(widths.max() / 1e6), display=False)
-glue("images", sum(images.counts()["TRAIN"].values()), display=False)
+chapter.cite(fewest=widths.min() / 1e6, most=widths.max() / 1e6)
+chapter.cite(images=sum(images.counts()["TRAIN"].values()))
 
 # %% [markdown]
 # Between {glue:text}`fewest:.1f` and {glue:text}`most:.1f` million parameters would all fit the description. Any
@@ -145,10 +138,8 @@ def parameters(*nodes, **size):
 
 
 half, whole = parameters(64, 4), parameters(128, 4)
-glue("q_half", half, display=False)
-glue("q_half_share", half / whole, display=False)
-glue("q_fewer", whole - parameters(128, 2), display=False)
-glue("q_large", parameters(128, 4, size=(240, 320)) / whole, display=False)
+chapter.cite(q_half=half, q_half_share=half / whole, q_fewer=whole - parameters(128, 2))
+chapter.cite(q_large=parameters(128, 4, size=(240, 320)) / whole)
 
 # %% [markdown]
 # ## Questions

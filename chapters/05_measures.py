@@ -25,7 +25,6 @@ settings = {}  # of another run, as in study.yml: {"method": "SVM", "kernel": "l
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
 import numpy as np
-from myst_nb import glue
 
 from bloodlib import study
 from bloodlib.book import chapter, figures, tables
@@ -96,11 +95,8 @@ by_class.round(2), round(float(scores.accuracy(confusion)), 2)
 
 # %% tags=["remove-input"]
 k = len(images.TASKS[task])
-glue("run", study.describe(run.config), display=False)
-glue("eq14", float(by_class.mean()), display=False)
-glue("accuracy", float(scores.accuracy(confusion)), display=False)
-glue("chance", 1 / k, display=False)
-glue("eq14_chance", 1 - 2 * (k - 1) / k**2, display=False)
+chapter.cite(run=study.describe(run.config), eq14=by_class.mean())
+chapter.cite(accuracy=scores.accuracy(confusion), chance=1 / k, eq14_chance=1 - 2 * (k - 1) / k**2)
 
 # %% [markdown]
 # Averaged over the classes, equation 14 gives {glue:text}`eq14:.2f`. The share of images whose class is
@@ -116,15 +112,14 @@ glue("eq14_chance", 1 - 2 * (k - 1) / k**2, display=False)
 # %% tags=["remove-input"]
 rare = confusion.copy()
 rare[-1] //= 10
-glue("q_class", images.TASKS[task][-1].lower() + "s", display=False)
+chapter.cite(q_class=images.TASKS[task][-1].lower() + "s")
 for name, matrix in {"all": confusion, "rare": rare}.items():
     for measure, score in scores.MEASURES.items():
-        glue(f"q_{measure}_{name}", float(score(matrix)[-1]), display=False)
+        chapter.cite({f"q_{measure}_{name}": score(matrix)[-1]})
 always = np.zeros_like(confusion)
 always[:, np.bincount(images.labels("TRAIN", task)).argmax()] = confusion.sum(axis=1)
-glue("q_accuracy", float(scores.accuracy(always)), display=False)
-glue("q_eq14", float(scores.class_accuracy(always).mean()), display=False)
-glue("q_f1", float(scores.f1(always).mean()), display=False)
+chapter.cite(q_accuracy=scores.accuracy(always), q_eq14=scores.class_accuracy(always).mean())
+chapter.cite(q_f1=scores.f1(always).mean())
 
 # %% [markdown]
 # ## Questions

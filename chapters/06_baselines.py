@@ -123,14 +123,8 @@ plt.show()
 for task, classes in images.TASKS.items():
     row = {"table": 1, "task": task, "method": "DCLNN", "class_": "Average", "measure": "recall"}
     outside, n = comparison.outside([c for c in cells if c["task"] == task and c["table"] == 1])
-    chapter.cite(
-        {
-            f"chance_{task}": 1 / len(classes),
-            f"dclnn_{task}": paper.cells(**row)[0].value,
-            f"outside_{task}": outside,
-            f"printed_{task}": n,
-        }
-    )
+    chapter.cite({f"chance_{task}": 1 / len(classes), f"dclnn_{task}": paper.cells(**row)[0].value})
+    chapter.cite({f"outside_{task}": outside, f"printed_{task}": n})
     for name, run in {"nb": nb[task], "svm": svm[task, "C", "rbf"]}.items():
         found = estimate([run])
         side = comparison.beside(found.low, found.high, 1 / len(classes))
@@ -173,7 +167,7 @@ for task in images.TASKS:
     chapter.cite({f"variants_{task}": len(known), f"reach_{task}": reach})
 kinds = [run for (t, *_), run in svm.items() if t == "four"]
 worst, best = sorted(kinds, key=lambda run: estimate([run]).value)[:: len(kinds) - 1]
-chapter.cite({"worst": str(estimate([worst])), "best": str(estimate([best]))})
+chapter.cite(worst=str(estimate([worst])), best=str(estimate([best])))
 chapter.cite(chapter.difference("best_worst", comparison.difference([best], [worst])))
 
 # %% [markdown]
@@ -207,10 +201,7 @@ kinds = [
 ]
 common = max(kind.low for kind in kinds) <= min(kind.high for kind in kinds)
 chapter.cite(
-    {
-        "q_kinds": "; ".join(map(str, kinds)),
-        "q_common": "overlap" if common else "do not all overlap",
-    }
+    q_kinds="; ".join(map(str, kinds)), q_common="overlap" if common else "do not all overlap"
 )
 
 # %% [markdown]

@@ -27,7 +27,6 @@ settings = {}  # any other of the run's, as in study.yml: {"split_by": "cell", "
 
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
-from myst_nb import glue
 
 from bloodlib import study
 from bloodlib.book import chapter, figures, interactive, tables
@@ -53,19 +52,15 @@ validation = curves[curves["images"] == "validation"].set_index("epoch")["accura
 late = validation.iloc[-10:]
 shown = {"last": run.epochs, "low": int(late.idxmin()), "high": int(late.idxmax())}
 for name, epoch in shown.items():
-    glue(name, str(estimate([run], epoch=epoch)), display=False)
-glue("epochs", run.epochs, display=False)
-glue("minutes", run.seconds / 60, display=False)
-glue(
-    "device",
-    run.environment["processor"]
+    chapter.cite({name: str(estimate([run], epoch=epoch))})
+chapter.cite(epochs=run.epochs, minutes=run.seconds / 60)
+chapter.cite(
+    device=run.environment["processor"]
     if run.environment["device"] == "processor"
-    else run.environment["device"],
-    display=False,
+    else run.environment["device"]
 )
-glue("n_late", len(late), display=False)
-glue("jump", float(late.max() - late.min()), display=False)
-glue("simple", str(estimate([run], split="TEST_SIMPLE")), display=False)
+chapter.cite(n_late=len(late), jump=late.max() - late.min())
+chapter.cite(simple=str(estimate([run], split="TEST_SIMPLE")))
 
 # %% [markdown]
 # ## Accuracy and loss
@@ -124,7 +119,7 @@ asked = {f"seed_{seed}": {"seed": seed, "precision": "mixed_bfloat16"} for seed 
 asked |= {by: {"split_by": by} for by in ("published", "image", "cell")}
 for name, changed in asked.items():
     found = comparison.frozen(lineage | changed, free=())
-    glue(f"q_{name}", str(estimate(found)) if found else "not known yet", display=False)
+    chapter.cite({f"q_{name}": str(estimate(found)) if found else "not known yet"})
 
 # %% [markdown]
 # ## Questions

@@ -87,14 +87,9 @@ comparison.signed(*comparison.difference(largest, mean, epochs=(25, 25)))
 by_epoch = [comparison.difference(largest, mean, epochs=(e, e)).value for e in comparison.LATE]
 pairs = [comparison.difference([one], [other]).value for one in largest for other in mean]
 for name, found in {"q": by_epoch, "q_pairs": pairs}.items():
-    chapter.cite(
-        {
-            f"{name}_n": len(found),
-            f"{name}_ahead": sum(value > 0 for value in found),
-            f"{name}_least": comparison.signed(min(found)),
-            f"{name}_most": comparison.signed(max(found)),
-        }
-    )
+    chapter.cite({f"{name}_n": len(found), f"{name}_ahead": sum(value > 0 for value in found)})
+    chapter.cite({f"{name}_least": comparison.signed(min(found))})
+    chapter.cite({f"{name}_most": comparison.signed(max(found))})
 
 # %% [markdown]
 # **1. Which pooling wins at another epoch?** Put `(24, 24)`, `(23, 23)` and so on for `(25, 25)`, back to 16.

@@ -67,17 +67,15 @@ def look_back(run):
 
 found = look_back(run)
 chapter.cite(
-    {
-        "epochs": run.epochs,
-        "at25": str(comparison.estimate([run])),
-        "precision25": str(comparison.estimate([run], lambda c: scores.precision(c).mean(axis=-1))),
-        "best": str(comparison.estimate([run], epoch=found["best_epoch"])),
-        "best_epoch": found["best_epoch"],
-        "rank25": found["rank"],
-        "step": found["step"],
-        "seconds": run.seconds / run.epochs,
-    }
-    | chapter.difference("gain", found["gain"])
+    chapter.difference("gain", found["gain"]),
+    epochs=run.epochs,
+    at25=str(comparison.estimate([run])),
+    precision25=str(comparison.estimate([run], lambda c: scores.precision(c).mean(axis=-1))),
+    best=str(comparison.estimate([run], epoch=found["best_epoch"])),
+    best_epoch=found["best_epoch"],
+    rank25=found["rank"],
+    step=found["step"],
+    seconds=run.seconds / run.epochs,
 )
 
 # %% [markdown]
@@ -95,14 +93,9 @@ chapter.cite(
 for name, changed in {"average": {"pooling": "average"}, "two": {"task": "two"}}.items():
     other = study.run({"method": "DCLNN", "task": "four", "pooling": "max"} | changed)
     found = look_back(other)
-    chapter.cite(
-        {
-            f"q_{name}_rank": found["rank"],
-            f"q_{name}_best": found["best_epoch"],
-            f"q_{name}_gain": comparison.signed(*found["gain"]),
-            f"q_{name}_step": found["step"],
-        }
-    )
+    chapter.cite({f"q_{name}_rank": found["rank"], f"q_{name}_best": found["best_epoch"]})
+    chapter.cite({f"q_{name}_gain": comparison.signed(*found["gain"])})
+    chapter.cite({f"q_{name}_step": found["step"]})
 
 # %% [markdown]
 # ## After epoch 25
@@ -127,17 +120,14 @@ late_gain = comparison.difference(
     longer, longer, epochs=(range(last - 9, last + 1), comparison.LATE)
 )
 chapter.cite(
-    {
-        "n_longer": len(longer),
-        "last": last,
-        "top_epoch": after.loc["validation", "accuracy"].idxmax(),
-        "top": after.loc["validation", "accuracy"].max(),
-        "minutes_more": np.mean(
-            [run.seconds / 60 * (1 - comparison.EPOCH / run.epochs) for run in longer]
-        ),
-    }
-    | chapter.difference("after_gain", gain)
-    | chapter.difference("late_gain", late_gain)
+    chapter.difference("after_gain", gain) | chapter.difference("late_gain", late_gain),
+    n_longer=len(longer),
+    last=last,
+    top_epoch=after.loc["validation", "accuracy"].idxmax(),
+    top=after.loc["validation", "accuracy"].max(),
+    minutes_more=np.mean(
+        [run.seconds / 60 * (1 - comparison.EPOCH / run.epochs) for run in longer]
+    ),
 )
 for name, epoch in {"25": comparison.EPOCH, "last": last}.items():
     training, validation = (after.loc[split, epoch] for split in ("training", "validation"))
@@ -185,27 +175,22 @@ tables.show(
     "tbl-halves",
     "Accuracy of the best of 25 epochs less that of epoch 25: on the half of TEST's cells that chose it, and on the other half. Means over divisions.",
     decimals=3,
-    columns={
-        "task": "Classes",
-        "pooling": "Pooling",
-        "seed": "Seed",
+    columns=["task", "pooling", "seed", "selected", "other", "epochs"],
+    headings={
         "selected": "On the half that chose",
         "other": "On the other",
         "epochs": "Epochs ever chosen",
     },
-    fmt={"Pooling": {"MaxPooling": "max", "AveragePooling": "average"}.get},
 )
 
 # %% tags=["remove-input"]
 chapter.cite(
-    {
-        "n_draws": seeds.DRAWS,
-        "halved_chosen": comparison.signed(halved["selected"].mean()),
-        "halved_other": comparison.signed(halved["other"].mean()),
-        "halved_runs": len(halved),
-        "halved_below": (halved["other"] < 0).sum(),
-        "halved_epochs": int(halved["epochs"].median()),
-    }
+    n_draws=seeds.DRAWS,
+    halved_chosen=comparison.signed(halved["selected"].mean()),
+    halved_other=comparison.signed(halved["other"].mean()),
+    halved_runs=len(halved),
+    halved_below=(halved["other"] < 0).sum(),
+    halved_epochs=int(halved["epochs"].median()),
 )
 
 # %% [markdown]
@@ -237,26 +222,20 @@ tables.show(
     "tbl-chosen",
     "DCLNN with four classes on TEST after epochs chosen in three ways; mean over runs.",
     decimals=3,
-    columns={
-        "how": "Epoch",
-        "which": "Which",
-        "accuracy": "Accuracy on TEST",
-        "each": "Of each run",
-    },
+    columns=["how", "which", "accuracy", "each"],
+    headings={"how": "Epoch", "accuracy": "Accuracy on TEST", "each": "Of each run"},
 )
 
 # %% tags=["remove-input"]
 fixed, honest, tuned = ways["accuracy"]
 at25 = folds.iloc[-1]
 chapter.cite(
-    {
-        "fold_epoch": ways["epochs"][1][0],
-        "fold_gain": comparison.signed(honest - fixed),
-        "test_gain": comparison.signed(tuned - honest),
-        "fold_accuracy": at25["accuracy"],
-        "folds_low": at25["lowest"],
-        "folds_high": at25["highest"],
-    }
+    fold_epoch=ways["epochs"][1][0],
+    fold_gain=comparison.signed(honest - fixed),
+    test_gain=comparison.signed(tuned - honest),
+    fold_accuracy=at25["accuracy"],
+    folds_low=at25["lowest"],
+    folds_high=at25["highest"],
 )
 
 # %% [markdown]

@@ -18,7 +18,6 @@
 
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
-from myst_nb import glue
 
 from bloodlib.analyses import uncertainty
 from bloodlib.book import chapter, figures, tables
@@ -29,8 +28,7 @@ cells = comparison.cells()
 averages = uncertainty.compute_differences().query("score != 'accuracy'")
 for first, second in (("DCLNN", "SVM"), ("SVM", "NB")):
     apart = averages[(averages["first"] == first) & (averages["second"] == second)]["excludes_zero"]
-    glue(f"{first}_apart", int(apart.sum()) or "none", display=False)
-    glue(f"{first}_compared", len(apart), display=False)
+    chapter.cite({f"{first}_apart": apart.sum() or "none", f"{first}_compared": len(apart)})
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
@@ -114,9 +112,8 @@ always = comparison.frozen({"method": "majority", "task": "four"})
 bayes = comparison.compared("NB", "four")
 for name, pair in {"colours": (first, colours), "always": (bayes, always)}.items():
     found = comparison.difference(*pair)
-    glue(f"q_{name}", comparison.signed(*found), display=False)
-    glue(f"q_{name}_side", comparison.beside(*found[1:]), display=False)
-glue("q_svm", comparison.signed(*comparison.difference(first, second)), display=False)
+    chapter.cite(chapter.difference(f"q_{name}", found))
+chapter.cite(q_svm=comparison.signed(*comparison.difference(first, second)))
 
 # %% [markdown]
 # **1. Does DCLNN beat a stronger baseline, too?** In this cell, let `second` be Naive Bayes on colours in place of pixels:

@@ -21,7 +21,6 @@
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
 import pandas as pd
-from myst_nb import glue
 
 from bloodlib import paper
 from bloodlib.book import chapter, figures, tables
@@ -45,12 +44,9 @@ counts
 # %% tags=["remove-input"]
 narrowed = arithmetic.compute_row("DCLNN", "NEUTROPHIL", counts)
 row = narrowed.set_index("Known")
-glue("row_size", counts["NEUTROPHIL"], display=False)
-glue("row_recall", row.index[0].removeprefix("recall "), display=False)
-glue("row_found", row["Found"].iloc[0], display=False)
-glue("row_called", row["Called so"].iloc[1], display=False)
-glue("row_all", f"{row['Pairs'].iloc[0]:,}", display=False)
-glue("row_left", int(row["Pairs"].iloc[-1]), display=False)
+chapter.cite(row_size=counts["NEUTROPHIL"], row_recall=row.index[0].removeprefix("recall "))
+chapter.cite(row_found=row["Found"].iloc[0], row_called=row["Called so"].iloc[1])
+chapter.cite(row_all=f"{row['Pairs'].iloc[0]:,}", row_left=row["Pairs"].iloc[-1])
 
 # %% [markdown]
 # Take DCLNN's neutrophils in Table 1. A recall that is printed as {glue:text}`row_recall`, of
@@ -95,12 +91,11 @@ by = blocks.set_index(["task", "method", "split", "convention"]).sort_index()
 for convention in arithmetic.CONVENTIONS:
     possible = by.xs(("TEST", convention), level=["split", "convention"])["feasible"]
     found = [arithmetic.misprints(every[task]["TEST"], convention) for task in every]
-    glue(f"possible_{convention}", int(possible.sum()), display=False)
-    glue(f"noticed_{convention}", sum(noticed for noticed, _ in found), display=False)
-glue("tried", sum(tried for _, tried in found), display=False)
-glue("blocks", len(possible), display=False)
+    chapter.cite({f"possible_{convention}": possible.sum()})
+    chapter.cite({f"noticed_{convention}": sum(noticed for noticed, _ in found)})
+chapter.cite(tried=sum(tried for _, tried in found), blocks=len(possible))
 rounded = by.xs(("TEST", "rounded"), level=["split", "convention"])
-glue("widest", int((rounded["most"] - rounded["fewest"]).max()), display=False)
+chapter.cite(widest=(rounded["most"] - rounded["fewest"]).max())
 
 # %% [markdown]
 # {numref}`tbl-arithmetic-blocks` has all blocks: {glue:text}`possible_rounded` of {glue:text}`blocks` are
@@ -147,14 +142,11 @@ tables.show(
 
 # %% tags=["remove-input"]
 failing = [check for found in checks.values() for check in found if not check.holds]
-glue(
-    "failing",
-    "; ".join(dict.fromkeys(f"{f.cell.method}, {f.cell.task} classes" for f in failing)),
-    display=False,
+chapter.cite(
+    failing="; ".join(dict.fromkeys(f"{f.cell.method}, {f.cell.task} classes" for f in failing))
 )
-glue("failing_kind", "; ".join(dict.fromkeys(f.kind for f in failing)), display=False)
-glue("failing_span", str(failing[0].allowed), display=False)
-glue("failing_printed", failing[0].cell.printed, display=False)
+chapter.cite(failing_kind="; ".join(dict.fromkeys(f.kind for f in failing)))
+chapter.cite(failing_span=str(failing[0].allowed), failing_printed=failing[0].cell.printed)
 
 # %% [markdown]
 # What fails is one kind of check only, "{glue:text}`failing_kind`", and only for {glue:text}`failing`: an F1 of
@@ -179,13 +171,10 @@ simple = every["two"]["TEST_SIMPLE"]
 (alone,) = arithmetic.bounds("DCLNN", simple).conflict
 size = simple[alone.class_]
 below = int(alone.value * size)
-glue("simple", sum(simple.values()), display=False)
-glue("alone", f"{alone.class_.lower()} {alone.measure} of {alone.printed}", display=False)
-glue("alone_size", size, display=False)
-glue("alone_below", below, display=False)
-glue("alone_above", below + 1, display=False)
-glue("share_below", below / size, display=False)
-glue("share_above", (below + 1) / size, display=False)
+chapter.cite(simple=sum(simple.values()))
+chapter.cite(alone=f"{alone.class_.lower()} {alone.measure} of {alone.printed}", alone_size=size)
+chapter.cite(alone_below=below, alone_above=below + 1, share_below=below / size)
+chapter.cite(share_above=(below + 1) / size)
 
 # %% [markdown]
 # TEST_SIMPLE, with {glue:text}`simple` images, is excluded for every block, by a single number each. DCLNN's
@@ -222,19 +211,15 @@ claim = {task: arithmetic.percentage(task) for task in arithmetic.PERCENT}
 total = block.images
 enough = -(-claim["two"].low * total // 1)
 at_most = claim["four"].high * total // 1
-glue("total", f"{total:,}", display=False)
-glue("enough", f"{int(enough):,}", display=False)
-glue("at_most", f"{int(at_most):,}", display=False)
+chapter.cite(total=f"{total:,}", enough=f"{int(enough):,}", at_most=f"{int(at_most):,}")
 for method in arithmetic.NETWORKS:
     found = int(rounded.loc[("two", method), "most"])
-    glue(f"{method}_most", f"{found:,}", display=False)
-    glue(f"{method}_short", int(enough) - found, display=False)
+    chapter.cite({f"{method}_most": f"{found:,}", f"{method}_short": int(enough) - found})
 fewest = rounded.loc["four"].loc[list(arithmetic.NETWORKS), "fewest"]
-glue("least", fewest.idxmin(), display=False)
-glue("fewest", f"{fewest.min():,.0f}", display=False)
+chapter.cite(least=fewest.idxmin(), fewest=f"{fewest.min():,.0f}")
 two = every["two"]["TEST"]
 excluding = arithmetic.bounds("AveragePooling", two, accuracy=claim["two"]).conflict
-glue("excluding", " and ".join(f"{c.measure} {c.printed}" for c in excluding), display=False)
+chapter.cite(excluding=" and ".join(f"{c.measure} {c.printed}" for c in excluding))
 readings = {
     "both_cut": ("truncated", arithmetic.percentage("two", "truncated")),
     "precise_rounded": ("rounded", arithmetic.percentage("two", digits=1)),
@@ -246,8 +231,8 @@ for name, (convention, accuracy) in readings.items():
         for method in arithmetic.NETWORKS
         if arithmetic.bounds(method, two, convention, accuracy=accuracy).feasible
     ]
-    glue(name, " and ".join(can) or "none", display=False)
-glue("eq14", 1 - 2 * (1 - block.accuracy[0]) / len(counts), display=False)
+    chapter.cite({name: " and ".join(can) or "none"})
+chapter.cite(eq14=1 - 2 * (1 - block.accuracy[0]) / len(counts))
 
 # %% [markdown]
 # With two classes, 94 percent takes {glue:text}`enough` right answers of {glue:text}`total`. DCLNN has at most
@@ -277,11 +262,11 @@ tables.show(
 )
 
 # %% tags=["remove-input"]
-glue("comparisons", len(comparisons), display=False)
-glue("comparisons_true", int((comparisons["verdict"] == verdicts.TRUE).sum()), display=False)
+chapter.cite(comparisons=len(comparisons))
+chapter.cite(comparisons_true=(comparisons["verdict"] == verdicts.TRUE).sum())
 average, largest = (rounded.loc[("two", m)] for m in ("AveragePooling", "MaxPooling"))
-glue("apart_least", int(average["fewest"] - largest["most"]), display=False)
-glue("apart_most", int(average["most"] - largest["fewest"]), display=False)
+chapter.cite(apart_least=average["fewest"] - largest["most"])
+chapter.cite(apart_most=average["most"] - largest["fewest"])
 
 # %% [markdown]
 # Of {glue:text}`comparisons` sentences, {glue:text}`comparisons_true` are true of the print. One deserves a
@@ -294,12 +279,12 @@ glue("apart_most", int(average["most"] - largest["fewest"]), display=False)
 for method in ("DCLNN", "SVM"):
     found = arithmetic.bounds(method, counts)
     least, most = (found.images - right for right in reversed(found.correct))
-    glue(f"q_{method}", f"{least:,} to {most:,}", display=False)
-    glue(f"q_{method}_leaves", most - least + 1, display=False)
+    chapter.cite({f"q_{method}": f"{least:,} to {most:,}", f"q_{method}_leaves": most - least + 1})
 small = every["four"]["TEST_SIMPLE"]["LYMPHOCYTE"]
 for name, size in {"small": small, "large": counts["LYMPHOCYTE"]}.items():
-    glue(f"q_{name}", size, display=False)
-    glue(f"q_{name}_values", len({round(k / size, 2) for k in range(size + 1)}), display=False)
+    chapter.cite(
+        {f"q_{name}": size, f"q_{name}_values": len({round(k / size, 2) for k in range(size + 1)})}
+    )
 
 # %% [markdown]
 # ## Questions

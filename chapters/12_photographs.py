@@ -24,7 +24,6 @@ example = "MONOCYTE/_3_684.jpeg"  # an image of TEST
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
 import numpy as np
-from myst_nb import glue
 
 from bloodlib.analyses import examples, plots
 from bloodlib.book import chapter, interactive, tables
@@ -75,45 +74,44 @@ matched = set(table.loc[table["photograph"] >= 0, "photograph"])
 wrong_class = photographs.disagreements()
 folders = table["name"].str.partition("/")[0]
 simple = examples.compute_simple()
-for name, value in {
-    "images": len(table),
-    "published": len(named),
-    "by_features": int((found_by == "features").sum()),
-    "by_pixels": len(by_pixels),
-    "undecided": len(photographs.undecided()) or "none",
-    "no_second": int((second == "none").sum()),
-    "rivals": len(rival),
-    "rivals_same": int((rival["second"] == "the same cell").sum()),
-    "rival_best": int(rival.loc[rival["second"] == "another cell", "runner_up_inliers"].max()),
-    "ties": int((rival["inliers"] == rival["runner_up_inliers"]).sum()),
-    "least_away": float(away[other].min()),
-    "margin": made["settings"]["margin"],
-    "twins": len(twins),
-    "twin_numbers": " and ".join(map(str, sorted(set(twins["photograph"])))),
-    "twins_same": int((twins["second"] == "the same cell").sum()),
-    "single": len(single),
-    "single_found": len(matched & set(single["photograph"])),
-    "others_found": len(matched - set(single["photograph"])) or "no",
-    "agree": len(table) - len(wrong_class),
-    "by_chance": float(folders.map(single["labels"].value_counts(normalize=True)).mean()),
-    "registered": made["registered_too"],
-    "registered_agree": made["of_these_agree"],
-    "simple_files": simple["files"],
-    "simple_turned": simple["turned"],
-    "simple_flipped": simple["flipped"] or "none",
-    "rotation": float(maps["rotation"].abs().max()),
-    "rotation_allowed": made["settings"]["limits"]["rotation"],
-    "shear": float(maps["shear"].abs().max()),
-    "shift_x": float(maps["shift_x"].abs().max()),
-    "shift_y": float(maps["shift_y"].abs().max()),
-    "scale_low": float(maps[["scale_x", "scale_y"]].min().min()),
-    "scale_high": float(maps[["scale_x", "scale_y"]].max().max()),
-    "flips_low": float(maps["flip"].value_counts(normalize=True).min()),
-    "flips_high": float(maps["flip"].value_counts(normalize=True).max()),
-}.items():
-    glue(name, value, display=False)
+chapter.cite(
+    images=len(table),
+    published=len(named),
+    by_features=(found_by == "features").sum(),
+    by_pixels=len(by_pixels),
+    undecided=len(photographs.undecided()) or "none",
+    no_second=(second == "none").sum(),
+    rivals=len(rival),
+    rivals_same=(rival["second"] == "the same cell").sum(),
+    rival_best=rival.loc[rival["second"] == "another cell", "runner_up_inliers"].max(),
+    ties=(rival["inliers"] == rival["runner_up_inliers"]).sum(),
+    least_away=away[other].min(),
+    margin=made["settings"]["margin"],
+    twins=len(twins),
+    twin_numbers=" and ".join(map(str, sorted(set(twins["photograph"])))),
+    twins_same=(twins["second"] == "the same cell").sum(),
+    single=len(single),
+    single_found=len(matched & set(single["photograph"])),
+    others_found=len(matched - set(single["photograph"])) or "no",
+    agree=len(table) - len(wrong_class),
+    by_chance=folders.map(single["labels"].value_counts(normalize=True)).mean(),
+    registered=made["registered_too"],
+    registered_agree=made["of_these_agree"],
+    simple_files=simple["files"],
+    simple_turned=simple["turned"],
+    simple_flipped=simple["flipped"] or "none",
+    rotation=maps["rotation"].abs().max(),
+    rotation_allowed=made["settings"]["limits"]["rotation"],
+    shear=maps["shear"].abs().max(),
+    shift_x=maps["shift_x"].abs().max(),
+    shift_y=maps["shift_y"].abs().max(),
+    scale_low=maps[["scale_x", "scale_y"]].min().min(),
+    scale_high=maps[["scale_x", "scale_y"]].max().max(),
+    flips_low=maps["flip"].value_counts(normalize=True).min(),
+    flips_high=maps["flip"].value_counts(normalize=True).max(),
+)
 for name, limit in examples.ASKED.items():
-    glue(f"asked_{name}", limit, display=False)
+    chapter.cite({f"asked_{name}": limit})
 
 # %% [markdown]
 # **The runner-up.** Of {glue:text}`images:,` images, {glue:text}`by_features:,` were found by features and
@@ -165,14 +163,10 @@ differ = check["answer"] != check["given"]
 missed = int(differ.sum())
 low, high = intervals.clopper_pearson(missed, len(check))
 left_out = check["answer"] == "none"
-glue("checked", len(check), display=False)
-glue("missed", missed, display=False)
-glue("missed_share", missed / len(check), display=False)
-glue("missed_low", float(low), display=False)
-glue("missed_high", float(high), display=False)
-glue("left_out", int(left_out.sum()), display=False)
-glue("left_out_missed", int(differ[left_out].sum()) or "none", display=False)
-glue("offered_missed", int(differ[~left_out].sum()) or "none", display=False)
+chapter.cite(checked=len(check), missed=missed, missed_share=missed / len(check), missed_low=low)
+chapter.cite(missed_high=high, left_out=left_out.sum())
+chapter.cite(left_out_missed=differ[left_out].sum() or "none")
+chapter.cite(offered_missed=differ[~left_out].sum() or "none")
 
 # %% [markdown]
 # **By eye.** {glue:text}`checked` images, drawn by chance, were shown beside four photographs with the same label, and
@@ -208,21 +202,20 @@ held, cells = photographs.photographs("TEST"), photographs.cells("TEST")
 given = examples.compute_contributions().query("split == 'TEST'").groupby("class")["images"]
 taught = np.isin(cells, photographs.cells("TRAIN"))
 overlapping = photographs.pairs(), photographs.pairs(same_cell=False)
-for name, value in {
-    "folders": len(behind_them),
-    "folders_agree": int((in_names == behind_them).sum()),
-    "test_images": len(held),
-    "test_photographs": len(np.unique(held)),
-    "test_cells": len(np.unique(cells)),
-    "test_monocytes": int(given.size()["MONOCYTE"]),
-    "ratio": float(given.mean()["MONOCYTE"] / given.mean()["NEUTROPHIL"]),
-    "both_photographs": len(np.intersect1d(held, photographs.photographs("TRAIN"))) or "no",
-    "both_images": int(taught.sum()),
-    "overlaps": sum(map(len, overlapping)),
-    "same": len(overlapping[0]),
-    "film_only": len(overlapping[1]),
-}.items():
-    glue(name, value, display=False)
+chapter.cite(
+    folders=len(behind_them),
+    folders_agree=(in_names == behind_them).sum(),
+    test_images=len(held),
+    test_photographs=len(np.unique(held)),
+    test_cells=len(np.unique(cells)),
+    test_monocytes=given.size()["MONOCYTE"],
+    ratio=given.mean()["MONOCYTE"] / given.mean()["NEUTROPHIL"],
+    both_photographs=len(np.intersect1d(held, photographs.photographs("TRAIN"))) or "no",
+    both_images=taught.sum(),
+    overlaps=sum(map(len, overlapping)),
+    same=len(overlapping[0]),
+    film_only=len(overlapping[1]),
+)
 
 # %% [markdown]
 # So TEST is {glue:text}`test_images:,` images of {glue:text}`test_photographs` photographs of
@@ -250,13 +243,12 @@ plots.show(examples.plot_pairs(examples.load_pairs()))
 remarkable = examples.compute_remarkable()
 two = remarkable[remarkable["What"] == "two labels"]
 behind = two[two["Images in"].str.contains("TRAIN|TEST")].iloc[0]
-glue("two", len(two), display=False)
-glue("two_numbers", behind["Photographs"].replace(", ", " and "), display=False)
+chapter.cite(two=len(two), two_numbers=behind["Photographs"].replace(", ", " and "))
 label, other_label = behind["Labels"].split(", ")
-glue("two_labels", f"{label} in one and a {other_label} in the other", display=False)
-glue("two_images", behind["Images"].replace(", ", " and "), display=False)
-glue("two_folder", " and ".join(dict.fromkeys(behind["Images in"].split(", "))), display=False)
-glue("across", int(remarkable["What"].str.contains("side").sum()), display=False)
+chapter.cite(two_labels=f"{label} in one and a {other_label} in the other")
+chapter.cite(two_images=behind["Images"].replace(", ", " and "))
+chapter.cite(two_folder=" and ".join(dict.fromkeys(behind["Images in"].split(", "))))
+chapter.cite(across=remarkable["What"].str.contains("side").sum())
 
 # %% [markdown]
 # {numref}`tbl-pairs` picks out those that matter for a score. {glue:text}`across` cells, with {glue:text}`both_images` images
@@ -304,32 +296,31 @@ wrong = (binary["images"] - binary["right"]).groupby(binary["photograph"]).sum()
 errors = examples.compute_errors(shares)
 in_four = errors[errors["task"] == "four"]
 largest = wall.loc[wall["images"].idxmax()]
-for name, value in {
-    "largest": float(largest["images"] / len(held)),
-    "all_right": int((wall["share"] == 1).sum()),
-    "all_wrong": int((wall["share"] == 0).sum()),
-    "between": int(wall["share"].between(0.1, 0.9).sum()),
-    "most": int(largest["images"]),
-    "binary_runs": int(binary["run"].nunique()),
-    "low_max": int((mean["max"] < 0.5).sum()),
-    "low_both": int((mean < 0.5).all(axis=1).sum()),
-    "low_average": int((mean["average"] < 0.5).sum()),
-    "half_low": int(in_four["half"].min()),
-    "half_high": int(in_four["half"].max()),
-    "worst": int(wrong.idxmax()),
-    "worst_wrong": int(wrong.max()),
-    "worst_all": int(wrong.sum()),
-    "worst_share": float(wrong.max() / wrong.sum()),
-    "apart": int((photographs.pair_table()["b"] - photographs.pair_table()["a"]).max()),
-    "quarter": 1 / int(given.size()["MONOCYTE"]),
-    "simple_photographs": simple["photographs"],
-    "simple_missing": " and ".join(map(str, simple["missing"])),
-    "simple_labels": " and ".join(simple["labels"]),
-    "simple_new": simple["new"] or "none",
-    "simple_twice": " and ".join(map(str, simple["twice"])),
-    "simple_identical": "are identical" if simple["identical"] else "differ",
-}.items():
-    glue(name, value, display=False)
+chapter.cite(
+    largest=largest["images"] / len(held),
+    all_right=(wall["share"] == 1).sum(),
+    all_wrong=(wall["share"] == 0).sum(),
+    between=wall["share"].between(0.1, 0.9).sum(),
+    most=largest["images"],
+    binary_runs=binary["run"].nunique(),
+    low_max=(mean["max"] < 0.5).sum(),
+    low_both=(mean < 0.5).all(axis=1).sum(),
+    low_average=(mean["average"] < 0.5).sum(),
+    half_low=in_four["half"].min(),
+    half_high=in_four["half"].max(),
+    worst=wrong.idxmax(),
+    worst_wrong=wrong.max(),
+    worst_all=wrong.sum(),
+    worst_share=wrong.max() / wrong.sum(),
+    apart=(photographs.pair_table()["b"] - photographs.pair_table()["a"]).max(),
+    quarter=1 / int(given.size()["MONOCYTE"]),
+    simple_photographs=simple["photographs"],
+    simple_missing=" and ".join(map(str, simple["missing"])),
+    simple_labels=" and ".join(simple["labels"]),
+    simple_new=simple["new"] or "none",
+    simple_twice=" and ".join(map(str, simple["twice"])),
+    simple_identical="are identical" if simple["identical"] else "differ",
+)
 
 # %% [markdown]
 # Of {glue:text}`test_photographs` photographs, {glue:text}`all_right` are right in all their images and
@@ -350,15 +341,16 @@ tables.show(
     errors,
     "tbl-errors",
     "DCLNN's errors on TEST by photograph: wrong images, photographs with all images right and with all wrong, how few photographs hold half of the errors, and the one with the most (its share of the errors).",
-    columns={
-        ("task", "pooling"): "Classes, pooling",
+    columns=[("task", "pooling"), "wrong", "all_right", "all_wrong", "half", ("worst", "share")],
+    headings={
+        "task": "Classes, pooling",
         "wrong": "Wrong images",
         "all_right": "Photographs all right",
         "all_wrong": "all wrong",
         "half": "Half of the errors in",
-        ("worst", "share"): "Worst photograph",
+        "worst": "Worst photograph",
     },
-    fmt={"Classes, pooling": "{}, {}".format, "Worst photograph": "{:.0f} ({:.0%})".format},
+    fmt={"task": "{}, {}".format, "worst": "{:.0f} ({:.0%})".format},
 )
 
 # %% [markdown]
@@ -398,16 +390,12 @@ tables.show(
 
 # %% tags=["remove-input"]
 other = table[(table["split"] == "TEST") & (table["name"] == "NEUTROPHIL/_16_6249.jpeg")].iloc[0]
-glue("q_photograph", int(other["photograph"]), display=False)
-glue("q_inliers", int(other["inliers"]), display=False)
-glue("q_rotation", abs(float(other["rotation"])), display=False)
+chapter.cite(q_photograph=other["photograph"], q_inliers=other["inliers"])
+chapter.cite(q_rotation=abs(float(other["rotation"])))
 right, total = wall["share"] * wall["images"], wall["images"].sum()
 without = ((right.sum() - right) / (total - wall["images"])).set_axis(wall["photograph"])
-glue("q_all", float(right.sum() / total), display=False)
-glue("q_highest", float(without.max()), display=False)
-glue("q_highest_number", int(without.idxmax()), display=False)
-glue("q_lowest", float(without.min()), display=False)
-glue("q_lowest_number", int(without.idxmin()), display=False)
+chapter.cite(q_all=right.sum() / total, q_highest=without.max(), q_highest_number=without.idxmax())
+chapter.cite(q_lowest=without.min(), q_lowest_number=without.idxmin())
 
 # %% [markdown]
 # ## Questions

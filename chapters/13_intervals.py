@@ -21,7 +21,6 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from myst_nb import glue
 
 from bloodlib.analyses import uncertainty
 from bloodlib.book import chapter, figures, tables
@@ -30,11 +29,9 @@ from bloodlib.evidence import comparison, intervals, scores
 
 chapter.begin()
 counts = photographs.counts("cells")["TEST"]
-glue("images", len(images.names("TEST")), display=False)
-glue("photographs", sum(photographs.counts()["TEST"].values()), display=False)
-glue("cells", sum(counts.values()), display=False)
-glue("fewest", min(counts.values()), display=False)
-glue("fewest_class", min(counts, key=counts.get).lower() + "s", display=False)
+chapter.cite(images=len(images.names("TEST")))
+chapter.cite(photographs=sum(photographs.counts()["TEST"].values()), cells=sum(counts.values()))
+chapter.cite(fewest=min(counts.values()), fewest_class=min(counts, key=counts.get).lower() + "s")
 
 # %% [markdown]
 # ## As many images as that?
@@ -62,36 +59,21 @@ tables.show(
     pd.concat(effective, names=["method"]).reset_index("method"),
     "tbl-effective",
     "How alike a cell's images are in being right, by analysis of variance, and what that leaves of their number. The row All is for accuracy. A dash: nothing tells.",
-    columns={
-        "method": "Method",
-        "class": "Class",
-        "images": "Images",
-        "wrong": "Wrong",
-        "cells": "Cells",
-        "icc": "Correlation",
-        "deff": "Design effect",
-        "effective": "Effective images",
-    },
-    fmt={
-        "Class": str.capitalize,
-        "Wrong": ",.0f",
-        "Design effect": ",.0f",
-        "Effective images": ",.0f",
-    },
+    columns=["method", "class", "images", "wrong", "cells", "icc", "deff", "effective"],
+    headings={"icc": "Correlation", "deff": "Design effect", "effective": "Effective images"},
+    fmt=dict.fromkeys(("wrong", "deff", "effective"), ",.0f"),
 )
 
 # %% tags=["remove-input"]
 for method, found in effective.items():
     found = found.set_index("class")
-    glue(f"effective_{method}", float(found.loc[uncertainty.ALL, "effective"]), display=False)
+    chapter.cite({f"effective_{method}": found.loc[uncertainty.ALL, "effective"]})
 least = effective["DCLNN"].iloc[:-1].sort_values("wrong").iloc[0]
-glue("least_class", least["class"].lower() + "s", display=False)
-glue("least_wrong", round(least["wrong"]), display=False)
-glue("least_images", int(least["images"]), display=False)
+chapter.cite(least_class=least["class"].lower() + "s", least_wrong=round(least["wrong"]))
+chapter.cite(least_images=least["images"])
 icc = float(np.nanmedian([row for found in effective.values() for row in found["icc"]]))
 icc_most = max(found["icc"].max() for found in effective.values())
-glue("icc", icc, display=False)
-glue("icc_most", float(icc_most), display=False)
+chapter.cite(icc=icc, icc_most=icc_most)
 
 # %% [markdown]
 # In plain words: to know how often DCLNN is right, TEST's {glue:text}`images:,` images are worth
@@ -132,20 +114,14 @@ tables.show(
 recalls = uncertainty.compute_recalls("DCLNN", "four")
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+firsts = ["images_low", "bootstrap_low", "gaffke_low"]
 tables.show(
     recalls.replace({"class": {uncertainty.ALL: "All (accuracy)"}}),
     "tbl-three",
     "DCLNN's recalls and accuracy with four classes, and three intervals: exact, as if images were independent; percentiles of the bootstrap by cell; and this book's.",
-    columns={
-        "class": "Class",
-        "cells": "Cells",
-        "recall": "Recall",
-        ("images_low", "images_high"): "Exact, by image",
-        ("bootstrap_low", "bootstrap_high"): "Percentiles",
-        ("gaffke_low", "gaffke_high"): "Ours, by cell",
-    },
-    fmt={"Class": str.capitalize}
-    | dict.fromkeys(("Exact, by image", "Percentiles", "Ours, by cell"), "{:.2f}–{:.2f}".format),
+    columns=["class", "cells", "recall", *((low, low[:-3] + "high") for low in firsts)],
+    headings=dict(zip(firsts, ("Exact, by image", "Percentiles", "Ours, by cell"), strict=True)),
+    fmt=dict.fromkeys(firsts, "{:.2f}–{:.2f}".format),
 )
 
 # %% [markdown]
@@ -167,12 +143,12 @@ plt.show()
 # %% tags=["remove-input"]
 lowest = coverage.groupby("interval")["share"].min()
 for name, share in lowest.items():
-    glue(f"lowest_{name}", float(share), display=False)
+    chapter.cite({f"lowest_{name}": share})
 for name, share in alike.groupby("interval")["share"].min().items():
-    glue(f"alike_{name}", float(share), display=False)
-glue("simulated_percentiles", float(simulated["percentiles"].min()), display=False)
-glue("simulated_bounds", float(simulated["bounds"].min()), display=False)
-glue("simulated_differences", float(simulated["differences"].min()), display=False)
+    chapter.cite({f"alike_{name}": share})
+chapter.cite(simulated_percentiles=simulated["percentiles"].min())
+chapter.cite(simulated_bounds=simulated["bounds"].min())
+chapter.cite(simulated_differences=simulated["differences"].min())
 
 # %% [markdown]
 # Percentiles are not 95% intervals here: in the worst case {glue:text}`lowest_bootstrap:.0%` of them contain the truth. An
@@ -192,13 +168,9 @@ tables.show(
     simulated,
     "tbl-simulated",
     "How often intervals contain the truth for scores of a whole method with four classes, simulated: of a network like ours, and of its difference from an SVM like ours.",
-    columns={
-        "score": "Score",
-        "percentiles": "Percentiles",
-        "bounds": "Ours, by cell",
-        "differences": "Ours, of a difference",
-    },
-    fmt=dict.fromkeys(("Percentiles", "Ours, by cell", "Ours, of a difference"), ".1%"),
+    columns=["score", "percentiles", "bounds", "differences"],
+    headings={"bounds": "Ours, by cell", "differences": "Ours, of a difference"},
+    fmt=dict.fromkeys(("percentiles", "bounds", "differences"), ".1%"),
 )
 
 # %% [markdown]
@@ -212,14 +184,13 @@ cells = comparison.cells()
 for task in images.TASKS:
     chosen = [c for c in cells if c["table"] == 1 and c["task"] == task]
     outside, n = comparison.outside(chosen)
-    glue(f"outside_{task}", outside, display=False)
-    glue(f"printed_{task}", n, display=False)
+    chapter.cite({f"outside_{task}": outside, f"printed_{task}": n})
 widths = {
     name: np.mean([c["high"] - c["low"] for c in cells if c["class"].lower() == name])
     for name in ("neutrophil", "monocyte")
 }
 for name, width in widths.items():
-    glue(f"width_{name}", float(width), display=False)
+    chapter.cite({f"width_{name}": width})
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-certainty-four", "caption": "Table 1 with four classes: the paper (hollow), ours (filled), and our interval by cell (wide line). Dotted: what guessing would score."}, "image": {"alt": "Three panels, for precision, recall and F1 score, with a line for each class and the average of Naive Bayes, SVM and DCLNN. The wide lines of Naive Bayes and SVM overlap each other and the dotted line of guessing. Those of DCLNN lie to the right, but for monocyte recall, whose line reaches across guessing. The lines of monocytes and lymphocytes, with few cells, are the longest. Nearly all of the paper's hollow points lie on our wide lines; that of DCLNN's eosinophil precision lies at the end of its."}}
 rows = figures.select_cells(cells, 1, "four", list(uncertainty.METHODS))
@@ -258,37 +229,29 @@ def span(low, high):
 
 
 tables.show(
-    differences,
+    differences.rename(columns={"value": "difference", "excludes_zero": "ours_excludes_zero"}),
     "tbl-told-apart",
     "Differences on the same cells; precision, recall and F1 are averages. Percentiles are those of the bootstrap, which are too narrow.",
-    columns={
-        "task": "Classes",
-        ("first", "second"): "Compared",
-        "score": "Score",
-        "value": "Difference",
-        ("least", "most"): "Percentiles",
-        ("low", "high"): "Ours, by cell",
-        "excludes_zero": "Ours excludes zero",
-    },
-    fmt={
-        "Compared": "{} − {}".format,
-        "Score": lambda score: score.removeprefix("average "),
-        "Difference": comparison.signed,
-        "Percentiles": span,
-        "Ours, by cell": span,
-        "Ours excludes zero": {True: "yes", False: "no"}.get,
-    },
+    columns=[
+        "task",
+        ("first", "second"),
+        "score",
+        "difference",
+        ("least", "most"),
+        ("low", "high"),
+        "ours_excludes_zero",
+    ],
+    headings={"least": "Percentiles", "low": "Ours, by cell"},
+    fmt={"score": lambda score: score.removeprefix("average "), "least": span, "low": span},
 )
 
 # %% tags=["remove-input"]
 pairs = differences.groupby(["first", "second"], sort=False)["excludes_zero"].agg(["sum", "size"])
 for (first, _), row in pairs.iterrows():
-    glue(f"{first}_apart", int(row["sum"]) or "none", display=False)
-    glue(f"{first}_compared", int(row["size"]), display=False)
+    chapter.cite({f"{first}_apart": row["sum"] or "none", f"{first}_compared": row["size"]})
 left = differences[~differences["excludes_zero"]]
 narrow = (left["least"] <= 0) & (left["most"] >= 0)
-glue("untold", len(left), display=False)
-glue("untold_narrow", int(narrow.sum()), display=False)
+chapter.cite(untold=len(left), untold_narrow=narrow.sum())
 
 # %% [markdown]
 # DCLNN and the SVM are told apart in {glue:text}`DCLNN_apart` of {glue:text}`DCLNN_compared` scores, the SVM and Naive
@@ -306,17 +269,16 @@ glue("untold_narrow", int(narrow.sum()), display=False)
 
 # %% tags=["remove-input"]
 levels = uncertainty.compute_levels()
-glue("moved", float(levels["moved"].max()), display=False)
+chapter.cite(moved=levels["moved"].max())
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
     levels,
     "tbl-seeds",
     "Runs behind each network; the width of the interval by cell of its accuracy; and the range of accuracy over the ten epochs up to the 25th, mean over runs.",
-    columns={
-        "task": "Classes",
+    columns=["task", "method", "runs", "width", "moved"],
+    headings={
         "method": "Network",
-        "runs": "Runs",
         "width": "Width of the interval",
         "moved": "Moved over ten epochs",
     },
@@ -360,13 +322,12 @@ units = {"cells": groups, "images": np.arange(len(truth))}
 for name, unit in units.items():
     drawn = intervals.resample(truth, unit, 4, 2000, unseen=True)
     ends = intervals.bounds(scores.accuracy, answers, drawn)
-    glue(f"q_{name}", f"{ends[0]:.2f} to {ends[1]:.2f}", display=False)
-    glue(f"q_{name}_width", float(ends[1] - ends[0]), display=False)
-half = float(high - low) / 2
-cells_now = sum(counts.values())
-glue("q_half", half, display=False)
-glue("q_few", round(cells_now * (half / 0.05) ** 2, -2), display=False)
-glue("q_many", round(cells_now * (half / 0.02) ** 2, -2), display=False)
+    chapter.cite(
+        {f"q_{name}": f"{ends[0]:.2f} to {ends[1]:.2f}", f"q_{name}_width": ends[1] - ends[0]}
+    )
+half, cells_now = (high - low) / 2, sum(counts.values())
+chapter.cite(q_half=half, q_few=round(cells_now * (half / 0.05) ** 2, -2))
+chapter.cite(q_many=round(cells_now * (half / 0.02) ** 2, -2))
 
 # %% [markdown]
 # **1. What happens if images are drawn and not cells?** In the first of the two cells, let every image be its own group:

@@ -52,18 +52,16 @@ sides = leakage.compute_overlaps().set_index("split_by")
 network = by.loc["DCLNN"]
 means = network["late"].map(np.mean)
 chapter.cite(
-    {
-        "chance": 1 / len(images.CLASSES),
-        "random_cells": sides.loc["image", "cells"],
-        "random_share": sides.loc["image", "fraction"],
-        "late_step": network["step"].mean(),
-        "late_order": " < ".join(leakage.SHOWN[name] for name in means.sort_values().index),
-        "late_apart": means.max() - means.min(),
-    }
-    | {f"{method}_{split}": f"{value:.2f}" for (method, split), value in by["accuracy"].items()}
+    {f"{method}_{split}": f"{value:.2f}" for (method, split), value in by["accuracy"].items()}
     | {f"{method}_gain": row["image"] - row["cell"] for method, row in accuracy.iterrows()}
     | {f"mean_{split}": value for split, value in means.items()}
-    | {f"late_{name}": f"{min(v):.2f} to {max(v):.2f}" for name, v in network["late"].items()}
+    | {f"late_{name}": f"{min(v):.2f} to {max(v):.2f}" for name, v in network["late"].items()},
+    chance=1 / len(images.CLASSES),
+    random_cells=sides.loc["image", "cells"],
+    random_share=sides.loc["image", "fraction"],
+    late_step=network["step"].mean(),
+    late_order=" < ".join(leakage.SHOWN[name] for name in means.sort_values().index),
+    late_apart=means.max() - means.min(),
 )
 
 # %% [markdown]
@@ -99,13 +97,14 @@ tables.show(
     leakage.compute_overlaps(),
     "tbl-sides",
     "What each split has on both sides: photographs, cells, and the share of the held-out images that show such a cell (first fold).",
-    columns={
+    columns=["split_by", "photographs", "cells", "fraction"],
+    headings={
         "split_by": "Held out",
         "photographs": "Photographs on both sides",
         "cells": "Cells on both sides",
         "fraction": "Held-out images of such a cell",
     },
-    fmt={"Held out": leakage.SHOWN.get, "Held-out images of such a cell": ".1%"},
+    fmt={"split_by": leakage.SHOWN.get, "fraction": ".1%"},
 )
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
@@ -113,14 +112,8 @@ tables.show(
     leakage.show_splits(found),
     "tbl-splits",
     "Accuracy by method and split, with its interval by cell; the lowest and highest of the folds; for DCLNN, the lowest, the highest and the mean over epochs 16 to 25.",
-    columns={
-        "method": "Method",
-        "held_out": "Held out",
-        ("accuracy", "low", "high"): "Accuracy",
-        "folds": "Folds",
-        "late": "Last ten epochs",
-        "runs": "Runs",
-    },
+    columns=["method", "held_out", ("accuracy", "low", "high"), "folds", "late", "runs"],
+    headings={"late": "Last ten epochs"},
 )
 
 # %% [markdown]
@@ -160,15 +153,9 @@ for by in numbers:
         held_out = cells[test[monocyte[test]]]
         numbers[by].append(len(np.unique(held_out)))
         seen[by].append(np.isin(held_out, cells[train]).mean())
-chapter.cite(
-    {
-        "q_fewest": min(numbers["cell"]),
-        "q_most": max(numbers["cell"]),
-        "q_step": 1 / min(numbers["cell"]),
-        "q_image_cells": min(numbers["image"]),
-        "q_image_seen": min(seen["image"]),
-    }
-)
+chapter.cite(q_fewest=min(numbers["cell"]), q_most=max(numbers["cell"]))
+chapter.cite(q_step=1 / min(numbers["cell"]), q_image_cells=min(numbers["image"]))
+chapter.cite(q_image_seen=min(seen["image"]))
 
 # %% [markdown]
 # **1. Are the other folds better off?** Put 1, 2, 3 and 4 for `fold`. If a cell's images are all right or all wrong, how far

@@ -21,7 +21,6 @@ import json
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from myst_nb import glue
 
 from bloodlib.book import chapter, tables
 from bloodlib.data import paths
@@ -35,8 +34,7 @@ rows = pd.DataFrame(measured["rows"]).set_index("row")
 contests = rows.dropna(subset=["ratio"])
 
 # %% tags=["remove-input"]
-glue("processor", measured["machine"]["processor"], display=False)
-glue("memory", measured["machine"]["memory_gb"], display=False)
+chapter.cite(processor=measured["machine"]["processor"], memory=measured["machine"]["memory_gb"])
 
 # %% [markdown]
 # Everything was measured on one machine ({glue:text}`processor`, {glue:text}`memory` GB of memory, no graphics card,
@@ -76,12 +74,9 @@ tables.show(
 
 # %% tags=["remove-input"]
 usual = training.loc["training, batches of 32"]
-glue("training_ratio", usual["ratio"], display=False)
-glue("training_best", usual["best"], display=False)
-glue(
-    "against_float32",
-    usual["also"]["ours, float32"] / usual["peers"]["Keras on tensorflow, float32"],
-    display=False,
+chapter.cite(training_ratio=usual["ratio"], training_best=usual["best"])
+chapter.cite(
+    against_float32=usual["also"]["ours, float32"] / usual["peers"]["Keras on tensorflow, float32"]
 )
 
 # %% [markdown]
@@ -99,11 +94,9 @@ glue(
 
 # %% tags=["remove-input"]
 svm, decoding = rows.loc["SVM, 9,957 images"], rows.loc["decoding JPEG files"]
-glue("svm_ours", svm["ours"], display=False)
-glue("svm_peer", svm["peers"][svm["best"]] / 60, display=False)
-glue("decoding_loop", decoding["ours"] / decoding["peers"]["Pillow in a loop"], display=False)
-glue("decoding_best", decoding["best"], display=False)
-glue("loading", rows["ours"]["loading TRAIN, decoded before"], display=False)
+chapter.cite(svm_ours=svm["ours"], svm_peer=svm["peers"][svm["best"]] / 60)
+chapter.cite(decoding_loop=decoding["ours"] / decoding["peers"]["Pillow in a loop"])
+chapter.cite(decoding_best=decoding["best"], loading=rows["ours"]["loading TRAIN, decoded before"])
 
 # %% [markdown]
 # scikit-learn computes an RBF kernel one inner product at a time. We compute all of them by one product of matrices and
@@ -130,8 +123,7 @@ runs = pd.DataFrame(
 hours = runs.groupby(["Method", "On"])["Hours"].agg(Runs="size", Hours="sum", Longest="max")
 
 # %% tags=["remove-input"]
-glue("study_runs", len(runs), display=False)
-glue("study_hours", float(runs["Hours"].sum()), display=False)
+chapter.cite(study_runs=len(runs), study_hours=runs["Hours"].sum())
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
@@ -160,8 +152,7 @@ operations
 
 # %% tags=["remove-input"]
 wider = operations + 6 * ((height - 4) // 2 * ((width - 4) // 2) * 64 + classes) * 384 / 1e9
-glue("q_hidden", wider / operations, display=False)
-glue("q_size", 240 * 320 / (height * width), display=False)
+chapter.cite(q_hidden=wider / operations, q_size=240 * 320 / (height * width))
 
 # %% [markdown]
 # :::{dropdown} Answer

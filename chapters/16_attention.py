@@ -23,9 +23,8 @@ task = "four"  # the figures' number of classes: four | two
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
 import numpy as np
-from myst_nb import glue
 
-from bloodlib.analyses import attribution, plots, robustness
+from bloodlib.analyses import attribution, plots
 from bloodlib.book import chapter, tables
 from bloodlib.data import boxes, images, photographs
 from bloodlib.evidence import comparison
@@ -33,20 +32,18 @@ from bloodlib.evidence import comparison
 chapter.begin()
 measured = attribution.read()
 numbers = np.unique(photographs.photographs("TEST"))
-for name, value in {
-    "task": task,
-    "images": len(images.names("TEST")),
-    "photographs": len(numbers),
-    "uncovered": len(boxes.uncovered("TEST")) or "none",
-    "published": len(images.photograph_numbers()),
-    "annotated": boxes.table()["photograph"].nunique(),
-    "area": float(measured["area"].mean()),
-    "visible": float(measured["visible"].mean()),
-    "half": int((measured["visible"] < 0.5).sum()),
-    "nothing": int((measured["visible"] == 0).sum()) or "none",
-    "steps": attribution.STEPS,
-}.items():
-    glue(name, value, display=False)
+chapter.cite(
+    images=len(images.names("TEST")),
+    photographs=len(numbers),
+    uncovered=len(boxes.uncovered("TEST")) or "none",
+    published=len(images.photograph_numbers()),
+    annotated=boxes.table()["photograph"].nunique(),
+    area=measured["area"].mean(),
+    visible=measured["visible"].mean(),
+    half=(measured["visible"] < 0.5).sum(),
+    nothing=(measured["visible"] == 0).sum() or "none",
+    steps=attribution.STEPS,
+)
 
 # %% [markdown]
 # ## Two maps, one box
@@ -88,17 +85,15 @@ tables.show(
     found,
     "tbl-attention",
     "The share of a map's weight that lies in the white cell's box, mean over TEST: all weight, or what speaks for the class. For the network's answer, with its interval by cell; for another class, drawn at random; for the network before training; for a blob in the middle; for an even map.",
-    columns={
-        "task": "Classes",
-        "map": "Map",
+    columns=["task", "map", "sign", ("share", "low", "high"), "other", "untrained", "blob", "area"],
+    headings={
         "sign": "Weight",
-        ("share", "low", "high"): "Its answer",
+        "share": "Its answer",
         "other": "Another class",
-        "untrained": "Untrained",
         "blob": "Middle blob",
         "area": "Even",
     },
-    fmt={"Map": attribution.MAPS.get},
+    fmt={"map": attribution.MAPS.get},
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-attention", "caption": "A dot for each photograph of TEST: the share of the map's weight in the box (mean over its images) over the area of the box. Filled: most of its images are right. Grey: the network before training. On the dotted line lie maps that know nothing of the cell."}, "image": {"alt": "Two panels, one for each map. Small grey dots lie along the dotted diagonal. The coloured dots lie far above it: boxes that take up a fiftieth to a fifth of the image hold between a seventh and nine tenths of the weight. Hollow dots tend to lie lower than filled ones."}}
@@ -109,13 +104,11 @@ plt.show()
 for row in found.itertuples():
     sign = "all" if row.sign == attribution.SIGNS[0] else "for"
     name = f"{row.task}_{row.map}_{sign}"
-    glue(name, comparison.with_interval(row.share, row.low, row.high), display=False)
-    glue(f"{name}_other", row.other, display=False)
-    glue(f"{name}_untrained", row.untrained, display=False)
-    glue(f"{name}_blob", row.blob, display=False)
-    glue(f"{name}_value", row.share, display=False)
+    chapter.cite({name: comparison.with_interval(row.share, row.low, row.high)})
+    for column in ("share", "other", "untrained", "blob"):
+        chapter.cite({f"{name}_{column}": getattr(row, column)})
 sides = [comparison.beside(row.low, row.high, row.area) for row in found.itertuples()]
-glue("sides", " or ".join(dict.fromkeys(sides)), display=False)
+chapter.cite(sides=" or ".join(dict.fromkeys(sides)))
 
 # %% [markdown]
 # It does ({numref}`tbl-attention`). With four classes {glue:text}`four_pixels_all` of the weight of integrated gradients, and
@@ -127,7 +120,7 @@ glue("sides", " or ".join(dict.fromkeys(sides)), display=False)
 # {glue:text}`four_features_all_untrained:.2f` there ({numref}`fig-attention`). A blob in the middle would have
 # {glue:text}`four_pixels_all_blob:.2f`. But it can't tell one class from another: the map of a class that the
 # network did not answer has as much weight on the cell, {glue:text}`four_pixels_all_other:.2f`. Only its sign differs. Of
-# what speaks for the class, {glue:text}`four_pixels_for_value:.2f` is on the cell if that class is the answer, and
+# what speaks for the class, {glue:text}`four_pixels_for_share:.2f` is on the cell if that class is the answer, and
 # {glue:text}`four_pixels_for_other:.2f` if it is not. So these maps say where the network looks, and little of why it answers
 # what it does.
 #
@@ -143,27 +136,19 @@ pairs = four.unstack("answer").dropna()
 for answer in ("right", "wrong"):
     for name in ("area", "pixels"):
         value = float(four.loc[("NEUTROPHIL", answer), name])
-        glue(f"{answer}_{name}", value, display=False)
-glue("n_pairs", len(pairs), display=False)
-glue("n_fewest", int(pairs["images"]["wrong"].min()), display=False)
-glue("n_less", int((pairs["pixels"]["wrong"] < pairs["pixels"]["right"]).sum()), display=False)
-glue("n_smaller", int((pairs["area"]["wrong"] < pairs["area"]["right"]).sum()), display=False)
+        chapter.cite({f"{answer}_{name}": value})
+chapter.cite(n_pairs=len(pairs), n_fewest=pairs["images"]["wrong"].min())
+chapter.cite(n_less=(pairs["pixels"]["wrong"] < pairs["pixels"]["right"]).sum())
+chapter.cite(n_smaller=(pairs["area"]["wrong"] < pairs["area"]["right"]).sum())
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
     classes,
     "tbl-attention-classes",
     "By class and answer: images; how much of the box is in the image; the box's share of the image, which an even map would have; the share of all weight that is in the box.",
-    columns={
-        "task": "Classes",
-        "class": "Class",
-        "answer": "Answer",
-        "images": "Images",
-        "visible": "Box in the image",
-        "area": "Even",
-        **attribution.MAPS,
-    },
-    fmt={"Class": str.capitalize, "Box in the image": ".0%"},
+    columns=["task", "class", "answer", "images", "visible", "area", *attribution.MAPS],
+    headings={"visible": "Box in the image", "area": "Even"} | attribution.MAPS,
+    fmt={"visible": ".0%"},
 )
 
 # %% [markdown]
@@ -190,33 +175,26 @@ hidden = attribution.compute_hidden()
 for row in hidden.itertuples():
     place = ["nothing", *attribution.HIDDEN].index(row.hidden)
     name = f"{row.task}_hidden_{place}"
-    glue(name, row.accuracy, display=False)
-    glue(f"{name}_change", comparison.signed(row.change, row.least, row.most), display=False)
-    glue(f"{name}_side", comparison.beside(row.least, row.most), display=False)
-    glue(f"{name}_same", row.same, display=False)
-    glue(f"{name}_given", row.given, display=False)
-    glue(f"{name}_favourite", row.favourite.lower(), display=False)
+    chapter.cite({name: row.accuracy, f"{name}_same": row.same})
+    chapter.cite(chapter.difference(f"{name}_change", (row.change, row.least, row.most)))
 for kind, its in images.TASKS.items():
-    glue(f"{kind}_guess", 1 / len(its), display=False)
+    chapter.cite({f"{kind}_guess": 1 / len(its)})
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
     hidden.assign(change=hidden["change"].where(hidden["hidden"] != "nothing")),
     "tbl-hidden",
     "Accuracy on TEST where something is painted over, with its interval by cell; its change, on the same cells; how many answers stay; and the class that is answered most.",
-    columns={
-        "task": "Classes",
-        "hidden": "Hidden",
-        ("accuracy", "low", "high"): "Accuracy",
-        ("change", "least", "most"): "Change",
-        "same": "Same answer",
-        ("favourite", "given"): "Answered most",
-    },
-    fmt={
-        "Change": comparison.signed,
-        "Same answer": ".0%",
-        "Answered most": robustness.show_favourite,
-    },
+    columns=[
+        "task",
+        "hidden",
+        ("accuracy", "low", "high"),
+        ("change", "least", "most"),
+        "same",
+        ("favourite", "given"),
+    ],
+    headings={"same": "Same answer"},
+    fmt={"same": ".0%"},
 )
 
 # %% [markdown]
@@ -225,7 +203,7 @@ tables.show(
 # {glue:text}`two_guess:.2f`. As much painted elsewhere leaves {glue:text}`four_hidden_2_same:.1%` and
 # {glue:text}`two_hidden_2_same:.1%` of the answers as they were. And with nothing but the cell, accuracy is
 # {glue:text}`four_hidden_3:.2f` and {glue:text}`two_hidden_3:.2f`: a change of {glue:text}`four_hidden_3_change` and
-# {glue:text}`two_hidden_3_change` (with four classes {glue:text}`four_hidden_3_side` zero, with two {glue:text}`two_hidden_3_side` it). With all else painted
+# {glue:text}`two_hidden_3_change` (with four classes {glue:text}`four_hidden_3_change_side` zero, with two {glue:text}`two_hidden_3_change_side` it). With all else painted
 # over, {glue:text}`four_hidden_3_same:.0%` and {glue:text}`two_hidden_3_same:.0%` of the answers stay: most of what it goes by is in the box.
 #
 # All of this is one network for each task, the run of seed 0 with its weights in 8 bits.
@@ -249,18 +227,17 @@ behind = photographs.photographs("TEST")
 wrong = measured["labels_two"] != images.labels("TEST", "two")
 worst = np.bincount(behind[wrong]).argmax()
 among = worst in behind[measured["visible"] < 0.5]
-glue("q_worst", int(worst), display=False)
-glue("q_among", "is among them" if among else "is not among them", display=False)
+chapter.cite(q_worst=worst, q_among="is among them" if among else "is not among them")
 for kind in images.TASKS:
     right = measured[f"labels_{kind}"] == images.labels("TEST", kind)
     for name, limit in {"half": 0.5, "most": 0.9}.items():
         shown = measured["visible"] >= limit
-        glue(f"q_{kind}_{name}", float(right[shown].mean()), display=False)
-        glue(f"q_{kind}_{name}_not", float(right[~shown].mean()), display=False)
+        chapter.cite(
+            {f"q_{kind}_{name}": right[shown].mean(), f"q_{kind}_{name}_not": right[~shown].mean()}
+        )
 hidden_images = {limit: measured["visible"] < limit for limit in (0.5, 0.9)}
-glue("q_half_images", int(hidden_images[0.5].sum()), display=False)
-glue("q_most_images", int(hidden_images[0.9].sum()), display=False)
-glue("q_half_photographs", len(np.unique(behind[hidden_images[0.5]])), display=False)
+chapter.cite(q_half_images=hidden_images[0.5].sum(), q_most_images=hidden_images[0.9].sum())
+chapter.cite(q_half_photographs=len(np.unique(behind[hidden_images[0.5]])))
 
 # %% [markdown]
 # **1. Does it need the whole cell?** Put 0.9 for `least`.

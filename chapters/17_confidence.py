@@ -23,7 +23,6 @@ level = 0.9  # from which probability on an answer counts as sure
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
 import numpy as np
-from myst_nb import glue
 
 from bloodlib.analyses import calibration
 from bloodlib.book import chapter, tables
@@ -32,8 +31,7 @@ from bloodlib.evidence import comparison
 
 chapter.begin()
 n = len(images.names("TEST"))
-glue("images", n, display=False)
-glue("level", level, display=False)
+chapter.cite(level=level)
 
 # %% [markdown]
 # Confidence here is the probability that a method gives to its own answer, for the frozen runs of Table 1 after
@@ -51,39 +49,28 @@ plt.show()
 found = calibration.compute_calibration()
 by_image = found[found["unit"] == "image"]
 for row in by_image[by_image["method"] != "DCLNN"].itertuples():
-    glue(f"{row.task}_{row.method}_right", row.accuracy, display=False)
-    glue(f"{row.task}_{row.method}_sure", row.confidence, display=False)
+    name = f"{row.task}_{row.method}"
+    chapter.cite({f"{name}_right": row.accuracy, f"{name}_sure": row.confidence})
 for (task, unit), runs in found[found["method"] == "DCLNN"].groupby(["task", "unit"]):
-    listed = ", ".join(map(comparison.signed, runs["gap"]))
-    glue(f"{task}_{unit}_gaps", listed, display=False)
+    chapter.cite({f"{task}_{unit}_gaps": ", ".join(map(comparison.signed, runs["gap"]))})
     for name in ("accuracy", "confidence", "error", "chance"):
         listed = ", ".join(f"{value:.2f}" for value in runs[name])
-        glue(f"{task}_{unit}_{name}", listed, display=False)
+        chapter.cite({f"{task}_{unit}_{name}": listed})
 ours = by_image[by_image["method"] == "DCLNN"]
 apart = int(((ours["low"] > 0) | (ours["high"] < 0)).sum())
-glue("runs", len(ours), display=False)
-glue("too_sure", int((ours["gap"] > 0).sum()), display=False)
-glue("beyond", int((ours["error"] > ours["chance"]).sum()), display=False)
-glue("apart", apart or "none", display=False)
+chapter.cite(runs=len(ours), too_sure=(ours["gap"] > 0).sum())
+chapter.cite(beyond=(ours["error"] > ours["chance"]).sum(), apart=apart or "none")
 pixels = int(np.prod(images.load.__defaults__[1])) * 3
-glue("pixels", pixels, display=False)
+chapter.cite(pixels=pixels)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+errors = {"error": "Calibration error", "chance": "By chance up to"}
 tables.show(
     found.assign(run=list(map(calibration.run_title, found["method"], found["seed"]))),
     "tbl-calibration",
     "Right answers and mean confidence on TEST; their difference, with its interval by cell; the expected calibration error in ten bins; and what this error would be at most, in 95 of 100 cases, for a run that is calibrated and has its right answers on so few cells.",
-    columns={
-        "task": "Classes",
-        "run": "Run",
-        "unit": "By",
-        "accuracy": "Right",
-        "confidence": "Confidence",
-        ("gap", "low", "high"): "Confidence − right",
-        "error": "Calibration error",
-        "chance": "By chance up to",
-    },
-    fmt={"Confidence − right": comparison.signed},
+    columns=["task", "run", "unit", "accuracy", "confidence", ("gap", "low", "high"), *errors],
+    headings=errors | {"unit": "By", "accuracy": "Right", "gap": "Confidence − right"},
 )
 
 # %% [markdown]
@@ -118,15 +105,13 @@ for task, runs in networks.groupby("task"):
         "left": [f"{(row.of - row.wrong) / (n - row.sure):.0%}" for row in runs.itertuples()],
         "wrong": [f"{row.wrong} of {row.of}" for row in runs.itertuples()],
     }
-    for name, values in listed.items():
-        glue(f"{task}_{name}", ", ".join(values), display=False)
+    chapter.cite({f"{task}_{name}": ", ".join(values) for name, values in listed.items()})
 two = networks[networks["task"] == "two"]
 most = int(two.loc[two["wrong"].idxmax(), "most"])
 its = two[two["most"] == most]
-glue("most", most, display=False)
-glue("most_share", float((its["share"] * its["wrong"]).sum() / two["wrong"].sum()), display=False)
+chapter.cite(most=most, most_share=(its["share"] * its["wrong"]).sum() / two["wrong"].sum())
 label = photographs.cell_table().set_index("photograph")["labels"].get(most, "none")
-glue("most_class", label.lower(), display=False)
+chapter.cite(most_class=label.lower())
 
 # %% [markdown]
 # {numref}`tbl-sure` counts answers with a probability of {glue:text}`level` or more.
@@ -136,18 +121,16 @@ tables.show(
     sure.assign(run=list(map(calibration.run_title, sure["method"], sure["seed"]))),
     "tbl-sure",
     f"Answers with a probability of {level} or more: their share of TEST, how many are wrong, how many answers are wrong in all, how many photographs the first show, and the photograph with most of them.",
-    columns={
-        "task": "Classes",
-        "run": "Run",
-        "sure": "Sure",
+    columns=["task", "run", "sure", "wrong", "of", "photographs", ("most", "share")],
+    headings={
         "wrong": "Wrong though sure",
         "of": "Wrong in all",
         "photographs": "of photographs",
-        ("most", "share"): "Most of one",
+        "most": "Most of one",
     },
     fmt={
-        "Sure": lambda images: f"{images / n:.0%}",
-        "Most of one": lambda number, share: f"{number} ({share:.0%})" if number >= 0 else "–",
+        "sure": lambda images: f"{images / n:.0%}",
+        "most": lambda number, share: f"{number} ({share:.0%})" if number >= 0 else "–",
     },
 )
 
@@ -169,31 +152,26 @@ tables.show(
 averaging = calibration.compute_averaging()
 for row in averaging.itertuples():
     name = f"{row.task}_{row.method}"
-    for key in ("single", "vote", "mean"):
-        glue(f"{name}_{key}", getattr(row, key), display=False)
-    glue(f"{name}_gain", comparison.signed(row.gain, row.low, row.high), display=False)
-    glue(f"{name}_helps", comparison.beside(row.low, row.high), display=False)
+    chapter.cite({f"{name}_vote": row.vote, f"{name}_mean": row.mean})
+    chapter.cite(chapter.difference(f"{name}_gain", (row.gain, row.low, row.high)))
 behind = photographs.counts()["TEST"]
-glue("photographs", sum(behind.values()), display=False)
-glue("neutrophils", behind["NEUTROPHIL"], display=False)
+chapter.cite(photographs=sum(behind.values()), neutrophils=behind["NEUTROPHIL"])
 svm = comparison.compared("SVM", "four")
 other = np.mean([r.arrays["probabilities"].argmax(1) != r.arrays["labels"][-1] for r in svm])
-glue("svm_other", float(other), display=False)
+chapter.cite(svm_other=other)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
     averaging,
     "tbl-averaging",
     "The share of TEST's photographs that is right, each counted once, means over runs: by one image (the mean over its images), by the majority of its images, by their mean probability; and the last less the first, with its interval by cell.",
-    columns={
-        "task": "Classes",
-        "method": "Method",
+    columns=["task", "method", "single", "vote", "mean", ("gain", "low", "high")],
+    headings={
         "single": "One image",
         "vote": "Majority",
         "mean": "Mean probability",
-        ("gain", "low", "high"): "Mean − one image",
+        "gain": "Mean − one image",
     },
-    fmt={"Mean − one image": comparison.signed},
 )
 
 # %% [markdown]
@@ -201,7 +179,7 @@ tables.show(
 # of Table 1 counts images, as many of each class, so that the two are not to be compared.
 #
 # Averaging hardly helps. With the mean probability DCLNN gets {glue:text}`four_DCLNN_mean:.2f` of the photographs right with four
-# classes, a gain of {glue:text}`four_DCLNN_gain`, which is {glue:text}`four_DCLNN_helps` zero. The images of a photograph are
+# classes, a gain of {glue:text}`four_DCLNN_gain`, which is {glue:text}`four_DCLNN_gain_side` zero. The images of a photograph are
 # wrong together, and a vote among those who agree changes nothing. The SVM gets
 # {glue:text}`four_SVM_mean:.2f` by mean probability and {glue:text}`four_SVM_vote:.2f` by majority:
 # its probabilities are fitted apart from its answers. For {glue:text}`svm_other:.1%` of the images another class is more
@@ -214,38 +192,19 @@ each = calibration.compute_photographs()
 four, binary = (each[each["task"] == task] for task in ("four", "two"))
 wrong = four[~four["right"]]
 mixed = wrong[(wrong["class"] == "NEUTROPHIL") & (wrong["taken"] == "EOSINOPHIL")]
-for name, value in {
-    "wrong": len(wrong),
-    "mixed": len(mixed),
-    "wrong_sure": float(wrong["confidence"].mean()),
-    "right_sure": float(four.loc[four["right"], "confidence"].mean()),
-    "wrong_most": float(wrong["confidence"].max()),
-    "all_wrong": int((wrong["share"] == 0).sum()),
-    "wrong_two": int((~binary["right"]).sum()) or "none",
-}.items():
-    glue(name, value, display=False)
+chapter.cite(wrong=len(wrong), mixed=len(mixed), wrong_sure=wrong["confidence"].mean())
+chapter.cite(right_sure=four.loc[four["right"], "confidence"].mean())
+chapter.cite(wrong_most=wrong["confidence"].max(), all_wrong=(wrong["share"] == 0).sum())
+chapter.cite(wrong_two=(~binary["right"]).sum() or "none")
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
     each[~each["right"]].sort_values(["task", "confidence"], ascending=[True, False]),
     "tbl-wrong",
     "Photographs of TEST that DCLNN gets wrong by mean probability over their images, and over runs: what they are taken for and how surely, the probability of the right class, and how many of their images are right by themselves.",
-    columns={
-        "task": "Classes",
-        "photograph": "Photograph",
-        "class": "Class",
-        "taken": "Taken for",
-        "confidence": "Confidence",
-        "true": "Right class",
-        "images": "Images",
-        "share": "of them right",
-    },
-    fmt={
-        "Photograph": str,
-        "Class": str.capitalize,
-        "Taken for": str.capitalize,
-        "of them right": ".0%",
-    },
+    columns=["task", "photograph", "class", "taken", "confidence", "true", "images", "share"],
+    headings={"taken": "Taken for", "true": "Right class", "share": "of them right"},
+    fmt={"photograph": str, "taken": str.capitalize, "share": ".0%"},
 )
 
 # %% [markdown]
@@ -263,9 +222,8 @@ for name, limit in {"high": 0.99, "low": 0.5}.items():
     for kind, its in found.groupby("task"):
         share = ", ".join(f"{value:.0%}" for value in its["sure"] / n)
         wrong = ", ".join(f"{a} of {b}" for a, b in its[["wrong", "of"]].to_numpy())
-        glue(f"q_{kind}_{name}", share, display=False)
-        glue(f"q_{kind}_{name}_wrong", wrong, display=False)
-        glue(f"q_{kind}_{name}_photographs", int(its["photographs"].max()), display=False)
+        chapter.cite({f"q_{kind}_{name}": share, f"q_{kind}_{name}_wrong": wrong})
+        chapter.cite({f"q_{kind}_{name}_photographs": its["photographs"].max()})
 
 # %% [markdown]
 # ## Questions

@@ -23,7 +23,6 @@ example = "NEUTROPHIL/_16_6249.jpeg"  # an image of TEST
 
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
-from myst_nb import glue
 
 from bloodlib.analyses import plots, robustness
 from bloodlib.book import chapter, tables
@@ -57,26 +56,23 @@ plt.show()
 for (task, kind), rows in found.groupby(["task", "kind"], sort=False):
     for place, row in enumerate(rows.itertuples()):  # by strength, from 0
         name = f"{task}_{kind}_{place}"
-        glue(name, row.accuracy, display=False)
-        glue(f"{name}_favourite", row.favourite.lower(), display=False)
-        glue(f"{name}_given", row.given, display=False)
+        chapter.cite({name: row.accuracy, f"{name}_given": row.given})
+        chapter.cite({f"{name}_favourite": row.favourite.lower()})
 for kind, strengths in robustness.KINDS.items():
     for place, strength in enumerate(strengths):
-        glue(f"{kind}_{place}", strength, display=False)
+        chapter.cite({f"{kind}_{place}": strength})
 rates = found.set_index(["task", "kind"])
 for task in images.TASKS:
     for kind in robustness.KINDS:
         change = rates.loc[(task, kind), "change"]
-        glue(f"{task}_{kind}_worst", comparison.signed(change.min()), display=False)
+        chapter.cite({f"{task}_{kind}_worst": comparison.signed(change.min())})
 apart = found[(found["least"] > 0) | (found["most"] < 0)]
-glue("apart", len(apart), display=False)
-glue("tried", int((found["kind"] != "none").sum()), display=False)
-glue("apart_kinds", " and ".join(dict.fromkeys(apart["kind"])) or "none", display=False)
+chapter.cite(apart=len(apart), tried=(found["kind"] != "none").sum())
+chapter.cite(apart_kinds=" and ".join(dict.fromkeys(apart["kind"])) or "none")
 agree = robustness.agreement()
 n = len(images.names("TEST"))
 same = "all" if set(agree.values()) == {n} else " and ".join(f"{k:,} of" for k in agree.values())
-glue("agree", same, display=False)
-glue("images", n, display=False)
+chapter.cite(agree=same, images=n)
 
 # %% [markdown]
 # {numref}`fig-disturbance` has two kinds of panels. **Blur and JPEG hardly matter.** In the worst case they change accuracy by
@@ -95,14 +91,14 @@ tables.show(
     robustness.ends(found),
     "tbl-disturbance",
     "The two ends of each disturbance: accuracy on TEST with its interval by cell; its change from the undisturbed images, on the same cells; and the class that is answered most.",
-    columns={
-        "task": "Classes",
-        "corruption": "Disturbance",
-        ("accuracy", "low", "high"): "Accuracy",
-        ("change", "least", "most"): "Change",
-        ("favourite", "given"): "Answered most",
-    },
-    fmt={"Change": comparison.signed, "Answered most": robustness.show_favourite},
+    columns=[
+        "task",
+        "corruption",
+        ("accuracy", "low", "high"),
+        ("change", "least", "most"),
+        ("favourite", "given"),
+    ],
+    headings={"corruption": "Disturbance"},
 )
 
 # %% [markdown]
@@ -138,13 +134,10 @@ for task, its in found[found["kind"] != "none"].groupby("task"):
     listed = [f"{row.kind} {row.strength:g}" for row in guessing.itertuples()]
     better = its[its["change"] > 0]
     top = its.loc[its["change"].idxmax()]
-    glue(f"q_{task}_guessing", " and ".join(listed) or "none", display=False)
-    glue(f"q_{task}_of", len(its), display=False)
-    glue(f"q_{task}_better", len(better), display=False)
-    glue(f"q_{task}_top", f"{top['kind']} {top['strength']:g}", display=False)
-    gain = comparison.signed(top["change"], top["least"], top["most"])
-    glue(f"q_{task}_side", comparison.beside(top["least"], top["most"]), display=False)
-    glue(f"q_{task}_gain", gain, display=False)
+    chapter.cite({f"q_{task}_guessing": " and ".join(listed) or "none", f"q_{task}_of": len(its)})
+    chapter.cite({f"q_{task}_better": len(better)})
+    chapter.cite({f"q_{task}_top": f"{top['kind']} {top['strength']:g}"})
+    chapter.cite(chapter.difference(f"q_{task}_gain", top[["change", "least", "most"]]))
 
 # %% [markdown]
 # **1. And with two classes?** Put `"two"` for `"four"`, and 2 for 4.
@@ -159,6 +152,6 @@ for task, its in found[found["kind"] != "none"].groupby("task"):
 #
 # :::{dropdown} Answer
 # {glue:text}`q_four_better` of {glue:text}`q_four_of` do with four classes, and {glue:text}`q_two_better` with two. The largest
-# gain with four is that of {glue:text}`q_four_top`, {glue:text}`q_four_gain`: {glue:text}`q_four_side` zero, although it was picked
+# gain with four is that of {glue:text}`q_four_top`, {glue:text}`q_four_gain`: {glue:text}`q_four_gain_side` zero, although it was picked
 # as the best of {glue:text}`q_four_of` after the fact. Among so many tries, some go up.
 # :::

@@ -19,9 +19,8 @@
 
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
-from myst_nb import glue
 
-from bloodlib.analyses import external_validation, robustness
+from bloodlib.analyses import external_validation
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison
@@ -29,17 +28,19 @@ from bloodlib.evidence import comparison
 chapter.begin()
 n = len(external_validation.names())
 white, red = external_validation.diameters().values()
-glue("pictures", n, display=False)
-glue("cells", sum(photographs.counts("cells")["TEST"].values()), display=False)
-glue("red_ours", red.bccd, display=False)
-glue("red_theirs", red.pbc, display=False)
-glue("white_ours", white.bccd, display=False)
-glue("white_theirs", white.pbc, display=False)
-glue("width", images.SOURCE.photograph_size[0], display=False)
-glue("their_width", external_validation.SIZE[1], display=False)
-glue("quoted_scale", external_validation.QUOTED[0], display=False)
-glue("quoted_tint", external_validation.QUOTED[1], display=False)
-glue("ways", len(external_validation.VARIANTS), display=False)
+chapter.cite(
+    pictures=n,
+    cells=sum(photographs.counts("cells")["TEST"].values()),
+    red_ours=red.bccd,
+    red_theirs=red.pbc,
+    white_ours=white.bccd,
+    white_theirs=white.pbc,
+    width=images.SOURCE.photograph_size[0],
+    their_width=external_validation.SIZE[1],
+    quoted_scale=external_validation.QUOTED[0],
+    quoted_tint=external_validation.QUOTED[1],
+    ways=len(external_validation.VARIANTS),
+)
 
 # %% [markdown]
 # PBC {cite}`acevedo2020` is a set of pictures from the Hospital Clinic of Barcelona: cells of healthy people, stained after
@@ -100,23 +101,21 @@ dclnn = found[found["method"] == "DCLNN"].set_index(["task", "scale", "colours"]
 inside = 0
 for task in images.TASKS:
     at_home = external_validation.internal(task)
-    glue(f"{task}_home", str(at_home), display=False)
-    glue(f"{task}_guessing", external_validation.majority_accuracy(task), display=False)
+    chapter.cite({f"{task}_home": str(at_home)})
+    chapter.cite({f"{task}_guessing": external_validation.majority_accuracy(task)})
     for colours in external_validation.RECOLOURED:
         one = dclnn.loc[(task, external_validation.QUOTED[0], colours)]
         shown = comparison.with_interval(one["accuracy"], one["low"], one["high"])
-        glue(f"{task}_{colours}", shown, display=False)
+        chapter.cite({f"{task}_{colours}": shown})
     own = dclnn.loc[(task, external_validation.QUOTED[0], "own")]
-    glue(f"{task}_class", own["favourite"].lower(), display=False)
-    glue(f"{task}_given", float(own["given"]), display=False)
-    glue(f"{task}_sure", float(own["sure"]), display=False)
+    chapter.cite({f"{task}_class": own["favourite"].lower(), f"{task}_given": own["given"]})
+    chapter.cite({f"{task}_sure": own["sure"]})
     over = dclnn.xs((task, external_validation.QUOTED[1]), level=("task", "colours"))["accuracy"]
-    glue(f"{task}_least", float(over.min()), display=False)
-    glue(f"{task}_most", float(over.max()), display=False)
+    chapter.cite({f"{task}_least": over.min(), f"{task}_most": over.max()})
     inside += (
         at_home.low <= dclnn.loc[(task, *external_validation.QUOTED), "accuracy"] <= at_home.high
     )
-glue("inside", ("none", "one", "both")[int(inside)], display=False)
+chapter.cite(inside=("none", "one", "both")[int(inside)])
 
 # %% [markdown]
 # **In its own colours** these networks can't tell one cell from another. Scaled by {glue:text}`quoted_scale`,
@@ -143,21 +142,27 @@ def shortened(name, given):
     return f"{name[:4].capitalize()}. ({given:.0%})"
 
 
+heads = {"accuracy": "{} classes", "favourite": "Answered most, {}", "sure": "Confidence, {}"}
 tables.show(
     external_validation.side_by_side(found),
     "tbl-laboratory",
     "DCLNN on cells of another laboratory: accuracy with Clopper and Pearson's 95% interval, the class that most pictures are called, and the mean confidence.",
-    columns={
-        "scale": "Scale",
-        "colours": "Colours",
-        ("accuracy_four", "low_four", "high_four"): "Four classes",
-        ("favourite_four", "given_four"): "Answered most, four",
-        "sure_four": "Confidence, four",
-        ("accuracy_two", "low_two", "high_two"): "Two classes",
-        ("favourite_two", "given_two"): "Answered most, two",
-        "sure_two": "Confidence, two",
+    columns=[
+        "scale",
+        "colours",
+        ("accuracy_four", "low_four", "high_four"),
+        ("favourite_four", "given_four"),
+        "sure_four",
+        ("accuracy_two", "low_two", "high_two"),
+        ("favourite_two", "given_two"),
+        "sure_two",
+    ],
+    headings={
+        f"{name}_{task}": text.format(task).capitalize()
+        for name, text in heads.items()
+        for task in images.TASKS
     },
-    fmt={"Answered most, four": shortened, "Answered most, two": shortened},
+    fmt=dict.fromkeys(("favourite_four", "favourite_two"), shortened),
 )
 
 # %% [markdown]
@@ -172,25 +177,24 @@ tables.show(
     external_validation.compare_methods(found, differences),
     "tbl-laboratory-methods",
     "All methods on cells of another laboratory, in the way that is quoted. Differences are on the same pictures, with the intervals of this book, each picture a cell of its own.",
-    columns={
-        "task": "Classes",
-        "method": "Method",
-        ("accuracy", "low", "high"): "Accuracy",
-        ("difference", "least", "most"): "DCLNN less it",
-        ("favourite", "given"): "Answered most",
-    },
-    fmt={"DCLNN less it": comparison.signed, "Answered most": robustness.show_favourite},
+    columns=[
+        "task",
+        "method",
+        ("accuracy", "low", "high"),
+        ("difference", "least", "most"),
+        ("favourite", "given"),
+    ],
+    headings={"difference": "DCLNN less it"},
 )
 
 # %% tags=["remove-input"]
 ahead = differences[differences["other"] == "SVM"].set_index("task").drop(columns="other")
 for task, row in ahead.iterrows():
-    glue(f"{task}_ahead", comparison.signed(*row), display=False)
+    chapter.cite({f"{task}_ahead": comparison.signed(*row)})
 svm = found[found["method"] == "SVM"].set_index(["task", "scale", "colours"])["accuracy"]
-glue("svm_channels", float(svm["four", external_validation.QUOTED[0], "channels"]), display=False)
+chapter.cite(svm_channels=svm["four", external_validation.QUOTED[0], "channels"])
 better = (svm > dclnn["accuracy"]).groupby(["task", "colours"]).sum()
-glue("svm_better", int(better["four", "channels"]), display=False)
-glue("scales", len(external_validation.SCALES), display=False)
+chapter.cite(svm_better=better["four", "channels"], scales=len(external_validation.SCALES))
 
 # %% [markdown]
 # DCLNN is ahead of the SVM by {glue:text}`four_ahead` with four classes and by {glue:text}`two_ahead` with two. These are
@@ -216,14 +220,8 @@ tables.show(
     recalls,
     "tbl-laboratory-recalls",
     "DCLNN's recalls on cells of another laboratory, each picture an observation, and on TEST, by cell.",
-    columns={
-        "task": "Classes",
-        "class": "Class",
-        "n": "Pictures",
-        ("recall", "low", "high"): "Recall here",
-        ("internal", "least", "most"): "on TEST",
-    },
-    fmt={"Class": str.capitalize},
+    columns=["task", "class", "n", ("recall", "low", "high"), ("internal", "least", "most")],
+    headings={"n": "Pictures", "recall": "Recall here", "internal": "on TEST"},
 )
 
 # %% tags=["remove-input"]
@@ -231,16 +229,14 @@ four = recalls[recalls["task"] == "four"].set_index("class")
 worst = four["recall"].idxmin()
 taken = counts["four"][list(images.CLASSES).index(worst)].copy()
 taken[list(images.CLASSES).index(worst)] = 0
-glue("worst", worst.lower() + "s", display=False)
-glue("worst_recall", float(four.loc[worst, "recall"]), display=False)
-glue("worst_home", float(four.loc[worst, "internal"]), display=False)
-glue("worst_taken", images.CLASSES[taken.argmax()].lower() + "s", display=False)
-glue("worst_share", float(taken.max() / four.loc[worst, "n"]), display=False)
+chapter.cite(worst=worst.lower() + "s", worst_recall=four.loc[worst, "recall"])
+chapter.cite(worst_home=four.loc[worst, "internal"])
+chapter.cite(worst_taken=images.CLASSES[taken.argmax()].lower() + "s")
+chapter.cite(worst_share=taken.max() / four.loc[worst, "n"])
 narrow, wide = (
     four.loc["MONOCYTE", ends].diff().iloc[-1] for ends in (["low", "high"], ["least", "most"])
 )
-glue("narrow", float(narrow), display=False)
-glue("wide", float(wide), display=False)
+chapter.cite(narrow=narrow, wide=wide)
 
 # %% [markdown]
 # The weakest class is {glue:text}`worst`, with a recall of {glue:text}`worst_recall:.2f` (on TEST {glue:text}`worst_home:.2f`):
@@ -277,11 +273,11 @@ round(float(tried["accuracy"].max()), 3)
 for method, its in found[found["task"] == "four"].groupby("method"):
     top = its.loc[its["accuracy"].idxmax()]
     quoted = its.set_index(["scale", "colours"]).loc[external_validation.QUOTED, "accuracy"]
-    glue(f"q_{method}", float(top["accuracy"]), display=False)
-    glue(f"q_{method}_way", f"{top['scale']}, {top['colours']}", display=False)
-    glue(f"q_{method}_quoted", float(quoted), display=False)
-    glue(f"q_{method}_gain", comparison.signed(top["accuracy"] - quoted), display=False)
-glue("q_guessing", external_validation.majority_accuracy("four"), display=False)
+    chapter.cite({f"q_{method}": top["accuracy"]})
+    chapter.cite({f"q_{method}_way": f"{top['scale']}, {top['colours']}"})
+    chapter.cite({f"q_{method}_quoted": quoted})
+    chapter.cite({f"q_{method}_gain": comparison.signed(top["accuracy"] - quoted)})
+chapter.cite(q_guessing=external_validation.majority_accuracy("four"))
 
 # %% [markdown]
 # **1. What would it gain us to quote the best way?** Compare this number with the one that is quoted above.

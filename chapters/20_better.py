@@ -41,6 +41,12 @@ def key(method):
     return method.partition("-")[0]
 
 
+def excludes(low, high):
+    """Whether an interval excludes zero, for a table."""
+    return "yes" if low > 0 or high < 0 else "no"
+
+
+names = model_comparison.NAMES.get
 cells = photographs.cells("TRAIN")
 monocyte = images.labels("TRAIN") == images.CLASSES.index("MONOCYTE")
 few = []
@@ -50,8 +56,8 @@ for fold in range(splits.N_FOLDS):
 candidates = pd.concat(
     [model_comparison.compute_candidates(method) for method in model_comparison.TUNED]
 )
-chapter.cite({"folds": splits.N_FOLDS, "few_least": min(few), "few_most": max(few)})
-chapter.cite({"small_tried": int((candidates["method"] == "small").sum())})
+chapter.cite(folds=splits.N_FOLDS, few_least=min(few), few_most=max(few))
+chapter.cite(small_tried=(candidates["method"] == "small").sum())
 
 # %% [markdown]
 # ## Chosen without TEST
@@ -67,21 +73,9 @@ tables.show(
     candidates,
     "tbl-candidates",
     "Settings that were tried on folds of TRAIN's cells, four classes: accuracy on what was held out, all folds together, and the lowest and highest of a fold. TEST is in none of them. Seconds are means over folds; other work ran beside them.",
-    columns={
-        "method": "Method",
-        "words": "Settings",
-        "folds": "Folds",
-        "accuracy": "Accuracy held out",
-        ("lowest", "highest"): "By fold",
-        "seconds": "Seconds",
-        "chosen": "Chosen",
-    },
-    fmt={
-        "Method": model_comparison.NAMES.get,
-        "By fold": "{:.2f} to {:.2f}".format,
-        "Seconds": ",.0f",
-        "Chosen": {True: "yes", False: ""}.get,
-    },
+    columns=["method", "words", "folds", "accuracy", ("lowest", "highest"), "seconds", "chosen"],
+    headings={"words": "Settings", "accuracy": "Accuracy held out", "lowest": "By fold"},
+    fmt={"method": names, "lowest": "{:.2f} to {:.2f}".format, "chosen": {True: "yes"}.get},
 )
 
 # %% [markdown]
@@ -106,25 +100,35 @@ model_comparison.plot_test(found)
 plt.show()
 
 # %% tags=["remove-input"]
+
+
+def bounded(number, at_most):
+    """A number, or what it is at most, for a table."""
+    return f"≤ {number:,}" if at_most else f"{number:,}"
+
+
 on_test = {
-    "columns": {
-        "method": "Method",
-        ("accuracy", "low", "high"): "Accuracy on TEST",
-        ("runs", "short"): "Runs",
-        ("parameters", "at_most"): "Numbers learned",
-        ("multiplications", "at_most"): "Multiplications an image",
-        "seconds": "Seconds",
+    "columns": [
+        "method",
+        ("accuracy", "low", "high"),
+        ("runs", "short"),
+        ("parameters", "at_most"),
+        ("multiplications", "at_most"),
+        "seconds",
+        "device",
+    ],
+    "headings": {
+        "accuracy": "Accuracy on TEST",
+        "parameters": "Numbers learned",
+        "multiplications": "Multiplications an image",
         "device": "On",
     },
     "fmt": {
-        "Method": model_comparison.NAMES.get,
-        "Runs": lambda runs, short: f"{runs} ({short} in 16 bits)" if short else runs,
-        "Seconds": ",.0f",
-    }
-    | dict.fromkeys(
-        ("Numbers learned", "Multiplications an image"),
-        lambda number, at_most: f"≤ {number:,}" if at_most else f"{number:,}",
-    ),
+        "method": names,
+        "runs": lambda runs, short: f"{runs} ({short} in 16 bits)" if short else runs,
+        "parameters": bounded,
+        "multiplications": bounded,
+    },
 }
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
@@ -155,15 +159,11 @@ for row in differences.itertuples():
     chapter.cite(chapter.difference(name, (row.value, row.low, row.high)))
 four = found[found["task"] == "four"].set_index("method")
 small, large = four.loc["small"], four.loc["DCLNN"]
-chapter.cite(
-    {
-        "small_parameters": f"{small['parameters']:,}",
-        "large_parameters": f"{large['parameters']:,}",
-        "fewer": large["parameters"] / small["parameters"],
-        "less_work": large["multiplications"] / small["multiplications"],
-        "quicker": large["seconds"] / small["seconds"],
-    }
-)
+chapter.cite(small_parameters=f"{small['parameters']:,}")
+chapter.cite(large_parameters=f"{large['parameters']:,}")
+chapter.cite(fewer=large["parameters"] / small["parameters"])
+chapter.cite(less_work=large["multiplications"] / small["multiplications"])
+chapter.cite(quicker=large["seconds"] / small["seconds"])
 
 # %% [markdown]
 # **Colour alone goes far.** The histogram knows no shape, no place and no edge, and learns in seconds. It is right
@@ -187,20 +187,14 @@ chapter.cite(
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    differences[differences["first"] == "small"].assign(first="compact CNN"),
+    differences[differences["first"] == "small"]
+    .replace({"first": model_comparison.NAMES, "second": model_comparison.NAMES})
+    .rename(columns={"value": "difference"}),
     "tbl-comparison-apart",
     "Accuracy of the compact CNN minus that of each other method on the same cells of TEST, with intervals by cell.",
-    columns={
-        "task": "Classes",
-        ("first", "second"): "Compared",
-        ("value", "low", "high"): "Difference in accuracy",
-        ("low", "high"): "Excludes zero",
-    },
-    fmt={
-        "Compared": lambda first, second: f"{first} − {model_comparison.NAMES[second]}",
-        "Difference in accuracy": comparison.signed,
-        "Excludes zero": lambda low, high: "yes" if low > 0 or high < 0 else "no",
-    },
+    columns=["task", ("first", "second"), ("difference", "low", "high"), ("low", "high")],
+    headings={"difference": "Difference in accuracy", "low": "Excludes zero"},
+    fmt={"low": excludes},
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-comparison-confusions", "caption": "What the colour histogram and the compact CNN answer for TEST, four classes. Numbers are images; the shade is their share of the row."}, "image": {"alt": "Two confusion matrices of four classes. The diagonal is dark in both; most of the errors lie between neutrophils and eosinophils, and more so for the histogram."}}
@@ -228,22 +222,23 @@ tables.show(
     held,
     "tbl-inside",
     "Accuracy with four classes on TRAIN's images, each held out with its cell, with its interval by cell; the compact CNN's minus that.",
-    columns={
-        "method": "Method",
-        ("accuracy", "low", "high"): "Accuracy held out",
-        ("gap", "gap_low", "gap_high"): "Compact CNN minus this",
-        ("gap_low", "gap_high"): "Excludes zero",
+    columns=[
+        "method",
+        ("accuracy", "low", "high"),
+        ("gap", "gap_low", "gap_high"),
+        ("gap_low", "gap_high"),
+    ],
+    headings={
+        "accuracy": "Accuracy held out",
+        "gap": "Compact CNN minus this",
+        "gap_low": "Excludes zero",
     },
-    fmt={
-        "Method": model_comparison.NAMES.get,
-        "Compact CNN minus this": comparison.signed,
-        "Excludes zero": lambda low, high: "yes" if low > 0 or high < 0 else "no",
-    },
+    fmt={"method": names, "gap_low": excludes},
 )
 
 # %% tags=["remove-input"]
 n_test = sum(photographs.counts("cells")["TEST"].values())
-chapter.cite({"cells_test": n_test, "cells_train": len(set(cells))})
+chapter.cite(cells_test=n_test, cells_train=len(set(cells)))
 for row in held.itertuples():
     name, gap = key(row.method), (row.gap, row.gap_low, row.gap_high)
     chapter.cite({f"{name}_held": comparison.with_interval(row.accuracy, row.low, row.high)})
@@ -265,14 +260,12 @@ rising = learning.groupby("method")["accuracy"].apply(lambda each: (each.diff()[
 best = grown.loc[grown["gain"].where(grown["fraction"] == "All").idxmax()]
 gains = learning.dropna(subset="gain")
 chapter.cite(
-    {
-        "grown": len(rising),
-        "rising": rising.sum() or "none",
-        "gains_apart": (gains["gain_low"] > 0).sum() or "none",
-        "gains_all": len(gains),
-        "best_gain": model_comparison.NAMES[best["method"]],
-        "gain": comparison.signed(*best[["gain", "gain_low", "gain_high"]]),
-    }
+    grown=len(rising),
+    rising=rising.sum() or "none",
+    gains_apart=(gains["gain_low"] > 0).sum() or "none",
+    gains_all=len(gains),
+    best_gain=model_comparison.NAMES[best["method"]],
+    gain=comparison.signed(*best[["gain", "gain_low", "gain_high"]]),
 )
 
 # %% [markdown]
@@ -327,18 +320,14 @@ print(beside.round(2).to_string(index=False))
 # %% tags=["remove-input"]
 for method, tried in candidates.groupby("method"):
     cautious = tried.sort_values("lowest").iloc[-1]
-    chapter.cite(
-        {
-            f"q_{key(method)}_same": "the same" if cautious["chosen"] else "others",
-            f"q_{key(method)}_words": cautious["words"],
-            f"q_{key(method)}_lowest": cautious["lowest"],
-        }
-    )
+    chapter.cite({f"q_{key(method)}_same": "the same" if cautious["chosen"] else "others"})
+    chapter.cite({f"q_{key(method)}_words": cautious["words"]})
+    chapter.cite({f"q_{key(method)}_lowest": cautious["lowest"]})
 other = model_comparison.compute_held_out("histogram").set_index("method")
 for method in ("SVM", "nearest-photograph", "DCLNN"):
     gap = other.loc[method, ["gap", "gap_low", "gap_high"]]
     chapter.cite(chapter.difference(f"q_gap_{key(method)}", gap))
-chapter.cite({"q_told": (other["gap_low"] > 0).sum(), "q_others": len(other) - 1})
+chapter.cite(q_told=(other["gap_low"] > 0).sum(), q_others=len(other) - 1)
 
 # %% [markdown]
 # **1. Would you choose the same if you feared the worst fold?** Sort the first table by `lowest`, for each `method` of

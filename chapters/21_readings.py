@@ -46,18 +46,25 @@ tables.show(
     "tbl-nearest",
     "The nearest variant of each printed row: its distance, the mean over its runs; the most of the printed numbers that one of its runs has, up to rounding or cutting; and the distances of the variant in this book's tables, of guessing, and of the nearest variant of the other method.",
     decimals=3,
-    columns={
-        "task": "Classes",
-        "row": "Row",
+    columns=[
+        "task",
+        "row",
+        "tried",
+        "nearest",
+        "distance",
+        ("hits", "printed"),
+        "usual",
+        "guess",
+        "control",
+    ],
+    headings={
         "tried": "Variants",
-        "nearest": "Nearest",
-        "distance": "Distance",
-        ("hits", "printed"): "Numbers met",
+        "hits": "Numbers met",
         "usual": "Ours",
         "guess": "Guessing",
         "control": "Other method",
     },
-    fmt={"Numbers met": "{} of {}".format},
+    fmt={"hits": "{} of {}".format},
 )
 
 # %% tags=["remove-input"]
@@ -94,23 +101,21 @@ def listed(variants, distances=True):
 
 
 chapter.cite(
-    {
-        "apart": (classical["distance"] > classical["neighbour"]).sum(),
-        "most_hits": classical["hits"].max(),
-        "met": ", ".join(f"{m.row} ({m.task} classes)" for m in met.itertuples()) or "none",
-        "rows": len(summary),
-        "better": sum(better),
-        "of_them": len(better),
-        "seeds_least": off.min(),
-        "seeds_most": off.max(),
-        "within": listed(others[others["distance"] <= off.max()]),
-        "beyond": listed(others[others["distance"] > off.max()]),
-        "stuck": listed(others[others["accuracy"] < 0.3], distances=False),
-        "nearest_runs": "one run each"
-        if set(nearest_runs) == {1}
-        else "{} and {} runs".format(*nearest_runs),
-        "minutes": np.median([run.seconds / 60 for run in networks]),
-    }
+    apart=(classical["distance"] > classical["neighbour"]).sum(),
+    most_hits=classical["hits"].max(),
+    met=", ".join(f"{m.row} ({m.task} classes)" for m in met.itertuples()) or "none",
+    rows=len(summary),
+    better=sum(better),
+    of_them=len(better),
+    seeds_least=off.min(),
+    seeds_most=off.max(),
+    within=listed(others[others["distance"] <= off.max()]),
+    beyond=listed(others[others["distance"] > off.max()]),
+    stuck=listed(others[others["accuracy"] < 0.3], distances=False),
+    nearest_runs="one run each"
+    if set(nearest_runs) == {1}
+    else "{} and {} runs".format(*nearest_runs),
+    minutes=np.median([run.seconds / 60 for run in networks]),
 )
 
 # %% [markdown]
@@ -129,16 +134,10 @@ chapter.cite(
 
 # %% tags=["remove-input"]
 each = {
-    "columns": {
-        ("variant", "usual"): "Variant",
-        "distance": "Distance",
-        "closest": "At best",
-        "accuracy": "Accuracy",
-        "runs": "Runs",
-    },
-    "fmt": {
-        "Variant": lambda words, usual: f"{words} (in the book's tables)" if usual else words,
-    },
+    "decimals": 3,
+    "columns": [("variant", "usual"), "distance", "closest", "accuracy", "runs"],
+    "headings": {"closest": "At best"},
+    "fmt": {"variant": lambda words, usual: f"{words} (in the book's tables)" if usual else words},
 }
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
@@ -146,7 +145,6 @@ tables.show(
     found["NB", "four"],
     "tbl-variants-nb-four",
     "Variants of the row of Naive Bayes with four classes, the nearest first.",
-    decimals=3,
     **each,
 )
 
@@ -155,7 +153,6 @@ tables.show(
     found["NB", "two"],
     "tbl-variants-nb-two",
     "Variants of the row of Naive Bayes with two classes, the nearest first.",
-    decimals=3,
     **each,
 )
 
@@ -173,7 +170,6 @@ tables.show(
     found["SVM", "four"].head(12),
     "tbl-variants-svm-four",
     "The twelve nearest variants of the SVM's row with four classes.",
-    decimals=3,
     **each,
 )
 
@@ -182,7 +178,6 @@ tables.show(
     found["SVM", "two"].head(12),
     "tbl-variants-svm-two",
     "The twelve nearest variants of the SVM's row with two classes.",
-    decimals=3,
     **each,
 )
 
@@ -222,12 +217,8 @@ for task in images.TASKS:
     ours = comparison.compared("DCLNN", task)
     for row in ("NB", "SVM"):
         best = found[row, task].loc[found[row, task]["accuracy"].idxmax()]
-        chapter.cite(
-            {
-                f"best_{row}_{task}": best["variant"],
-                f"right_{row}_{task}": str(comparison.estimate(best["records"])),
-            }
-        )
+        chapter.cite({f"best_{row}_{task}": best["variant"]})
+        chapter.cite({f"right_{row}_{task}": str(comparison.estimate(best["records"]))})
     gap = comparison.difference(ours, best["records"])  # the SVM's
     chapter.cite({f"network_{task}": str(comparison.estimate(ours))})
     chapter.cite(chapter.difference(f"gap_{task}", gap))
@@ -265,7 +256,6 @@ tables.show(
     found["DCLNN", "four"],
     "tbl-variants-dclnn-four",
     "Variants of DCLNN's row with four classes, the nearest first.",
-    decimals=3,
     **each,
 )
 
@@ -274,7 +264,6 @@ tables.show(
     found["DCLNN", "two"],
     "tbl-variants-dclnn-two",
     "Variants of DCLNN's row with two classes, the nearest first.",
-    decimals=3,
     **each,
 )
 
@@ -300,13 +289,8 @@ for row in ("NB", "SVM"):
     both = pd.merge(found[row, "four"], found[row, "two"], on="variant")
     squares = both["distance_x"] ** 2 + both["distance_y"] ** 2
     best = both.loc[squares.idxmin()]
-    chapter.cite(
-        {
-            f"q_{row}_both": best["variant"],
-            f"q_{row}_four": best["distance_x"],
-            f"q_{row}_two": best["distance_y"],
-        }
-    )
+    chapter.cite({f"q_{row}_both": best["variant"], f"q_{row}_four": best["distance_x"]})
+    chapter.cite({f"q_{row}_two": best["distance_y"]})
 
 # %% [markdown]
 # **1. Does the nearest variant depend on the measure?** Let `columns` name one measure, and try both rows.

@@ -43,20 +43,18 @@ networks = spread.set_index(["task", "pooling"])
 row = networks.loc[task, pooling]
 own = runs[(runs["task"] == task) & (runs["pooling"] == pooling)]["accuracy"]
 chapter.cite(
-    {
-        "task": task,
-        "n": len(own),
-        "lowest": own.min(),
-        "highest": own.max(),
-        "mean": row["mean"],
-        "by_seed": row["by_seed"],
-        "by_epoch": row["by_epoch"],
-        "below": row["mean"] - row["low"],
-        "above": row["high"] - row["mean"],
-        "seed_ratio": spread["by_seed"].div(spread["by_epoch"]).mean(),
-        "n_short": (runs["precision"] != "float32").sum(),
-        "n_all": len(runs),
-    }
+    task=task,
+    n=len(own),
+    lowest=own.min(),
+    highest=own.max(),
+    mean=row["mean"],
+    by_seed=row["by_seed"],
+    by_epoch=row["by_epoch"],
+    below=row["mean"] - row["low"],
+    above=row["high"] - row["mean"],
+    seed_ratio=spread["by_seed"].div(spread["by_epoch"]).mean(),
+    n_short=(runs["precision"] != "float32").sum(),
+    n_all=len(runs),
 )
 
 # %% [markdown]
@@ -69,21 +67,17 @@ chapter.cite(
 # make the mean steadier, and leave that interval as wide as it is. More runs cannot replace more cells.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-pool = {"MaxPooling": "max", "AveragePooling": "average"}.get
 tables.show(
     spread,
     "tbl-spread",
     "What moves the accuracy on TEST.",
     decimals=3,
-    columns={
-        "task": "Classes",
-        "pooling": "Pooling",
-        "runs": "Runs",
-        ("mean", "low", "high"): "Mean (interval by cell)",
+    columns=["task", "pooling", "runs", ("mean", "low", "high"), "by_seed", "by_epoch"],
+    headings={
+        "mean": "Mean (interval by cell)",
         "by_seed": "SD over seeds",
         "by_epoch": "SD over late epochs",
     },
-    fmt={"Pooling": pool},
 )
 
 # %% [markdown]
@@ -98,23 +92,19 @@ tables.show(
     runs,
     "tbl-seed-runs",
     "Every run of the network with the lineage's settings: accuracy after epoch 25, over the ten epochs up to there, and, after the last of its epochs, on TEST_SIMPLE.",
-    columns={
-        "task": "Classes",
-        "pooling": "Pooling",
-        ("seed", "id"): "Seed",
-        "precision": "Precision",
-        "accuracy": "Epoch 25",
-        ("low", "high", "mean"): "Last ten epochs",
-        "epochs": "Epochs",
-        "simple": "TEST_SIMPLE",
-        "minutes": "Minutes",
-    },
-    fmt={
-        "Pooling": pool,
-        "Seed": tables.link,
-        "Last ten epochs": "{:.2f} to {:.2f}, mean {:.2f}".format,
-        "Minutes": ",.0f",
-    },
+    columns=[
+        "task",
+        "pooling",
+        ("seed", "id"),
+        "precision",
+        "accuracy",
+        ("low", "high", "mean"),
+        "epochs",
+        "simple",
+        "minutes",
+    ],
+    headings={"accuracy": "Epoch 25", "low": "Last ten epochs", "simple": "TEST_SIMPLE"},
+    fmt={"seed": tables.link, "low": "{:.2f} to {:.2f}, mean {:.2f}".format},
 )
 
 # %% [markdown]
@@ -136,13 +126,11 @@ far = {
     "seeds": other["by_seed"],
 }
 chapter.cite(
-    {f"q_{key}": other[key] for key in ("mean", "by_seed", "by_epoch", "low", "high")}
-    | {
-        "q_one": int(np.ceil((2 * most / 0.01) ** 2)),
-        "q_two": int(np.ceil((2 * most / 0.02) ** 2)),
-        "q_runs": spread.loc[spread["by_seed"].idxmax(), "runs"],
-        "q_order": ", ".join(sorted(far, key=far.get, reverse=True)),
-    }
+    {f"q_{key}": other[key] for key in ("mean", "by_seed", "by_epoch", "low", "high")},
+    q_one=int(np.ceil((2 * most / 0.01) ** 2)),
+    q_two=int(np.ceil((2 * most / 0.02) ** 2)),
+    q_runs=spread.loc[spread["by_seed"].idxmax(), "runs"],
+    q_order=", ".join(sorted(far, key=far.get, reverse=True)),
 )
 
 # %% [markdown]

@@ -18,7 +18,6 @@
 
 # %% tags=["remove-input"]
 import numpy as np
-from myst_nb import glue
 
 from bloodlib.analyses import examples, external_validation
 from bloodlib.book import chapter
@@ -30,36 +29,35 @@ counts = images.counts()
 behind, cells = photographs.counts(), photographs.counts("cells")
 pairs = examples.compute_remarkable()
 both = np.isin(photographs.cells("TEST"), photographs.cells("TRAIN"))
-for name, value in {
-    "train": sum(counts["TRAIN"].values()),
-    "test": sum(counts["TEST"].values()),
-    "simple": sum(counts["TEST_SIMPLE"].values()),
-    "photographs": facts["photographs"],
-    "listed": facts["listed"],
-    "without": facts["listed_without_label"],
-    "missing": len(facts["listed_but_not_published"]),
-    "several": len(facts["photographs_with_several_labels"]),
-    "basophil": len(facts["photographs_with_a_basophil"]),
-    "single": sum(facts["photographs_with_one_label"].values()),
-    "train_photographs": sum(behind["TRAIN"].values()),
-    "test_photographs": sum(behind["TEST"].values()),
-    "train_cells": len(set(photographs.cells("TRAIN"))),
-    "test_cells": sum(cells["TEST"].values()),
-    "fewest": min(cells["TEST"].values()),
-    "fewest_class": min(cells["TEST"], key=cells["TEST"].get).lower() + "s",
-    "most": max(cells["TEST"].values()),
-    "twins": facts["identical"]["within TEST_SIMPLE"],
-    "contradictory": int((pairs["What"] == "two labels").sum()),
-    "both_cells": len(np.unique(photographs.cells("TEST")[both])),
-    "both_images": int(both.sum()),
-    "boxes": len(boxes.table()),
-    "boxed": boxes.table()["photograph"].nunique(),
-    "undecided": len(photographs.undecided()) or "none",
-    "disagree": len(photographs.disagreements()) or "none",
-    "pbc": len(external_validation.names()),
-}.items():
-    glue(name, value, display=False)
-glue("commit", images.SOURCE.commit[:8], display=False)
+chapter.cite(
+    train=sum(counts["TRAIN"].values()),
+    test=sum(counts["TEST"].values()),
+    simple=sum(counts["TEST_SIMPLE"].values()),
+    photographs=facts["photographs"],
+    listed=facts["listed"],
+    without=facts["listed_without_label"],
+    missing=len(facts["listed_but_not_published"]),
+    several=len(facts["photographs_with_several_labels"]),
+    basophil=len(facts["photographs_with_a_basophil"]),
+    single=sum(facts["photographs_with_one_label"].values()),
+    train_photographs=sum(behind["TRAIN"].values()),
+    test_photographs=sum(behind["TEST"].values()),
+    train_cells=len(set(photographs.cells("TRAIN"))),
+    test_cells=sum(cells["TEST"].values()),
+    fewest=min(cells["TEST"].values()),
+    fewest_class=min(cells["TEST"], key=cells["TEST"].get).lower() + "s",
+    most=max(cells["TEST"].values()),
+    twins=facts["identical"]["within TEST_SIMPLE"],
+    contradictory=(pairs["What"] == "two labels").sum(),
+    both_cells=len(np.unique(photographs.cells("TEST")[both])),
+    both_images=both.sum(),
+    boxes=len(boxes.table()),
+    boxed=boxes.table()["photograph"].nunique(),
+    undecided=len(photographs.undecided()) or "none",
+    disagree=len(photographs.disagreements()) or "none",
+    pbc=len(external_validation.names()),
+)
+chapter.cite(commit=images.SOURCE.commit[:8])
 
 # %% [markdown]
 # ## Motivation

@@ -18,7 +18,6 @@
 # how they do. Numbers are read from records, as everywhere.
 
 # %% tags=["remove-input"]
-from myst_nb import glue
 
 from bloodlib.analyses import external_validation, model_comparison, prediction, robustness
 from bloodlib.book import chapter, tables
@@ -40,7 +39,7 @@ for task, run in runs.items():
     like = others.loc[(task, *external_validation.QUOTED)]
     recall = comparison.estimate([run], scores.recall)
     weakest = int(recall.value.argmin())
-    for name, value in {
+    values = {
         "parameters": sum(networks.parameter_counts(classes=len(images.TASKS[task])).values()),
         "megabytes": weights.path(task).stat().st_size / 1e6,
         "minutes": run.seconds / 60,
@@ -49,39 +48,38 @@ for task, run in runs.items():
         "weakest": images.TASKS[task][weakest].lower(),
         "recall": comparison.with_interval(*(part[weakest] for part in recall)),
         "guessing": 1 / len(images.TASKS[task]),
-        "own": comparison.with_interval(own["accuracy"], own["low"], own["high"]),
-        "sure": float(own["sure"]),
-        "given": float(own["given"]),
+        "own": comparison.with_interval(*own[["accuracy", "low", "high"]]),
+        "sure": own["sure"],
+        "given": own["given"],
         "favourite": own["favourite"].lower(),
-        "like": comparison.with_interval(like["accuracy"], like["low"], like["high"]),
-        "dark": float(found.loc[(task, "brightness", 0.5), "accuracy"]),
-        "red": float(found.loc[(task, "stain", 0.6), "accuracy"]),
+        "like": comparison.with_interval(*like[["accuracy", "low", "high"]]),
+        "dark": found.loc[(task, "brightness", 0.5), "accuracy"],
+        "red": found.loc[(task, "stain", 0.6), "accuracy"],
         "id": run.id,
-    }.items():
-        glue(f"{task}_{name}", value, display=False)
+    }
+    chapter.cite({f"{task}_{name}": value for name, value in values.items()})
 colours = model_comparison.runs("histogram", "four")
-glue("four_colours", str(comparison.estimate(colours)), display=False)
+chapter.cite(four_colours=str(comparison.estimate(colours)))
 held = photographs.photographs("TEST")
 wrong = runs["two"].arrays["labels"][-1] != images.labels("TEST", "two")
 worst = int(max(set(held[wrong]), key=list(held[wrong]).count))
-for name, value in {
-    "seed": config["seed"],
-    "epochs": runs["four"].epochs,
-    "optimizer": config["optimizer"],
-    "rate": config["learning_rate"],
-    "batch": config["batch_size"],
-    "keras": environment["packages"]["keras"],
-    "started": runs["four"].started[:10],
-    "train": sum(images.counts()["TRAIN"].values()),
-    "train_cells": len(set(photographs.cells("TRAIN"))),
-    "test": len(held),
-    "test_cells": sum(photographs.counts("cells")["TEST"].values()),
-    "pictures": len(external_validation.names()),
-    "worst": worst,
-    "worst_share": float((held[wrong] == worst).mean()),
-    "worst_wrong": int(wrong.sum()),
-}.items():
-    glue(name, value, display=False)
+chapter.cite(
+    seed=config["seed"],
+    epochs=runs["four"].epochs,
+    optimizer=config["optimizer"],
+    rate=config["learning_rate"],
+    batch=config["batch_size"],
+    keras=environment["packages"]["keras"],
+    started=runs["four"].started[:10],
+    train=sum(images.counts()["TRAIN"].values()),
+    train_cells=len(set(photographs.cells("TRAIN"))),
+    test=len(held),
+    test_cells=sum(photographs.counts("cells")["TEST"].values()),
+    pictures=len(external_validation.names()),
+    worst=worst,
+    worst_share=(held[wrong] == worst).mean(),
+    worst_wrong=wrong.sum(),
+)
 
 # %% [markdown]
 # ## What they are

@@ -70,25 +70,32 @@ def test_show_chooses_heads_and_formats_columns():
         {
             "task": ["two", "four", "four"],
             "share": [0.256, -0.5, np.nan],
+            "all_right": [0.256, -0.5, np.nan],
             "low": [0.1, np.nan, np.nan],
             "high": [0.4, np.nan, np.nan],
             "photograph": [7, 8, -1],
         }
     )
-    columns = {
-        "photograph": "Worst",
-        "task": "Classes",
-        ("share", "low", "high"): "Right",
-        "share": "In percent",
-        ("low", "photograph"): "Both",
-    }
-    fmt = {
-        "Classes": str.capitalize,
-        "In percent": "+.0%",
-        "Both": lambda low, number: f"{low} of {number}",
-    }
-    _, _, header, rows = rendered(tables.show(frame, "tbl-x", "C", columns=columns, fmt=fmt))
-    assert header == list(columns.values())
+    shown = tables.show(
+        frame,
+        "tbl-x",
+        "C",
+        columns=[
+            "photograph",
+            "task",
+            ("share", "low", "high"),
+            "all_right",
+            ("low", "photograph"),
+        ],
+        headings={"photograph": "Worst", "low": "Both"},
+        fmt={
+            "task": str.capitalize,
+            "all_right": "+.0%",
+            "low": lambda low, number: f"{low} of {number}",
+        },
+    )
+    _, _, header, rows = rendered(shown)
+    assert header == ["Worst", "Classes", "Share", "All right", "Both"]
     assert rows == [
         ["7", "Two", "0.26 (0.10\u2060–\u20600.40)", "+26%", "0.1 of 7"],
         ["8", "Four", "-0.50", "−50%", "–"],

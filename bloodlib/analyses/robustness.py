@@ -191,11 +191,6 @@ def compare(task: str, labels: np.ndarray, before: np.ndarray) -> dict:
     }
 
 
-def show_favourite(name: str, given: float) -> str:
-    """The class that is answered most, and how often, for a table: ``Monocyte (31%)``."""
-    return f"{name.capitalize()} ({given:.0%})"
-
-
 def compute_scores() -> pd.DataFrame:
     """Accuracy on TEST under each corruption: ``task, kind, strength`` and what compare has."""
     return pd.DataFrame(

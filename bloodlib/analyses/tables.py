@@ -1,16 +1,29 @@
 """How a table is printed on a page; every analysis and chapter does it with :func:`show`.
 
-``show(frame, "tbl-name", "Caption.", columns={"task": "Classes", ("gap", "low", "high"): "Gap"},
-fmt={"Classes": str.capitalize, "Gap": signed})`` chooses, orders and heads columns and, by heading,
-formats them. Several columns under one heading are a number with its interval: "0.79 (0.60–0.90)".
+``show(frame, "tbl-name", "Caption.", columns=["task", ("gap", "low", "high")],
+headings={"gap": "Difference"}, fmt={"gap": signed})`` chooses and orders columns. Several columns
+in one are a number with its interval: "0.79 (0.60–0.90)".
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import pandas as pd
 
-from bloodlib.evidence.comparison import with_interval
+from bloodlib.evidence.comparison import signed, with_interval
+
+#: Headings of columns that recur; those of others are their names, "all_right" as "All right".
+HEADINGS = {"task": "Classes", "first": "Compared", "favourite": "Answered most"}
+#: How columns that recur are printed.
+FORMATS: dict[str, str | Callable] = {
+    "class": str.capitalize,
+    "pooling": lambda name: name.removesuffix("Pooling").lower(),
+    "first": "{} − {}".format,
+    "favourite": lambda name, share: f"{name.capitalize()} ({share:.0%})",
+    **dict.fromkeys(("seconds", "minutes"), ",.0f"),
+    **dict.fromkeys(("change", "difference", "gain", "gap"), signed),
+}
 
 
 def show(frame: pd.DataFrame, name: str, caption: str, decimals: int = 2, **arranged):
@@ -32,7 +45,8 @@ def markdown(
     caption: str,
     decimals: int = 2,
     *,
-    columns: dict[str | tuple[str, ...], str] | None = None,
+    columns: Sequence[str | tuple[str, ...]] | None = None,
+    headings: dict[str, str] | None = None,
     fmt: dict[str, str | Callable] | None = None,
 ) -> str:
     """A table in MyST Markdown, numbered and with a caption.
@@ -47,15 +61,19 @@ def markdown(
         Caption, MyST Markdown.
     decimals : int
         Decimals of numbers without a format; what is missing is printed as "–".
-    columns : dict, optional
-        Headings of the columns to print, in this order; without it all, under their names. A key
-        may be several columns: value, low and high make a number with its interval.
+    columns : sequence, optional
+        Columns to print, in this order; without it all, under their names. A tuple makes one of
+        several: value, low and high are a number with its interval.
+    headings : dict, optional
+        Headings other than :data:`HEADINGS`, by column, or by the first of several.
     fmt : dict, optional
-        By heading a format such as ".1%", or a function that makes text of a value, or of those of
-        several columns; None is given for what is missing, but never for the first.
+        Formats other than :data:`FORMATS`, by column, or by the first of several: such as ".1%",
+        or a function that makes text of a value, or of those of several columns; None is given
+        for what is missing, but never for the first.
     """
-    columns = {column: column for column in frame} if columns is None else columns
-    fmt = fmt or {}
+    headings = {c: c for c in frame} if columns is None else HEADINGS | (headings or {})
+    formats = FORMATS | (fmt or {})
+    keys = [(key,) if isinstance(key, str) else key for key in columns or frame]
 
     def text(value, *more, how):
         if value is None:
@@ -64,22 +82,23 @@ def markdown(
             return str(how(value, *more))
         if how is not None:
             return format(value, how).replace("-", "−")
+        if isinstance(value, bool | np.bool_):
+            return "yes" if value else "no"
         if isinstance(value, int):
             return f"{value:,}"
         return f"{value:.{decimals}f}" if isinstance(value, float) else str(value)
 
-    def cells(key, heading):
-        several = isinstance(key, tuple)
-        how = fmt.get(heading, with_interval if several else None)
-        for row in frame[list(key) if several else [key]].to_numpy(object):
+    def cells(key):
+        how = formats.get(key[0], with_interval if key[1:] else None)
+        for row in frame[list(key)].to_numpy(object):
             values = (None if pd.isna(value) else value for value in row)
             yield text(*values, how=how).replace("|", "\\|")
 
-    numbers = [not isinstance(key, tuple) and frame[key].dtype.kind in "fi" for key in columns]
+    numbers = [not key[1:] and frame[key[0]].dtype.kind in "fi" for key in keys]
     lines = [
-        " | ".join(columns.values()),
+        " | ".join(headings.get(key[0], key[0].replace("_", " ").capitalize()) for key in keys),
         " | ".join("--:" if number else ":--" for number in numbers),
-        *(" | ".join(row) for row in zip(*(cells(*c) for c in columns.items()), strict=True)),
+        *(" | ".join(row) for row in zip(*map(cells, keys), strict=True)),
     ]
     rows = "\n".join(f"| {line} |" for line in lines)
     rows = re.sub(r"(?<=\d)–(?=\d)", "\u2060–\u2060", rows)  # no line ends inside an interval

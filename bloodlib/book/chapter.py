@@ -103,12 +103,12 @@ def begin() -> None:
     shell.display_formatter.formatters["application/pdf"].for_type(plt.Figure, undated)
 
 
-def cite(values: dict[str, object]) -> None:
+def cite(values: dict[str, object] | None = None, /, **named) -> None:
     """Give the chapter's prose values by their names, for ``{glue:text}`name```."""
     import numpy as np
     from myst_nb import glue
 
-    for name, value in values.items():
+    for name, value in ((values or {}) | named).items():
         glue(name, value.item() if isinstance(value, np.generic) else value, display=False)
 
 
