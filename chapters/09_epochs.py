@@ -130,21 +130,13 @@ chapter.cite(
     ),
 )
 for name, epoch in {"25": comparison.EPOCH, "last": last}.items():
-    training, validation = (after.loc[split, epoch] for split in ("training", "validation"))
     late = [comparison.accuracies(run, range(epoch - 9, epoch + 1)) for run in longer]
-    chapter.cite(
-        {
-            f"training_{name}": training["accuracy"],
-            f"training_loss_{name}": training["loss"],
-            f"validation_{name}": validation["accuracy"],
-            f"validation_loss_{name}": validation["loss"],
-            f"lowest_{name}": validation["accuracy_low"],
-            f"highest_{name}": validation["accuracy_high"],
-            f"late_{name}": np.mean(late),
-            f"late_{name}_low": np.min(late),
-            f"late_{name}_high": np.max(late),
-        }
-    )
+    for split in ("training", "validation"):
+        its = after.loc[split, epoch]
+        chapter.cite({f"{split}_{name}": its["accuracy"], f"{split}_loss_{name}": its["loss"]})
+    chapter.cite({f"lowest_{name}": its["accuracy_low"], f"highest_{name}": its["accuracy_high"]})
+    chapter.cite({f"late_{name}": np.mean(late)})
+    chapter.cite({f"late_{name}_low": np.min(late), f"late_{name}_high": np.max(late)})
 
 # %% [markdown]
 # From epoch 25 to {glue:text}`last` accuracy on TEST goes from {glue:text}`validation_25:.2f` (from seed to seed

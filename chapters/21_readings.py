@@ -24,6 +24,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from IPython.display import display
 
 from bloodlib.analyses import variants
 from bloodlib.book import chapter, tables
@@ -68,11 +69,11 @@ tables.show(
 )
 
 # %% tags=["remove-input"]
-names = ["tried", "nearest", "hits", "printed", "distance", "usual", "guess", "control"]
+names = ["tried", "nearest", "distance", "usual", "guess", "control", "among"]
 for line in summary.assign(among=summary["neighbour"]).to_dict("records"):
     key = f"{line['row']}_{line['task']}"
     nearer = "nearer" if line["distance"] < line["control"] else "no nearer"
-    chapter.cite({f"{name}_{key}": line[name] for name in [*names, "among"]})
+    chapter.cite({f"{name}_{key}": line[name] for name in names})
     chapter.cite({f"nearer_{key}": nearer})
 classical = summary[summary["row"].isin(["NB", "SVM"])]
 met = summary[summary["hits"] == summary["printed"]]
@@ -141,20 +142,9 @@ each = {
 }
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-tables.show(
-    found["NB", "four"],
-    "tbl-variants-nb-four",
-    "Variants of the row of Naive Bayes with four classes, the nearest first.",
-    **each,
-)
-
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-tables.show(
-    found["NB", "two"],
-    "tbl-variants-nb-two",
-    "Variants of the row of Naive Bayes with two classes, the nearest first.",
-    **each,
-)
+for task in images.TASKS:
+    caption = f"Variants of the row of Naive Bayes with {task} classes, the nearest first."
+    display(tables.show(found["NB", task], f"tbl-variants-nb-{task}", caption, **each))
 
 # %% [markdown]
 # ## Support vector machine
@@ -166,20 +156,9 @@ tables.show(
 # are in {numref}`tbl-variants-svm-four` and {numref}`tbl-variants-svm-two`.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-tables.show(
-    found["SVM", "four"].head(12),
-    "tbl-variants-svm-four",
-    "The twelve nearest variants of the SVM's row with four classes.",
-    **each,
-)
-
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-tables.show(
-    found["SVM", "two"].head(12),
-    "tbl-variants-svm-two",
-    "The twelve nearest variants of the SVM's row with two classes.",
-    **each,
-)
+for task in images.TASKS:
+    caption = f"The twelve nearest variants of the SVM's row with {task} classes."
+    display(tables.show(found["SVM", task].head(12), f"tbl-variants-svm-{task}", caption, **each))
 
 # %% [markdown]
 # The nearest variant of each, number by number, is in {numref}`tbl-nearest-cells`.
@@ -252,20 +231,9 @@ for task in images.TASKS:
 # the order of the colours.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-tables.show(
-    found["DCLNN", "four"],
-    "tbl-variants-dclnn-four",
-    "Variants of DCLNN's row with four classes, the nearest first.",
-    **each,
-)
-
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-tables.show(
-    found["DCLNN", "two"],
-    "tbl-variants-dclnn-two",
-    "Variants of DCLNN's row with two classes, the nearest first.",
-    **each,
-)
+for task in images.TASKS:
+    caption = f"Variants of DCLNN's row with {task} classes, the nearest first."
+    display(tables.show(found["DCLNN", task], f"tbl-variants-dclnn-{task}", caption, **each))
 
 # %% [markdown]
 # ## Questions

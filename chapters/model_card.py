@@ -19,6 +19,8 @@
 
 # %% tags=["remove-input"]
 
+from IPython.display import display
+
 from bloodlib.analyses import external_validation, model_comparison, prediction, robustness
 from bloodlib.book import chapter, tables
 from bloodlib.data import images, photographs
@@ -126,18 +128,9 @@ chapter.cite(
 # recalls are those of {glue:text}`four_weakest`s, {glue:text}`four_recall`, and of {glue:text}`two_weakest` cells, {glue:text}`two_recall`.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-tables.show(
-    tables.load_measured(runs["four"]),
-    "tbl-card-four",
-    "The network for four classes on TEST, with intervals by cell.",
-)
-
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-tables.show(
-    tables.load_measured(runs["two"]),
-    "tbl-card-two",
-    "The network for two classes on TEST, with intervals by cell.",
-)
+for task, run in runs.items():
+    caption = f"The network for {task} classes on TEST, with intervals by cell."
+    display(tables.show(tables.load_measured(run), f"tbl-card-{task}", caption))
 
 # %% [markdown]
 # - **Another laboratory, in its own colours:** {glue:text}`four_own` and {glue:text}`two_own`, where guessing is {glue:text}`four_guessing:.2f` and
