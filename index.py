@@ -30,12 +30,11 @@
 # ({doc}`chapters/13_intervals`).
 
 # %% tags=["remove-input"]
-import matplotlib.pyplot as plt
 import pandas as pd
 from myst_nb import glue
 
 from bloodlib import paper
-from bloodlib.analyses import model_comparison, uncertainty
+from bloodlib.analyses import model_comparison, plots, uncertainty
 from bloodlib.book import chapter, tables
 from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison
@@ -65,8 +64,7 @@ for first, row in apart.iterrows():
 glue("n_claims", len(paper.CLAIMS), display=False)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-front", "caption": "How often each method is right on TEST. Dots: our runs and their mean; wide lines: where it might lie with other cells of the same kind (chapter 13); diamonds: the paper's average recall, which is the same measure as its classes are equally large; dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, a line for each method. Most frequent class, Naive Bayes and SVM lie at or little above guessing, in the paper and here. Nearest photograph lies between. Colour histogram, compact CNN and DCLNN lie far to the right, close together, and their wide lines overlap; the paper's diamonds for DCLNN lie within them."}}
-model_comparison.plot_test(found)
-plt.show()
+plots.show(model_comparison.plot_test(found))
 
 # %% [markdown]
 # {numref}`fig-front` has every method that was tried, and {numref}`tbl-verdicts` counts the paper's {glue:text}`n_claims` claims

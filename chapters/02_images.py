@@ -24,9 +24,9 @@ per_class = 4  # pictures of each class in the gallery
 seed = 0  # which pictures
 
 # %% tags=["remove-input"]
-import matplotlib.pyplot as plt
 import numpy as np
 
+from bloodlib.analyses import plots
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images
 
@@ -47,8 +47,7 @@ chapter.cite(n_twins=facts["identical"]["within TEST_SIMPLE"])
 # can't be had, it shows drawn cells instead, and says so inside each picture.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-gallery", "caption": "Images of each class from TRAIN, chosen by chance. Pictures that say so are drawn by `bloodlib.data.synthetic` and are only there to show what to look for."}, "image": {"alt": "Four rows of pictures of blood smears, one row for each class. Each picture shows pink red cells and one larger white cell with a violet nucleus: in several lobes for neutrophils, in two lobes among red granules for eosinophils, kidney-shaped for monocytes, round and nearly filling the cell for lymphocytes."}}
-figures.plot_gallery(figures.load_gallery(per_class, seed))
-plt.show()
+plots.show(figures.plot_gallery(figures.load_gallery(per_class, seed)))
 
 # %% [markdown]
 # What tells the classes apart, for a person:
@@ -68,8 +67,7 @@ plt.show()
 # filled up until the classes were equal, TEST_SIMPLE shows how few photographs of a class there were.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-counts", "caption": "Images by folder and class. The scales differ."}, "image": {"alt": "Three bar charts. TRAIN and TEST have four bars of nearly equal height. TEST_SIMPLE has a tall bar for neutrophils, a lower one for eosinophils, and two very low ones for monocytes and lymphocytes."}}
-figures.plot_counts(counts)
-plt.show()
+plots.show(figures.plot_counts(counts))
 
 # %% [markdown]
 # So the test set's {glue:text}`n_test:,` images stem from about {glue:text}`n_simple` photographs, and one class

@@ -24,9 +24,9 @@ rate = 0.05  # how far that network steps
 steps = 200  # and how often
 
 # %% tags=["remove-input"]
-import matplotlib.pyplot as plt
 import numpy as np
 
+from bloodlib.analyses import plots
 from bloodlib.book import chapter, drawings, tables
 from bloodlib.paper import equations
 
@@ -45,8 +45,7 @@ int((image[:3, :3] * kernel).sum()), drawings.correlate(image, kernel)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-1", "caption": "The paper's Figure 1, computed: an image (green), a kernel (yellow) and the convolved feature (pink). The dashed squares are the first position of the kernel and its result."}, "image": {"alt": "A green matrix of 5 by 5 zeros and ones, a star, a yellow matrix of 3 by 3 with ones in the corners and in the middle, an equals sign, and a pink matrix of 3 by 3 numbers. A red dashed square marks the upper left 3 by 3 numbers of the green matrix, another the upper left number of the pink one."}}
 image, kernel, feature = drawings.compute_convolution()
-drawings.plot_convolution(image, kernel, feature)
-plt.show()
+plots.show(drawings.plot_convolution(image, kernel, feature))
 
 # %% tags=["remove-input"]
 chapter.cite(corner=feature[0, 0], side=len(image), side_after=len(feature))
@@ -64,8 +63,7 @@ chapter.cite(corner=feature[0, 0], side=len(image), side_after=len(feature))
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-kernels", "caption": "Four kernels and what they make of one image. Edges are shown by their size, bright on black. Pictures that say so are drawn by `bloodlib.data.synthetic`."}, "image": {"alt": "Four pairs of a yellow 3 by 3 matrix and a grey picture of a blood smear. Identity: the picture as it is. Edges: bright outlines of cells on black. Sharpen: the same picture with harder outlines. Blur: the same picture out of focus."}}
 grey, features, published = drawings.compute_kernels(kind, seed)
-drawings.plot_kernels(features, published)
-plt.show()
+plots.show(drawings.plot_kernels(features, published))
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 effects = drawings.compute_effects(grey)
@@ -97,8 +95,7 @@ chapter.cite(blur_contrast=found.loc["Blur", "Contrast"])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-2", "caption": "The paper's Figure 2, computed: a map in windows of 2 × 2, stride 2, and what max pooling and average pooling keep of them."}, "image": {"alt": "A matrix of 4 by 4 numbers in four colours, one for each window of 2 by 2. An arrow leads to two matrices of 2 by 2 numbers in the same colours, titled Maximum and Average."}}
 values, largest, mean = drawings.compute_pooling()
-drawings.plot_pooling(values, largest, mean)
-plt.show()
+plots.show(drawings.plot_pooling(values, largest, mean))
 
 # %% tags=["remove-input"]
 chapter.cite(window=", ".join(map(str, values[:2, :2].ravel())), window_largest=largest[0, 0])
@@ -228,8 +225,7 @@ tables.show(
 curve, found = drawings.compute_learning(rate=rate, steps=steps, seed=seed)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-learning", "caption": "The loss of a small network in NumPy, trained by equations 6 to 13 on drawn cells. Dotted: the loss of one who always gives both classes one half."}, "image": {"alt": "A curve of the loss over the steps of training. It falls steeply at first, stays for a while at a dotted line, and then sinks below it, with jumps upwards in between."}}
-drawings.plot_learning(curve, found["even"])
-plt.show()
+plots.show(drawings.plot_learning(curve, found["even"]))
 
 # %% tags=["remove-input"]
 for name in ("cells", "others", "accuracy", "accuracy_others", "chance", "first", "last"):

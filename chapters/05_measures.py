@@ -23,10 +23,10 @@ positive = None  # the class to count for; the first of the task's if None
 settings = {}  # of another run, as in study.yml: {"method": "SVM", "kernel": "linear"}
 
 # %% tags=["remove-input"]
-import matplotlib.pyplot as plt
 import numpy as np
 
 from bloodlib import study
+from bloodlib.analyses import plots
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images
 from bloodlib.evidence import scores
@@ -46,8 +46,7 @@ confusion
 # for the class; and true negatives (TN), the rest.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-counting", "caption": "A confusion matrix and the four counts for one class."}, "image": {"alt": "A square of numbers with the true classes in rows and the predicted classes in columns. The cell where row and column of one class meet is marked TP, the rest of its row FN, the rest of its column FP, and everything else TN."}}
-figures.plot_counting(confusion, task, positive or images.TASKS[task][0])
-plt.show()
+plots.show(figures.plot_counting(confusion, task, positive or images.TASKS[task][0]))
 
 # %% [markdown]
 # ## Equations 14 to 17

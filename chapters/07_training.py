@@ -26,9 +26,9 @@ source = "published"  # published: the paper's images | drawn: drawn cells
 settings = {}  # any other of the run's, as in study.yml: {"split_by": "cell", "hidden": 64}
 
 # %% tags=["remove-input"]
-import matplotlib.pyplot as plt
 
 from bloodlib import study
+from bloodlib.analyses import plots
 from bloodlib.book import chapter, figures, interactive, tables
 from bloodlib.evidence import comparison
 from bloodlib.evidence.comparison import estimate
@@ -70,8 +70,7 @@ chapter.cite(simple=str(estimate([run], split="TEST_SIMPLE")))
 # it is; validation is TEST, after the epoch, and the band round its accuracy is the interval by cell.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-8", "caption": "Model accuracy and loss over epochs, as in the paper's Figure 8: training in red, validation (TEST) in blue. Band: interval by cell (chapter 13), for runs that were tried on all of TEST."}, "image": {"alt": "Two panels over epochs. Left, accuracy: the training curve rises smoothly; the validation curve rises too, but jumps up and down from epoch to epoch, inside a band that is wider than its jumps. Right, loss: the training curve falls smoothly, the validation curve is jagged and lies above it."}}
-figures.plot_curves(curves, ("accuracy", "loss"))
-plt.show()
+plots.show(figures.plot_curves(curves, ("accuracy", "loss")))
 
 # %% [markdown]
 # After {glue:text}`epochs` epochs ({glue:text}`minutes:.0f` minutes on {glue:text}`device`) the share of TEST that is
@@ -90,8 +89,7 @@ plt.show()
 # ({doc}`12_photographs`).
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-confusion", "caption": "What DCLNN answers for TEST after the last epoch. Numbers are images; the shade is their share of the row."}, "image": {"alt": "A confusion matrix. Most images lie on the diagonal; the largest counts beside it are where one class is taken for another."}}
-figures.plot_confusion(run.confusion(), task)
-plt.show()
+plots.show(figures.plot_confusion(run.confusion(), task))
 
 # %% tags=["remove-input"]
 interactive.show("confusion", "fig-confusion", interactive.compute_confusion(run))
@@ -110,8 +108,7 @@ tables.show(
 # cell standing in several of them: the test images are many, the cells behind them few.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-mistakes", "caption": "Mistakes of which the network was most sure, with its probability. Grey tiles with a name stand where the images can't be had."}, "image": {"alt": "Two rows of four small pictures of single white cells among red cells, each titled with the true class, the class it was taken for, and a probability near 1; grey tiles with file names where there are no images."}}
-figures.plot_mistakes(figures.load_mistakes(run))
-plt.show()
+plots.show(figures.plot_mistakes(figures.load_mistakes(run)))
 
 # %% tags=["remove-input"]
 lineage = {"method": "DCLNN", "task": "four"}

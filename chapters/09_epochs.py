@@ -23,12 +23,11 @@ pooling = "max"  # max | average
 seed = 0
 
 # %% tags=["remove-input"]
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
 from bloodlib import study
-from bloodlib.analyses import seeds
+from bloodlib.analyses import plots, seeds
 from bloodlib.book import chapter, figures, interactive, tables
 from bloodlib.evidence import comparison, scores
 
@@ -45,8 +44,7 @@ curves = figures.compute_curves(run)
 # Its band is drawn for accuracy alone.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-7", "caption": "Precision (as the paper's text says) and accuracy (as its caption says) over epochs: training red, validation blue, with its interval by cell as a band (chapter 13). Dotted: epoch 25, or the one that you choose."}, "image": {"alt": "Two panels over epochs, for average precision and accuracy. The red training curves rise smoothly and flatten; the blue validation curves rise with jumps from one epoch to the next, inside a band that is wider than most of the jumps. A dotted vertical line marks epoch 25."}}
-figures.plot_curves(curves, ("precision", "accuracy"), mark=comparison.EPOCH)
-plt.show()
+plots.show(figures.plot_curves(curves, ("precision", "accuracy"), mark=comparison.EPOCH))
 
 # %% tags=["remove-input"]
 interactive.show("curves", "fig-paper-7", interactive.compute_curves(run))
@@ -109,8 +107,7 @@ longer = [run for run in tested if run.epochs > comparison.EPOCH]
 spread = figures.compute_mean_curves(longer)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-longer", "caption": "Runs that go on after epoch 25 (dotted): the mean over their seeds, training red and validation blue, with the range from the lowest to the highest seed as a band."}, "image": {"alt": "Three panels over epochs, for average precision, accuracy and loss. The red training curves of precision and accuracy rise smoothly to the end and that of loss falls. The blue validation curves jump, inside a band as wide as their jumps, and rise little after the dotted line at epoch 25; validation loss does not fall with training loss."}}
-figures.plot_curves(spread, ("precision", "accuracy", "loss"), mark=comparison.EPOCH)
-plt.show()
+plots.show(figures.plot_curves(spread, ("precision", "accuracy", "loss"), mark=comparison.EPOCH))
 
 # %% tags=["remove-input"]
 last = int(spread["epoch"].max())
@@ -202,8 +199,7 @@ folds = seeds.compute_folds()
 ways = seeds.compare_epochs(tested, folds)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-folds", "caption": "DCLNN with four classes and max pooling. Blue: accuracy on TRAIN's cells, held out in five folds, all together; band: from the lowest fold to the highest; dot: the epoch chosen. Grey: each run on TEST. Dotted: epoch 25."}, "image": {"alt": "Accuracy over 25 epochs. A blue line for the cells of TRAIN rises and flattens inside a band; thin grey lines of runs on TEST rise with it and jump up and down from epoch to epoch."}}
-seeds.plot_epochs(tested, folds)
-plt.show()
+plots.show(seeds.plot_epochs(tested, folds))
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(

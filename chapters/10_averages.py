@@ -17,9 +17,8 @@
 # epoch 25. A dash among ours is a run that is still missing; among the paper's it is a method that the paper does not have.
 
 # %% tags=["remove-input"]
-import matplotlib.pyplot as plt
 
-from bloodlib.analyses import uncertainty
+from bloodlib.analyses import plots, uncertainty
 from bloodlib.book import chapter, figures, tables
 from bloodlib.evidence import comparison
 
@@ -53,8 +52,7 @@ tables.show(tables.load_run_counts(cells), "tbl-runs", "Runs behind each row of 
 # {numref}`fig-paper-4` is the paper's Figure 4, with a bar of ours beside each of the paper's.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-4", "caption": "Average precision by method, as in the paper's Figure 4: red two classes, blue four; hollow the paper, filled ours. Thin lines: intervals by cell (chapter 13)."}, "image": {"alt": "Grouped bars of average precision for NB, SVM, DCLNN, AveragePooling and MaxPooling. Naive Bayes and SVM are low, lower with four classes than with two; the bars of the network are much higher, in the paper and here. Each bar of ours has a thin line, the interval by cell; those of Naive Bayes and SVM overlap."}}
-figures.plot_averages(cells, "precision")
-plt.show()
+plots.show(figures.plot_averages(cells, "precision"))
 
 # %% [markdown]
 # ## Average recall
@@ -62,8 +60,7 @@ plt.show()
 # {numref}`fig-paper-5` is Figure 5.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-5", "caption": "Average recall by method, as in the paper's Figure 5: red two classes, blue four; hollow the paper, filled ours. Thin lines: intervals by cell (chapter 13)."}, "image": {"alt": "Grouped bars of average recall for the five rows of the tables, with the same picture as for precision: the network's bars are much higher than those of Naive Bayes and SVM, and the thin lines on ours, the intervals by cell, are long."}}
-figures.plot_averages(cells, "recall")
-plt.show()
+plots.show(figures.plot_averages(cells, "recall"))
 
 # %% [markdown]
 # ## Average F1 score
@@ -71,8 +68,7 @@ plt.show()
 # {numref}`fig-paper-6` is Figure 6.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-6", "caption": "Average F1 score by method, as in the paper's Figure 6: red two classes, blue four; hollow the paper, filled ours. Thin lines: intervals by cell (chapter 13)."}, "image": {"alt": "Grouped bars of average F1 score for the five rows of the tables; the network's bars are much higher than those of Naive Bayes and SVM, and the thin lines on ours, the intervals by cell, are long."}}
-figures.plot_averages(cells, "f1")
-plt.show()
+plots.show(figures.plot_averages(cells, "f1"))
 
 # %% [markdown]
 # ## Ours and theirs: the setup

@@ -19,10 +19,10 @@
 # numbers must fit one confusion matrix.
 
 # %% tags=["remove-input"]
-import matplotlib.pyplot as plt
 import pandas as pd
 
 from bloodlib import paper
+from bloodlib.analyses import plots
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images
 from bloodlib.evidence import scores, verdicts
@@ -112,8 +112,7 @@ tables.show(
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-arithmetic-accuracy", "caption": "The accuracies that the print allows. Filled: rounded numbers; hollow: cut ones. Grey: what rounds to the percentage of section 1. All panels have the same scale; in the lower right one, the filled bar of AveragePooling ends just before the grey band."}, "image": {"alt": "Four panels, for four and two classes, baselines left and networks right. Each row is a method on TEST or on TEST_SIMPLE. On TEST each has two short bars side by side, less than one point of accuracy long. On TEST_SIMPLE the word impossible stands everywhere. With four classes the grey band at 78 percent lies left of all networks. With two classes the band at 94 percent lies right of DCLNN and MaxPooling, and only the hollow bar of AveragePooling lies in it."}}
-figures.plot_possible_accuracy(blocks[blocks["split"] != "TRAIN"])
-plt.show()
+plots.show(figures.plot_possible_accuracy(blocks[blocks["split"] != "TRAIN"]))
 
 # %% [markdown]
 # How much does "consistent" mean? We changed one number of a class row at a time by 0.01: of

@@ -22,7 +22,6 @@
 example = "MONOCYTE/_3_684.jpeg"  # an image of TEST
 
 # %% tags=["remove-input"]
-import matplotlib.pyplot as plt
 import numpy as np
 
 from bloodlib.analyses import examples, plots
@@ -53,7 +52,7 @@ row[["photograph", "inliers", "flip", "rotation", "shear"]].to_dict()
 # {numref}`fig-example` shows them.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-example", "caption": "Left an image of TEST, right the photograph that it was made from. Dashed: the outline of the image, and where it lies in the photograph; the dot is the same corner in both. Grey tiles stand where the pictures can't be had."}, "image": {"alt": "Two pictures side by side. Left the image, with black wedges at its edges where the turning left it empty. Right the photograph, with the image's outline as a slanted parallelogram that reaches beyond the photograph exactly where the image is black."}}
-plots.show(examples.plot_example(examples.load_example("TEST", example)))
+plots.show_photographs(examples.plot_example(examples.load_example("TEST", example)))
 
 # %% [markdown]
 # ## How sure is that?
@@ -127,8 +126,7 @@ for name, limit in examples.ASKED.items():
 # so that the cell is certain where the photograph is not.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-matches", "caption": "The best photograph of each image against the second best: left the number of features that agree, right the correlation of pixels, for images that features left undecided. Below the line: no second photograph fits. On the dotted line both would be equal. A dot's area grows with the number of images."}, "image": {"alt": "Two scatter plots. Left, nearly all images lie below the line, where no second photograph fits; those above it are orange, so that the second photograph shows the same cell, and a few touch the dotted line. Right, best correlations are near 1; second photographs of another cell, blue, stay below about a half."}}
-examples.plot_matches(matches)
-plt.show()
+plots.show(examples.plot_matches(matches))
 
 # %% [markdown]
 # **The maps.** The augmentation's notebook asks for rotations up to {glue:text}`asked_rotation:.0f`°, shears up to
@@ -141,8 +139,7 @@ plt.show()
 # no reason to respect a limit that nobody told them.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-maps", "caption": "The fitted maps of TRAIN's and TEST's images. Lines: the limits in the augmentation's notebook, and 1 for the scale. Grey: what the matching refuses; between line and grey it would have let maps pass."}, "image": {"alt": "Six histograms. Rotation, shear and both shifts are flat between two lines and drop to nothing at them, although the grey zones begin further out. Both scales are narrow peaks at 1."}}
-examples.plot_maps(maps)
-plt.show()
+plots.show(examples.plot_maps(maps))
 
 # %% [markdown]
 # **TEST_SIMPLE** holds the test photographs reduced, but not turned, and the matching wasn't told. For its
@@ -189,8 +186,7 @@ tables.show(
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-contributions", "caption": "A bar for each photograph, as high as the number of images made from it. Numbers: photographs of the class."}, "image": {"alt": "Two panels of bars, TRAIN above and TEST below. Neutrophils have many low bars, eosinophils fewer and higher ones, monocytes and lymphocytes very few and very high ones. Within a class all bars are nearly equally high."}}
-examples.plot_contributions(examples.compute_contributions())
-plt.show()
+plots.show(examples.plot_contributions(examples.compute_contributions()))
 
 # %% tags=["remove-input"]
 turned = table[table["split"] != "TEST_SIMPLE"]
@@ -237,7 +233,7 @@ chapter.cite(
 # white cell, and {numref}`fig-pairs` has all of these.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-pairs", "caption": "All pairs of photographs of the same white cell: number, label, and the side on which images were made from it. Dashed: what both show. Colours are those of the classes; grey for several labels. Grey tiles with numbers stand where the photographs can't be had."}, "image": {"alt": "Rows of photographs, two and two. In each pair the dashed frames hold the same white cell among the same red cells, shifted. Most pairs are of one colour, so of one label; one has a lymphocyte's and a monocyte's."}}
-plots.show(examples.plot_pairs(examples.load_pairs()))
+plots.show_photographs(examples.plot_pairs(examples.load_pairs()))
 
 # %% tags=["remove-input"]
 remarkable = examples.compute_remarkable()
@@ -277,7 +273,7 @@ wall = examples.compute_wall(runs)
 pictures = examples.load_pictures(wall)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-wall", "caption": "TEST's photographs, each as large as the number of its images, in the shade of how often DCLNN (four classes, max pooling, epoch 25, mean over runs) gets them right. Written: the photograph's number and, in large tiles, the share that is right. A star: another photograph of the same cell is in TRAIN. Where the photographs can't be had, tiles show the numbers alone."}, "image": {"alt": "Four blocks of equal size. Neutrophils are 48 small tiles, eosinophils 13 larger ones, lymphocytes 6, monocytes 4 very large ones. About half of the tiles are dark blue, all right; the rest run from light blue to orange, and one, a monocyte, is dark red, none right."}}
-plots.show(examples.plot_wall(wall, pictures))
+plots.show_photographs(examples.plot_wall(wall, pictures))
 
 # %% tags=["remove-input"]
 interactive.show("wall", "fig-wall", interactive.compute_wall(wall, pictures))
@@ -333,8 +329,7 @@ chapter.cite(
 # {numref}`tbl-errors` counts.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-shares", "caption": "The share of each photograph's images that is right after epoch 25: a column for each photograph, a dot for each run, as large as the number of images. Below: numbers of the photographs with most of the wrong answers."}, "image": {"alt": "Two panels. With four classes the dots rise from none right at the left to all right at the right, and about half of the photographs are at the top in both poolings. With two classes nearly all photographs are at the top, and one large green dot, a monocyte, is at the bottom."}}
-examples.plot_shares(shares)
-plt.show()
+plots.show(examples.plot_shares(shares))
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(

@@ -18,11 +18,10 @@
 # images suggest. How much less, and which differences are left?
 
 # %% tags=["remove-input"]
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from bloodlib.analyses import uncertainty
+from bloodlib.analyses import plots, uncertainty
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison, intervals, scores
@@ -137,8 +136,7 @@ alike = uncertainty.compute_coverage(icc_most)
 simulated = uncertainty.simulate(icc)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-coverage", "caption": "How often intervals for a class's recall contain the truth, simulated with the sizes of TEST's cells. Dotted: the 95% that they should reach."}, "image": {"alt": "Four panels, one a class, with the true recall along the bottom. The line of this book's intervals runs just above the dotted line at 95 percent everywhere. The percentiles of the bootstrap come near it for neutrophils only, and fall far below where the class has few cells and the recall is high. Intervals that take images for observations lie lowest, far below the others."}}
-uncertainty.plot_coverage(coverage)
-plt.show()
+plots.show(uncertainty.plot_coverage(coverage))
 
 # %% tags=["remove-input"]
 lowest = coverage.groupby("interval")["share"].min()
@@ -194,13 +192,11 @@ for name, width in widths.items():
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-certainty-four", "caption": "Table 1 with four classes: the paper (hollow), ours (filled), and our interval by cell (wide line). Dotted: what guessing would score."}, "image": {"alt": "Three panels, for precision, recall and F1 score, with a line for each class and the average of Naive Bayes, SVM and DCLNN. The wide lines of Naive Bayes and SVM overlap each other and the dotted line of guessing. Those of DCLNN lie to the right, but for monocyte recall, whose line reaches across guessing. The lines of monocytes and lymphocytes, with few cells, are the longest. Nearly all of the paper's hollow points lie on our wide lines; that of DCLNN's eosinophil precision lies at the end of its."}}
 rows = figures.select_cells(cells, 1, "four", list(uncertainty.METHODS))
-figures.plot_beside(rows)
-plt.show()
+plots.show(figures.plot_beside(rows))
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-certainty-two", "caption": "Table 1 with two classes: the paper (hollow), ours (filled), and our interval by cell (wide line). Dotted: what guessing would score."}, "image": {"alt": "Three panels, for precision, recall and F1 score, with a line for both classes and the average of Naive Bayes, SVM and DCLNN. The wide lines of Naive Bayes and SVM overlap each other and lie across the dotted line of guessing; those of DCLNN lie to the right of it, near 1, but for mononuclear recall, whose line reaches across. The paper's hollow points lie on our wide lines."}}
 rows = figures.select_cells(cells, 1, "two", list(uncertainty.METHODS))
-figures.plot_beside(rows)
-plt.show()
+plots.show(figures.plot_beside(rows))
 
 # %% [markdown]
 # With four classes {glue:text}`outside_four` of the paper's {glue:text}`printed_four` numbers lie outside our intervals, with two
@@ -219,8 +215,7 @@ plt.show()
 differences = uncertainty.compute_differences()
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-differences", "caption": "Differences between methods on the same cells, with intervals by cell (wide lines). Filled: the interval leaves zero out; hollow: the test set can't tell the two apart."}, "image": {"alt": "Four panels, for accuracy and for average precision, recall and F1. In each, six differences with wide lines. DCLNN less SVM lies to the right of zero with four and with two classes, filled. SVM less Naive Bayes and max less average pooling have lines across zero, hollow."}}
-uncertainty.plot_differences(differences)
-plt.show()
+plots.show(uncertainty.plot_differences(differences))
 
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}

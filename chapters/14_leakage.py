@@ -28,11 +28,10 @@
 # runs of it can't show.
 
 # %% tags=["remove-input"]
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from bloodlib.analyses import leakage
+from bloodlib.analyses import leakage, plots
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images, splits
 
@@ -42,8 +41,7 @@ chapter.begin()
 found = leakage.compute_splits()
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-splits", "caption": "Accuracy with four classes and nothing changed but the split. Hollow dots: runs, one for each fold held out; filled: all folds together; wide line: interval by cell; dotted: guessing. KNN gives an image the class of the most similar training image."}, "image": {"alt": "A panel for each method, a row for each split. The network is far to the right of the others on every split. Within a panel the rows differ little, and intervals overlap; with images held out at random each method is a little further to the right. The nearest neighbour lies near guessing on every split."}}
-figures.plot_splits(found, leakage.SHOWN, 1 / len(images.CLASSES))
-plt.show()
+plots.show(figures.plot_splits(found, leakage.SHOWN, 1 / len(images.CLASSES)))
 
 # %% tags=["remove-input"]
 by = found.set_index(["method", "split_by"])

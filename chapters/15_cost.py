@@ -22,6 +22,7 @@ import json
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from bloodlib.analyses import plots
 from bloodlib.book import chapter, tables
 from bloodlib.data import paths
 from bloodlib.study import records
@@ -48,8 +49,7 @@ names = [f"{work}\n{best}" for work, best in contests["best"].items()]
 axis.barh(names, contests["ratio"] - 1, left=1)
 axis.bar_label(axis.containers[0], [f"{ratio:.3g}" for ratio in contests["ratio"]], padding=4)
 axis.set(xscale="log", xlabel="times as fast as the fastest alternative", xlim=(0.5, 200))
-axis.invert_yaxis()
-plt.show()
+plots.show(axis.invert_yaxis())
 
 # %% [markdown]
 # ## Training

@@ -21,7 +21,6 @@
 task = "four"  # the figures' number of classes: four | two
 
 # %% tags=["remove-input"]
-import matplotlib.pyplot as plt
 import numpy as np
 
 from bloodlib.analyses import attribution, plots
@@ -66,7 +65,7 @@ chapter.cite(
 # the augmentation shifted the cell out of the picture, and left its name. {numref}`fig-attention-examples` shows images, boxes and maps.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-attention-examples", "caption": "The middle image of each class, in the order of names, and the two maps of its answer with four classes, at a quarter of the network's resolution. Dashed: the box that BCCD's annotators drew. Where the images can't be had, drawn cells take their place and say so; the maps are then theirs, and there is no box."}, "image": {"alt": "Four pictures of white cells among red cells, one a class, and below each two maps in which bright patches lie on the white cell, inside the dashed box, and little lies elsewhere."}}
-plots.show(attribution.plot_examples())
+plots.show_photographs(attribution.plot_examples())
 
 # %% [markdown]
 # ## How much is on the cell?
@@ -97,8 +96,7 @@ tables.show(
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-attention", "caption": "A dot for each photograph of TEST: the share of the map's weight in the box (mean over its images) over the area of the box. Filled: most of its images are right. Grey: the network before training. On the dotted line lie maps that know nothing of the cell."}, "image": {"alt": "Two panels, one for each map. Small grey dots lie along the dotted diagonal. The coloured dots lie far above it: boxes that take up a fiftieth to a fifth of the image hold between a seventh and nine tenths of the weight. Hollow dots tend to lie lower than filled ones."}}
-attribution.plot_photographs(attribution.compute_photographs(task))
-plt.show()
+plots.show(attribution.plot_photographs(attribution.compute_photographs(task)))
 
 # %% tags=["remove-input"]
 for row in found.itertuples():
@@ -160,8 +158,7 @@ tables.show(
 # each other, cell on cell.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-attention-profile", "caption": "Maps of a class's images put on top of each other, with the white cell's box (dashed) in the same place, and one width and height round it: how many times the weight of an even map."}, "image": {"alt": "Two rows of four square heat maps, one column for each class. In all of them the bright part is a disc inside the dashed box; its corners and all that is around it are black."}}
-attribution.plot_profile(task)
-plt.show()
+plots.show(attribution.plot_profile(task))
 
 # %% [markdown]
 # ## The direct question

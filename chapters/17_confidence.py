@@ -21,10 +21,9 @@
 level = 0.9  # from which probability on an answer counts as sure
 
 # %% tags=["remove-input"]
-import matplotlib.pyplot as plt
 import numpy as np
 
-from bloodlib.analyses import calibration
+from bloodlib.analyses import calibration, plots
 from bloodlib.book import chapter, tables
 from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison
@@ -42,8 +41,7 @@ chapter.cite(level=level)
 reliability = calibration.compute_reliability()
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-reliability", "caption": "Reliability diagrams on TEST: the share of answers that is right over their confidence, in ten bins, for each run. A dot's area is the share of the run's answers. Wide lines: intervals by cell. On the dotted line a run would be as sure as it is right; below it, it is too sure."}, "image": {"alt": "Two rows of panels, four and two classes; a panel for each run. Naive Bayes has nearly all answers in one large dot at confidence 1, far below the dotted line. The SVM has its dots between 0.3 and 0.7, near the line. Of DCLNN's runs, some have their largest dot at confidence 1 and smaller ones below the line; one with four classes has its dots between 0.4 and 0.9, above the line. The wide lines of all smaller dots are long."}}
-calibration.plot_reliability(reliability)
-plt.show()
+plots.show(calibration.plot_reliability(reliability))
 
 # %% tags=["remove-input"]
 found = calibration.compute_calibration()

@@ -22,7 +22,6 @@
 example = "NEUTROPHIL/_16_6249.jpeg"  # an image of TEST
 
 # %% tags=["remove-input"]
-import matplotlib.pyplot as plt
 
 from bloodlib.analyses import plots, robustness
 from bloodlib.book import chapter, tables
@@ -43,14 +42,13 @@ chapter.begin()
 # - **JPEG**: saved once more, at a lower quality.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-disturbed", "caption": "One image under every disturbance: blur (standard deviation in pixels), brightness (times), stain (blue times, eosin divided by), JPEG (quality). Where the images can't be had, a drawn cell takes its place and says so."}, "image": {"alt": "Four rows of five small pictures of one white cell among red cells. First row sharper to blurred, second dark to bright, third pink to bluish, last row fine to blocky. The cell stays easy to recognise in all but the most blurred."}}
-plots.show(robustness.plot_pictures("TEST", example))
+plots.show_photographs(robustness.plot_pictures("TEST", example))
 
 # %%
 found = robustness.compute_scores()
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-disturbance", "caption": "Accuracy of DCLNN on TEST under each disturbance, with four and with two classes. Hollow: undisturbed. Bands: intervals by cell. Dotted: guessing."}, "image": {"alt": "Four panels. Under blur and JPEG both lines run nearly level. Under brightness both fall to both sides of the undisturbed images, most towards the dark. Under stain both fall steeply towards less blue and more eosin, with four and with two classes down to the dotted line of guessing, and little towards more blue."}}
-robustness.plot_scores(found)
-plt.show()
+plots.show(robustness.plot_scores(found))
 
 # %% tags=["remove-input"]
 for (task, kind), rows in found.groupby(["task", "kind"], sort=False):

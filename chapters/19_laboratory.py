@@ -20,7 +20,7 @@
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
 
-from bloodlib.analyses import external_validation
+from bloodlib.analyses import external_validation, plots
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison
@@ -61,8 +61,7 @@ chapter.cite(
 # the picture's edge is mirrored.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-fields", "caption": "What the network sees of a photograph of BCCD and, in four ways, of a picture of PBC. Discs are as large as white cells (dark) and red cells (light). Hatched: beyond the picture's edge, mirrored."}, "image": {"alt": "Five frames of the same shape, each with one dark disc in the middle and six light ones above and below. In the frame squeezed the discs are wider than high. In cropped they are the largest, a fifth larger than in BCCD. In white cells and red cells they are round and about as large as in BCCD, and there are hatched strips at the left and right edges."}}
-external_validation.plot_fields()
-plt.show()
+plots.show(external_validation.plot_fields())
 
 # %% [markdown]
 # ## In which colours
@@ -76,8 +75,7 @@ plt.show()
 # - **stain**: the same, and then the optical densities of red cells and nuclei are mapped onto TRAIN's, as if with other dyes.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-swatches", "caption": "Ground, red cells and nuclei in TRAIN, in PBC as published, and in PBC as changed. Stain gives PBC the colours of TRAIN."}, "image": {"alt": "Four rows of three colour patches. TRAIN, and PBC by stain: light grey, pale rose-brown, bright violet. PBC, own: cream, pink, very dark purple. PBC, channels: light grey, grey-brown, dull grey-purple. PBC, ground: light grey, pale mauve, dark blue-violet."}}
-external_validation.plot_swatches()
-plt.show()
+plots.show(external_validation.plot_swatches())
 
 # %% [markdown]
 # The maps are computed from PBC's pictures without their labels, and from TRAIN. (One ruler knows the classes: the box round a
@@ -93,8 +91,7 @@ plt.show()
 found = external_validation.compute_scores()
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-laboratory", "caption": "Accuracy on cells of another laboratory, by scale and colours, with intervals that take each picture for an observation. Bold: the way that is quoted. Dotted: naming always the same class. Dashed: the same network on TEST."}, "image": {"alt": "Two panels, for four and for two classes, with a row for each way. DCLNN's points lie on the dotted line with own colours and with channels, well above it with ground, and near the dashed line with stain, whatever the scale. Those of Naive Bayes lie on the dotted line or close to it everywhere. Those of the SVM lie between with four classes, and close to the dotted line with two."}}
-external_validation.plot_scores(found)
-plt.show()
+plots.show(external_validation.plot_scores(found))
 
 # %% tags=["remove-input"]
 dclnn = found[found["method"] == "DCLNN"].set_index(["task", "scale", "colours"])

@@ -25,10 +25,9 @@
 # None of them is new. What would have been known from them, had they been tried?
 
 # %% tags=["remove-input"]
-import matplotlib.pyplot as plt
 import pandas as pd
 
-from bloodlib.analyses import model_comparison
+from bloodlib.analyses import model_comparison, plots
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images, photographs, splits
 from bloodlib.evidence import comparison
@@ -96,8 +95,7 @@ tables.show(
 found = pd.concat([model_comparison.compute_test(task) for task in images.TASKS])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-comparison", "caption": "Accuracy on TEST of every method. Filled: the mean over runs; hollow: runs with other seeds; wide lines: intervals by cell (chapter 13); diamonds: the paper's average recall; dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, a line for each method. Most frequent class, Naive Bayes and SVM lie at or little above the dotted line of guessing, the nearest photograph between. Colour histogram, compact CNN and DCLNN lie far to the right, close together. All wide lines are long, and those of these three overlap almost wholly."}}
-model_comparison.plot_test(found)
-plt.show()
+plots.show(model_comparison.plot_test(found))
 
 # %% tags=["remove-input"]
 
@@ -198,16 +196,17 @@ tables.show(
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-comparison-confusions", "caption": "What the colour histogram and the compact CNN answer for TEST, four classes. Numbers are images; the shade is their share of the row."}, "image": {"alt": "Two confusion matrices of four classes. The diagonal is dark in both; most of the errors lie between neutrophils and eosinophils, and more so for the histogram."}}
-figures.plot_confusions(
-    {
-        model_comparison.NAMES[m]: comparison.by_fold(model_comparison.runs(m, "four"))[0][
-            0
-        ].confusion()
-        for m in ("histogram", "small")
-    },
-    "four",
+plots.show(
+    figures.plot_confusions(
+        {
+            model_comparison.NAMES[m]: comparison.by_fold(model_comparison.runs(m, "four"))[0][
+                0
+            ].confusion()
+            for m in ("histogram", "small")
+        },
+        "four",
+    )
 )
-plt.show()
 
 # %% [markdown]
 # ## On the cells of TRAIN
@@ -279,8 +278,7 @@ chapter.cite(
 # many steps, so that what they lose can't be laid to cells alone.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-learning-curve", "caption": "Accuracy on TEST, four classes, by the number of TRAIN's cells that were learned from: mean over runs, and from the least to the greatest of them. Dotted: guessing."}, "image": {"alt": "A line for each method over three numbers of cells. Most frequent class, Naive Bayes and SVM stay near guessing; the lines of the colour histogram and the compact CNN lie far above them and rise, and that of DCLNN rises from between them to the same height."}}
-model_comparison.plot_learning_curve(grown)
-plt.show()
+plots.show(model_comparison.plot_learning_curve(grown))
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(

@@ -21,12 +21,11 @@
 # printed ones: precision, recall and F1 of each class, on TEST.
 
 # %% tags=["remove-input"]
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import display
 
-from bloodlib.analyses import variants
+from bloodlib.analyses import plots, variants
 from bloodlib.book import chapter, tables
 from bloodlib.data import images
 from bloodlib.evidence import comparison
@@ -38,8 +37,7 @@ found = variants.compute_all()
 summary = variants.summarise(found)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-variants", "caption": "Distance of every variant from its printed row. Dots: variants; ringed: the one in this book's tables; crosses: variants of the other method (SVM for Naive Bayes, Naive Bayes for SVM), which can't be right; dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, with a row for Naive Bayes, SVM, DCLNN and average pooling. For Naive Bayes and SVM some dots lie close to the dotted mark of guessing and others far to the right of it; none lies at zero, and the crosses below them come as near. The ringed dots of the network's rows lie near zero, far from guessing; with four classes others lie beyond guessing."}}
-variants.plot(found)
-plt.show()
+plots.show(variants.plot(found))
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(

@@ -22,10 +22,9 @@ task = "four"  # four | two
 pooling = "MaxPooling"  # MaxPooling | AveragePooling
 
 # %% tags=["remove-input"]
-import matplotlib.pyplot as plt
 import numpy as np
 
-from bloodlib.analyses import seeds
+from bloodlib.analyses import plots, seeds
 from bloodlib.book import chapter, tables
 
 chapter.begin()
@@ -35,8 +34,7 @@ runs = seeds.compute_runs()
 spread = seeds.compute_spread(runs)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-seeds", "caption": "Accuracy on TEST of every run with the lineage's settings; the number below is its seed. Point: after epoch 25, filled for float32, hollow for mixed bfloat16. Line: its last ten epochs up to there. Band: interval by cell of the mean (chapter 13). Dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, each with max and average pooling. For each run a point stands on a vertical line, the range of its last ten epochs. Points of different seeds lie close together inside the wide shaded band, the interval by cell; the lines are several times as long, and some reach below the band."}}
-seeds.plot_spread(runs, spread)
-plt.show()
+plots.show(seeds.plot_spread(runs, spread))
 
 # %% tags=["remove-input"]
 networks = spread.set_index(["task", "pooling"])

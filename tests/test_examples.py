@@ -272,8 +272,8 @@ def test_an_image_that_was_not_turned_lies_on_its_photograph():
 
 def test_figures_with_photographs_are_shown_as_jpeg():
     figure, axis = plt.subplots()
-    assert plots.show(figure) is None
+    assert plots.show_photographs(figure) is None
     axis.imshow(np.zeros((3, 4, 3), np.uint8))
-    shown = plots.show(figure)
+    shown = plots.show_photographs(figure)
     assert shown.data[:2] == b"\xff\xd8"
     assert not plt.fignum_exists(figure.number)

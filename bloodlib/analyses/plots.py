@@ -100,7 +100,15 @@ def plot_intervals(
     )
 
 
-def show(figure: plt.Figure):
+def show(figure: plt.Figure) -> None:
+    """Show a figure in a cell."""
+    from IPython.display import display
+
+    display(figure)
+    plt.close(figure)
+
+
+def show_photographs(figure: plt.Figure):
     """Show a figure in a cell, as JPEG if it holds photographs: as SVG they would be megabytes.
 
     Returns
@@ -108,7 +116,7 @@ def show(figure: plt.Figure):
     IPython.display.Image or None
     """
     if not any(axis.images for axis in figure.axes):
-        plt.show()
+        show(figure)
         return None
     from IPython import display
 
