@@ -74,7 +74,11 @@ tables.show(
     "Settings that were tried on folds of TRAIN's cells, four classes: accuracy on what was held out, all folds together, and the lowest and highest of a fold. TEST is in none of them. Seconds are means over folds; other work ran beside them.",
     columns=["method", "words", "folds", "accuracy", ("lowest", "highest"), "seconds", "chosen"],
     headings={"words": "Settings", "accuracy": "Accuracy held out", "lowest": "By fold"},
-    fmt={"method": names, "lowest": "{:.2f} to {:.2f}".format, "chosen": {True: "yes"}.get},
+    fmt={
+        "method": names,
+        "lowest": "{:.2f} to {:.2f}".format,
+        "chosen": {True: "yes", False: ""}.get,
+    },
 )
 
 # %% [markdown]
