@@ -67,8 +67,21 @@ class Terminated(KeyboardInterrupt):
     """The process was told to end."""
 
 
-def _terminate(*_):
-    raise Terminated
+@contextlib.contextmanager
+def _terminable():
+    """Let SIGTERM end what is computed as Ctrl-C does."""
+
+    def terminate(*_):
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _in_plain_signs(error):
@@ -246,13 +259,12 @@ def _study(options):
             print(f"{state:10}  {study.identify(config):24}  {study.describe(config)}")
         return 0
     todo = [c for c, r in zip(chosen, found, strict=True) if r is None or r.status == "failed"]
-    print(f"{len(chosen) - len(todo)} of {len(chosen)} runs have a record.", flush=True)
-    if not todo:
-        return 0
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _terminate)
-    _say_if_slow(todo)
-    return _compute(todo, [record for record in found if record])
+    with _terminable():
+        print(f"{len(chosen) - len(todo)} of {len(chosen)} runs have a record.", flush=True)
+        if not todo:
+            return 0
+        _say_if_slow(todo)
+        return _compute(todo, [record for record in found if record])
 
 
 def _say_if_slow(todo):

@@ -1,6 +1,8 @@
 """From ``study.yml`` to records: what is run, what is refused, what is never run twice."""
 
 import contextlib
+import inspect
+import json
 import os
 import re
 import subprocess
@@ -511,3 +513,59 @@ def test_a_full_run_equals_its_frozen_record(monkeypatch, tmp_path):
     assert record.config == study.resolve(frozen.config)  # settings added since, at their defaults
     assert frozen.config.items() <= record.config.items()
     assert record.data == frozen.data
+
+
+# ------------------------------------------------------------------- defaults that are changed
+
+
+def test_a_changed_default_relabels_no_record(monkeypatch):
+    """Records of before a setting was added keep the value that it had; so do all ids."""
+    runs = study.select(method="DCLNN")
+    old = [r for r in runs if "activation" not in json.loads(r.path.read_text())["config"]]
+    assert old
+
+    def changed(data, task, seed, checkpoint, **settings):
+        raise NotImplementedError
+
+    known = inspect.signature(methods.METHODS["DCLNN"]).parameters
+    changed.__signature__ = inspect.Signature(
+        [p.replace(default="tanh") if name == "activation" else p for name, p in known.items()]
+    )
+    monkeypatch.setitem(methods.METHODS, "DCLNN", changed)
+    for run in old:
+        again = records.read(run.path)
+        study.check(again)
+        assert again.config["activation"] == "relu"
+    new = study.resolve({"method": "DCLNN", "task": "four"})
+    assert new["activation"] == "tanh"
+    assert study.identify(new) not in {run.id for run in runs}
+
+
+def test_a_record_that_lacks_a_setting_of_no_stored_default_is_refused(fake, folders):
+    record = study.compute(FAKE)
+    content = json.loads(record.path.read_text())
+    del content["config"]["rate"]
+    record.path.write_text(json.dumps(content))
+    with pytest.raises(records.RecordError, match="doesn't say its rate"):
+        study.recorded(FAKE)
+
+
+def test_every_setting_of_our_methods_has_a_stored_default():
+    """A setting that is added needs one, which ids and older records keep."""
+    file = CHECKOUT / "bloodlib" / "study" / "defaults.json"
+    (stored,) = json.loads(file.read_text()).values()
+    assert stored.pop("every run").keys() == study.COMMON.keys()
+    for method, known in stored.items():
+        assert known.keys() == methods.defaults(method).keys(), method
+
+
+def test_runs_are_read_once_and_again_after_a_change(fake, folders, monkeypatch):
+    monkeypatch.setattr(records, "folder", lambda: folders.cache / "runs")
+    assert study.select(method="fake") == []
+    record = study.compute(FAKE)
+    assert [run.id for run in study.select(method="fake", rate=0.5)] == [record.id]
+    assert study.select(method="fake", rate=0.7) == study.select(nothing=1) == []
+    assert study.select(method="fake")[0] is study.select(method="fake")[0]
+    study.compute(FAKE | {"depth": 9})
+    assert len(study.select(method="fake")) == len(study.table()) == 2
+    assert set(study.table()["depth"]) == {3, 9}

@@ -234,7 +234,8 @@ def commit() -> str:
     def git(*words):
         ended = subprocess.run(  # noqa: S603
             ["git", *words],  # noqa: S607
-            cwd=paths.checkout(), env=environment, capture_output=True, text=True, check=True,
+            cwd=paths.checkout(), env=environment, timeout=60,
+            capture_output=True, text=True, check=True,
         )  # fmt: skip
         return ended.stdout.strip()
 
@@ -243,5 +244,5 @@ def commit() -> str:
         if not Path(git("rev-parse", "--show-toplevel")).samefile(paths.checkout()):
             return ""
         return git("describe", "--always", "--abbrev=40", "--dirty", "--exclude=*")
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, subprocess.SubprocessError):
         return ""
