@@ -48,7 +48,7 @@ image, kernel, feature = drawings.compute_convolution()
 plots.show(drawings.plot_convolution(image, kernel, feature))
 
 # %% tags=["remove-input"]
-chapter.cite(corner=feature[0, 0], side=len(image), side_after=len(feature))
+chapter.cite(corner=int(feature[0, 0]), side=len(image), side_after=len(feature))
 
 # %% [markdown]
 # The red square of {numref}`fig-paper-1` gives {glue:text}`corner`. The feature is smaller than the image,
@@ -246,8 +246,8 @@ for name in ("cells", "others", "accuracy", "accuracy_others", "chance", "first"
 turned = drawings.correlate(image, kernel[::-1, ::-1])
 chapter.cite(q_same=(turned == drawings.correlate(image, kernel)).sum(), q_of=turned.size)
 edge = np.array([[1, 0, -1]] * 3)
-chapter.cite(q_edge=drawings.correlate(image, edge)[0, 2])
-chapter.cite(q_edge_turned=drawings.correlate(image, edge[::-1, ::-1])[0, 2])
+chapter.cite(q_edge=int(drawings.correlate(image, edge)[0, 2]))
+chapter.cite(q_edge_turned=int(drawings.correlate(image, edge[::-1, ::-1])[0, 2]))
 _, far = drawings.compute_learning(rate=0.2, steps=50)
 chapter.cite(q_far=far["last"], q_far_accuracy=far["accuracy"], q_even=far["even"])
 _, near = drawings.compute_learning(rate=0.05, steps=50)

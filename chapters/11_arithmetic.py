@@ -95,7 +95,7 @@ for convention in arithmetic.CONVENTIONS:
     chapter.cite({f"noticed_{convention}": sum(noticed for noticed, _ in found)})
 chapter.cite(tried=sum(tried for _, tried in found), blocks=len(possible))
 rounded = by.xs(("TEST", "rounded"), level=["split", "convention"])
-chapter.cite(widest=(rounded["most"] - rounded["fewest"]).max())
+chapter.cite(widest=int((rounded["most"] - rounded["fewest"]).max()))
 
 # %% [markdown]
 # {numref}`tbl-arithmetic-blocks` has all blocks: {glue:text}`possible_rounded` of {glue:text}`blocks` are
@@ -264,8 +264,8 @@ tables.show(
 chapter.cite(comparisons=len(comparisons))
 chapter.cite(comparisons_true=(comparisons["verdict"] == verdicts.TRUE).sum())
 average, largest = (rounded.loc[("two", m)] for m in ("AveragePooling", "MaxPooling"))
-chapter.cite(apart_least=average["fewest"] - largest["most"])
-chapter.cite(apart_most=average["most"] - largest["fewest"])
+chapter.cite(apart_least=int(average["fewest"] - largest["most"]))
+chapter.cite(apart_most=int(average["most"] - largest["fewest"]))
 
 # %% [markdown]
 # Of {glue:text}`comparisons` sentences, {glue:text}`comparisons_true` are true of the print. One deserves a
