@@ -195,7 +195,7 @@ def predicting(config, rng):
         suffix = "_simple" if split == "TEST_SIMPLE" else ""
         return confusion_matrix(arrays[f"truth{suffix}"], arrays[f"labels{suffix}"].ravel())
 
-    vars(found).update(arrays=arrays, confusion=confusion)
+    vars(found).update(arrays=arrays, confusion=confusion, has_epochs=False)
     return found
 
 
