@@ -89,7 +89,7 @@ plots.show(figures.plot_curves(curves, ("accuracy", "loss")))
 # ({doc}`12_photographs`).
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-confusion", "caption": "What DCLNN answers for TEST after the last epoch. Numbers are images; the shade is their share of the row."}, "image": {"alt": "A confusion matrix. Most images lie on the diagonal; the largest counts beside it are where one class is taken for another."}}
-plots.show(figures.plot_confusion(run.confusion(), task))
+plots.show(figures.plot_confusion(run.confusion(), task).figure)
 
 # %% tags=["remove-input"]
 interactive.show("confusion", "fig-confusion", interactive.compute_confusion(run))

@@ -49,7 +49,8 @@ names = [f"{work}\n{best}" for work, best in contests["best"].items()]
 axis.barh(names, contests["ratio"] - 1, left=1)
 axis.bar_label(axis.containers[0], [f"{ratio:.3g}" for ratio in contests["ratio"]], padding=4)
 axis.set(xscale="log", xlabel="times as fast as the fastest alternative", xlim=(0.5, 200))
-plots.show(axis.invert_yaxis())
+axis.invert_yaxis()
+plots.show(figure)
 
 # %% [markdown]
 # ## Training

@@ -209,7 +209,7 @@ counts = {task: external_validation.confusion("DCLNN", task) for task in images.
 figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.6))
 for (task, confusion), axis in zip(counts.items(), axes, strict=True):
     figures.plot_confusion(confusion, task, f"{task} classes", axis)
-plt.show()
+plots.show(figure)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 recalls = external_validation.compute_recalls()
