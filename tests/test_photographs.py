@@ -245,14 +245,6 @@ class TestFrozen:
         assert (simple["flip"] == "").all()
         assert (abs(simple[["rotation", "shear", "shift_x", "shift_y"]]) < 0.5).all(axis=None)
 
-    def test_images_of_the_same_bytes_have_the_same_photograph(self):
-        table = photographs.table()
-        paths = "images/" + table["split"] + "/" + table["name"]
-        sha = paths.map(lambda path: images.manifest()[path].sha)
-        of_each = table.groupby(sha)["photograph"]
-        assert of_each.nunique().eq(1).all()
-        assert of_each.size().gt(1).sum() >= 2
-
     def test_the_numbers_in_the_names_count_the_photographs(self):
         """Keras numbered the photographs of a folder in each round, in another order each time."""
         table, counts = photographs.table(), photographs.counts()

@@ -172,6 +172,7 @@ def record(config, labels, **more):
         status="complete",
         config=config,
         epochs=1,
+        has_epochs=False,
         seconds=90.0,
         started="2025-06-07T08:09:10+00:00",
         environment=ENVIRONMENT,
