@@ -29,7 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             code = _run(arguments)
         finally:
-            sys.stdout.flush()
+            if sys.stdout:  # none where it is closed
+                sys.stdout.flush()
     except BrokenPipeError:  # who reads the output has read enough
         _drop_output()
     except OSError as error:  # a full disk
@@ -42,9 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(arguments):
     options = _parser().parse_args(arguments)
     from bloodlib import study
-    from bloodlib.data import images, stored
+    from bloodlib.data import images, paths, stored
 
     try:
+        paths.settle()
         return options.run(options) or 0
     except KeyboardInterrupt as error:
         print("Stopped. The same command goes on from here.", file=sys.stderr)

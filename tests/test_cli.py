@@ -31,6 +31,7 @@ runs:
   - {method: SVM, task: [four, two], kind: [C, nu], kernel: [rbf, linear]}
 """
 ONE_FAKE = STUDY.split("runs:")[0] + "runs:\n  - {method: fake, task: two}\n"
+SHORT = "runs:\n  - {method: DCLNN, task: two, precision: mixed_bfloat16, epochs: 1}\n"
 QUICK = ["study", "--profile", "quick", "--images", "drawn"]
 HEAVY = ("tensorflow", "keras", "jax", "torch", "sklearn", "pandas", "matplotlib", "scipy")
 
@@ -266,6 +267,93 @@ def test_interrupted_by_the_user(small, folders, fake, capsys):
     fake.error = KeyboardInterrupt()
     assert cli.main(QUICK) == 130
     assert "The same command goes on from here." in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_study_told_to_end_says_how_it_goes_on(small, folders, sent):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bloodlib.cli", *QUICK],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=small,
+    )  # fmt: skip
+    while not list((folders.cache / "runs").glob("*.json")):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    process.send_signal(sent)
+    _, said = process.communicate(timeout=300)
+    assert process.returncode == 128 + sent
+    assert said.endswith("Stopped. The same command goes on from here.\n")
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(("short", "said"), [(11, True), (200, False)])
+def test_runs_that_are_slow_on_this_processor_are_announced(
+    checkout, folders, monkeypatch, capsys, short, said
+):
+    checkout(STUDY.split("runs:")[0] + SHORT)
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    speeds = {"mixed_bfloat16": short, "float32": 105}
+    monkeypatch.setattr("bloodlib.models.networks.images_per_second", speeds.__getitem__)
+    monkeypatch.setattr("bloodlib.models.training.device_name", lambda: "")
+    monkeypatch.setattr(study, "compute", interrupted)
+    assert cli.main(QUICK) == 130
+    words = "11 images a second, measured just now, where float32 has 105. They would take about"
+    assert (words in capsys.readouterr().out) == said
+
+
+# ------------------------------------------------------------------------------------- output
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_output_in_an_encoding_that_has_not_all_signs(tmp_path, encoding):
+    given = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    address = "tbl-paper-1/four/NB/NEUTROPHIL/recall"
+    with (tmp_path / "out.txt").open("wb") as file:
+        done = subprocess.run(
+            [sys.executable, "-m", "bloodlib.cli", "explain", address],
+            stdout=file, stderr=subprocess.PIPE, env=given, cwd=CHECKOUT, timeout=300,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    text = (tmp_path / "out.txt").read_bytes().decode(encoding)
+    dash = "-" if encoding == "ascii" else "–"
+    assert re.search(rf"0\.\d\d{dash}0\.\d\d", text), text
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_on_a_full_disk_is_an_error_in_one_line(small, folders, unbuffered):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "bloodlib.cli", *QUICK, "--list"],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=300, cwd=small,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert re.fullmatch(r"bloodlib: .*No space left on device\n", done.stderr)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
+@pytest.mark.parametrize("reader", [">&-", "| head -n 1"])
+def test_output_that_nobody_reads_is_no_error(small, folders, reader):
+    line = f"{sys.executable} -m bloodlib.cli {' '.join(QUICK)} --list {reader}"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, timeout=300,
+        cwd=small,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert done.returncode in (0, 1)
+    assert done.stdout.count("\n") == (reader != ">&-")
+
+
+def test_results_that_are_named_and_not_there(folders, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BLOODLIB_RESULTS", "none")
+    for command in ("report", "audit"):
+        said = sentence(capsys, cli.main([command]))
+        assert f"BLOODLIB_RESULTS is {tmp_path / 'none'}, which is no folder" in said
 
 
 # ------------------------------------------------------------------------------------- verify

@@ -522,14 +522,15 @@ def _settle_folders(app, config):
     """
     from bloodlib.data import images
 
-    paths.settle()
+    try:
+        paths.settle()
+    except FileNotFoundError as error:
+        raise SystemExit(str(error)) from error
     if os.environ.get("BLOODLIB_DATA"):
         try:
             images.find()
         except images.DatasetNotFoundError as error:
             raise SystemExit(f"{error} Unset it to build with drawn cells.") from error
-    if os.environ.get("BLOODLIB_RESULTS") and not paths.results_folder().is_dir():
-        raise SystemExit(f"BLOODLIB_RESULTS is {paths.results_folder()}, which is no folder.")
     for stream in (sys.stdout, sys.stderr):  # what they can't write is no reason to fail
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")

@@ -15,10 +15,22 @@ ASKED = "bloodlib.images"
 
 
 def settle() -> None:
-    """Make the folders that environment variables name absolute, for other processes."""
+    """Make the folders that environment variables name absolute, for other processes.
+
+    Raises
+    ------
+    FileNotFoundError
+        If ``BLOODLIB_RESULTS`` names no folder; the others may be made.
+    """
     for name in VARIABLES:
         if os.environ.get(name):
             os.environ[name] = str(_named(name))
+    results = _named("BLOODLIB_RESULTS")
+    if results and not results.is_dir():
+        raise FileNotFoundError(
+            f"BLOODLIB_RESULTS is {results}, which is no folder. Name a copy of results/, or "
+            "unset it."
+        )
 
 
 def _named(variable):
