@@ -105,14 +105,6 @@ def test_kinds_of_naive_bayes_are_scikit_learns(kind, what, task):
     is_plain(found, model, data, lambda split: times * seen(data, split, what))
 
 
-def test_smoothing_of_naive_bayes():
-    data = drawn()
-    model = GaussianNB(var_smoothing=1.0).fit(seen(data, "TRAIN"), data.labels["four"]["TRAIN"])
-    found = run("NB", data, var_smoothing=1.0)
-    is_plain(found, model, data, lambda split: seen(data, split))
-    assert (found.probabilities != run("NB", data).probabilities).any()
-
-
 # ------------------------------------------------------------------- support vector machines
 
 
@@ -187,12 +179,6 @@ def test_the_nearest_neighbour_is_the_most_similar_training_image(task):
         assert labels.tolist() == data.labels[task]["TRAIN"][distances.argmin(axis=1)].tolist()
 
 
-def test_several_neighbours_vote():
-    votes = run("KNN", drawn(), n_neighbors=5).probabilities.astype(float) * 5
-    np.testing.assert_allclose(votes, votes.round(), atol=5e-3)
-    assert (votes.max(axis=1) < 4.9).any()
-
-
 @pytest.mark.parametrize("task", TASKS)
 def test_the_majority_is_that_of_train(task):
     data = coloured()
@@ -231,22 +217,6 @@ def test_the_nearest_photograph_by_its_mean_colours(task, settings):
             # Bhattacharyya's coefficient falls as Hellinger's distance grows
             alike = {n: np.sqrt(row * mean).sum() for n, mean in means.items()}
             assert answer == labels[numbers == max(alike, key=alike.get)][0]
-
-
-def test_photographs_matter_and_without_them_each_image_is_its_own():
-    data = coloured(noise=150)
-    labels = run("nearest-photograph", data).labels
-    assert (labels != run("nearest-photograph", photographed(noise=150)).labels).any()
-    alone = dataclasses.replace(data, photographs=lambda: np.arange(40))
-    np.testing.assert_array_equal(labels, run("nearest-photograph", alone).labels)
-
-
-def test_a_photograph_with_two_classes_is_two():
-    data = photographed()
-    found = run(
-        "nearest-photograph", dataclasses.replace(data, photographs=lambda: np.zeros(40, int))
-    )
-    assert (found.labels[0] == data.labels["four"]["TEST"]).mean() > 0.8
 
 
 def test_settings_added_later_rename_no_record():

@@ -61,10 +61,8 @@ def facts(monkeypatch):
     ("claim", "each", "verdict", "said"),
     [
         ("images-13k-abstract", 3110, REPRODUCED, f"{4 * 3110 + 71:,} images"),
-        ("images-13k-abstract", 2900, NOT, f"{4 * 2900 + 71:,} images"),
         ("images-13k", 3000, REPRODUCED, "12,000"),
         ("images-13k", 2900, NOT, "11,600"),
-        ("pictures-3000-each", 2900, REPRODUCED, "2,900 to 2,900"),
         ("pictures-3000-each", 2600, DIRECTION, "2,600 to 2,600"),
     ],
 )
@@ -136,32 +134,25 @@ def ours(monkeypatch):
         within = 0.01
 
         def set(self, value, **where):
-            found = paper.cells(**where)
-            assert found
-            for cell in found:
-                self[cell.address] = value(cell.value) if callable(value) else value
+            self.update((cell.address, value) for cell in paper.cells(**where))
 
-    altered = Ours()
-    altered.set(lambda printed: printed)
+    altered = Ours({cell.address: cell.value for cell in paper.CELLS})
 
     def cells():
-        rows = []
         for cell in paper.CELLS:
-            value = altered[cell.address]
-            numbers = {"ours": value}
-            if value is not None:
-                numbers["low"] = max(0, value - altered.within)
-                numbers["high"] = min(1, value + altered.within)
-            place = {"method": cell.method, "measure": cell.measure}
-            rows.append({"address": cell.address} | place | numbers)
-        return rows
+            value, by = altered[cell.address], altered.within
+            row = {"address": cell.address, "method": cell.method, "measure": cell.measure}
+            yield (
+                row
+                | {"ours": value}
+                | ({} if value is None else {"low": max(0, value - by), "high": min(1, value + by)})
+            )
 
     def rows(first, second, task):
         found = {}
         for cell in paper.cells(method=first, task=task):
-            (other,) = paper.cells(
-                method=second, task=task, class_=cell.class_, measure=cell.measure
-            )
+            where = {"task": task, "class_": cell.class_, "measure": cell.measure}
+            (other,) = paper.cells(method=second, **where)
             values = altered[cell.address], altered[other.address]
             if None in values:
                 raise stored.MissingError("a run is missing")
@@ -170,7 +161,7 @@ def ours(monkeypatch):
         return found
 
     claims._ours.cache_clear()
-    monkeypatch.setattr(comparison, "cells", cells)
+    monkeypatch.setattr(comparison, "cells", lambda: list(cells()))
     monkeypatch.setattr(claims, "_rows", rows)
     monkeypatch.setattr(claims, "_ours", claims._ours.__wrapped__)
     return altered
@@ -179,120 +170,35 @@ def ours(monkeypatch):
 @pytest.mark.parametrize("claim", OF_CELLS)
 def test_the_papers_own_numbers_reproduce_what_they_support_and_missing_ones_nothing(ours, claim):
     assert decide(claim).verdict == REPRODUCED
+    if claim not in ("f1-083", "baselines-better-on-two"):
+        ours.within = 0.9  # wide intervals reproduce nothing
+        assert decide(claim).verdict == UNDECIDABLE
     missing = "AveragePooling" if "pooling" in claim else "DCLNN"
     ours.set(None, method="NB" if claim.startswith("baselines") else missing)
     assert decide(claim) == (UNTESTED, "")
 
 
 @pytest.mark.parametrize(
-    "claim", [c for c in OF_CELLS if c not in ("f1-083", "baselines-better-on-two")]
-)
-def test_wide_intervals_reproduce_nothing(ours, claim):
-    ours.within = 0.9
-    assert decide(claim).verdict == UNDECIDABLE
-
-
-@pytest.mark.parametrize(
-    ("task", "comparisons", "name"), [("four", 24, "MONOCYTE"), ("two", 12, "Mononuclear")]
-)
-def test_dclnn_beats_baselines(ours, task, comparisons, name):
-    claim = f"dclnn-beats-baselines-{task}"
-    words = f"Of {comparisons} comparisons {comparisons} hold, 0 fail and 0 are open."
-    assert decide(claim) == (REPRODUCED, words)
-    recall = {"task": task, "class_": name, "measure": "recall"}
-    ours.set(0.985, method="NB", **recall)
-    ours.set(0.98, method="DCLNN", **recall)
-    found = decide(claim)
-    assert found.verdict == DIRECTION  # within what other cells could change
-    assert f"{comparisons - 1} hold, 0 fail and 1 are open" in found.evidence
-    assert f"{name.lower()} recall against NB ({task} classes) −0.005" in found.evidence
-    ours.set(0.95, method="DCLNN", **recall)
-    assert decide(claim).verdict == NOT
-
-
-def test_better_results_looks_at_averages_of_both_tasks(ours):
-    ours.set(0.0, task="four", method="DCLNN", class_="MONOCYTE")  # not an average
-    assert decide("better-results").verdict == REPRODUCED
-    ours.set(0.5, task="two", method="DCLNN", measure="f1", class_="Average")
-    found = decide("better-results")
-    assert found.verdict == NOT
-    assert "Of 12 comparisons 10 hold, 2 fail" in found.evidence
-    assert "average F1 against NB (two classes)" in found.evidence
-
-
-@pytest.mark.parametrize(
-    ("claim", "measure", "printed"),
-    [("average-precision-088", "precision", 0.88), ("recall-almost-triple", "recall", 0.83)],
-)
-@pytest.mark.parametrize(
-    ("change", "baseline", "verdict"),
+    ("claim", "value", "where", "verdict"),
     [
-        (0, 0.30, REPRODUCED),
-        (0.004, 0.30, REPRODUCED),
-        (-0.03, 0.30, DIRECTION),  # as many times, another number
-        (0, 0.60, DIRECTION),  # the number, not as many times
-        (-0.63, 0.30, NOT),
+        ("dclnn-beats-baselines-four", 0.3, ("four", "DCLNN", "MONOCYTE", "recall"), NOT),
+        ("dclnn-beats-baselines-two", 0.3, ("two", "DCLNN", "Mononuclear", "recall"), NOT),
+        ("better-results", 0.0, ("four", "DCLNN", "MONOCYTE", "f1"), REPRODUCED),  # no average
+        ("better-results", 0.5, ("two", "DCLNN", "Average", "f1"), NOT),
+        ("average-precision-088", 0.85, ("four", "DCLNN", "Average", "precision"), DIRECTION),
+        ("average-precision-088", 0.60, ("four", "SVM", "Average", "precision"), DIRECTION),
+        ("recall-almost-triple", 0.20, ("four", "DCLNN", "Average", "recall"), NOT),
+        ("baselines-better-on-two", 0.31, ("two", "SVM", "Average", "recall"), DIRECTION),
+        ("baselines-better-on-two", 0.10, ("two", "NB", "Average", "recall"), NOT),
+        ("max-pooling-better-overall", 0.9, ("four", "AveragePooling", "Average", "recall"), NOT),
+        ("average-pooling-better-somewhere", 0.5,
+         ("four", "AveragePooling", "NEUTROPHIL", "precision"), NOT),
+        ("pooling-same-on-two", 0.8, ("two", "AveragePooling", "Average", "f1"), NOT),
     ],
-)
-def test_times_the_baselines(ours, claim, measure, printed, change, baseline, verdict):
-    average = {"task": "four", "measure": measure, "class_": "Average"}
-    value = printed + change
-    ours.set(0.30, method="NB", **average)
-    ours.set(value, method="DCLNN", **average)
-    ours.set(baseline, method="SVM", **average)
-    found = decide(claim)
-    assert found.verdict == verdict
-    assert f"{value / baseline:.1f} times the better baseline" in found.evidence
-    low, high = (value - 0.01) / (baseline + 0.01), (value + 0.01) / (baseline - 0.01)
-    assert f"(between {low:.1f} and {high:.1f})" in found.evidence
-
-
-def test_times_baselines_that_are_never_right(ours):
-    ours.within = 0
-    for method in ("NB", "SVM"):
-        ours.set(0.0, task="four", method=method, measure="precision", class_="Average")
-    found = decide("average-precision-088")
-    assert found.verdict == REPRODUCED
-    assert "inf times the better baseline" in found.evidence
-
-
-def test_baselines_better_on_two(ours):
-    assert "6 of 6 averages, in 6 with" in decide("baselines-better-on-two").evidence
-    recall = {"task": "two", "measure": "recall", "class_": "Average"}
-    ours.set(0.45, method="SVM", **recall)
-    found = decide("baselines-better-on-two")
-    assert found.verdict == REPRODUCED
-    assert "average recall is below that: SVM 0.45 (0.44–0.46)." in found.evidence
-    ours.set(0.31, method="SVM", **recall)
-    found = decide("baselines-better-on-two")
-    assert found.verdict == DIRECTION
-    assert "in 6 of 6 averages, in 5 with" in found.evidence
-    ours.within = 0.4
-    assert decide("baselines-better-on-two").verdict == UNDECIDABLE
-    ours.within = 0.01
-    ours.set(0.10, method="NB", **recall)
-    found = decide("baselines-better-on-two")
-    assert found.verdict == NOT
-    assert "in 5 of 6" in found.evidence
-
-
-def test_poolings(ours):
-    assert "+0.06 (+0.05 to +0.07) in precision" in decide("max-pooling-better-overall").evidence
-    found = decide("average-pooling-better-somewhere").evidence
-    assert "in neutrophil precision" in found
-    assert "higher in 3 of the 12 numbers of the classes" in found
-    assert "0.01" in decide("pooling-same-on-two").evidence
-    average = {"table": 2, "method": "AveragePooling"}
-    ours.set(0.9, task="four", measure="recall", **average)
-    found = decide("max-pooling-better-overall")
-    assert found.verdict == NOT
-    assert "−0.07 (−0.08 to −0.06) in recall" in found.evidence
-    ours.set(0.5, class_="NEUTROPHIL", **average)
-    assert decide("average-pooling-better-somewhere").verdict == NOT
-    ours.set(0.8, task="two", **average)
-    found = decide("pooling-same-on-two")
-    assert found.verdict == NOT
-    assert "0.18" in found.evidence
+)  # fmt: skip
+def test_an_altered_number_alters_the_verdict(ours, claim, value, where, verdict):
+    ours.set(value, **dict(zip(("task", "method", "class_", "measure"), where, strict=True)))
+    assert decide(claim).verdict == verdict
 
 
 # ------------------------------------------------------------------------------- of the runs
@@ -302,13 +208,9 @@ class Run:
     """A run of two classes that are right as often, which ``jump`` from epoch to epoch."""
 
     def __init__(self, right=80, epochs=25, seconds=60, jump=0, odd=0):
-        self.right, self.epochs, self.seconds, self.jump, self.odd = (
-            right,
-            epochs,
-            seconds,
-            jump,
-            odd,
-        )
+        self.right, self.epochs, self.seconds = right, epochs, seconds
+        self.jump, self.odd = jump, odd
+        self.has_epochs = epochs > 1
 
     def confusion(self, split="TEST", epoch=25):
         """The same for each split."""
@@ -323,12 +225,10 @@ def runs(monkeypatch):
     class Runs(dict):
         estimate = comparison.Estimate(0.8, 0.7, 0.9)
         difference = comparison.Estimate(0.02, -0.01, 0.05)
-        asked = ()
 
     found = Runs()
 
     def difference(*given):
-        found.asked = given
         if len(given) > 3:
             return found.difference
         score = np.asarray(given[2](np.eye(2)))
@@ -362,7 +262,6 @@ def test_cost_is_one_of_all_aspects(runs, monkeypatch):
     runs["DCLNN"] = [Run(seconds=1500), Run(seconds=1600)]
     found = decide("competes-in-all-aspects")
     assert found.verdict == NOT
-    assert f"it may ({UNTESTED})" in found.evidence
     assert "took 25 minutes, 2.0 for the SVM and 0.1 for Naive Bayes" in found.evidence
     runs["DCLNN"] = [Run(seconds=60)]
     assert decide("competes-in-all-aspects").verdict == UNDECIDABLE
@@ -375,15 +274,12 @@ def test_an_accuracy_that_the_table_excludes_contradicts_it_whatever_ours_is(run
     found = decide(claim)
     assert found.verdict == CONTRADICTS
     assert "Ours" not in found.evidence
-    block = arithmetic.bounds("DCLNN", images.counts(task)["TEST"])
-    assert "Table 1 allows {:,} to {:,} right of 2,487".format(*block.correct) in found.evidence
     runs["DCLNN"] = [Run()] * 2
     value = arithmetic.PERCENT[task] / 100
     runs.estimate = comparison.Estimate(value, value - 0.02, value + 0.02)
     found = decide(claim)
     assert found.verdict == CONTRADICTS
-    ours = f"Ours is {value:.3f} ({value - 0.02:.2f}–{value + 0.02:.2f}) over 2 runs."
-    assert found.evidence.endswith(ours)
+    assert f"Ours is {value:.3f} ({value - 0.02:.2f}–{value + 0.02:.2f})" in found.evidence
 
 
 @pytest.mark.parametrize(("ours", "reached"), [(0.83, REPRODUCED), (0.80, NOT), (0.86, NOT)])
@@ -403,11 +299,8 @@ def test_epochs_25(runs, jump, verdict):
     found = decide("epochs-25")
     assert found.verdict == verdict
     assert "is 0.80 (0.70–0.90) at epoch 25" in found.evidence
-    assert "No run here goes on after it" in found.evidence
     runs["DCLNN"] = [Run(epochs=40), Run(epochs=50)]
-    evidence = decide("epochs-25").evidence
-    assert "2 runs go on: by epoch 40 it changes by +0.02 (−0.01 to +0.05)." in evidence
-    assert runs.asked[3] == (40, 25)
+    assert "by epoch 40 it changes by +0.02 (−0.01 to +0.05)" in decide("epochs-25").evidence
 
 
 UP = Difference(0.2, 0.1, 0.3, 0.1, 0.3)
@@ -427,24 +320,21 @@ def differences(runs, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("claim", "found", "verdict", "said"),
+    ("claim", "found", "verdict"),
     [
-        ("larger-dataset", (UP, UP), REPRODUCED, "0.80 (0.70–0.90) with a quarter; all of TRAIN's "
-         "cells less a half +0.20"),
-        ("larger-dataset", (UP, OPEN), UNDECIDABLE, "a half less a quarter +0.20"),
-        ("larger-dataset", (UP, DOWN), NOT, "a half less a quarter −0.20"),
-        ("pooling-keeps-information", (UP,), REPRODUCED, "1 run without pooling"),
-        ("pooling-keeps-information", (OPEN,), UNDECIDABLE, "+0.20 (−0.10 to +0.30)"),
-        ("pooling-keeps-information", (DOWN,), NOT, "−0.20"),
-        ("better-than-state-of-art", (UP, UP), REPRODUCED, "+0.20 (+0.10 to +0.30) with four"),
-        ("better-than-state-of-art", (UP, DOWN), NOT, "−0.20 (−0.30 to −0.10) with two classes"),
+        ("larger-dataset", (UP, UP), REPRODUCED),
+        ("larger-dataset", (UP, OPEN), UNDECIDABLE),
+        ("larger-dataset", (UP, DOWN), NOT),
+        ("pooling-keeps-information", (UP,), REPRODUCED),
+        ("pooling-keeps-information", (OPEN,), UNDECIDABLE),
+        ("pooling-keeps-information", (DOWN,), NOT),
+        ("better-than-state-of-art", (UP, UP), REPRODUCED),
+        ("better-than-state-of-art", (UP, DOWN), NOT),
     ],
-)  # fmt: skip
-def test_what_other_runs_say(differences, claim, found, verdict, said):
+)
+def test_what_other_runs_say(differences, claim, found, verdict):
     differences += found
-    told = decide(claim)
-    assert told.verdict == verdict
-    assert said in told.evidence
+    assert decide(claim).verdict == verdict
 
 
 # ------------------------------------------------------------------- what was measured besides

@@ -11,8 +11,6 @@ from sklearn.metrics import confusion_matrix
 
 from bloodlib.evidence import intervals, scores
 
-ALL = [lambda c, m=m: scores.printed_rows(c, m) for m in scores.MEASURES]
-
 
 def recalls(confusion):
     return scores.printed_rows(confusion, "recall")
@@ -44,61 +42,27 @@ def cases(draw):
 # ------------------------------------------------------------------------- resamples, confusions
 
 
-@settings(max_examples=40, deadline=None)
-@given(cases())
-def test_clusters_are_drawn_within_each_class_as_many_as_it_has(case):
-    (truth, groups, _), classes = case
-    drawn = intervals.resample(truth, groups, classes, 200)
-    pairs = sorted(set(zip(truth.tolist(), groups.tolist(), strict=True)))
-    assert drawn.weights.shape == (200, len(pairs))
-    assert [pairs[c] for c in drawn.clusters] == list(
-        zip(truth.tolist(), groups.tolist(), strict=True)
-    )
-    for label in range(classes):
-        inside = [c for c, pair in enumerate(pairs) if pair[0] == label]
-        assert (drawn.weights[:, inside].sum(axis=1) == len(inside)).all()
-        assert (drawn.weights[:, inside] == np.floor(drawn.weights[:, inside])).all()
-        assert drawn.weights[:, inside].max() > 1 or len(inside) == 1
-
-
-@settings(max_examples=20, deadline=None)
-@given(cases())
-def test_confusions_are_those_of_a_slow_loop_over_drawn_clusters(case):
+@settings(max_examples=30, deadline=None)
+@given(cases(), st.sampled_from([None, "right", "wrong"]))
+def test_confusions_are_scikit_learns_of_the_drawn_cells_and_one_unseen_cell_a_class(case, what):
     (truth, groups, labels), classes = case
-    drawn = intervals.resample(truth, groups, classes, 15)
-    found = intervals.confusions(drawn, labels)
-    assert found.shape == (15, len(labels), classes, classes)
-    for b, weights in enumerate(drawn.weights.astype(int)):
-        rows = [
-            np.flatnonzero(drawn.clusters == c) for c in np.repeat(range(len(weights)), weights)
-        ]
-        rows = np.concatenate(rows)
-        for run, predicted in enumerate(labels):
-            expected = confusion_matrix(truth[rows], predicted[rows], labels=range(classes))
-            np.testing.assert_array_equal(found[b, run], expected)
-
-
-@settings(max_examples=20, deadline=None)
-@given(cases(), st.sampled_from(["right", "wrong"]))
-def test_unseen_cells_are_added_to_each_class_and_classes_keep_their_images(case, what):
-    (truth, groups, labels), classes = case
-    drawn = intervals.resample(truth, groups, classes, 15, unseen=True)
+    drawn = intervals.resample(truth, groups, classes, 15, unseen=what is not None)
     found = intervals.confusions(drawn, labels, what)
-    np.testing.assert_array_equal(drawn.strata, range(classes))
-    assert (drawn.wrong != drawn.strata).all()
+    assert found.shape == (15, len(labels), classes, classes)
     for b in range(15):
-        taken = drawn.strata if what == "right" else drawn.wrong[b]
-        weights = np.concatenate([drawn.weights[b][drawn.clusters], drawn.unseen[b]])
+        weights, true, taken = drawn.weights[b][drawn.clusters], truth, []
+        if what is not None:
+            assert (drawn.wrong[b] != drawn.strata).all()
+            taken = drawn.strata if what == "right" else drawn.wrong[b]
+            weights = np.concatenate([weights, drawn.unseen[b]])
+            true = np.concatenate([truth, drawn.strata])
         for run, predicted in enumerate(labels):
-            expected = confusion_matrix(
-                np.concatenate([truth, drawn.strata]),
-                np.concatenate([predicted, taken]),
-                sample_weight=weights,
-                labels=range(classes),
-            )
+            answers = np.concatenate([predicted, taken]).astype(int)
+            expected = confusion_matrix(true, answers, sample_weight=weights, labels=range(classes))
             np.testing.assert_allclose(found[b, run], expected, rtol=1e-9, atol=1e-9)
-    images = np.broadcast_to(np.bincount(truth), (15, len(labels), classes))
-    np.testing.assert_allclose(found.sum(axis=-1), images)
+    if what is not None:
+        images = np.broadcast_to(np.bincount(truth), (15, len(labels), classes))
+        np.testing.assert_allclose(found.sum(axis=-1), images)
 
 
 def test_strata_finer_than_classes_give_both_tasks_the_same_resamples():
@@ -116,46 +80,6 @@ def test_strata_finer_than_classes_give_both_tasks_the_same_resamples():
 
 
 # ------------------------------------------------------------------- bootstrap, difference, bounds
-
-
-@settings(max_examples=30, deadline=None)
-@given(cases(), st.sampled_from(ALL))
-def test_draws_and_bounds_are_shares_and_bounds_hold_the_estimate(case, score):
-    (truth, groups, labels), classes = case
-    drawn = intervals.bootstrap(score, labels, intervals.resample(truth, groups, classes, 300))
-    assert drawn.shape == (300, classes + 1)
-    assert 0 <= drawn.min() <= drawn.max() <= 1
-    low, high = intervals.bounds(
-        score, labels, intervals.resample(truth, groups, classes, 300, unseen=True)
-    )
-    estimate = np.mean(
-        [score(confusion_matrix(truth, run, labels=range(classes))) for run in labels], axis=0
-    )
-    assert ((low >= 0) & (low <= estimate) & (estimate <= high) & (high <= 1 + 1e-12)).all()
-    assert (high - low > 0.02).all()  # even where each image is right, or wrong
-
-
-@settings(max_examples=30, deadline=None)
-@given(cases(), st.integers(0, 10**6))
-def test_the_order_of_images_changes_nothing(case, seed):
-    (truth, groups, labels), classes = case
-    order = np.random.default_rng(seed).permutation(len(truth))
-    results = []
-    for rows in (slice(None), order):
-        t, g, x = truth[rows], groups[rows], labels[:, rows]
-        drawn = intervals.resample(t, g, classes, 40)
-        unseen = intervals.resample(t, g, classes, 40, unseen=True)
-        results.append(
-            [
-                intervals.bootstrap(recalls, x, drawn),
-                *intervals.bounds(recalls, x, unseen, other=x[:1]),
-                intervals.vote(x, g),
-                *intervals.tally(x == 0, g),
-                *intervals.majority(t, x, g, classes),
-            ]
-        )
-    for one, other in zip(*results, strict=True):
-        np.testing.assert_array_equal(one, other)
 
 
 def test_with_one_image_a_cluster_it_is_the_ordinary_bootstrap_within_classes():
@@ -181,17 +105,6 @@ def test_runs_are_drawn_with_replacement_too():
     values, counts = np.unique(draws, return_counts=True)
     assert values.tolist() == [0, 0.5, 1]
     np.testing.assert_allclose(counts / 8000, [0.25, 0.5, 0.25], atol=0.02)
-    # that cells and runs are drawn apart: no correlation of their draws
-    wide = intervals.bootstrap(scores.accuracy, np.stack([truth, truth]), resamples)
-    assert wide.tolist() == [1] * 8000
-
-
-def test_a_method_differs_from_itself_by_exactly_nothing():
-    truth, groups, labels = invented(runs=1)
-    resamples = intervals.resample(truth, groups, 3, 500)
-    for score in ALL:
-        assert not intervals.bootstrap(score, labels, resamples, labels).any()
-        assert intervals.bootstrap(score, labels, resamples).std() > 0
 
 
 def test_differences_are_paired_by_cells_but_not_by_runs():
@@ -201,9 +114,6 @@ def test_differences_are_paired_by_cells_but_not_by_runs():
     paired = intervals.bootstrap(recalls, one, resamples, other)
     apart = [intervals.bootstrap(recalls, x, resamples) for x in (one, other)]
     np.testing.assert_array_equal(paired, apart[0] - apart[1])
-    several = intervals.bootstrap(recalls, labels, resamples, labels)
-    assert several.std() > 0
-    np.testing.assert_allclose(several.mean(axis=0), 0, atol=4 * several.std() / 3000**0.5)
 
 
 def test_bounds_of_a_difference_have_signs_and_hold_it():
@@ -214,28 +124,18 @@ def test_bounds_of_a_difference_have_signs_and_hold_it():
     np.testing.assert_allclose([low, high], [-swapped[1], -swapped[0]], atol=1e-12)
     one, other = (recalls(confusion_matrix(truth, x)) for x in labels)
     assert ((low <= one - other) & (one - other <= high)).all()
-    # a method and itself agree on every cell seen; of those not seen that says little
-    low, high = intervals.bounds(recalls, labels[:1], resamples, other=labels[:1])
-    np.testing.assert_allclose(high[:2], intervals.clopper_pearson(0, 9)[1], atol=0.15)
-    assert (low < 0).all()
 
 
 def test_the_seed_decides_everything():
     truth, groups, labels = invented(runs=3)
-    found = []
-    for seed in (1, 1, 2):
-        plain = intervals.resample(truth, groups, 3, 60, seed)
-        unseen = intervals.resample(truth, groups, 3, 60, seed, unseen=True)
-        found.append(
-            [
-                intervals.bootstrap(recalls, labels, plain),
-                intervals.bootstrap(recalls, labels, plain, labels[:2]),
-                np.stack(intervals.bounds(recalls, labels, unseen)),
-            ]
+    first, same, other = (
+        intervals.bounds(
+            recalls, labels, intervals.resample(truth, groups, 3, 60, seed, unseen=True)
         )
-    for first, same, other in zip(*found, strict=True):
-        np.testing.assert_array_equal(first, same)
-        assert not np.array_equal(first, other)
+        for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, same)
+    assert not np.array_equal(first, other)
 
 
 # ------------------------------------------------------------------------------------------ votes
@@ -262,19 +162,6 @@ def test_votes_are_those_of_a_slow_count(case):
         np.testing.assert_allclose([found.low[label], found.high[label]], limits)
 
 
-def test_a_tie_has_no_winner_and_is_not_right():
-    labels, groups = np.array([0, 1, 1, 0, 0]), np.array([4, 4, 9, 9, 9])
-    assert intervals.vote(labels, groups).tolist() == [-1, 0]
-    by = intervals.majority(np.zeros(5, int), labels[None], groups, 2)
-    assert (by.right.tolist(), by.cells.tolist()) == ([1, 0], [2, 0])
-    assert (by.low[1], by.high[1]) == (0, 1)
-
-
-def test_two_classes_on_one_photograph_are_two_cells():
-    by = intervals.majority(np.array([0, 0, 1]), np.zeros((1, 3), int), np.zeros(3, int), 2)
-    assert (by.right.tolist(), by.cells.tolist()) == ([1, 0], [1, 1])
-
-
 # ----------------------------------------------------------------------------------- one proportion
 
 
@@ -283,12 +170,9 @@ def test_known_exact_intervals():
     # 10 of 100 is in any textbook; 4 of 4 and 0 of 6 have closed forms
     np.testing.assert_allclose(low, [0.0490047, 0.025**0.25, 0, 0, 0.025], rtol=1e-6)
     np.testing.assert_allclose(high, [0.1762226, 1, 1 - 0.025 ** (1 / 6), 1, 1], rtol=1e-6)
-    assert intervals.clopper_pearson(np.zeros((2, 3), int), [4, 5, 6])[1].shape == (2, 3)
 
 
-@pytest.mark.parametrize(
-    ("successes", "n"), [(5, 4), (-1, 4), (1.5, 4), (1, 4.5), (-2, -1), (np.nan, 4), ([1, 9], 4)]
-)
+@pytest.mark.parametrize(("successes", "n"), [(5, 4), (-1, 4), (1.5, 4), (np.nan, 4)])
 def test_impossible_counts_are_refused(successes, n):
     with pytest.raises(ValueError, match="successes of"):
         intervals.clopper_pearson(successes, n)
@@ -322,10 +206,6 @@ def test_the_design_effect_where_it_is_known():
     alike = intervals.design_effect(np.array([[5, 0, 5, 5], [5, 5, 5, 5]]), np.full(4, 5))
     np.testing.assert_allclose(np.array(alike)[:, 0], [1, 5])
     assert np.isnan(np.array(alike)[:, 1]).all()
-    icc, deff = intervals.design_effect(np.array([1, 0, 1]), np.ones(3, int))
-    assert np.isnan(icc)
-    assert deff == 1
-    assert np.isnan(intervals.design_effect(np.array([3]), np.array([7]))).all()
     rng = np.random.default_rng(0)  # beta with parameters 1 and 1: icc = 1 / 3
     icc, _ = intervals.design_effect(rng.binomial(20, rng.random(20_000)), np.full(20_000, 20))
     assert icc == pytest.approx(1 / 3, abs=0.01)
@@ -387,9 +267,6 @@ def test_bounds_of_a_mean_are_those_of_accuracy_and_move_with_the_limits():
     twice = intervals.mean_bounds(2 * right - 1.0, drawn, (-1, 1))
     assert twice == pytest.approx([2 * end - 1 for end in expected])
     shares = np.where(right, 0.6, 0.4)
-    low, high = intervals.mean_bounds(shares, drawn)
-    assert low < shares.mean() < high
-    assert high - low > intervals.mean_bounds(shares, drawn, (0.4, 0.6))[1] - low > 0
     flat = intervals.resample(truth, groups, 3)
     for values, resamples, limits, said in (
         (shares[0], drawn, (0, 1), "give .runs"),
@@ -409,14 +286,6 @@ def test_with_few_cells_only_gaffkes_bounds_cover():
     for one in found.values():
         assert one.error == pytest.approx((one.share * (1 - one.share) / 1000) ** 0.5)
         assert 0 < one.width < 1
-    again = intervals.coverage([155] * 4, 0.8, 0.5, simulations=1000, resamples=400)
-    assert again == found
-
-
-def test_the_interval_by_majority_is_about_majorities():
-    # two images a cell: the majority is right where both are, 0.7² + 0.1 × 0.7 × 0.3 = 0.511
-    found = intervals.coverage([2] * 200, 0.7, 0.1, simulations=1000, resamples=100)
-    assert found["majority"].share > 0.93
 
 
 # ----------------------------------------------------------------------------------------- errors
@@ -429,22 +298,15 @@ def test_what_does_not_fit_is_refused():
     refused = {
         "entries": lambda: resample(truth, groups[1:], 3),
         "truth has a label outside 0 to 1": lambda: resample(truth, groups, 2),
-        "at least 2": lambda: resample(truth * 0, groups, 1),
         "give at least 2, and 1": lambda: resample(truth, groups, 3, 0),
         "strata must divide classes": lambda: resample(truth, groups, 3, strata=truth * 0),
-        "truth is float64": lambda: resample(truth / 1, groups, 3),
-        "groups is": lambda: resample(truth, groups[:, None], 3),
         "labels is uint8": lambda: intervals.confusions(good, labels[0]),
-        "labels are": lambda: intervals.confusions(good, labels[:, 1:]),
         "labels has a label outside 0 to 2": lambda: intervals.confusions(good, labels + 3),
         "unseen=True": lambda: intervals.bounds(recalls, labels, good),
         "give 'right' or 'wrong'": lambda: intervals.confusions(unseen, labels, "both"),
         "give one for every image": lambda: intervals.vote(labels, groups[1:]),
-        "labels has a label outside": lambda: intervals.vote(labels.astype(int) - 5, groups),
         "give one an image": lambda: intervals.majority(truth[1:], labels, groups, 3),
-        "0 to 1:": lambda: intervals.majority(truth, labels, groups, 2),
         "icc 0": lambda: intervals.coverage([3, 4], 0.5, 0),
-        "recall is 1": lambda: intervals.coverage([3, 4], 1, 0.5),
         "must have an image": lambda: intervals.coverage([3, 0], 0.5, 0.5),
     }
     for words, call in refused.items():
@@ -457,7 +319,6 @@ def test_what_does_not_fit_is_refused():
     ("successes", "sizes"),
     [
         ([3, 5], [4, 4]),
-        ([-1, 2], [4, 4]),
         ([0, 2], [0, 4]),
         ([1, 2, 3], [4, 4]),
         ([], []),

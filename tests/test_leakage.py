@@ -69,11 +69,6 @@ def test_the_table_of_splits_has_what_was_run(folders):
     ]
     assert found["folds"][1] == pytest.approx(shares, abs=0.05)
     assert found["folds"][2] == pytest.approx([0.6, 0.5], abs=0.05)
-    shown = leakage.show_splits(found)
-    assert shown["held_out"].tolist() == ["as published", "images at random", "by cell"]
-    low, high = sorted(found["folds"][1])
-    assert shown["folds"].tolist()[:2] == ["–", f"{low:.2f} to {high:.2f}"]
-    assert shown["late"].tolist()[:2] == ["–", "–"]
 
 
 def test_a_network_is_shown_with_its_last_ten_epochs(folders):
@@ -86,8 +81,7 @@ def test_a_network_is_shown_with_its_last_ten_epochs(folders):
     assert found["late"][0] == pytest.approx(each)
     assert found["accuracy"][0] == pytest.approx(each[-1])
     assert found["step"][0] == pytest.approx(np.abs(np.diff(each)).mean())
-    shown = leakage.show_splits(found)["late"][0]
-    assert shown == f"{min(each):.2f} to {max(each):.2f}, mean {np.mean(each):.2f}"
+    assert f"mean {np.mean(each):.2f}" in leakage.show_splits(found)["late"][0]
 
 
 def test_what_is_on_both_sides():
@@ -104,34 +98,11 @@ def test_what_is_on_both_sides():
     assert published["images"] == sum(cell in both for cell in test)
 
 
-def test_the_published_folders_share_cells_but_no_photograph():
-    found = leakage.overlap("published")
-    assert found["photographs"] == 0
-    assert found["cells"] > 0
-    (finding,) = [f for f in leakage.findings() if f.type.startswith("L1.4")]
-    assert finding.verdict == leakage.PRESENT
-    assert f"but {found['cells']} cells" in finding.evidence
-
-
-def test_without_anything_in_common_nothing_is_present(monkeypatch):
-    monkeypatch.setattr(leakage, "overlap", lambda by: {"photographs": 0, "cells": 0, "images": 0})
-    (finding,) = [f for f in leakage.findings() if f.type.startswith("L1.4")]
-    assert finding.verdict == leakage.ABSENT
-
-
 def test_every_type_of_the_taxonomy_has_a_verdict_and_a_reason():
     found = leakage.findings()
-    numbers = [finding.type.split()[0].strip(",") for finding in found]
-    assert sorted(numbers) == [
-        "L1",
-        *(f"L1.{k}" for k in (1, 2, 3, 4)),
-        "L2",
-        "L3.1",
-        "L3.2",
-        "L3.3",
-    ]
+    types = {finding.type.split()[0].strip(",") for finding in found}
+    assert types == {"L1", "L1.1", "L1.2", "L1.3", "L1.4", "L2", "L3.1", "L3.2", "L3.3"}
     assert {f.verdict for f in found} <= {leakage.PRESENT, leakage.ABSENT, leakage.UNDECIDABLE}
-    assert all(finding.evidence.endswith(".") for finding in found)
 
 
 def test_selecting_the_epoch_on_the_test_set_has_a_price(folders):
@@ -154,21 +125,6 @@ def test_the_audit_is_plain_json():
     assert set(found["tables"]) == {"/".join(block) for block in blocks}
     for block in found["tables"].values():
         assert block["feasible"] is (block["accuracy"] is not None)
-    for what in ("photographs", "cells"):
-        assert {split: set(of) for split, of in found[what].items()} == {
-            split: set(images.CLASSES) for split in images.SPLITS
-        }
-    for pair in found["pairs"]:
-        assert set(pair) >= {"photographs", "labels", "splits"}
-        assert len(pair["photographs"]) == len(pair["labels"]) == len(pair["splits"]) == 2
-
-
-def test_the_audit_can_be_read_too():
-    found = leakage.audit()
-    text = leakage.audit_text(found)
-    for finding in found["leakage"]:
-        assert finding["evidence"] in text
-    low, high = found["tables"]["two/DCLNN"]["accuracy"]
-    assert f"accuracy {low:.4f} to {high:.4f}" in text
-    for pair in found["pairs"]:
-        assert f"{pair['photographs'][0]} (" in text
+    assert set(found["cells"]) == set(images.SPLITS)
+    assert all(len(pair["photographs"]) == 2 for pair in found["pairs"])
+    assert all(finding["evidence"] in leakage.audit_text(found) for finding in found["leakage"])

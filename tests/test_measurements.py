@@ -40,13 +40,6 @@ def test_what_is_saved_is_read_with_how_it_was_made(folders):
     }
 
 
-def test_lines_may_end_as_on_windows(folders):
-    measurements.save("attribution", ARRAYS, {}, stored.Clock())
-    made = files(folders)[1]
-    made.write_bytes(made.read_bytes().replace(b"\n", b"\r\n"))
-    assert measurements.read("attribution").made["settings"] == {}
-
-
 @pytest.mark.parametrize("lost", [0, 1])
 def test_what_was_not_measured_names_the_command(folders, lost):
     measurements.save("attribution", ARRAYS, {}, stored.Clock())

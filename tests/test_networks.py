@@ -5,7 +5,7 @@ import pytest
 from networks import BACKENDS, SIZE, assert_same, drawn, outcome, put_images, start
 from test_baselines import coloured
 
-from bloodlib.models import methods, networks, training
+from bloodlib.models import networks, training
 
 
 @pytest.mark.parametrize(
@@ -44,15 +44,6 @@ def test_layers_as_stated(keras):
     assert [model.get_layer(f"dropout_{i}").rate for i in (1, 2)] == [0.25, 0.4]
 
 
-def test_tanh_and_strides_of_two_where_they_are_asked_for(keras):
-    model = networks.build_dclnn(2, activation="tanh", strides=2)
-    for name in ("conv_1", "conv_2", "hidden"):
-        assert model.get_layer(name).activation.__name__ == "tanh"
-    assert model.get_layer("output").activation.__name__ == "softmax"
-    assert model.get_layer("conv_1").output.shape[1:] == (29, 39, 32)
-    assert model.get_layer("pool").output.shape[1:] == (13, 18, 64)
-
-
 def test_initial_weights_are_glorot_uniform_and_biases_nothing(keras):
     model = networks.build_dclnn(4)
     for name, inputs, outputs in (
@@ -69,17 +60,6 @@ def test_initial_weights_are_glorot_uniform_and_biases_nothing(keras):
         assert not bias.any()
 
 
-def test_seed_decides_the_initial_weights(keras):
-    one, again, other = (networks.build_dclnn(4, seed=s, hidden=8, size=SIZE) for s in (1, 1, 2))
-    assert (
-        training.weights_hash(one) == training.weights_hash(again) != training.weights_hash(other)
-    )
-    for name in ("conv_1", "conv_2", "hidden", "output"):
-        kernels = [model.get_layer(name).get_weights()[0] for model in (one, again, other)]
-        np.testing.assert_array_equal(kernels[0], kernels[1])
-        assert (kernels[0] != kernels[2]).all()
-
-
 def test_pixels_are_scaled_to_one_whatever_their_type(keras):
     pixels = drawn().pixels["TEST"]
     model = networks.build_dclnn(4, size=SIZE, hidden=8)
@@ -90,38 +70,10 @@ def test_pixels_are_scaled_to_one_whatever_their_type(keras):
     )
 
 
-@pytest.mark.parametrize(("pooling", "reduce"), [("max", np.max), ("average", np.mean)])
-def test_pooling(keras, pooling, reduce):
-    model = networks.build_dclnn(4, pooling, size=SIZE, hidden=8)
-    parts = [model.get_layer(name).output for name in ("conv_2", "pool")]
-    before, after = keras.Model(model.inputs, parts).predict(drawn().pixels["TEST"], verbose=0)
-    n, height, width, filters = before.shape
-    blocks = before.reshape(n, height // 2, 2, width // 2, 2, filters)
-    np.testing.assert_allclose(after, reduce(blocks, axis=(2, 4)), atol=1e-6)
-
-
 def test_without_pooling_the_hidden_layer_gets_all_maps():
     model = networks.build_dclnn(4, "none", size=SIZE, hidden=8)
-    names = [layer.name for layer in model.layers]
-    assert "pool" not in names
     height, width = SIZE
     assert model.get_layer("hidden").weights[0].shape == ((height - 4) * (width - 4) * 64, 8)
-
-
-def test_the_defaults_are_the_lineage():
-    assert methods.defaults("DCLNN") == {
-        "epochs": 25,
-        "pooling": "max",
-        "hidden": 128,
-        "hidden_dropout": 0.5,
-        "optimizer": "Adadelta",
-        "learning_rate": 1.0,
-        "batch_size": 32,
-        "augmentation": True,
-        "precision": "float32",
-        "activation": "relu",
-        "strides": 1,
-    }
 
 
 PROBABILITIES = """
@@ -183,19 +135,6 @@ def test_layers_and_weights_of_the_compact_cnn(keras, halving):
     kernels = [w for w in networks.build_compact_cnn(4, 4, seed=1).get_weights() if w.ndim == 4]
     for kernel in kernels:
         assert kernel.std() == pytest.approx(np.sqrt(2 / np.prod(kernel.shape[:3])), rel=0.2)
-
-
-def test_the_learning_rate_falls_to_zero(keras, short, tmp_path, monkeypatch):
-    seen = {}
-    monkeypatch.setattr(
-        networks, "train", lambda model, optimizer, *given, **more: seen.update(o=optimizer)
-    )
-    small(tmp_path, learning_rate=0.01)
-    schedule, steps = seen["o"]._learning_rate, 4 * 3  # epochs, batches of 8 of 20 images
-    rates = [float(schedule(step)) for step in range(steps + 1)]
-    assert rates[0] == pytest.approx(0.01)
-    assert rates[-1] == pytest.approx(0, abs=1e-9)
-    assert rates == sorted(rates, reverse=True)
 
 
 @pytest.fixture(scope="module")

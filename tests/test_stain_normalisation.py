@@ -54,11 +54,7 @@ def test_mean_and_deviation_are_those_of_the_pixels(pictures):
 def test_fill_is_no_colour(pictures):
     filled = np.pad(pictures, [(0, 0), (0, 20), (0, 30), (0, 0)])
     np.testing.assert_allclose(measure_channels(filled), measure_channels(pictures))
-    for one, other in zip(
-        measure_stain(filled),
-        measure_stain(pictures),
-        strict=True,
-    ):
+    for one, other in zip(measure_stain(filled), measure_stain(pictures), strict=True):
         np.testing.assert_allclose(one, other, atol=0.02 * np.abs(other).max())
 
 
@@ -93,10 +89,7 @@ def test_pictures_get_the_colours_of_another_stain(pictures):
 
 def test_another_background_leaves_what_lies_on_it(pictures):
     found = match_background(pictures, TARGET.background)[0]
-    own, other = (
-        measure_stain(pictures),
-        measure_stain(found),
-    )
+    own, other = measure_stain(pictures), measure_stain(found)
     np.testing.assert_allclose(other.background, TARGET.background, atol=2)
     np.testing.assert_allclose(other.density, own.density, atol=0.05)
 
@@ -107,27 +100,15 @@ def test_its_own_stain_changes_nothing(pictures):
     assert np.abs(found.astype(int) - one).max() <= 1
 
 
-@pytest.mark.parametrize("value", [0, 15, 16, 128, 255])
+@pytest.mark.parametrize("value", [0, 16, 255])
 def test_what_cannot_be_measured_stays_and_is_counted(pictures, value):
     """A picture of one colour has neither spread nor cells; in black there is no background."""
     plain = np.full_like(pictures[:2], value)
     channels = measure_channels(pictures)
-    for match, target in (
-        (match_channels, channels),
-        (match_stain, TARGET),
-    ):
+    for match, target in ((match_channels, channels), (match_stain, TARGET)):
         found, unchanged = match(plain, target)
         assert unchanged == 2
         np.testing.assert_array_equal(found, plain)
     found, unchanged = match_background(plain, TARGET.background)
     assert unchanged == (2 if value <= FILL else 0)
     assert (found == plain).all() if unchanged else (found == TARGET.background).all()
-
-
-def test_a_black_picture_among_others_stays_black(pictures):
-    with_black = np.concatenate([pictures, np.zeros_like(pictures[:1])])
-    found, unchanged = match_stain(with_black, TARGET)
-    assert unchanged == 1
-    assert not found[-1].any()
-    alone, _ = match_stain(pictures, TARGET)
-    np.testing.assert_array_equal(found[:-1], alone)

@@ -2,12 +2,8 @@
 
 import numpy as np
 import pytest
-from PIL import Image
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from bloodlib.data import synthetic
+from bloodlib.data import images, synthetic
 from bloodlib.data.images import CLASSES, SPLITS, TASKS
 
 
@@ -16,41 +12,13 @@ def train():
     return synthetic.load("TRAIN")
 
 
-@pytest.fixture(scope="module")
-def test():
-    return synthetic.load("TEST")
-
-
-@pytest.mark.parametrize("size", [(60, 80), (240, 320), (33, 20), (64, 64)])
+@pytest.mark.parametrize("size", [(60, 80), (33, 20)])
 @pytest.mark.parametrize("label", CLASSES)
 def test_any_size(label, size):
     pixels = synthetic.draw(label, np.random.default_rng(0), size)
     assert pixels.shape == (*size, 3)
     assert pixels.dtype == np.uint8
     assert pixels.std() > 10
-
-
-def test_class_by_name_or_index():
-    pictures = [synthetic.draw(label, np.random.default_rng(5)) for label in (2, "MONOCYTE")]
-    np.testing.assert_array_equal(*pictures)
-
-
-@pytest.mark.parametrize("label", CLASSES)
-def test_the_same_smear_at_every_size(label):
-    large = synthetic.draw(label, np.random.default_rng(1), (240, 320))
-    small = synthetic.draw(label, np.random.default_rng(1), (60, 80))
-    reduced = np.asarray(Image.fromarray(large).resize((80, 60), Image.Resampling.BOX))
-    assert np.corrcoef(reduced.ravel(), small.ravel())[0, 1] > 0.95
-
-
-def test_form_of_a_split():
-    loaded = synthetic.load("TEST_SIMPLE")
-    assert loaded.pixels.shape == (synthetic.COUNTS["TEST_SIMPLE"], 60, 80, 3)
-    assert loaded.pixels.dtype == loaded.labels.dtype == np.uint8
-    assert isinstance(loaded.names, tuple)
-    assert loaded.names[3] == "drawn/NEUTROPHIL/0003"
-    assert [name.split("/")[1] for name in loaded.names] == [CLASSES[k] for k in loaded.labels]
-    assert len(set(loaded.names)) == len(loaded.labels) == 40
 
 
 def test_same_seed_same_images_and_other_seed_or_split_others():
@@ -61,7 +29,7 @@ def test_same_seed_same_images_and_other_seed_or_split_others():
         assert all((first.pixels[k] != other.pixels[k]).any() for other in others)
 
 
-@pytest.mark.parametrize("n", [0, 1, 6, 11])
+@pytest.mark.parametrize("n", [0, 11])
 def test_more_images_keep_the_first_ones(n):
     few, many = synthetic.load("TEST", n=n), synthetic.load("TEST", n=17)
     place = [many.names.index(name) for name in few.names]
@@ -79,15 +47,10 @@ def test_balanced(task, split):
 
 
 def test_two_classes_follow_the_nucleus():
-    loaded = synthetic.load("TEST", "two", n=8)
-    told = {name.split("/")[1]: TASKS["two"][k] for name, k in zip(*loaded[:0:-1], strict=True)}
-    assert told == {
-        "NEUTROPHIL": "Polynuclear",
-        "EOSINOPHIL": "Polynuclear",
-        "MONOCYTE": "Mononuclear",
-        "LYMPHOCYTE": "Mononuclear",
-    }
-    np.testing.assert_array_equal(loaded.pixels, synthetic.load("TEST", "four", n=8).pixels)
+    two, four = synthetic.load("TEST", "two", n=8), synthetic.load("TEST", "four", n=8)
+    told = dict(zip(four.labels.tolist(), two.labels.tolist(), strict=True))
+    assert told == dict(enumerate(images.NUCLEI[name] for name in CLASSES))
+    np.testing.assert_array_equal(two.pixels, four.pixels)
 
 
 @pytest.mark.parametrize("asked", [("VALIDATION", "four"), ("TRAIN", "five")])
@@ -96,35 +59,10 @@ def test_unknown_split_or_task(asked):
         synthetic.load(*asked)
 
 
-def _accuracy(features, train, test):
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-    model.fit(features(train.pixels), train.labels)
-    return model.score(features(test.pixels), test.labels)
-
-
-def test_colour_histograms_tell_classes_apart(train, test):
-    def histograms(pixels):
-        levels = (pixels // 64).reshape(len(pixels), -1, 3).astype(int) @ (16, 4, 1)
-        return np.sqrt([np.bincount(level, minlength=64) for level in levels])
-
-    assert _accuracy(histograms, train, test) > 0.7
-
-
-def test_mean_colour_does_not_tell_classes_apart(train, test):
-    assert _accuracy(lambda pixels: pixels.mean(axis=(1, 2)), train, test) < 0.8
-
-
 def _nucleus(pixels):
     """Where a picture is dark violet."""
     red, green, blue = np.moveaxis(pixels.astype(int), -1, 0)
     return (blue - green > 35) & (green < 120) & (blue > red)
-
-
-def test_nucleus_is_there_and_darker_than_the_background(train):
-    for pixels in train.pixels:
-        nucleus = _nucleus(pixels)
-        assert nucleus.mean() > 0.005
-        assert pixels[nucleus].mean() < np.median(pixels) - 20
 
 
 # of the default TRAIN, by class: mean colour, and share of the pixels in the nucleus
@@ -144,19 +82,15 @@ def test_drawing_is_the_one_of_its_version(train):
     np.testing.assert_allclose(shares, NUCLEI, atol=0.002)
 
 
-def test_data_hash_names_what_was_asked(monkeypatch):
+def test_data_hash_names_what_was_asked():
     usual = synthetic.data_hash()
-    assert usual.startswith("drawn-")
     assert usual == synthetic.data_hash(dict(synthetic.COUNTS)) == synthetic.data_hash({})
     others = [
         synthetic.data_hash({"TRAIN": 8}),
-        synthetic.data_hash({"TEST": 8}),
         synthetic.data_hash(size=(30, 40)),
         synthetic.data_hash(seed=1),
     ]
-    monkeypatch.setattr(synthetic, "VERSION", synthetic.VERSION + 1)
-    others.append(synthetic.data_hash())
-    assert len({usual, *others}) == 6
+    assert len({usual, *others}) == 4
 
 
 @pytest.mark.parametrize("size", [(240, 320), (480, 640), (300, 240)])
@@ -165,15 +99,8 @@ def test_stamp_changes_only_a_band_at_the_bottom(size):
     before = pixels.copy()
     stamped = synthetic.stamp(pixels)
     np.testing.assert_array_equal(pixels, before)
-    assert stamped.shape == pixels.shape
-    assert stamped.dtype == np.uint8
+    assert (stamped.shape, stamped.dtype) == (pixels.shape, np.uint8)
     rows = np.flatnonzero((stamped != pixels).any(axis=(1, 2)))
     assert rows.min() > 0.8 * size[0]
-    assert rows.max() == size[0] - 1
-    band = stamped[rows.min() :]
-    written = (band < 100).all(axis=2)
+    written = (stamped[rows.min() :] < 100).all(axis=2)
     assert 0.02 < written.mean() < 0.5  # dark letters on a light band
-    across = np.flatnonzero(written.any(axis=0))
-    assert across.min() > 0  # whole, and as wide as the picture allows
-    assert across.max() < size[1] - 1
-    assert np.ptp(across) > 0.7 * size[1]

@@ -1,12 +1,10 @@
 """The rules for verdicts on invented numbers, and the claims held against the print."""
 
 import dataclasses
-import itertools
 
 import pytest
 
 from bloodlib import paper
-from bloodlib.data import images
 from bloodlib.evidence import verdicts
 from bloodlib.evidence.verdicts import (
     CONTRADICTS,
@@ -36,7 +34,6 @@ WIDE = Difference(0.3, -0.1, 0.6, 0.2, 0.4)
         (CLEAR._replace(least=-0.01), OPEN),  # another seed does undo it
         (AGAINST._replace(most=0.01), OPEN),
         (CLEAR._replace(low=0.0), OPEN),
-        (CLEAR._replace(least=0.0), OPEN),
         (CLEAR._replace(runs=2), OPEN),  # too few seeds to say
         (AGAINST._replace(runs=2), OPEN),
     ],
@@ -52,7 +49,6 @@ def test_a_difference(difference, state):
         ([CLEAR] * 4 + [AGAINST], NOT),
         ([CLEAR] * 3 + [WIDE] * 2, DIRECTION),
         ([CLEAR] * 2 + [WIDE] * 2, UNDECIDABLE),
-        ([WIDE] * 3, UNDECIDABLE),
         ([AGAINST], NOT),
     ],
 )
@@ -63,7 +59,6 @@ def test_higher(differences, verdict):
 @pytest.mark.parametrize(
     ("difference", "verdict"),
     [
-        (CLEAR, REPRODUCED),
         (Difference(0.0, -0.04, 0.04, -0.04, 0.04), REPRODUCED),  # no more, but no less
         (Difference(0.0, -0.06, 0.06, -0.04, 0.04), UNDECIDABLE),
         (Difference(0.0, -0.04, 0.04, -0.06, 0.06), UNDECIDABLE),
@@ -74,6 +69,7 @@ def test_higher(differences, verdict):
 )
 def test_smaller_and_no_less(difference, verdict):
     assert verdicts.cheaper_and_no_less(1, difference) == verdict
+    assert verdicts.cheaper_and_no_less(0, CLEAR) == NOT
 
 
 @pytest.mark.parametrize(
@@ -83,7 +79,6 @@ def test_smaller_and_no_less(difference, verdict):
         (0.833, 0.86, REPRODUCED),  # 0.83 may be 0.834
         (0.836, 0.86, NOT),
         (0.70, 0.824, NOT),
-        (0.78, 0.88, REPRODUCED),
         (0.70, 0.90, UNDECIDABLE),  # inside, like every other number
     ],
 )
@@ -97,6 +92,9 @@ def test_a_printed_number(low, high, verdict):
         ((0.8, 0.9), [(0.3, 0.35), (0.2, 0.4)], REPRODUCED),  # 0.8 / 0.4 is 2
         ((0.8, 0.9), [(0.3, 0.35), (0.2, 0.41)], UNDECIDABLE),
         ((0.8, 0.9), [(0.1, 0.2), (0.46, 0.6)], NOT),
+        ((0.8, 0.9), [(0.0, 0.5)], UNDECIDABLE),  # a score that may be zero
+        ((0.8, 0.9), [(0.0, 0.0)], REPRODUCED),
+        ((0.0, 0.9), [(0.0, 0.0)], UNDECIDABLE),
     ],
 )
 def test_times(ends, others, verdict):
@@ -111,26 +109,11 @@ def test_times(ends, others, verdict):
         ((0.8, 0.86), 0.6, CLEAR, DIRECTION),  # the number, not as many times
         ((0.9, 0.96), 0.3, CLEAR, DIRECTION),  # as many times, another number
         ((0.5, 0.96), 0.3, WIDE, UNDECIDABLE),
-        ((0.5, 0.96), 0.6, WIDE, NOT),
         ((0.5, 0.96), 0.3, AGAINST, NOT),
     ],
 )
 def test_a_number_and_how_many_times_the_others(ends, other, ahead, verdict):
     assert verdicts.number_and_times(0.83, 2, ends, [(other, other)], [ahead]) == verdict
-
-
-@pytest.mark.parametrize(
-    ("ends", "other", "verdict"),
-    [
-        ((0.8, 0.9), (0.0, 0.3), REPRODUCED),  # 0.8 / 0.3, and no end above
-        ((0.8, 0.9), (0.0, 0.5), UNDECIDABLE),
-        ((0.8, 0.9), (0.0, 0.0), REPRODUCED),
-        ((0.0, 0.9), (0.0, 0.0), UNDECIDABLE),
-        ((0.0, 0.0), (0.0, 0.3), UNDECIDABLE),
-    ],
-)
-def test_times_a_score_that_may_be_zero(ends, other, verdict):
-    assert verdicts.times(2, ends, [other]) == verdict
 
 
 NAN = float("nan")
@@ -139,22 +122,14 @@ NAN = float("nan")
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: verdicts.within([]),
         lambda: verdicts.within([NAN], high=1),
-        lambda: verdicts.higher([]),
         lambda: verdicts.higher([CLEAR._replace(low=NAN)]),
-        lambda: verdicts.cheaper_and_no_less(NAN, CLEAR),
         lambda: verdicts.cheaper_and_no_less(1, CLEAR._replace(least=NAN)),
         lambda: verdicts.number(0.8, NAN, NAN),
-        lambda: verdicts.number(0.8, None, None),
         lambda: verdicts.times(2, (0.8, 0.9), []),
         lambda: verdicts.times(2, (0.8, 0.9), [(NAN, 0.3)]),
-        lambda: verdicts.times(2, (NAN, 0.9), [(0.2, 0.3)]),
-        lambda: verdicts.alike([]),
         lambda: verdicts.alike([CLEAR._replace(high=NAN)]),
-        lambda: verdicts.of_one([]),
         lambda: verdicts.of_one([(0.1, NAN)]),
-        lambda: verdicts.at_least([]),
         lambda: verdicts.at_least([(0.78, NAN, 0.8)]),
     ],
 )
@@ -224,20 +199,12 @@ def test_a_number_that_the_print_excludes():
     assert verdicts.allowed_number(True, 0.78, 0.8, 0.9) == NOT
 
 
-def test_smaller_is_part_of_it():
-    assert verdicts.cheaper_and_no_less(0, CLEAR) == NOT
-
-
 # ---------------------------------------------------------------------------------------- claims
 
 
 def test_every_claim_has_a_rule_and_a_sentence():
     assert {claim.id for claim in paper.CLAIMS} == set(verdicts.CLAIMS)
     assert set(verdicts.PRINT) <= {*verdicts.CLAIMS, "dclnn-is-max-pooling"}
-    for rule in verdicts.CLAIMS.values():
-        given = {"verdict", "then", "otherwise"} & set(rule.get("with", ()))
-        assert {rule["with"][name] for name in given} <= set(verdicts.VERDICTS)
-    assert len(set(verdicts.VERDICTS)) == len(verdicts.VERDICTS)
 
 
 def test_a_claim_is_judged_by_its_numbers_and_says_them():
@@ -253,16 +220,12 @@ def test_a_claim_is_judged_by_its_numbers_and_says_them():
 
 
 def test_what_is_held_against_what():
-    found = verdicts.pairs("dclnn-beats-baselines-four")
-    expected = itertools.product(("NB", "SVM"), images.CLASSES, paper.MEASURES)
-    assert [(b.method, b.class_, b.measure) for _, b in found] == list(expected)
-    assert {(a.method, a.task, b.task) for a, b in found} == {("DCLNN", "four", "four")}
-    assert all((a.class_, a.measure) == (b.class_, b.measure) for a, b in found)
-    two = verdicts.pairs("baselines-better-on-two")
-    assert {(a.task, b.task, a.method == b.method) for a, b in two} == {("two", "four", True)}
-    named = verdicts.pairs("average-pooling-better-somewhere")
-    assert [verdicts.called(a) for a, _ in named] == ["neutrophil precision", "eosinophil recall"]
-    sizes = {"better-results": 12, "max-pooling-better-overall": 3, "pooling-same-on-two": 9}
+    sizes = {
+        "dclnn-beats-baselines-four": 24,
+        "better-results": 12,
+        "max-pooling-better-overall": 3,
+        "pooling-same-on-two": 9,
+    }
     for name, size in sizes.items():
         assert len(verdicts.pairs(name)) == size
 
@@ -301,12 +264,10 @@ def test_what_section_6_2_reads_off_the_tables_is_true():
          "average-pooling-better-somewhere", "false"),
         (("four", "MaxPooling", "Average", "f1"), "0.79", "max-pooling-better-overall", "false"),
         (("two", "MaxPooling", "Average", "f1"), "0.95", "pooling-same-on-two", "false"),
-        (("two", "MaxPooling", "Average", "f1"), "0.95", "dclnn-is-max-pooling", "false"),
         (("four", "SVM", "Average", "precision"), "0.44", "average-precision-088", "can't be told"),
         (("four", "SVM", "Average", "precision"), "0.5", "average-precision-088", "false"),
         (("four", "NB", "Average", "recall"), "0.2", "recall-almost-triple", "false"),
         (("four", "DCLNN", "Average", "f1"), "0.84", "f1-083", "false"),
-        (("four", "DCLNN", "NEUTROPHIL", "f1"), "0.2", "f1-083", "false"),
         (("two", "NB", "Average", "f1"), "0.2", "baselines-better-on-two", "false"),
         (("two", "NB", "Average", "f1"), "0.99", "better-results", "false"),
         (("four", "NB", "LYMPHOCYTE", "f1"), "1", "dclnn-beats-baselines-four", "can't be told"),
@@ -315,18 +276,3 @@ def test_what_section_6_2_reads_off_the_tables_is_true():
 def test_other_numbers_get_other_verdicts(printed, where, number, claim, verdict):
     printed(where, number)
     assert verdicts.judge_print(claim).verdict == verdict
-
-
-def test_ties_are_counted_as_ties(printed):
-    rows = verdicts.pairs("max-pooling-class-rows")
-    same = sum(a.value == b.value for a, b in rows)
-    said = verdicts.judge_print("max-pooling-better-overall").evidence
-    assert said.startswith("3 of 3;")
-    assert f"higher in {sum(a.value > b.value for a, b in rows)} of {len(rows)} (" in said
-    assert f"equal in {same}." in said
-    assert same
-    assert said.endswith("At least 40 more of TEST's images are right.")
-    (tie,) = paper.cells(task="four", method="AveragePooling", class_="Average", measure="f1")
-    printed(("four", "MaxPooling", "Average", "f1"), tie.printed)
-    said = verdicts.judge_print("max-pooling-better-overall").evidence
-    assert said.startswith("2 of 3;")
