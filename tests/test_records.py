@@ -202,6 +202,30 @@ def test_outside_a_checkout_there_is_no_commit(monkeypatch, tmp_path):
     assert stored.commit.__wrapped__() == ""
 
 
+@pytest.mark.parametrize("committed", [False, True])
+def test_somebody_elses_repository_is_not_where_it_comes_from(monkeypatch, tmp_path, committed):
+    """The source's archive, unpacked in another checkout, and perhaps committed there."""
+
+    def git(*words):
+        me = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        subprocess.run(["git", *me, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    book = tmp_path / "book"
+    book.mkdir()
+    (book / "study.yml").write_text("runs: []\n")
+    git("init")
+    if committed:
+        git("add", "book")
+    git("commit", "--allow-empty", "-m", "theirs")
+    monkeypatch.setattr(records.paths, "checkout", lambda: book)
+    assert stored.commit.__wrapped__() == ""
+    monkeypatch.setattr(records.paths, "checkout", lambda: tmp_path)
+    (tmp_path / "study.yml").write_text("runs: []\n")
+    git("add", "study.yml")
+    git("commit", "-m", "a checkout of its own")
+    assert len(stored.commit.__wrapped__()) == 40
+
+
 def test_a_record_in_hand_is_nobody_elses(good):
     records.read(good.path).content["config"]["task"] = "two"
     assert records.read(good.path).config["task"] == "four"
