@@ -73,12 +73,12 @@ def compute() -> None:
     settings = {"steps": STEPS, "seed": SEED, "version": VERSION, "bins": BINS}
     settings["weights"] = {task: weights.provenance(task)["weights"] for task in TASKS}
     for task, names in TASKS.items():
-        networks = weights.load(task), networks.build_dclnn(len(names), seed=SEED)
-        explain = [make_explainer(network) for network in networks]
+        both = weights.load(task), networks.build_dclnn(len(names), seed=SEED)
+        explain = [make_explainer(network) for network in both]
         shifts = np.random.default_rng(SEED).integers(1, len(names), len(pixels))
 
-        def describe(rows, task=task, networks=networks, explain=explain, shifts=shifts):
-            return _describe(task, networks, explain, pixels, rows, shifts[rows])
+        def describe(rows, task=task, both=both, explain=explain, shifts=shifts):
+            return _describe(task, both, explain, pixels, rows, shifts[rows])
 
         found = measurements.in_chunks(
             f"{NAME}-{task}", settings | {"task": task}, describe, len(pixels), clock
@@ -89,7 +89,7 @@ def compute() -> None:
         if task == "four":
             small = np.stack([images.resize(one, boxes.SIZE) for one in example_drawings()])
             shown = np.concatenate([pixels[example_rows()], small]).astype(np.float32)
-            labels = predict(networks[0], shown)
+            labels = predict(both[0], shown)
             arrays["example_labels"] = labels
             arrays["examples"] = _coarse(np.abs(explain[0](shown, labels)))
     measurements.save(NAME, arrays, settings, clock, training.load_keras().backend.backend())
