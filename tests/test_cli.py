@@ -19,7 +19,7 @@ from conftest import CHECKOUT, answer
 from bloodlib import cli, paper, study
 from bloodlib.data import images, stored
 from bloodlib.evidence import scores
-from bloodlib.models import methods, networks, training
+from bloodlib.models import methods
 from bloodlib.study import records
 
 STUDY = """\
@@ -658,89 +658,3 @@ def test_frozen_records_are_what_the_report_of_this_book_shows():
         (record,) = found
         expected = [scores.printed_rows(record.confusion(), m) for m in paper.MEASURES]
         np.testing.assert_allclose(sorted(ours), np.sort(np.ravel(expected)), rtol=1e-12)
-
-
-# --------------------------------------------------------------------- where the output goes
-
-COMMANDS = {
-    "report": ["report"],
-    "explain": ["explain", "tbl-paper-1/four/DCLNN/NEUTROPHIL/recall"],
-    "list": ["study", "--list"],
-    "help": ["--help"],
-}
-
-
-@pytest.mark.parametrize(
-    ("command", "encoding"),
-    [("report", "ascii"), ("explain", "cp1252"), ("list", "ascii"), ("help", "cp1252")],
-)
-def test_any_encoding_of_the_output_will_do(command, encoding):
-    environment = os.environ | {"PYTHONIOENCODING": encoding}
-    done = subprocess.run(
-        [sys.executable, "-m", "bloodlib.cli", *COMMANDS[command]],
-        env=environment, cwd=CHECKOUT, capture_output=True, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-1000:]
-    assert len(done.stdout.decode(encoding)) > 300
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_full_disk_is_said_and_not_a_traceback():
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "bloodlib.cli", "study", "--list"],
-            cwd=CHECKOUT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=300,
-        )  # fmt: skip
-    assert done.returncode == 1
-    assert done.stderr.startswith("bloodlib: ")
-    assert "No space left" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-
-
-@pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
-def test_a_reader_that_leaves_early_is_no_error():
-    done = subprocess.run(
-        f"{sys.executable} -m bloodlib.cli study --list | head -1",
-        shell=True, cwd=CHECKOUT, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert done.stderr == ""
-    assert len(done.stdout.splitlines()) == 1
-
-
-@pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_study_that_is_ended_says_so_and_goes_on_later(small, folders, number):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bloodlib.cli", *QUICK],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=small, text=True,
-    )  # fmt: skip
-    assert process.stdout.readline() == "0 of 10 runs have a record.\n"
-    process.send_signal(number)
-    _, said = process.communicate(timeout=300)
-    assert process.returncode == {signal.SIGTERM: 143, signal.SIGINT: 130}[number]
-    assert "Traceback" not in said
-    assert said.endswith("Stopped. The same command goes on from here.\n")
-    for record in records.read_all(folders.cache / "runs"):
-        records.check(record)
-
-
-@pytest.mark.parametrize(("short", "warned"), [(11.0, True), (300.0, False)])
-def test_sixteen_bits_slower_than_usual_are_announced(
-    checkout, folders, capsys, monkeypatch, short, warned
-):
-    checkout(
-        "profiles: {quick: {images_per_class: 5}}\n"
-        "runs:\n  - {method: DCLNN, task: two, precision: mixed_bfloat16}\n"
-    )
-
-    def stopped(*_, **__):
-        raise KeyboardInterrupt
-
-    speeds = {"mixed_bfloat16": short, "float32": 105.0}
-    monkeypatch.setattr(networks, "images_per_second", speeds.get)
-    monkeypatch.setattr(training, "device_name", lambda: "")
-    monkeypatch.setattr(study, "compute", stopped)
-    cli.main(QUICK)
-    said = capsys.readouterr()
-    assert ("compute in mixed_bfloat16, for which this processor has no" in said.out) is warned

@@ -1,15 +1,10 @@
 """A record is there whole or not at all, and what was damaged is refused by name."""
 
 import copy
-import os
-import re
-import shutil
 import subprocess
-import sys
 
 import numpy as np
 import pytest
-from conftest import CHECKOUT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_records import made_up
@@ -229,49 +224,3 @@ def test_somebody_elses_repository_is_not_where_it_comes_from(monkeypatch, tmp_p
 def test_a_record_in_hand_is_nobody_elses(good):
     records.read(good.path).content["config"]["task"] = "two"
     assert records.read(good.path).config["task"] == "four"
-
-
-# ------------------------------------------------------------------------------- provenance
-
-
-def commit_of(folder, **environment):
-    """What a process in a folder that holds the package takes for its commit."""
-    code = "from bloodlib.data import stored; print(stored.commit())"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder)} | environment,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    return done.stdout.strip()
-
-
-def git(folder, *words):
-    who = ("-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false")
-    subprocess.run(["git", *who, *words], cwd=folder, check=True, timeout=60, capture_output=True)
-
-
-@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
-def test_the_commit_is_that_of_the_checkout_and_of_no_other(tmp_path):
-    """The source archive unpacked inside somebody else's repository has none."""
-    theirs = tmp_path / "theirs"
-    ours = theirs / "ours"
-    shutil.copytree(CHECKOUT / "bloodlib", ours / "bloodlib")
-    for name in ("_toc.yml", "study.yml"):
-        shutil.copy(CHECKOUT / name, ours)
-    git(theirs, "init", "-q")
-    git(theirs, "commit", "-q", "--allow-empty", "-m", "theirs")
-    assert commit_of(ours) == ""
-    assert commit_of(ours, GIT_DIR=str(theirs / ".git")) == ""
-    git(ours, "init", "-q")
-    git(ours, "add", ".")
-    git(ours, "commit", "-q", "-m", "ours")
-    found = commit_of(ours)
-    assert re.fullmatch("[0-9a-f]{40}", found)
-    assert commit_of(ours, GIT_DIR=str(theirs / ".git")) == found
-    assert commit_of(ours, PATH="") == ""
-    (ours / "study.yml").write_text("runs: []")
-    assert commit_of(ours) == f"{found}-dirty"
