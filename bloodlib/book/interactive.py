@@ -242,7 +242,7 @@ def write_try_it(folder: Path) -> None:
 
     Raises
     ------
-    bloodlib.study.records.RecordError
+    StoredError
         If there are no networks, or they can't be trusted.
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -128,7 +128,7 @@ class BuildTable(SphinxDirective):
 
 
 class Anchor(ReferenceRole):
-    """The role ``anchor``: text that :func:`bloodlib.book.tables.link` leads to.
+    """The role ``anchor``: text that ``tables.link`` leads to.
 
     A table's cell has no other way to be a target: ``{anchor}`text <address>```, or the address
     alone.

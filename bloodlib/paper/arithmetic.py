@@ -133,7 +133,7 @@ class Block:
     images: int
     correct: tuple[int, int] | None
     witness: np.ndarray | None
-    _problem: "_Problem"
+    _problem: "Problem"
     _cells: tuple[Cell, ...]
 
     @property
@@ -197,7 +197,7 @@ def _solve(cells, counts, convention, mean, accuracy) -> Block:
             raise ValueError(
                 f"no constraint on counts: {cell.class_} {cell.measure} of {list(counts)}"
             )
-    problem = _Problem(counts, convention, mean, accuracy)
+    problem = Problem(counts, convention, mean, accuracy)
     fewest, most = (problem.matrix(cells, sign) for sign in (1, -1))
     if (fewest is None) != (most is None):
         raise RuntimeError("the solver found a matrix, and then that there is none")
@@ -208,7 +208,7 @@ def _solve(cells, counts, convention, mean, accuracy) -> Block:
     return Block(problem.images, correct, most, problem, cells)
 
 
-class _Problem:
+class Problem:
     """An integer programme: a confusion matrix, and a 1 for each class that is never predicted.
 
     A limit is a vector of coefficients with the lowest and the highest value of the sum.
@@ -372,7 +372,7 @@ def misprints(counts: Mapping[str, int], convention: str = "rounded") -> tuple[i
                 values = [f"{row.value:.2f}" for row in rows]
                 values[i] = f"{printed / 100:.2f}"
                 tried.add((i, step, *values))
-    problem = _Problem(counts, convention, "macro", None)
+    problem = Problem(counts, convention, "macro", None)
     noticed = [
         problem.matrix([replace(c, printed=p) for c, p in zip(rows, values, strict=True)]) is None
         for _, _, *values in tried
