@@ -239,7 +239,8 @@ def test_the_frozen_file_is_that_of_the_record(task):
     record, made = prediction.recorded(task), weights.provenance(task)
     assert weights.path(task).stat().st_size < 10_000_000
     assert (made["record"], made["weights"]) == (record.id, record.weights)
-    assert (made["config"], made["data"]) == (record.config, record.data)
+    assert made["config"].items() <= record.config.items()  # what it said then
+    assert made["data"] == record.data
     assert made["environment"] == record.environment
 
 
