@@ -173,7 +173,7 @@ def test_the_book_names_a_record(fake, folders, fault):
     record = records.write(records.folder(), content, arrays)
     found = chapters.damaged_records()
     assert len(found) == 1  # it is made up: the book does not take it for a run
-    assert "belong to the id" in found[0] or "no setting" in found[0]
+    assert "doesn't say its" in found[0]
     RECORDS[fault](record.path)
     (found,) = chapters.damaged_records()
     assert str(record.path.parent / record.id) in found
