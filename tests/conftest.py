@@ -2,6 +2,7 @@
 
 import http.server
 import shutil
+import signal
 import threading
 import types
 
@@ -22,6 +23,10 @@ from bloodlib.models import methods, training
 from bloodlib.study import measurements
 
 mpl.use("agg")
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # in a shell's background; children inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # some tests move to a folder of their own: the checkout is that of the start
 CHECKOUT = paths.checkout()
 FAKE = {"method": "fake", "task": "four", "images": "drawn", "images_per_class": 5}

@@ -273,7 +273,7 @@ def test_a_build_that_is_stopped_leaves_no_process_and_no_half_notebook(tiny, se
         time.sleep(0.1)
     kernel = psutil.Process(int(started.read_text()))
     running.send_signal(sent)
-    printed, _ = running.communicate()
+    printed, _ = running.communicate(timeout=300)
     assert running.returncode != 0
     while kernel.is_running() or processes_in(source):  # the test's time limit is the end of it
         time.sleep(0.1)

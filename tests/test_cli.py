@@ -272,12 +272,8 @@ def test_interrupted_by_the_user(small, folders, fake, capsys):
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_a_study_told_to_end_says_how_it_goes_on(small, folders, sent):
-    code = (  # a shell's background process ignores SIGINT, and so would what it starts
-        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from bloodlib import cli; sys.exit(cli.main(sys.argv[1:]))"
-    )
     process = subprocess.Popen(
-        [sys.executable, "-c", code, *QUICK],
+        [sys.executable, "-m", "bloodlib.cli", *QUICK],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=small,
     )  # fmt: skip
     while not list((folders.cache / "runs").glob("*.json")):
