@@ -303,16 +303,15 @@ def test_a_writer_killed_at_any_moment(tmp_path, record_property):
     """Some hundred kills: each record is whole, and what is left lying about is in nobody's way."""
     rng, times = random.Random(1), 15 * SCALE
     calls = count_calls(write_many, tmp_path, 5, 0)
-    seen = left = 0
+    seen = killed = 0
     for turn in range(times):
-        kill_at_random(write_many, tmp_path, 5, turn, rng=rng, calls=calls)
+        killed += kill_at_random(write_many, tmp_path, 5, turn, rng=rng, calls=calls)
         found = records.read_all(tmp_path)
         for record in found:
             records.check(record)
         seen += len(found)
-        left += any(path.suffix == ".tmp" for path in tmp_path.iterdir())
     assert seen > times
-    assert left, "no kill hit a writer at work: the test shows nothing"
+    assert killed > times / 2, "few kills hit a writer at work: the test shows little"
     for record in records.read_all(tmp_path):
         records.write(tmp_path, made_up()[0] | {"id": record.id}, made_up()[1])
         assert len(list(tmp_path.glob(f"{record.id}.*.npz"))) == 1
