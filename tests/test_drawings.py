@@ -43,7 +43,7 @@ def test_figure_2_is_computed():
 def test_kernels_do_what_they_are_called(monkeypatch, there):
     if there and not images.available():
         pytest.skip("no images here")
-    monkeypatch.setattr(images, "available", lambda: there)
+    monkeypatch.setattr(images, "available", lambda *splits: there)
     grey, features, published = drawings.compute_kernels("EOSINOPHIL", seed=1)
     assert published is there
     np.testing.assert_array_equal(features["Identity"], grey[1:-1, 1:-1])
