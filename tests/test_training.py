@@ -2,13 +2,16 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+import jupytext
 import numpy as np
 import pytest
 from networks import assert_same, drawn, outcome, train
 from scipy import ndimage
 
-from bloodlib.models import training
+from bloodlib.data import images, synthetic
+from bloodlib.models import cpu_ops, networks, training
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +144,28 @@ def test_a_gpu_is_named_and_its_memory_grows_as_needed(keras):
 
         for gpu in tensorflow.config.list_physical_devices("GPU"):
             assert tensorflow.config.experimental.get_memory_growth(gpu)
+
+
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_the_plain_code_of_the_page_and_the_recorded_training_take_the_same_steps(keras, pooling):
+    page = jupytext.read(Path(__file__).parents[1] / "chapters" / "07_training.py")
+    (source,) = [cell.source for cell in page.cells if "def build_network" in cell.source]
+    keras.utils.set_random_seed(0)
+    known = {"keras": keras, "images": images, "task": "four"}
+    exec(source, known)
+    plain, recorded = known["build_network"](pooling), networks.build_dclnn(4, pooling)
+    recorded.set_weights(plain.get_weights())
+    recorded, adadelta = cpu_ops.twin(recorded), cpu_ops.Adadelta
+    for model, optimizer in ((plain, keras.optimizers.Adadelta), (recorded, adadelta)):
+        for layer in model.layers:
+            if "dropout" in layer.name:
+                layer.rate = 0
+        # at 1.0 the first steps overshoot (a loss of 18), and roundings grow over the next
+        model.compile(optimizer(learning_rate=0.01), loss="sparse_categorical_crossentropy")
+    cells = synthetic.load("TRAIN", n=32)
+    batch = cells.pixels.astype("float32"), cells.labels.astype("int32")
+    losses = np.array(
+        [[float(m.train_on_batch(*batch)) for m in (plain, recorded)] for _ in range(20)]
+    )
+    assert losses[-1, 0] < losses[0, 0] - 0.02  # it learns
+    np.testing.assert_allclose(losses[:, 0], losses[:, 1], rtol=0, atol=1e-5)
