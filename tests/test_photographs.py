@@ -288,3 +288,13 @@ class TestFrozen:
             if not set.intersection(*(set(label.split("+")) for label in pair["labels"]))
         ]
         assert named == [(206, 278, "LYMPHOCYTE", "MONOCYTE")]
+
+
+def test_the_published_split_is_drawn_again_from_the_labels_and_the_public_seed():
+    for seed, same in ((10, True), (11, False)):
+        for split, numbers in photographs.replay(seed).items():
+            assert (numbers == set(photographs.photographs(split)) - {-1}) is same
+    assert {split: len(numbers) for split, numbers in photographs.replay().items()} == {
+        "TRAIN": 277,
+        "TEST": 71,
+    }

@@ -13,6 +13,7 @@ import io
 
 import numpy as np
 import pandas as pd
+from sklearn.model_selection import train_test_split
 
 from bloodlib.data import images, paths, stored
 
@@ -134,6 +135,33 @@ def counts(what: str = "photographs") -> dict[str, dict[str, int]]:
             for label, name in enumerate(images.CLASSES)
         }
         for split in images.SPLITS
+    }
+
+
+def replay(seed: int = 10) -> dict[str, set[int]]:
+    """The photographs of TRAIN and TEST, as the dataset's own notebook draws them; no image needed.
+
+    The notebook holds out a fifth of the photographs with one white cell listed,
+    ``train_test_split(X, y, test_size=0.2, random_state=10)``, and then turns each into many
+    images. Its test ``label is not 'BASOPHIL'`` is always true, so that basophils are drawn too,
+    which leave no image.
+
+    Parameters
+    ----------
+    seed : int
+        The notebook's ``random_state``.
+
+    Returns
+    -------
+    dict of str to set of int
+        Numbers of the photographs by split, without the basophils.
+    """
+    found = cell_table().set_index("photograph")["labels"]
+    single = found[~found.isin([""]) & ~found.str.contains("+", regex=False)]
+    halves = train_test_split(single.index, test_size=0.2, random_state=seed)
+    return {
+        split: {number for number in half if single[number] != "BASOPHIL"}
+        for split, half in zip(("TRAIN", "TEST"), halves, strict=True)
     }
 
 
