@@ -28,7 +28,7 @@ define UV_INSTALL
 	"$$uv" pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 endef
 
-.PHONY: book test bench check mutants pdf tex-packages committed release env lint lock clean
+.PHONY: book test bench gpu check mutants pdf tex-packages committed release env lint lock clean
 
 book: env
 	@$(BIN)/bloodlib data --fetch || echo "Going on without the images: drawn cells stand in for pictures."
@@ -68,6 +68,10 @@ bench: env
 	@mkdir -p _build
 	$(BIN)/python -m pytest benchmarks -q -o timeout=0 --benchmark-json=_build/bench.json
 	@echo "The rows, with ratios: _build/bench.json"
+
+# is there a GPU, does it agree with the processor, how fast is it; then the first missing run of DCLNN
+gpu: env
+	$(BIN)/python benchmarks/gpu.py
 
 # what takes longer: every fault (those left to chance five times as often), fuzzing, whole builds, the
 # pages in a browser, and the branches that tests reach of the modules that numbers depend on

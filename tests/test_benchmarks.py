@@ -2,10 +2,13 @@
 
 import importlib.util
 import json
+import subprocess
+import sys
 
 import pytest
 
 from bloodlib.data import paths
+from bloodlib.models import training
 
 FILE = paths.checkout() / "benchmarks" / "conftest.py"
 SPEC = importlib.util.spec_from_file_location("benchmarks_conftest", FILE)
@@ -45,3 +48,27 @@ def test_the_stored_rows_have_what_new_ones_have():
             assert row["ratio"] == pytest.approx(
                 times if "/s" in row["unit"] else 1 / times, rel=0.01
             )
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("options", [(), ("--any", "--images", "64")])
+def test_all_but_the_gpu_is_tried_on_the_processor(keras, options):
+    if training.device_name():
+        pytest.skip("there is a GPU here: make gpu")
+    ended = subprocess.run(
+        [sys.executable, FILE.with_name("gpu.py"), "--no-run", *options],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == (0 if options else 1), ended.stderr
+    said = ["images a second", "of the processor's."] if options else ["No GPU can be used here"]
+    assert all(words in ended.stdout for words in said)
+
+
+def test_the_page_says_whether_a_run_of_this_book_was_computed_on_a_gpu():
+    page = (paths.checkout() / "chapters" / "run_it_yourself.md").read_text(encoding="utf-8")
+    files = (paths.checkout() / "results" / "runs").glob("*.json")
+    devices = {json.loads(file.read_bytes())["environment"].get("device") for file in files}
+    said = "No run of this book was computed on a GPU" in page
+    assert said is (devices == {"processor"})
