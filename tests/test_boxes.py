@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 from conftest import CHECKOUT
 
-from bloodlib.data import boxes, images, paths, photographs, registration
-from bloodlib.study import records
+from bloodlib.data import boxes, images, paths, photographs, registration, stored
 
 OBJECT = (
     "<object><name>{}</name><bndbox><xmin>{}</xmin><ymin>{}</ymin>"
@@ -73,10 +72,10 @@ def test_other_annotations_are_refused_and_missing_ones_say_where_they_are_from(
 
 @pytest.mark.parametrize("text", ["", "photograph,left,top,right,bottom\n3,9,2,9,4\n"])
 def test_a_table_that_is_none_is_refused(folders, text):
-    with pytest.raises(records.RecordError, match="bloodlib measure boxes"):
+    with pytest.raises(stored.StoredError, match="bloodlib measure boxes"):
         boxes.table()
     (folders.results / boxes.NAME).write_text(text)
-    with pytest.raises(records.RecordError, match="git checkout results"):
+    with pytest.raises(stored.StoredError, match="git checkout results"):
         boxes.table()
 
 

@@ -11,7 +11,7 @@ from bloodlib import cli, paper, study
 from bloodlib.book import tables
 from bloodlib.data import images
 from bloodlib.evidence import comparison
-from bloodlib.models import baselines, methods
+from bloodlib.models import methods
 from bloodlib.study import records
 
 
@@ -26,7 +26,7 @@ def forest(checkout, monkeypatch):
     """A checkout with the function and the line."""
     monkeypatch.setattr(methods, "METHODS", dict(methods.METHODS))
     pasted = compile(block("python"), "CONTRIBUTING.md", "exec")
-    exec(pasted, dict(vars(baselines)))
+    exec(pasted, dict(vars(methods)))
     line = block("yaml")
     (said,) = line.splitlines()
     quick = "profiles:\n  quick: {images_per_class: 24, trees: 10}\nruns:\n"
@@ -52,7 +52,7 @@ def test_table_1_has_a_row_for_each_class_of_it(forest, capsys, monkeypatch):
     assert len(rows()) == 5 + 3
     assert (rows().filter(like="ours") == "–").all(axis=None)
     wanted = {}
-    for config in study.added(1):
+    for config in study.runs(1):
         labels = invented(np.random.default_rng(0), config["task"])
         freeze(config, labels)
         wanted[config["task"]] = expected(labels[-1], config["task"])

@@ -11,7 +11,7 @@ from test_comparison import freeze, invented
 
 from bloodlib import cli, paper, study
 from bloodlib.book import explain, tables
-from bloodlib.data import images
+from bloodlib.data import images, stored
 from bloodlib.evidence import comparison, intervals
 from bloodlib.study import records
 
@@ -142,7 +142,7 @@ def test_without_a_run_the_papers_number_is_there_and_how_to_get_ours(folders):
 def test_a_damaged_record_is_not_explained_away(two_runs):
     path = two_runs[0].path.with_name(two_runs[0].content["arrays"]["file"])
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(records.RecordError, match=path.name):
+    with pytest.raises(stored.StoredError, match=path.name):
         explain.explain(ADDRESS)
     found = explain.explain(two_runs[0].id)
     assert path.name in found["check"]

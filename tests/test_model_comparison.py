@@ -8,11 +8,10 @@ from test_comparison import freeze
 
 from bloodlib import study
 from bloodlib.analyses import model_comparison
-from bloodlib.data import images, photographs, splits
+from bloodlib.data import images, photographs, splits, stored
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.models import networks
-from bloodlib.study import records
 
 pytestmark = pytest.mark.usefixtures("style")
 
@@ -69,14 +68,14 @@ def test_what_is_chosen_is_tried_on_test(folders):
     on_fold("histogram", 0, 0.5, bins=4)
     on_fold("histogram", 0, 0.7, C=0.01)
     saved({"method": "histogram", "task": "two", "bins": 4}, 0.9)
-    with pytest.raises(records.MissingRecordError, match=r"histogram two, C 0\.01.*study\.yml"):
+    with pytest.raises(stored.MissingError, match=r"histogram two, C 0\.01.*study\.yml"):
         model_comparison.runs("histogram", "two")
     chosen = {
         saved({"method": "histogram", "task": "two", "C": 0.01, "seed": seed}, 0.8).id
         for seed in (0, 1)
     }
     assert {run.id for run in model_comparison.runs("histogram", "two")} == chosen
-    with pytest.raises(records.MissingRecordError, match="no settings of small were tried"):
+    with pytest.raises(stored.MissingError, match="no settings of small were tried"):
         model_comparison.runs("small", "four")
 
 

@@ -5,8 +5,6 @@ import subprocess
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from made_records import made_up
 
 from bloodlib import study
@@ -48,7 +46,7 @@ def test_a_run_without_predictions_is_a_record_too(tmp_path, status):
     record = records.read(records.write(tmp_path, *made_up(status=status)).path)
     records.check(record)
     assert (record.status, record.reason) == (status, "it broke")
-    with pytest.raises(records.RecordError, match=f"{record.path.name}.*it broke"):
+    with pytest.raises(stored.StoredError, match=f"{record.path.name}.*it broke"):
         _ = record.arrays
 
 
@@ -85,75 +83,28 @@ def test_a_record_written_again_takes_its_predictions_with_it(good):
     assert [path.name for path in folder.iterdir()] == [good.path.name]
 
 
-def test_other_runs_are_left_alone(good):
+def test_leftovers_do_not_disturb(good):
     folder = good.path.parent
-    before = listing(folder)
-    content, arrays = made_up(seed=1)
-    records.write(folder, content | {"id": "fake-four-1123456789"}, arrays)
-    assert listing(folder).items() > before.items()
-    assert [record.id[-10:] for record in records.read_all(folder)] == ["0123456789", "1123456789"]
+    (folder / f".{good.path.name}.123.tmp").write_text('{"half')
+    (folder / f"{good.id}.deadbeef.npz").write_bytes(b"half")
+    (folder / "README.md").write_text("about")
+    (record,) = records.read_all(folder)
+    records.check(record)
 
 
 def test_no_record_is_missing_and_not_damaged(tmp_path):
-    with pytest.raises(records.MissingRecordError, match="no record fake-four-0123456789"):
+    with pytest.raises(stored.MissingError, match="no record fake-four-0123456789"):
         records.read(tmp_path / "fake-four-0123456789.json")
     assert records.read_all(tmp_path / "nowhere") == []
 
 
-def test_differences_are_counted_array_by_array(good):
-    assert records.differences(good, good.arrays) == []
-    other = {name: array.copy() for name, array in good.arrays.items()}
-    other["labels"][0, :2] ^= 1
-    other["probabilities"][3, 0] += np.float16(0.25)
-    other["truth"] = other["truth"].astype(np.int64)
-    del other["confusion_train"]
-    assert records.differences(good, other) == [
-        "confusion_train: in only one of the two",
-        "labels: 2 of 18 entries differ",
-        "probabilities: 1 of 36 entries differ by up to 0.25",
-        "truth: another shape or type",
-    ]
-
-
 # -------------------------------------------------------------------------------------- id
-
-CONFIG = {"method": "fake", "task": "two", "seed": 0, "depth": 3, "rate": 0.5, "epochs": 8}
-DEFAULTS = {"seed": 0, "depth": 3, "rate": 0.5, "epochs": 1}
-
-
-def test_the_id_is_the_same_tomorrow():
-    assert records.identify(CONFIG, DEFAULTS, "abc") == "fake-two-fe914cf8b8"
-    assert records.identify(CONFIG | {"rate": 0.1}, DEFAULTS, "abc") == "fake-two-1496b8088f"
 
 
 def test_ids_of_the_papers_baselines_are_frozen():
     """Records would be lost if these changed."""
     assert study.identify({"method": "NB", "task": "four"}) == "NB-four-3531c940b9"
     assert study.identify({"method": "NB", "task": "two"}) == "NB-two-adc499db28"
-
-
-@given(st.integers(1, 100), st.permutations(list(CONFIG)))
-def test_epochs_and_order_are_not_part_of_the_id(epochs, order):
-    shuffled = {key: CONFIG[key] for key in order} | {"epochs": epochs}
-    assert records.identify(shuffled, DEFAULTS, "abc") == records.identify(CONFIG, DEFAULTS, "abc")
-
-
-def test_defaults_are_not_part_of_the_id():
-    short = {"method": "fake", "task": "two"}
-    assert records.identify(short, DEFAULTS, "abc") == records.identify(CONFIG, DEFAULTS, "abc")
-
-
-@settings(max_examples=30)
-@given(st.dictionaries(st.sampled_from(["depth", "seed"]), st.integers(4, 9), min_size=1))
-def test_every_other_setting_is(changed):
-    assert records.identify(CONFIG | changed, DEFAULTS, "abc") != records.identify(
-        CONFIG, DEFAULTS, "abc"
-    )
-
-
-def test_the_images_are_part_of_the_id():
-    ids = {records.identify(CONFIG, DEFAULTS, data) for data in ("abc", "abd", "abc-400")}
-    assert len(ids) == 3
 
 
 def test_a_setting_added_later_changes_no_id(monkeypatch):
@@ -167,17 +118,6 @@ def test_a_setting_added_later_changes_no_id(monkeypatch):
     monkeypatch.setitem(methods.METHODS, "fake", second)
     assert [study.identify(config) for config in configs] == before
     assert study.identify(configs[0] | {"wide": True}) not in before
-
-
-def test_leftovers_do_not_disturb(good):
-    folder = good.path.parent
-    (folder / f".{good.path.name}.123.tmp").write_text('{"half')
-    (folder / f"{good.id}.deadbeef.npz").write_bytes(b"half")
-    (folder / "README.md").write_text("about")
-    (record,) = records.read_all(folder)
-    records.check(record)
-    records.write(folder, *made_up(seed=1))
-    assert not (folder / f"{good.id}.deadbeef.npz").exists()
 
 
 # ------------------------------------------------------------------------------ environment
@@ -219,8 +159,3 @@ def test_somebody_elses_repository_is_not_where_it_comes_from(monkeypatch, tmp_p
     git("add", "study.yml")
     git("commit", "-m", "a checkout of its own")
     assert len(stored.commit.__wrapped__()) == 40
-
-
-def test_a_record_in_hand_is_nobody_elses(good):
-    records.read(good.path).content["config"]["task"] = "two"
-    assert records.read(good.path).config["task"] == "four"

@@ -5,10 +5,9 @@ import pytest
 from test_comparison import freeze
 
 from bloodlib.analyses import seeds
-from bloodlib.data import images, photographs, splits
+from bloodlib.data import images, photographs, splits, stored
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison
-from bloodlib.study import records
 
 pytestmark = pytest.mark.usefixtures("style")
 EPOCHS = 25
@@ -116,7 +115,7 @@ def folds(folders):
     curves[:, 2], curves[0, 2], curves[0, 20] = 0.8, 0.4, 0.5
     for number, curve in enumerate(curves[1:], 1):
         fold(number, curve)
-    with pytest.raises(records.MissingRecordError, match="4 of 5 folds"):
+    with pytest.raises(stored.MissingError, match="4 of 5 folds"):
         seeds.compute_folds()
     fold(0, curves[0] - 0.1)
     fold(0, curves[0] + 0.1, seed=1)

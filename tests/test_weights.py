@@ -30,7 +30,7 @@ def trained(task, pooling="max", hidden=16):
         "id": f"DCLNN-{task}-0123456789",
         "config": {"task": task, "pooling": pooling, "hidden": hidden, "hidden_dropout": 0.5},
         "data": "d" * 40,
-        "weights": training.weights_hash(model),
+        "weights": training.weights_hash(model.get_weights()),
         "environment": {"commit": "c" * 40},
     }
     put(content["id"], model.get_weights())

@@ -340,9 +340,7 @@ def compute() -> None:
         config = study.resolve(comparison.COMPARED[method] | {"task": task})
 
         def baseline(rows, config=config):
-            own = {key: config[key] for key in methods.defaults(config["method"])}
-            answer = methods.METHODS[config["method"]]
-            predicted = answer(data, config["task"], config["seed"], None, **own)
+            predicted = study.predict(config, data)
             return {"labels": predicted.labels[0].reshape(n, variants)}
 
         title, asked = f"{NAME} {method} {task}", settings | {"config": config}

@@ -15,7 +15,7 @@ import pandas as pd
 from bloodlib import paper, study
 from bloodlib.analyses import plots
 from bloodlib.analyses.plots import COLOURS
-from bloodlib.data import images, photographs, splits
+from bloodlib.data import images, photographs, splits, stored
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.evidence.comparison import CHANCE, EPOCH
@@ -97,14 +97,14 @@ def settings(method: str) -> dict:
 
     Raises
     ------
-    records.MissingRecordError
+    stored.MissingError
         If settings are to be chosen and none were tried.
     """
     if method not in TUNED:
         return comparison.COMPARED.get(method, {"method": method})
     tried = compute_candidates(method)
     if tried.empty:
-        raise records.MissingRecordError(
+        raise stored.MissingError(
             f"no settings of {method} were tried on folds of TRAIN's cells: run some with "
             "split_by: train-cell"
         )
@@ -116,13 +116,13 @@ def runs(method: str, task: str) -> list[records.Record]:
 
     Raises
     ------
-    records.MissingRecordError
+    stored.MissingError
         If there is none; the message has what ``study.yml`` needs.
     """
     wanted = settings(method) | {"task": task}
     found = comparison.frozen(wanted)
     if not found:
-        raise records.MissingRecordError(
+        raise stored.MissingError(
             f"there is no record of {study.describe(study.resolve(wanted))}. Add it to study.yml "
             "and run `bloodlib study`."
         )

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bloodlib import study
 from bloodlib.analyses.plots import COLOURS
-from bloodlib.data import images, photographs, splits
+from bloodlib.data import images, photographs, splits, stored
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, scores
 from bloodlib.evidence.comparison import CHANCE, COMPARED, EPOCH, LATE
@@ -182,13 +182,13 @@ def compute_folds() -> pd.DataFrame:
 
     Raises
     ------
-    MissingRecordError
+    bloodlib.data.stored.MissingError
         If a fold has no run.
     """
     wanted = COMPARED["DCLNN"] | {"task": "four", "split_by": "train-cell"}
     folds = comparison.by_fold(comparison.frozen(wanted, (*CHANCE, "fold")))
     if len(folds) < splits.N_FOLDS:
-        raise records.MissingRecordError(
+        raise stored.MissingError(
             f"{len(folds)} of {splits.N_FOLDS} folds of TRAIN's cells have a run of DCLNN: run "
             "the others with split_by: train-cell"
         )

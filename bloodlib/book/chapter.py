@@ -504,13 +504,14 @@ def _fixed(root, source, parameters):
 def damaged_records() -> list[str]:
     """What is wrong with each frozen record that can't be trusted: the book must not be built."""
     from bloodlib import study
+    from bloodlib.data import stored
     from bloodlib.study import records
 
     found = []
     for path in sorted(records.folder().glob("*.json")):
         try:
             study.check(records.read(path))
-        except records.RecordError as error:
+        except stored.StoredError as error:
             found.append(str(error))
     return found
 

@@ -14,6 +14,7 @@ import pandas as pd
 from bloodlib import paper, study
 from bloodlib.analyses.claims import verdict
 from bloodlib.book import tables
+from bloodlib.data import stored
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, scores
 from bloodlib.evidence.comparison import with_interval
@@ -46,7 +47,7 @@ def explain(address: str = "") -> dict:
     ------
     ValueError
         If there is no such address; the message names the nearest.
-    RecordError
+    bloodlib.data.stored.StoredError
         If a record can't be trusted.
     """
     claims = {claim.id: claim for claim in paper.CLAIMS}
@@ -90,7 +91,7 @@ def describe(record: records.Record) -> dict:
     try:
         study.check(record)
         check = "verified"
-    except records.RecordError as error:
+    except stored.StoredError as error:
         check = str(error)
     left_out = ("schema", "history", "weights")
     return {name: value for name, value in record.content.items() if name not in left_out} | {

@@ -294,7 +294,7 @@ def added(table: int) -> list[dict]:
         their defaults, and ``address`` is the id of the first run.
     """
     rows, groups = [], {}
-    for config in study.added(table):
+    for config in study.runs(table):
         alike = {key: value for key, value in config.items() if key not in CHANCE}
         groups[study.identify(alike)] = alike
     for ident, config in groups.items():

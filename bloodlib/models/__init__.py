@@ -1,4 +1,4 @@
-"""What a method is, and the methods: baselines, other models, DCLNN, their training and weights.
+"""What a method is, and the methods: those without networks, the networks, training and weights.
 
 May import ``data``.
 """

@@ -1,8 +1,12 @@
-"""What a method is, its settings, and what methods see of an image.
+"""What a method is, what methods see of an image, and the methods that are no networks.
 
 A method is a function from images to predictions. Its settings are its keyword-only arguments:
 names, types and defaults are read from the signature, and a wrong name or value is refused. To add
 a method, write one function and decorate it with :func:`method`; ``CONTRIBUTING.md`` shows how.
+
+The paper says neither which kind of Naive Bayes and support vector machine it has, nor what they
+see. Here they see what the network sees, unless told otherwise: the 60 × 80 × 3 pixels of an image,
+as 14,400 numbers from 0 to 1.
 """
 
 import difflib
@@ -10,6 +14,7 @@ import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 import cv2
@@ -89,7 +94,7 @@ class Predictions:
     confusion_train : int32 array [epochs, classes, classes], optional
         Counts on TRAIN (rows: true class), as gathered while each epoch ran.
     history : dict of str to list of float
-        Losses and seconds by epoch.
+        ``loss``, ``val_loss`` and ``seconds`` by epoch; empty for methods without epochs.
     weights : str
         Hash of the trained weights, empty for methods without.
     device : str
@@ -135,32 +140,20 @@ class InfeasibleError(ValueError):
     """The settings have no solution on these images, whatever the effort."""
 
 
-def method(name: str, epochs: bool = False) -> Callable:
+def method(name: str) -> Callable:
     """Register a function under the name by which ``study.yml`` and the tables call it.
 
     The function returns :class:`Predictions`. Before its settings it takes ``data``: :class:`Data`,
     of any size; ``task``: "four" or "two", classes to tell apart; ``seed``: int, of all that is
     left to chance, if anything is; ``checkpoint``: path, where what learns in epochs keeps its
     state after each, and goes on from.
-
-    Parameters
-    ----------
-    name : str
-    epochs : bool
-        Whether it learns in epochs and predicts after each.
     """
 
     def register(function):
-        function.has_epochs = epochs
         METHODS[name] = function
         return function
 
     return register
-
-
-def has_epochs(name: str) -> bool:
-    """Whether a method learns in epochs and predicts after each."""
-    return getattr(METHODS.get(name), "has_epochs", False)
 
 
 def defaults(name: str) -> dict[str, object]:
@@ -277,3 +270,211 @@ def _shares(pixels, bins, colours):
     place = bin_ + bins**3 * np.arange(n)[:, None, None]
     counts = np.bincount(place[~filling], minlength=n * bins**3).reshape(n, bins**3)
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+
+# ------------------------------------------------------------- methods that are no networks
+
+
+@method("NB")
+def naive_bayes(
+    data: Data,
+    task: str,
+    seed: int,
+    checkpoint: Path,
+    *,
+    kind: Literal["Gaussian", "multinomial", "Bernoulli"] = "Gaussian",
+    features: Features = "pixels",
+    var_smoothing: float = 1e-9,
+) -> Predictions:
+    """Naive Bayes: equation 1 with a P(x|y) for each feature, as if features were independent.
+
+    Parameters
+    ----------
+    kind : {"Gaussian", "multinomial", "Bernoulli"}
+        A normal distribution for each feature; features as counts, of pixels for a histogram; or
+        only whether a pixel is brighter than half, or a colour there at all.
+    features : {"pixels", "grey", "histogram"}
+        See :func:`compute_features`.
+    var_smoothing : float
+        Fraction of the largest variance of a feature that is added to all, as in scikit-learn; for
+        the Gaussian kind.
+    """
+    from sklearn.naive_bayes import BernoulliNB, GaussianNB, MultinomialNB
+
+    model = {
+        "Gaussian": GaussianNB(var_smoothing=var_smoothing),
+        "multinomial": MultinomialNB(),
+        "Bernoulli": BernoulliNB(binarize=0 if features == "histogram" else 0.5),
+    }[kind]
+    counted = kind == "multinomial" and features == "histogram"
+
+    def seen(split):
+        pixels = data.pixels[split]
+        found = compute_features(pixels, features)
+        return found * np.prod(pixels.shape[1:3]) if counted else found
+
+    model.fit(seen("TRAIN"), data.labels[task]["TRAIN"])
+    return Predictions.of(model, seen)
+
+
+@method("SVM")
+def support_vector_machine(
+    data: Data,
+    task: str,
+    seed: int,
+    checkpoint: Path,
+    *,
+    kind: Literal["C", "nu"] = "C",
+    kernel: Literal["rbf", "linear", "poly"] = "rbf",
+    C: float = 1.0,
+    nu: float = 0.5,
+    features: Features = "pixels",
+) -> Predictions:
+    """Support vector machine: equations 2 and 3 (``C``) or 4 and 5 (``nu``).
+
+    Labels are the machine's own; probabilities, which it has none of, are Platt's sigmoids over
+    five folds of TRAIN. The kernel matrix is computed once for all of these.
+
+    Parameters
+    ----------
+    kind : {"C", "nu"}
+        Which of the paper's two error functions.
+    kernel : {"rbf", "linear", "poly"}
+        Kernel: Gaussian, inner product, or its third power; factors are scikit-learn's
+        ``gamma="scale"``.
+    C : float
+        Const of equation 2, for ``kind="C"``.
+    nu : float
+        w of equation 4, for ``kind="nu"``.
+    features : {"pixels", "grey", "histogram"}
+        See :func:`compute_features`.
+
+    Raises
+    ------
+    InfeasibleError
+        If ``nu`` is above twice the smaller class's share in a pair of classes.
+    """
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.metrics.pairwise import pairwise_kernels
+    from sklearn.svm import SVC, NuSVC
+
+    train = compute_features(data.pixels["TRAIN"], features)
+    gamma = 1 / (train.shape[1] * train.var())
+
+    def against_train(split):
+        seen = train if split == "TRAIN" else compute_features(data.pixels[split], features)
+        return pairwise_kernels(
+            seen, train, kernel, filter_params=True, gamma=gamma, degree=3, coef0=0
+        )
+
+    machine = (
+        SVC(C=C, kernel="precomputed", cache_size=1000)
+        if kind == "C"
+        else NuSVC(nu=nu, kernel="precomputed", cache_size=1000)
+    )
+    model = CalibratedClassifierCV(machine, method="sigmoid", cv=5, ensemble=False)
+    try:
+        model.fit(against_train("TRAIN"), data.labels[task]["TRAIN"])
+    except ValueError as error:
+        if "infeasible" in str(error):
+            raise InfeasibleError(f"nu = {nu} is infeasible on these classes") from error
+        raise
+    return Predictions.of(model, against_train, model.calibrated_classifiers_[0].estimator)
+
+
+@method("KNN")
+def nearest_neighbours(
+    data: Data, task: str, seed: int, checkpoint: Path, *, n_neighbors: int = 1
+) -> Predictions:
+    """The class of the most similar training images, by Euclidean distance of their pixels.
+
+    Not in the paper. With one neighbour it recognises only what it has seen before: the measure of
+    what a split leaks. ``n_neighbors`` of them vote.
+    """
+    from sklearn.neighbors import KNeighborsClassifier
+
+    def flat(split):
+        pixels = data.pixels[split]
+        return pixels.reshape(len(pixels), -1).astype(np.float32) / 255
+
+    model = KNeighborsClassifier(n_neighbors, algorithm="brute")
+    return Predictions.of(model.fit(flat("TRAIN"), data.labels[task]["TRAIN"]), flat)
+
+
+@method("majority")
+def constant(data: Data, task: str, seed: int, checkpoint: Path) -> Predictions:
+    """The most frequent class of TRAIN, whatever the image; probabilities are its shares."""
+    from sklearn.dummy import DummyClassifier
+
+    model = DummyClassifier(strategy="prior")
+    model.fit(data.pixels["TRAIN"], data.labels[task]["TRAIN"])
+    return Predictions.of(model, data.pixels.get)
+
+
+@method("histogram")
+def colour_histogram(
+    data: Data,
+    task: str,
+    seed: int,
+    checkpoint: Path,
+    *,
+    bins: int = 8,
+    colours: Colours = "RGB",
+    C: float = 1.0,
+) -> Predictions:
+    """Logistic regression on an image's colour histogram: how much of each colour, not where.
+
+    Parameters
+    ----------
+    bins, colours : int, str
+        See :func:`histogram`.
+    C : float
+        scikit-learn's inverse strength of regularisation, of weights of standardised shares.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    def seen(split):
+        return histogram(data.pixels[split], bins, colours)
+
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=1000))
+    return Predictions.of(model.fit(seen("TRAIN"), data.labels[task]["TRAIN"]), seen)
+
+
+@method("nearest-photograph")
+def nearest_photograph(
+    data: Data,
+    task: str,
+    seed: int,
+    checkpoint: Path,
+    *,
+    bins: int = 8,
+    colours: Colours = "RGB",
+) -> Predictions:
+    """The class of the photograph of TRAIN whose colours are most like an image's.
+
+    A photograph has the mean histogram of the images that were made from it; where the photographs
+    are unknown, each image is its own. Histograms are compared by Hellinger's distance.
+
+    Parameters
+    ----------
+    bins, colours : int, str
+        See :func:`histogram`.
+    """
+    from sklearn.neighbors import KNeighborsClassifier
+
+    labels = data.labels[task]["TRAIN"]
+    behind = data.photographs() if data.photographs else np.arange(len(labels))
+    _, first, which = np.unique(
+        np.stack([behind, labels]), axis=1, return_index=True, return_inverse=True
+    )
+    means = np.zeros((len(first), bins**3))
+    np.add.at(means, which, histogram(data.pixels["TRAIN"], bins, colours))
+    means /= np.bincount(which)[:, None]
+
+    def seen(split):
+        return np.sqrt(histogram(data.pixels[split], bins, colours))
+
+    model = KNeighborsClassifier(1, algorithm="brute").fit(np.sqrt(means), labels[first])
+    return Predictions.of(model, seen)

@@ -5,7 +5,6 @@ What the paper states about DCLNN is fixed here. What it leaves open is a settin
 Both are trained by :mod:`bloodlib.models.training`.
 """
 
-import time
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from bloodlib.data.images import TASKS
 from bloodlib.models.methods import Data, Predictions, method
-from bloodlib.models.training import device_name, load_keras, train
+from bloodlib.models.training import load_keras, train
 
 #: Epochs of the compact CNN, as many as the paper's. They are no setting, as the learning rate
 #: falls to zero over them, so that fewer or more of them would be another training.
@@ -95,7 +94,7 @@ def build_dclnn(
     )
 
 
-@method("DCLNN", epochs=True)
+@method("DCLNN")
 def dclnn(
     data: Data,
     task: str,
@@ -142,23 +141,14 @@ def dclnn(
     MemoryError
         If the device runs out of memory; the message names a smaller batch.
     """
-    size = data.pixels["TRAIN"].shape[1:3]
     model = build_dclnn(
-        len(TASKS[task]),
-        pooling,
-        hidden,
-        hidden_dropout,
-        seed,
-        size,
-        precision,
-        activation,
-        strides,
-    )
-    model, optimizer_class = _fast_forms(model, optimizer)
+        len(TASKS[task]), pooling, hidden, hidden_dropout, seed,
+        data.pixels["TRAIN"].shape[1:3], precision, activation, strides,
+    )  # fmt: skip
     options = {"momentum": 0.9} if optimizer == "SGD" else {}
     return train(
         model,
-        optimizer_class(learning_rate=learning_rate, **options),
+        getattr(load_keras().optimizers, optimizer)(learning_rate=learning_rate, **options),
         data,
         task,
         seed,
@@ -280,7 +270,7 @@ def build_compact_cnn(
     return keras.Sequential(found, name="small")
 
 
-@method("small", epochs=True)
+@method("small")
 def compact_cnn(
     data: Data,
     task: str,
@@ -328,26 +318,3 @@ def compact_cnn(
         batch_size=batch_size,
         title=f"small {task} seed {seed}",
     )
-
-
-def images_per_second(precision: str, batch_size: int = 32) -> float:
-    """How fast DCLNN learns here, measured on two batches after one to warm up."""
-    model, optimizer_class = _fast_forms(build_dclnn(4, precision=precision), "Adadelta")
-    model.compile(optimizer_class(), "sparse_categorical_crossentropy")
-    pixels, labels = np.zeros((batch_size, 60, 80, 3), "float32"), np.zeros(batch_size, "int32")
-    model.train_on_batch(pixels, labels)
-    started = time.monotonic()
-    for _ in range(2):
-        float(model.train_on_batch(pixels, labels))
-    return 2 * batch_size / (time.monotonic() - started)
-
-
-def _fast_forms(model, optimizer):
-    """A model, and the class of an optimizer, in their faster forms on a processor."""
-    keras = load_keras()
-    optimizer_class = getattr(keras.optimizers, optimizer)
-    if keras.backend.backend() != "tensorflow" or device_name():
-        return model, optimizer_class
-    from bloodlib.models import cpu_ops
-
-    return cpu_ops.twin(model), getattr(cpu_ops, optimizer, optimizer_class)

@@ -8,7 +8,6 @@ unbroken run does.
 
 import contextlib
 import functools
-import hashlib
 import importlib.util
 import os
 import sys
@@ -88,6 +87,14 @@ def device_name() -> str:
     import torch
 
     return torch.cuda.get_device_name(0) if torch.cuda.is_available() else ""
+
+
+def has_short_floats() -> bool:
+    """Whether the processor has instructions for bfloat16, as far as the system tells."""
+    try:
+        return "bf16" in Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return True
 
 
 def augment(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -183,11 +190,8 @@ def train(
     """
     keras = load_keras()
     x, y = data.pixels["TRAIN"], data.labels[task]["TRAIN"]
-    model.compile(
-        optimizer=optimizer,
-        loss="sparse_categorical_crossentropy",
-        metrics=[_confusion_metric(len(TASKS[task]))],
-    )
+    counts = keras.metrics.MeanIoU(len(TASKS[task]), sparse_y_pred=False)  # for its matrix
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=[counts])
     model.optimizer.build(model.trainable_variables)
     state = _restore(model, checkpoint)
     done = len(state["loss"])
@@ -203,9 +207,8 @@ def train(
             clock = time.monotonic()
             _seed_dropout(model, seed, epoch)
             with _out_of_memory(batch_size):
-                loss, confusion = _epoch(
-                    model, _batches(x, y, batch_size, augmentation, seed, epoch), bar
-                )
+                batches = _batches(x, y, batch_size, augmentation, seed, epoch)
+                loss, confusion = _epoch(model, counts, batches, bar)
                 tests = {
                     split: model.predict(data.pixels[split], batch_size=256, verbose=0)
                     for split in ("TEST", "TEST_SIMPLE")
@@ -230,18 +233,15 @@ def train(
         probabilities_simple=state["TEST_SIMPLE"].astype(np.float16),
         confusion_train=np.stack(state["confusion"]),
         history={name: [round(float(v), 6) for v in state[name]] for name in HISTORY},
-        weights=weights_hash(model),
+        weights=weights_hash(model.get_weights()),
         device=device_name(),
         backend=keras.backend.backend(),
     )
 
 
-def weights_hash(model) -> str:
-    """SHA-256 of a model's weights, float32 in Keras' order."""
-    digest = hashlib.sha256()
-    for weight in model.get_weights():
-        digest.update(np.ascontiguousarray(weight, dtype="<f4").tobytes())
-    return digest.hexdigest()
+def weights_hash(weights: list[np.ndarray]) -> str:
+    """SHA-256 of a network's weights, float32 in Keras' order."""
+    return stored.checksum(b"".join(np.ascontiguousarray(w, "<f4").tobytes() for w in weights))
 
 
 def _batches(pixels, labels, batch_size, augmentation, seed, epoch):
@@ -255,13 +255,13 @@ def _batches(pixels, labels, batch_size, augmentation, seed, epoch):
         yield images.astype("float32"), labels[rows].astype("int32")
 
 
-def _epoch(model, batches, bar):
+def _epoch(model, counts, batches, bar):
     """Learn from an epoch's batches: its mean loss and its counts of (true, predicted)."""
     total, confusion, seen = 0.0, 0, 0
     for images, labels in _ahead(batches):
         found = model.train_on_batch(images, labels, return_dict=True)
         total += float(found["loss"]) * len(labels)
-        confusion = confusion + np.asarray(found["confusion"])
+        confusion = confusion + load_keras().ops.convert_to_numpy(counts.total_cm)
         seen += len(labels)
         bar.update(min(len(labels), bar.total - bar.n))
         if not np.isfinite(total):
@@ -291,26 +291,6 @@ def _seed_dropout(model, seed, epoch):
         state.assign(np.array([start >> 1, 0], dtype=keras.backend.standardize_dtype(state.dtype)))
 
 
-def _confusion_metric(classes):
-    """Counts of (true, predicted) in a batch, before the step that it leads to."""
-    keras = load_keras()
-
-    class Confusion(keras.metrics.Metric):
-        def __init__(self):
-            super().__init__(name="confusion")
-            self.counts = self.add_variable((classes, classes), initializer="zeros", name="counts")
-
-        def update_state(self, y_true, y_pred, sample_weight=None):
-            true = keras.ops.one_hot(keras.ops.reshape(y_true, (-1,)), classes)
-            predicted = keras.ops.one_hot(keras.ops.argmax(y_pred, axis=-1), classes)
-            self.counts.assign_add(keras.ops.matmul(keras.ops.transpose(true), predicted))
-
-        def result(self):
-            return keras.ops.convert_to_tensor(self.counts)
-
-    return Confusion()
-
-
 def _save(model, checkpoint, state):
     arrays = {f"weight_{i}": w for i, w in enumerate(model.get_weights())}
     arrays |= {
@@ -325,26 +305,27 @@ def _save(model, checkpoint, state):
 
 
 def _restore(model, checkpoint):
-    names = (*HISTORY, "labels", "confusion")
+    """The state after the last whole epoch, which model and optimizer take over; empty if none."""
+    state = {name: [] for name in (*HISTORY, "labels", "confusion")}
     if not checkpoint.exists():
-        return {name: [] for name in names}
+        return state
     variables = model.optimizer.variables
     try:  # read all of it before any of it is used
         arrays = stored.unpack(checkpoint.read_bytes())
         weights = [arrays[f"weight_{i}"] for i in range(len(model.get_weights()))]
         slots = [arrays[f"optimizer_{i}"] for i in range(len(variables))]
-        state = {name: list(arrays[name]) for name in names}
-        state |= {name: arrays[name] for name in ("TEST", "TEST_SIMPLE")}
+        found = {name: list(arrays[name]) for name in state}
+        found |= {name: arrays[name] for name in ("TEST", "TEST_SIMPLE")}
     except (KeyError, ValueError) as error:
         warnings.warn(
             f"{checkpoint} is damaged ({error}): training starts anew and replaces it",
             stacklevel=3,
         )
-        return {name: [] for name in names}
+        return state
     model.set_weights(weights)
     for variable, value in zip(variables, slots, strict=True):
         variable.assign(value)
-    return state
+    return found
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ import numpy as np
 from bloodlib import __version__
 from bloodlib.data import paths, stored
 from bloodlib.data.images import TASKS
+from bloodlib.models import training
 
 #: Weights of the hidden layer that share a scale, so many consecutive ones of one node.
 BLOCK = 32
@@ -208,8 +209,7 @@ def _trained(record):
     )
     arrays = stored.read_arrays(checkpoint, remedy)
     found = [arrays.get(f"weight_{i}", np.empty(0)) for i in range(2 * len(LAYERS))]
-    raw = b"".join(np.ascontiguousarray(weight, "<f4").tobytes() for weight in found)
-    if stored.checksum(raw) != record.weights:
+    if training.weights_hash(found) != record.weights:
         raise stored.StoredError(f"{checkpoint} does not hold the weights of {record.id}. {remedy}")
     return found
 

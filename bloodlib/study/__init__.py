@@ -5,14 +5,14 @@ papermill, ``bloodlib study`` and Snakemake are doors to it. May import ``data``
 ``paper``.
 """
 
-import contextlib
 import dataclasses
 import functools
 import itertools
+import json
 import tempfile
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +21,6 @@ import numpy as np
 
 from bloodlib.data import images, paths, splits, stored, synthetic
 from bloodlib.models import (
-    baselines,  # noqa: F401  (registers its methods)
     methods,
     networks,  # noqa: F401  (registers its methods)
 )
@@ -39,9 +38,6 @@ COMMON = {
 }
 #: Those of them that say which images a run sees; the arguments of :func:`load`.
 DATA = ("images", "images_per_class", "split_by", "fold", "resize")
-#: Runs that take so little that checking the records may include one. An SVM's seconds are those
-#: of a machine that had its kernel matrix from the run before.
-CHEAP_METHODS, CHEAP_SECONDS = ("NB", "KNN"), 60
 
 
 class RunError(Exception):
@@ -52,7 +48,10 @@ class BusyError(Exception):
     """A run that another process is computing."""
 
 
-def resolve(config: dict) -> dict:
+# ------------------------------------------------------------------------- what there is to run
+
+
+def resolve(config: dict, profile: str = "recorded") -> dict:
     """Every setting of a run: those given, checked, and the defaults of the rest.
 
     Parameters
@@ -61,88 +60,94 @@ def resolve(config: dict) -> dict:
         ``method`` and ``task``, and any of ``seed``, ``images``, ``images_per_class``,
         ``split_by``, ``fold`` (:func:`bloodlib.data.splits.split`), ``resize``
         (:func:`bloodlib.data.images.resize`) and the method's own settings.
+    profile : {"recorded", "quick", "full"}
+        At which scale of ``study.yml``; ``recorded`` changes nothing.
 
     Raises
     ------
     ValueError
-        For a setting that does not exist or has a wrong value.
-    """
-    given = dict(config)
-    for key, known in (("method", methods.METHODS), ("task", images.TASKS)):
-        if not isinstance(given.get(key), str) or given[key] not in known:
-            raise ValueError(
-                f"{key} is {given.get(key)!r}. {methods.suggest(given.get(key), known)}"
-            )
-    common = {"method": given.pop("method"), "task": given.pop("task")}
-    for key, default in COMMON.items():
-        common[key] = given.pop(key, default)
-    if type(common["seed"]) is not int or common["seed"] < 0:
-        raise ValueError(f"seed is {common['seed']!r}, which is not a whole number from 0")
-    if common["images"] not in ("published", "drawn"):
-        raise ValueError(f"images is {common['images']!r}. There are: published, drawn.")
-    n = common["images_per_class"]
-    if n is not None and (type(n) is not int or n < 5):
-        raise ValueError(f"images_per_class is {n!r}, which is not a whole number from 5")
-    by, fold = common["split_by"], common["fold"]
-    splits.check(by, fold)
-    if by != "published" and common["images"] != "published":
-        raise ValueError(f"split_by {by} divides the published images; drawn cells have no {by}")
-    if common["resize"] not in ("averaged", "sampled"):
-        raise ValueError(f"resize is {common['resize']!r}. There are: averaged, sampled.")
-    if common["resize"] != "averaged" and common["images"] != "published":
-        raise ValueError("resize is for the published images; drawn cells are drawn small")
-    return common | methods.check(common["method"], given)
-
-
-def identify(config: dict) -> str:
-    """Id of a run, from its settings and its images; see ``records.identify``."""
-    config = resolve(config)
-    method = config["method"]
-    frozen = COMMON | methods.defaults(method) | records.defaults(method)
-    return records.identify(config, frozen, _data_hash(config))
-
-
-def with_profile(config: dict, profile: str) -> dict:
-    """A configuration at the scale of a profile of ``study.yml``.
-
-    Raises
-    ------
-    ValueError
-        If there is no such profile.
+        For a profile or setting that does not exist, or a wrong value.
     """
     if profile not in PROFILES:
         raise ValueError(f"there is no profile {profile!r}. {methods.suggest(profile, PROFILES)}")
-    config = resolve(config)
-    if profile == "recorded":  # as it is, also where there is no study.yml
-        return config
+    common = {"method": None, "task": None, **COMMON}
+    own = {key: value for key, value in config.items() if key not in common}
+    found = common | {key: value for key, value in config.items() if key in common}
+    choices = {
+        "method": methods.METHODS,
+        "task": images.TASKS,
+        "images": ("published", "drawn"),
+        "resize": ("averaged", "sampled"),
+    }
+    for key, known in choices.items():
+        if not isinstance(found[key], str) or found[key] not in known:
+            raise ValueError(f"{key} is {found[key]!r}. {methods.suggest(found[key], known)}")
+    for key, least in (("seed", 0), ("images_per_class", 5)):
+        value = found[key]
+        if key == "images_per_class" and value is None:
+            continue
+        if type(value) is not int or value < least:
+            raise ValueError(f"{key} is {value!r}, which is not a whole number from {least}")
+    splits.check(found["split_by"], found["fold"])
+    for key in ("split_by", "resize"):
+        if found["images"] == "drawn" and found[key] != COMMON[key]:
+            raise ValueError(f"{key} is {found[key]!r}, which drawn cells can't be")
+    found |= methods.check(found["method"], own)
+    if profile == "recorded":  # also where there is no study.yml
+        return found
     scale = _study()["profiles"].get(profile, {})
-    return resolve(config | {key: value for key, value in scale.items() if key in config})
+    return resolve(found | {key: value for key, value in scale.items() if key in found})
 
 
-def runs() -> list[dict]:
-    """The configurations that ``study.yml`` lists, a list under a setting multiplied out."""
-    listed = []
-    for entry in _study()["runs"]:
-        listed += _multiplied(entry)
-    return listed
+def identify(config: dict) -> str:
+    """Id of a run: what differs from the first defaults of its settings, and the images.
 
-
-def added(table: int) -> list[dict]:
-    """The configurations with which ``study.yml`` adds rows to a table of the paper.
-
-    They are those of the entries with ``table: 1`` or ``table: 2``; away from a checkout there are
-    none.
+    ``epochs`` is left out of account, so that a run can be extended.
     """
+    config = resolve(config)
+    method = config["method"]
+    usual = COMMON | methods.defaults(method) | records.defaults(method)
+    kept = {k: v for k, v in config.items() if k != "epochs" and v != usual.get(k)}
+    text = json.dumps([kept, _data_hash(config)], sort_keys=True)
+    return f"{method}-{config['task']}-{stored.checksum(text.encode())[:10]}"
+
+
+def describe(config: dict) -> str:
+    """A run in words: what differs from the defaults."""
+    config = resolve(config)
+    usual = COMMON | methods.defaults(config["method"])
+    differing = [f"{k} {v}" for k, v in config.items() if k in usual and v != usual[k]]
+    return ", ".join([f"{config['method']} {config['task']}", *differing])
+
+
+def runs(table: int | None = None) -> list[dict]:
+    """The configurations that ``study.yml`` lists, a list under a setting multiplied out.
+
+    Parameters
+    ----------
+    table : {1, 2}, optional
+        Those only that add a row to this table of the paper; none away from a checkout.
+    """
+    found = []
     try:
-        paths.checkout()
+        entries = _study()["runs"]
     except FileNotFoundError:
+        if table is None:
+            raise
         return []
-    return [
-        config
-        for entry in _study()["runs"]
-        if entry.get("table") == table
-        for config in _multiplied(entry)
-    ]
+    for entry in entries:
+        if entry.get("table") not in (None, 1, 2):
+            raise ValueError(f"study.yml: table is {entry['table']!r}. There are: 1, 2.")
+        settings = {key: value for key, value in entry.items() if key != "table"}
+        values = [value if isinstance(value, list) else [value] for value in settings.values()]
+        for chosen in itertools.product(*values):
+            try:
+                config = resolve(dict(zip(settings, chosen, strict=True)))
+            except ValueError as error:
+                raise ValueError(f"study.yml: {error}") from None
+            if table in (None, entry.get("table")):
+                found.append(config)
+    return found
 
 
 def grid(profile: str = "full", source: str = "published", only: Iterable[str] = ()) -> list[dict]:
@@ -163,232 +168,16 @@ def grid(profile: str = "full", source: str = "published", only: Iterable[str] =
     ValueError
         If no run holds them.
     """
-    only = list(only)
-    found = [
-        config
-        for given in runs()
-        if source == "published"
-        or (given["split_by"], given["resize"]) == ("published", "averaged")
-        for config in [with_profile(given | {"images": source}, profile)]
-        if all(word in f"{identify(config)} {describe(config)}" for word in only)
-    ]
+    only, found = list(only), []
+    for given in runs():
+        usual = all(given[key] == COMMON[key] for key in ("split_by", "resize"))
+        if usual or source == "published":
+            config = resolve(given | {"images": source}, profile)
+            if all(word in f"{identify(config)} {describe(config)}" for word in only):
+                found.append(config)
     if not found:
         raise ValueError(f"no run of study.yml holds {' and '.join(only)}: see --list")
     return found
-
-
-def run(config: dict, profile: str = "recorded") -> records.Record:
-    """The record of a run, computed if there is none.
-
-    Parameters
-    ----------
-    config : dict
-        See :func:`resolve`.
-    profile : {"recorded", "quick", "full"}
-        ``recorded`` reads a frozen record; ``quick`` runs the same code on few
-        images, ``full`` at the paper's scale, where there is no record yet.
-
-    Returns
-    -------
-    records.Record
-        Complete, with predictions.
-
-    Raises
-    ------
-    records.MissingRecordError
-        For ``recorded``, where there is no record.
-    RunError
-        If the run has no solution, or failed.
-    """
-    config = with_profile(config, profile)
-    if profile != "recorded":
-        return compute(config)
-    record = recorded(config)
-    if record is None:
-        raise records.MissingRecordError(
-            f"there is no record {identify(config)} of {describe(config)}. "
-            f"`bloodlib study --only {identify(config)}` computes it."
-        )
-    return _complete(record, config)
-
-
-def recorded(config: dict) -> records.Record | None:
-    """The record of a run at hand, or None; one with too few epochs does not count."""
-    try:
-        record = records.read(path(config))
-    except records.MissingRecordError:
-        return None
-    _own(record)
-    short = record.status == "complete" and record.epochs < resolve(config).get("epochs", 1)
-    return None if short else record
-
-
-def is_open(config: dict) -> bool:
-    """Whether a run is still to be computed: no record, one with too few epochs, or a failure."""
-    record = recorded(config)
-    return record is None or record.status == "failed"
-
-
-def path(config: dict) -> Path:
-    """Where a run's record lies, or would lie.
-
-    Frozen records hold the published images, all of them; the rest stays in the cache.
-    """
-    config = resolve(config)
-    whole = config["images"] == "published" and config["images_per_class"] is None
-    folder = records.folder() if whole else paths.cache_folder() / "runs"
-    return folder / f"{identify(config)}.json"
-
-
-def compute(config: dict, wait: bool = True) -> records.Record:
-    """Compute a run that has no complete record, and write its record.
-
-    A network goes on from its checkpoint.
-
-    Parameters
-    ----------
-    config : dict
-        See :func:`resolve`.
-    wait : bool
-        Whether to wait for another process that is at the same run, and to return what it recorded.
-
-    Raises
-    ------
-    RunError
-        If there is no solution or the run failed; the record says so.
-    BusyError
-        If another process is at the run and isn't waited for.
-    """
-    config = resolve(config)
-    with lock(config, wait):
-        record = _compute(config) if is_open(config) else recorded(config)
-    return _complete(record, config)
-
-
-@contextlib.contextmanager
-def lock(config: dict, wait: bool = True) -> Iterator[None]:
-    """Hold a run and its record, so that no other process computes or replaces it.
-
-    Raises
-    ------
-    BusyError
-        If another process holds it and isn't waited for.
-    """
-    locks = paths.cache_folder() / "locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    held = filelock.FileLock(locks / f"{identify(config)}.lock", timeout=-1 if wait else 0)
-    try:
-        held.acquire()
-    except filelock.Timeout:
-        raise BusyError(f"another process is computing {describe(config)}") from None
-    try:
-        yield
-    finally:
-        held.release()
-
-
-def table():
-    """Every frozen run, one a row; read once, and again only after a change of the files.
-
-    Returns
-    -------
-    DataFrame
-        By id: every setting under its name (missing where the method has no such setting),
-        ``status``, ``precision`` (of networks), ``epochs`` that were run (missing without epochs),
-        ``seconds``, ``started``, ``device``, and the ``record`` itself.
-    """
-    return _table(tuple(records.read_all()))
-
-
-@functools.lru_cache(maxsize=1)
-def _table(found):
-    import pandas as pd
-
-    rows = {}
-    for record in found:
-        history = record.history.values() if record.has_epochs else ()
-        rows[record.id] = {
-            **({"precision": "float32"} if record.has_epochs else {}),
-            **record.config,
-            "status": record.status,
-            "epochs": len(next(iter(history), ())) or None,
-            "seconds": record.seconds,
-            "started": record.started,
-            "device": record.environment["device"],
-            "record": record,
-        }
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def select(**where) -> list[records.Record]:
-    """Frozen, complete records whose configuration has these values.
-
-    Parameters
-    ----------
-    **where
-        Settings and values, such as ``method="DCLNN", task="two"``.
-
-    Raises
-    ------
-    records.RecordError
-        If settings or images of one of them do not belong to its id.
-    """
-    found = [
-        record
-        for record in records.read_all()
-        if record.status == "complete" and where.items() <= record.config.items()
-    ]
-    for record in found:
-        _own(record)
-    return found
-
-
-def check(record: records.Record) -> None:
-    """:func:`bloodlib.study.records.check`, and whether settings and images belong to the id.
-
-    Raises
-    ------
-    records.RecordError
-        Naming the file and the first thing that is wrong.
-    """
-    records.check(record)
-    _own(record)
-
-
-def expected_seconds(config: dict, known: Iterable[records.Record]) -> float | None:
-    """What a run may take: the median of those among the known records that are most like it.
-
-    Parameters
-    ----------
-    config : dict
-        See :func:`resolve`.
-    known : iterable of Record
-        Those of the same method on as many images count, epoch by epoch.
-
-    Returns
-    -------
-    float or None
-        None if there are none of them.
-    """
-    config = resolve(config)
-    found = {}
-    for record in known:
-        other = record.config
-        if record.status == "complete" and all(
-            other[key] == config[key] for key in ("method", "images", "images_per_class")
-        ):
-            alike = sum(other.get(key) == value for key, value in config.items())
-            epoch = record.seconds / other.get("epochs", 1)
-            found.setdefault(alike, []).append(epoch * config.get("epochs", 1))
-    return float(np.median(found[max(found)])) if found else None
-
-
-def describe(config: dict) -> str:
-    """A run in words: what differs from the defaults."""
-    config = resolve(config)
-    defaults = COMMON | methods.defaults(config["method"])
-    differing = [f"{k} {v}" for k, v in config.items() if k in defaults and v != defaults[k]]
-    return ", ".join([f"{config['method']} {config['task']}", *differing])
 
 
 @functools.lru_cache(maxsize=1)
@@ -426,37 +215,115 @@ def load(
     nuclei = np.array([images.NUCLEI[name] for name in images.CLASSES], dtype=np.uint8)
     two = {split: nuclei[labels] for split, labels in four.items()}
     data = methods.Data(pixels, {"four": four, "two": two}, identity)
-    if source == "published":
+    if source == "drawn":
+        return data
 
-        def numbers():
-            return splits.groups("photograph")[splits.split(split_by, fold).train]
+    def numbers():
+        return splits.groups("photograph")[splits.split(split_by, fold).train]
 
-        data = dataclasses.replace(data, photographs=numbers)
-    return data.head(n) if source == "published" and n else data
-
-
-def is_cheap(record: records.Record) -> bool:
-    """Whether a run takes so little that checking the records may include it."""
-    cheap = record.config["method"] in CHEAP_METHODS and record.seconds < CHEAP_SECONDS
-    return record.status == "complete" and cheap
+    data = dataclasses.replace(data, photographs=numbers)
+    return data.head(n) if n else data
 
 
-def repeat(record: records.Record) -> dict[str, np.ndarray]:
-    """The predictions of a recorded run, computed again from its settings; nothing is recorded.
+# ------------------------------------------------------------------------- records of what was run
+
+
+def run(config: dict, profile: str = "recorded") -> records.Record:
+    """The record of a run, computed if there is none.
+
+    Parameters
+    ----------
+    config : dict
+        See :func:`resolve`.
+    profile : {"recorded", "quick", "full"}
+        ``recorded`` reads a frozen record; ``quick`` runs the same code on few
+        images, ``full`` at the paper's scale, where there is no record yet.
 
     Returns
     -------
-    dict of array
-        For :func:`bloodlib.study.records.differences`.
+    records.Record
+        Complete, with predictions.
+
+    Raises
+    ------
+    bloodlib.data.stored.MissingError
+        For ``recorded``, where there is no record.
+    RunError
+        If the run has no solution, or failed.
     """
-    config = resolve(record.config)
-    data = load(*(config[key] for key in DATA))
-    settings = {k: config[k] for k in methods.defaults(config["method"])}
-    with tempfile.TemporaryDirectory(prefix="bloodlib-") as folder:
-        predictions = methods.METHODS[config["method"]](
-            data, config["task"], config["seed"], Path(folder, "checkpoint.npz"), **settings
+    config = resolve(config, profile)
+    if profile != "recorded":
+        return compute(config)
+    record = recorded(config)
+    if record is None:
+        raise stored.MissingError(
+            f"there is no record {identify(config)} of {describe(config)}. "
+            f"`bloodlib study --only {identify(config)}` computes it."
         )
-    return _arrays(predictions, data, config["task"])
+    return _complete(record, config)
+
+
+def recorded(config: dict) -> records.Record | None:
+    """The record of a run at hand, or None; one with too few epochs does not count."""
+    try:
+        record = records.read(path(config))
+    except stored.MissingError:
+        return None
+    _own(record)
+    short = record.status == "complete" and record.epochs < resolve(config).get("epochs", 1)
+    return None if short else record
+
+
+def is_open(config: dict) -> bool:
+    """Whether a run is still to be computed: no record, one with too few epochs, or a failure."""
+    record = recorded(config)
+    return record is None or record.status == "failed"
+
+
+def path(config: dict) -> Path:
+    """Where a run's record lies, or would lie.
+
+    Frozen records hold the published images, all of them; the rest stays in the cache.
+    """
+    config = resolve(config)
+    whole = config["images"] == "published" and config["images_per_class"] is None
+    folder = records.folder() if whole else paths.cache_folder() / "runs"
+    return folder / f"{identify(config)}.json"
+
+
+def select(**where) -> list[records.Record]:
+    """Frozen, complete records whose configuration has these values.
+
+    Parameters
+    ----------
+    **where
+        Settings and values, such as ``method="DCLNN", task="two"``.
+
+    Raises
+    ------
+    bloodlib.data.stored.StoredError
+        If settings or images of one of them do not belong to its id.
+    """
+    found = [
+        record
+        for record in records.read_all()
+        if record.status == "complete" and where.items() <= record.config.items()
+    ]
+    for record in found:
+        _own(record)
+    return found
+
+
+def check(record: records.Record) -> None:
+    """:func:`bloodlib.study.records.check`, and whether settings and images belong to the id.
+
+    Raises
+    ------
+    bloodlib.data.stored.StoredError
+        Naming the file and the first thing that is wrong.
+    """
+    records.check(record)
+    _own(record)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -465,34 +332,20 @@ def _own(record):
     try:
         config = resolve(record.config)
     except ValueError as error:
-        raise records.RecordError(f"{record.path}: {error}. {records.REMEDY}") from error
+        raise stored.StoredError(f"{record.path}: {error}. {records.REMEDY}") from error
     if unsaid := config.keys() - record.config.keys():
-        raise records.RecordError(
+        raise stored.StoredError(
             f"{record.path} doesn't say its {', '.join(sorted(unsaid))}. A setting added after a "
             "record was written needs the value that it had, in bloodlib/study/defaults.json."
         )
     expected, data = identify(config), _data_hash(config)
     if record.path.stem != expected or record.id != expected:
-        raise records.RecordError(
-            f"{record.path}: its settings belong to the id {expected}. {records.REMEDY}"
-        )
-    if record.data != data:
-        raise records.RecordError(
-            f"{record.path}: it was not made on the images {data}. {records.REMEDY}"
-        )
-
-
-def _multiplied(entry):
-    """The configurations of an entry of ``study.yml``, whose ``table`` is no setting of a run."""
-    if entry.get("table") not in (None, 1, 2):
-        raise ValueError(f"study.yml: table is {entry['table']!r}. There are: 1, 2.")
-    settings = {key: value for key, value in entry.items() if key != "table"}
-    values = [value if isinstance(value, list) else [value] for value in settings.values()]
-    chosen = [dict(zip(settings, one, strict=True)) for one in itertools.product(*values)]
-    try:
-        return [resolve(config) for config in chosen]
-    except ValueError as error:
-        raise ValueError(f"study.yml: {error}") from None
+        wrong = f"its settings belong to the id {expected}"
+    elif record.data != data:
+        wrong = f"it was not made on the images {data}"
+    else:
+        return
+    raise stored.StoredError(f"{record.path}: {wrong}. {records.REMEDY}")
 
 
 def _complete(record, config):
@@ -501,12 +354,79 @@ def _complete(record, config):
     return record
 
 
+# ------------------------------------------------------------------------------------ computing
+
+
+def predict(config: dict, data: methods.Data, checkpoint: Path | None = None):
+    """What a method answers with a configuration's settings; nothing is recorded.
+
+    Returns
+    -------
+    bloodlib.models.methods.Predictions
+    """
+    config = resolve(config)
+    method = methods.METHODS[config["method"]]
+    settings = {key: config[key] for key in methods.defaults(config["method"])}
+    return method(data, config["task"], config["seed"], checkpoint, **settings)
+
+
+def compute(config: dict, wait: bool = True) -> records.Record:
+    """Compute a run that has no complete record, and write its record.
+
+    A network goes on from its checkpoint.
+
+    Parameters
+    ----------
+    config : dict
+        See :func:`resolve`.
+    wait : bool
+        Whether to wait for another process that is at the same run, and to return what it recorded.
+
+    Raises
+    ------
+    RunError
+        If there is no solution or the run failed; the record says so.
+    BusyError
+        If another process is at the run and isn't waited for.
+    """
+    config = resolve(config)
+    locks = paths.cache_folder() / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    held = filelock.FileLock(locks / f"{identify(config)}.lock", timeout=-1 if wait else 0)
+    try:
+        with held:
+            record = _compute(config) if is_open(config) else recorded(config)
+    except filelock.Timeout:
+        raise BusyError(f"another process is computing {describe(config)}") from None
+    return _complete(record, config)
+
+
+def repeat(record: records.Record) -> list[str]:
+    """Compute a recorded run again from its settings, and say what differs; nothing is recorded.
+
+    Returns
+    -------
+    list of str
+        A line for each array of predictions that is another one; empty if none is.
+    """
+    data = load(*(record.config[key] for key in DATA))
+    with tempfile.TemporaryDirectory(prefix="bloodlib-") as folder:
+        predictions = predict(record.config, data, Path(folder, "checkpoint.npz"))
+    again, found = _arrays(predictions, data, record.config["task"]), []
+    for name in sorted(record.arrays.keys() | again.keys()):
+        one, other = record.arrays.get(name), again.get(name)
+        if one is None or other is None or one.shape != other.shape:
+            found.append(f"{name} has another shape")
+        elif n := int((one != other).sum()):
+            most = np.abs(one.astype(float) - other).max()
+            found.append(f"{name}: {n:,} of {one.size:,} entries differ, by up to {most:.2g}")
+    return found
+
+
 def _compute(config):
-    name = identify(config)
     data = load(*(config[key] for key in DATA))
     started, clock = datetime.now(UTC), time.monotonic()
-    settings = {k: config[k] for k in methods.defaults(config["method"])}
-    checkpoint = paths.cache_folder() / "checkpoints" / f"{name}.npz"
+    checkpoint = paths.cache_folder() / "checkpoints" / f"{identify(config)}.npz"
 
     def record(status, reason="", predictions=None):
         history = predictions.history if predictions else {}
@@ -514,7 +434,7 @@ def _compute(config):
         return records.write(
             path(config).parent,
             {
-                "id": name,
+                "id": identify(config),
                 "status": status,
                 "reason": reason,
                 "config": config,
@@ -529,10 +449,7 @@ def _compute(config):
         )
 
     try:
-        method = methods.METHODS[config["method"]]
-        return record(
-            "complete", "", method(data, config["task"], config["seed"], checkpoint, **settings)
-        )
+        return record("complete", predictions=predict(config, data, checkpoint))
     except methods.InfeasibleError as error:
         return record("infeasible", str(error))
     except OSError:
@@ -540,29 +457,19 @@ def _compute(config):
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         reason = f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"
-        if _shorter(config):  # an extension that fails leaves the record that there was
+        try:  # an extension that fails leaves the shorter record that there was
+            kept = records.read(path(config)).status == "complete"
+        except stored.StoredError:
+            kept = False
+        if kept:
             raise RunError(f"{describe(config)}: failed: {reason}") from error
         return record("failed", reason)
 
 
-def _shorter(config):
-    """Whether there is a complete record of the run, if with fewer epochs."""
-    try:
-        return records.read(path(config)).status == "complete"
-    except records.RecordError:
-        return False
-
-
 def _arrays(predictions, data, task):
-    arrays = {
-        "truth": data.labels[task]["TEST"],
-        "truth_simple": data.labels[task]["TEST_SIMPLE"],
-        "labels": predictions.labels,
-        "labels_simple": predictions.labels_simple,
-        "probabilities": predictions.probabilities,
-        "probabilities_simple": predictions.probabilities_simple,
-        "confusion_train": predictions.confusion_train,
-    }
+    arrays = {name: getattr(predictions, name, None) for name in records.ARRAYS}
+    arrays["truth"] = data.labels[task]["TEST"]
+    arrays["truth_simple"] = data.labels[task]["TEST_SIMPLE"]
     return {name: np.asarray(value) for name, value in arrays.items() if value is not None}
 
 
@@ -591,7 +498,7 @@ def _parsed(path, raw):
 
     try:
         found = yaml.safe_load(raw)
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no YAML: {error}") from error
     whole = isinstance(found, dict) and all(
         isinstance(found.get(name), kind) for name, kind in (("profiles", dict), ("runs", list))

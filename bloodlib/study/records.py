@@ -5,11 +5,9 @@ the JSON holds (``results/README.md`` describes both). The JSON is written last 
 replaced in one step: a record is there whole, or it is not there.
 """
 
-import contextlib
 import functools
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -17,23 +15,19 @@ from pathlib import Path
 import numpy as np
 
 from bloodlib.data import images, paths, splits, stored
-from bloodlib.models import methods
 
 SCHEMA = 1
-#: Arrays of a record, with their type, and whether every complete record has it.
+#: Arrays of a record, with their type; every complete one has all but the last.
 ARRAYS = {
-    "truth": (np.uint8, True),
-    "truth_simple": (np.uint8, True),
-    "labels": (np.uint8, True),
-    "labels_simple": (np.uint8, True),
-    "probabilities": (np.float16, True),
-    "probabilities_simple": (np.float16, True),
-    "confusion_train": (np.int32, False),
+    "truth": np.uint8,
+    "truth_simple": np.uint8,
+    "labels": np.uint8,
+    "labels_simple": np.uint8,
+    "probabilities": np.float16,
+    "probabilities_simple": np.float16,
+    "confusion_train": np.int32,
 }
-
-
-#: A record that can't be trusted, and one that was not made yet: as any stored file.
-RecordError, MissingRecordError = stored.StoredError, stored.MissingError
+REMEDY = "Remove the record, or restore it from the repository; `bloodlib study` makes it anew."
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +56,7 @@ class Record:
     def config(self) -> dict:
         """Every setting of the run; what an old record doesn't say is what the default was then."""
         config = self.content["config"]
-        return defaults(config.get("method"), self.content.get("schema", SCHEMA)) | config
+        return defaults(config.get("method")) | config
 
     @functools.cached_property
     def arrays(self) -> dict[str, np.ndarray]:
@@ -70,18 +64,20 @@ class Record:
 
         Raises
         ------
-        RecordError
+        bloodlib.data.stored.StoredError
             If the file is not there or was changed.
         """
         if self.content["arrays"] is None:
-            raise RecordError(f"{self.path} holds no predictions: {self.status}, {self.reason}")
+            raise stored.StoredError(
+                f"{self.path} holds no predictions: {self.status}, {self.reason}"
+            )
         path = self.path.with_name(self.content["arrays"]["file"])
         return stored.read_arrays(path, REMEDY, self.content["arrays"]["sha256"])
 
     @property
     def has_epochs(self) -> bool:
         """Whether the method learns in epochs; if not, there is a single row of labels."""
-        return methods.has_epochs(self.config["method"])
+        return "loss" in self.history
 
     @property
     def epochs(self) -> int:
@@ -113,42 +109,20 @@ class Record:
         return counts
 
 
-REMEDY = "Remove the record, or restore it from the repository; `bloodlib study` makes it anew."
-
-
-def defaults(method: str, schema: int = SCHEMA) -> dict:
-    """The defaults of a method's settings when records of a schema were first written.
+def defaults(method: str) -> dict:
+    """The defaults of a method's settings when records of this schema were first written.
 
     They are frozen in ``defaults.json``: records without a setting mean these, and ids leave these
     out, whatever the defaults are today. A setting added later gets a line there, with the value
     that the runs before it had.
     """
-    frozen = _frozen()[str(schema)]
+    frozen = _json("defaults.json")[str(SCHEMA)]
     return frozen["every run"] | frozen.get(method, {})
 
 
 @functools.cache
-def _frozen():
-    file = resources.files("bloodlib.study").joinpath("defaults.json")
-    return json.loads(file.read_text(encoding="utf-8"))
-
-
-def identify(config: dict, defaults: dict, data: str) -> str:
-    """Id of a run: what differs from the defaults, and the images.
-
-    Parameters
-    ----------
-    config : dict
-        Settings; ``epochs`` is left out of account, so that a run can be extended.
-    defaults : dict
-        Their defaults.
-    data : str
-        Hash of the images.
-    """
-    kept = {k: v for k, v in config.items() if k != "epochs" and v != defaults.get(k)}
-    text = json.dumps([kept, data], sort_keys=True)
-    digest = stored.checksum(text.encode())[:10]
-    return f"{config['method']}-{config['task']}-{digest}"
+def _json(name):
+    return json.loads(resources.files("bloodlib.study").joinpath(name).read_text(encoding="utf-8"))
 
 
 def folder() -> Path:
@@ -170,63 +144,33 @@ def write(where: Path, content: dict, arrays: dict[str, np.ndarray] | None) -> R
 
     Raises
     ------
-    RecordError
+    bloodlib.data.stored.StoredError
         If the record would not pass :func:`check`; nothing is written then.
     """
     where.mkdir(parents=True, exist_ok=True)
-    path = where / f"{content['id']}.json"
-    content = {"schema": SCHEMA, **content, "arrays": None}
+    record = Record(where / f"{content['id']}.json", {"schema": SCHEMA, **content, "arrays": None})
+    try:
+        replaced = (read(record.path).content["arrays"] or {}).get("file")
+    except stored.StoredError:
+        replaced = None
+    new = None
     if arrays is not None:
         raw = stored.pack(arrays)
         digest = stored.checksum(raw)
-        content["arrays"] = {"file": f"{content['id']}.{digest[:8]}.npz", "sha256": digest}
-        beside = where / content["arrays"]["file"]
-    record = Record(path, content)
-    with _alone(where):
-        if arrays is not None:
-            was_there = beside.exists()  # then an earlier record may need it
-            paths.write_atomically(beside, raw)
-        try:
-            check(record)
-            paths.write_atomically(path, _text(record))
-        except (RecordError, OSError):
-            if arrays is not None and not was_there:
-                beside.unlink()
-            raise
-        _tidy(record)
+        name = f"{record.id}.{digest[:8]}.npz"
+        record.content["arrays"] = {"file": name, "sha256": digest}
+        new = None if (where / name).exists() else where / name
+        paths.write_atomically(where / name, raw)
+    try:
+        check(record)
+        paths.write_atomically(record.path, json.dumps(record.content, indent=1).encode() + b"\n")
+    except (stored.StoredError, OSError):
+        if new:
+            new.unlink()
+        raise
+    if replaced and replaced != (record.content["arrays"] or {}).get("file"):
+        (where / replaced).unlink(missing_ok=True)
     return record
-
-
-def _text(record):
-    return (json.dumps(record.content, indent=1) + "\n").encode()
-
-
-@contextlib.contextmanager
-def _alone(where: Path) -> Iterator[None]:
-    """Hold a folder of records: of two writers, one would remove the other's predictions.
-
-    Runs have a lock of their own in the cache, which another user or machine may not share. A
-    folder can be held on POSIX alone, and not on every network's disk; elsewhere this does nothing.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    held = os.open(where, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(held, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(held)
-
-
-def _tidy(record):
-    """Remove predictions that a record has no longer."""
-    for old in record.path.parent.glob(f"{record.id}.*.npz"):
-        if not record.content["arrays"] or old.name != record.content["arrays"]["file"]:
-            old.unlink()
 
 
 def read(path: Path) -> Record:
@@ -234,32 +178,22 @@ def read(path: Path) -> Record:
 
     Raises
     ------
-    MissingRecordError
+    bloodlib.data.stored.MissingError
         If there is no such file.
-    RecordError
+    bloodlib.data.stored.StoredError
         If the file is no record, or one of a newer version.
     """
     try:
-        raw = path.read_bytes()
+        content = json.loads(path.read_bytes().decode("utf-8"))
     except FileNotFoundError:
-        raise MissingRecordError(f"there is no record {path.stem}") from None
-    except OSError as error:
-        raise RecordError(f"{path} is no record: {error}. {REMEDY}") from error
-    _refuse(path, raw)
-    return Record(path, json.loads(raw))
-
-
-@functools.lru_cache(maxsize=1024)
-def _refuse(path, raw):
-    """Refuse a file that holds no record; what was validated once is not validated again."""
-    try:
-        content = json.loads(raw.decode("utf-8"))
-    except ValueError as error:
-        raise RecordError(f"{path} is no record: {error}. {REMEDY}") from error
+        raise stored.MissingError(f"there is no record {path.stem}") from None
+    except (OSError, ValueError) as error:
+        raise stored.StoredError(f"{path} is no record: {error}. {REMEDY}") from error
     version = content.get("schema") if isinstance(content, dict) else None
     if isinstance(version, int) and version > SCHEMA:
-        raise RecordError(f"{path} was written by a newer bloodlib: update it to read this.")
+        raise stored.StoredError(f"{path} was written by a newer bloodlib: update it to read this.")
     _validate(path, content)
+    return Record(path, content)
 
 
 def read_all(where: Path | None = None) -> list[Record]:
@@ -282,50 +216,47 @@ def check(record: Record) -> None:
 
     Raises
     ------
-    RecordError
+    bloodlib.data.stored.StoredError
         Naming the file and the first thing that is wrong.
     """
     _validate(record.path, record.content)
 
     def require(condition, words):
         if not condition:
-            raise RecordError(f"{record.path}: {words}. {REMEDY}")
+            raise stored.StoredError(f"{record.path}: {words}. {REMEDY}")
 
     require(record.path.stem == record.id, "the file's name is not the record's id")
     if record.status != "complete":
         require(record.content["arrays"] is None and record.reason, "no reason is given")
         return
-    arrays = record.arrays
-    classes = len(images.TASKS[record.config["task"]])
-    for name, (dtype, always) in ARRAYS.items():
-        require(name in arrays or not always, f"{name} is missing")
-        require(
-            name not in arrays or arrays[name].dtype == dtype, f"{name} is not {dtype.__name__}"
-        )
-    require(set(arrays) <= set(ARRAYS), f"unknown arrays {set(arrays) - set(ARRAYS)}")
-    require(arrays["labels"].ndim == 2 and len(arrays["labels"]), "labels is not [epochs, n]")
-    for suffix in ("", "_simple"):
-        truth, labels = arrays[f"truth{suffix}"], arrays[f"labels{suffix}"]
-        require(truth.ndim == 1 and len(truth), f"truth{suffix} is not [n]")
-        rows = () if suffix else (len(labels),)
-        require(
-            labels.shape == (*rows, len(truth)), f"labels{suffix} and truth{suffix} differ in shape"
-        )
-        require(max(labels.max(), truth.max()) < classes, f"labels{suffix} has an unknown class")
-        chances = arrays[f"probabilities{suffix}"].astype(float)
-        require(chances.shape == (len(truth), classes), f"probabilities{suffix} has a wrong shape")
-        require(
-            (chances >= 0).all() and np.allclose(chances.sum(axis=1), 1, atol=5e-3),
-            f"probabilities{suffix} do not sum to 1",
-        )
+    arrays, classes = record.arrays, len(images.TASKS[record.config["task"]])
+    missing = ARRAYS.keys() - {"confusion_train"} - arrays.keys()
+    require(not missing, f"{', '.join(sorted(missing))} is missing")
+    require(arrays.keys() <= ARRAYS.keys(), f"unknown arrays {arrays.keys() - ARRAYS.keys()}")
+    n, simple = arrays["truth"].size, arrays["truth_simple"].size
+    epochs = len(arrays["labels"]) if arrays["labels"].ndim == 2 else 1
+    require(n and simple and epochs, "there are no predictions in it")
+    shapes = {
+        "truth": (n,),
+        "truth_simple": (simple,),
+        "labels": (epochs, n),
+        "labels_simple": (simple,),
+        "probabilities": (n, classes),
+        "probabilities_simple": (simple, classes),
+        "confusion_train": (epochs, classes, classes),
+    }
+    for name, array in arrays.items():
+        require(array.dtype == ARRAYS[name], f"{name} is not {ARRAYS[name].__name__}")
+        require(array.shape == shapes[name], f"{name} is {array.shape}, not {shapes[name]}")
+        if array.dtype == np.uint8:
+            require(array.max() < classes, f"{name} has an unknown class")
+        elif array.dtype == np.float16:
+            sums = array.sum(axis=1, dtype=float)
+            even = (array >= 0).all() and np.allclose(sums, 1, atol=5e-3)
+            require(even, f"{name} do not sum to 1")
     for name, values in record.history.items():
-        require(len(values) == record.epochs, f"{name} has not one value an epoch")
+        require(len(values) == epochs, f"{name} has not one value an epoch")
         require(np.isfinite(values).all(), f"{name} is not finite")
-    if "confusion_train" in arrays:
-        require(
-            arrays["confusion_train"].shape == (record.epochs, classes, classes),
-            "confusion_train has a wrong shape",
-        )
     if record.config["images"] == "published" and record.config["images_per_class"] is None:
         by, fold = record.config["split_by"], record.config["fold"]
         expected = splits.data_hash(by, fold)
@@ -335,43 +266,12 @@ def check(record: Record) -> None:
             require(np.array_equal(arrays[name], truth), f"{name} is not that of {split}")
 
 
-def differences(record: Record, arrays: dict[str, np.ndarray]) -> list[str]:
-    """What differs between a record's predictions and others, in words; empty if nothing does.
-
-    Parameters
-    ----------
-    record : Record
-        Complete.
-    arrays : dict of array
-        By the names in :data:`ARRAYS`.
-    """
-    found = []
-    for name in sorted(record.arrays.keys() | arrays.keys()):
-        ours, theirs = record.arrays.get(name), arrays.get(name)
-        if ours is None or theirs is None:
-            found.append(f"{name}: in only one of the two")
-        elif (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
-            found.append(f"{name}: another shape or type")
-        elif n := int((ours != theirs).sum()):
-            most = np.abs(ours.astype(float) - theirs).max()
-            by = f" by up to {most:.2g}" if ours.dtype.kind == "f" else ""
-            found.append(f"{name}: {n:,} of {ours.size:,} entries differ{by}")
-    return found
-
-
-@functools.cache
-def _schema():
-    from jsonschema import Draft202012Validator
-
-    schema = resources.files("bloodlib.study").joinpath("record.schema.json")
-    text = schema.read_text(encoding="utf-8")
-    return Draft202012Validator(json.loads(text))
-
-
 def _validate(path, content):
+    from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
 
-    error = best_match(_schema().iter_errors(content))
+    validator = Draft202012Validator(_json("record.schema.json"))
+    error = best_match(validator.iter_errors(content))
     if error:
         place = "/".join(map(str, error.absolute_path)) or "the file"
-        raise RecordError(f"{path}: {place}: {error.message[:200]}. {REMEDY}")
+        raise stored.StoredError(f"{path}: {place}: {error.message[:200]}. {REMEDY}")

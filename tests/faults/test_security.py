@@ -196,11 +196,11 @@ STATE |= {"TEST": [1], "TEST_SIMPLE": [1], "weight_0": [1.0]}
 SMALL = {"labels.csv": b"a,b", "images/TEST/MONOCYTE/_0_0.jpeg": b"x" * 50}
 #: For each parser: files that it reads, and what it may raise.
 PARSERS = {
-    "a record": (record_json, [RECORD], records.RecordError),
+    "a record": (record_json, [RECORD], stored.StoredError),
     "a record's predictions": (
         record_arrays,
         [plain(**made_up()[1]), packed(**made_up()[1])],
-        records.RecordError,
+        stored.StoredError,
     ),
     "a measurement": (measurement, [plain(a=[1, 2]), packed(b=[0.5])], ValueError),
     "a checkpoint": (checkpoint, [plain(**STATE), packed(**STATE)], ()),
@@ -228,12 +228,12 @@ PARSERS = {
     "a list of pictures": (
         result("pbc.sha256", external_validation.names),
         [b"\n".join((CHECKOUT / "results" / "pbc.sha256").read_bytes().splitlines()[:5])],
-        records.RecordError,
+        stored.StoredError,
     ),
     "boxes": (
         result("boxes.csv", boxes.table),
         [b"\n".join((CHECKOUT / "results" / "boxes.csv").read_bytes().splitlines()[:9])],
-        records.RecordError,
+        stored.StoredError,
     ),
     "where the photographs are from": (
         result("photographs.json", photographs.provenance),
