@@ -26,13 +26,14 @@ def freeze(config, labels, status="complete"):
     task, classes = config["task"], len(images.TASKS[config["task"]])
     simple = images.labels("TEST_SIMPLE", task)
     division = config["split_by"], config["fold"]
+    curves = ("loss", "seconds") if config["method"] in ("DCLNN", "small") else ("seconds",)
     content = {
         "id": study.identify(config),
         "status": status,
         "reason": "" if status == "complete" else "no solution",
         "config": config,
         "data": splits.data_hash(*division),
-        "history": {"seconds": [1.0] * len(labels)} if status == "complete" else {},
+        "history": dict.fromkeys(curves, [1.0] * len(labels)) if status == "complete" else {},
         "weights": "",
         "environment": stored.environment("", ""),
         "started": "2025-01-01T00:00:00+00:00",

@@ -117,7 +117,6 @@ def test_other_settings_and_damaged_chunks_are_computed_anew(folders):
         ("boxes", "Clone https://github.com/Shenggan/BCCD_Dataset"),
         ("attribution", "bloodlib data --fetch"),
         ("robustness", "bloodlib data --fetch"),
-        ("laboratory", "`bloodlib measure external-validation`"),
         ("sleep", "There are: boxes, attribution, robustness"),
     ],
 )

@@ -190,8 +190,8 @@ def train(
     """
     keras = load_keras()
     x, y = data.pixels["TRAIN"], data.labels[task]["TRAIN"]
-    counts = keras.metrics.MeanIoU(len(TASKS[task]), sparse_y_pred=False)  # for its matrix
-    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=[counts])
+    metrics = [_confusion_metric(len(TASKS[task]))]
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=metrics)
     model.optimizer.build(model.trainable_variables)
     state = _restore(model, checkpoint)
     done = len(state["loss"])
@@ -208,7 +208,7 @@ def train(
             _seed_dropout(model, seed, epoch)
             with _out_of_memory(batch_size):
                 batches = _batches(x, y, batch_size, augmentation, seed, epoch)
-                loss, confusion = _epoch(model, counts, batches, bar)
+                loss, confusion = _epoch(model, batches, bar)
                 tests = {
                     split: model.predict(data.pixels[split], batch_size=256, verbose=0)
                     for split in ("TEST", "TEST_SIMPLE")
@@ -255,13 +255,13 @@ def _batches(pixels, labels, batch_size, augmentation, seed, epoch):
         yield images.astype("float32"), labels[rows].astype("int32")
 
 
-def _epoch(model, counts, batches, bar):
+def _epoch(model, batches, bar):
     """Learn from an epoch's batches: its mean loss and its counts of (true, predicted)."""
     total, confusion, seen = 0.0, 0, 0
     for images, labels in _ahead(batches):
         found = model.train_on_batch(images, labels, return_dict=True)
         total += float(found["loss"]) * len(labels)
-        confusion = confusion + load_keras().ops.convert_to_numpy(counts.total_cm)
+        confusion = confusion + np.asarray(found["confusion"])
         seen += len(labels)
         bar.update(min(len(labels), bar.total - bar.n))
         if not np.isfinite(total):
@@ -289,6 +289,26 @@ def _seed_dropout(model, seed, epoch):
         state = layer.seed_generator.state
         # TensorFlow keeps the state as a signed number, the others as an unsigned one
         state.assign(np.array([start >> 1, 0], dtype=keras.backend.standardize_dtype(state.dtype)))
+
+
+def _confusion_metric(classes):
+    """Counts of (true, predicted) in a batch, before the step that it leads to."""
+    keras = load_keras()
+
+    class Confusion(keras.metrics.Metric):
+        def __init__(self):
+            super().__init__(name="confusion")
+            self.counts = self.add_variable((classes, classes), initializer="zeros", name="counts")
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            true = keras.ops.one_hot(keras.ops.reshape(y_true, (-1,)), classes)
+            predicted = keras.ops.one_hot(keras.ops.argmax(y_pred, axis=-1), classes)
+            self.counts.assign_add(keras.ops.matmul(keras.ops.transpose(true), predicted))
+
+        def result(self):
+            return keras.ops.convert_to_tensor(self.counts)
+
+    return Confusion()
 
 
 def _save(model, checkpoint, state):
