@@ -117,7 +117,7 @@ def _parser():
         description="Print where the images are, how many of each class, and their hashes. "
         "Exit with 1 if they are not there or do not verify.",
     )
-    data.add_argument("--fetch", action="store_true", help="download the images first, if missing")
+    data.add_argument("--fetch", action="store_true", help="fetch the images first, if missing")
     data.add_argument(
         "--facts", action="store_true", help="print the facts of results/dataset.json instead"
     )
@@ -229,7 +229,7 @@ def _data(options):
         images.fetch()
     folder = images.find()
     if options.facts:
-        images.verify(folder)
+        images.verify()
         print(json.dumps(images.facts(), indent=1))
         return
     print(f"datasets in {paths.data_folder()}")
@@ -237,7 +237,7 @@ def _data(options):
         there = (paths.data_folder() / name).is_dir()
         print(f"  {name:24} {'there' if there else 'not there'}")
     print(f"  {folder.name if folder.parent == paths.data_folder() else folder}")
-    hashes = images.verify(folder, thorough=True)
+    hashes = images.verify(thorough=True)
     for split, found in images.counts().items():
         listed = ", ".join(f"{n} {name.lower()}" for name, n in found.items())
         print(f"    {split:12} {sum(found.values()):6}  {listed}")

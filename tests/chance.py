@@ -18,9 +18,7 @@ PATIENCE = 300  # seconds until a child counts as one that never ends
 CONTEXT = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
 if os.name == "posix":  # imported once, for all children
     slow = ("bloodlib.book.chapter", "bloodlib.data.images", "bloodlib.models.training")
-    CONTEXT.set_forkserver_preload(
-        [*slow, "hypothesis", "jsonschema", "matplotlib.pyplot", "pooch"]
-    )
+    CONTEXT.set_forkserver_preload([*slow, "hypothesis", "jsonschema", "matplotlib.pyplot"])
 #: Modules whose calls read and write files, and what comes over a network.
 OUTSIDE = ("_io", "_socket", "nt", "posix")
 

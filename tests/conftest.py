@@ -1,12 +1,9 @@
 """Fixtures: folders of a test's own, and cheap methods to try the machinery with."""
 
-import http.server
 import shutil
 import signal
-import threading
 import types
 
-import archives
 import jupytext
 import made_up
 import matplotlib as mpl
@@ -152,18 +149,6 @@ def folder(place):
     """The made-up dataset, where it's looked for."""
     made_up.write(place / images.FOLDER, made_up.published())
     return place / images.FOLDER
-
-
-@pytest.fixture
-def server(place):
-    """A server that answers with the archive of the made-up dataset, or as ``ways`` say."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), archives.Handler) as server:
-        server.content, server.asked, server.ways = archives.archive(), [], {}
-        server.daemon_threads = True
-        server.url = f"http://127.0.0.1:{server.server_port}"
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
-        yield server
-        server.shutdown()
 
 
 @pytest.fixture

@@ -40,21 +40,19 @@ def published():
     return files
 
 
-def publish(monkeypatch, files):
-    """Make the module believe that these files are what was published."""
-    entries = {
-        path: images.Entry(len(c), hashlib.sha1(b"blob %d\0%b" % (len(c), c)).hexdigest())
-        for path, c in sorted(files.items())
+def publish(monkeypatch, files, repository="file:///nowhere", commit="HEAD"):
+    """Make the module believe that these files are what was published, and there."""
+    shas = {
+        path: hashlib.sha1(b"blob %d\0%b" % (len(content), content)).hexdigest()
+        for path, content in sorted(files.items())
     }
     hashes = {
-        part: hashlib.sha1(
-            "".join(e.sha for p, e in entries.items() if p.startswith(part)).encode()
-        )
+        part: "+".join(sha for path, sha in shas.items() if path.startswith(part))
         for part in images.SOURCE.hashes
     }
-    hashes = {part: digest.hexdigest() for part, digest in hashes.items()}
-    monkeypatch.setattr(images, "manifest", lambda: entries)
-    monkeypatch.setattr(images, "SOURCE", dataclasses.replace(images.SOURCE, hashes=hashes))
+    source = dataclasses.replace(images.SOURCE, hashes=hashes, repository=repository, commit=commit)
+    monkeypatch.setattr(images, "manifest", lambda: shas)
+    monkeypatch.setattr(images, "SOURCE", source)
     images.names.cache_clear()
 
 

@@ -263,7 +263,7 @@ def compute_simple() -> dict:
     """
     found = photographs.table()
     found = found[found["split"] == "TEST_SIMPLE"]
-    sha = found["name"].map(lambda name: images.manifest()[f"images/TEST_SIMPLE/{name}"].sha)
+    sha = found["name"].map(lambda name: images.manifest()[f"images/TEST_SIMPLE/{name}"])
     several = found["photograph"].duplicated(keep=False)
     numbers, behind_test = found["photograph"], photographs.photographs("TEST")
     missing = np.setdiff1d(behind_test, numbers)

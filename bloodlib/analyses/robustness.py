@@ -119,7 +119,7 @@ def compute() -> None:
     """
     from bloodlib.models import weights
 
-    images.verify(images.find())
+    images.verify()
     clock, names = stored.Clock(), images.names("TEST")
     settings = {
         "kinds": KINDS,

@@ -429,7 +429,7 @@ def compute(workers: int | None = None) -> None:
     bloodlib.data.images.DatasetNotFoundError, bloodlib.data.images.DatasetError
         If there are no images, or they are not the published ones.
     """
-    images.verify(images.find())
+    images.verify()
     clock = stored.Clock()
     numbers = images.photograph_numbers()
     known = index({number: grey(images.photograph(number)) for number in numbers})

@@ -79,14 +79,14 @@ DATASET = {
     "an image missing": (lambda f: (f / VICTIM).unlink(), f"{VICTIM} is missing"),
     "an image that can't be read": (unreadable, f"{VICTIM} is missing"),
     "a suffix in capitals": (upper, f"{VICTIM} is missing.*_1_7.JPEG does not belong there"),
-    "a class missing": (lambda f: shutil.rmtree(f / FOLDER), f"{FOLDER}/ is missing"),
+    "a class missing": (lambda f: shutil.rmtree(f / FOLDER), f"{FOLDER}/.* is missing"),
     "a class renamed": (
         lambda f: (f / FOLDER).rename((f / FOLDER).with_name("Mono")),
         "is missing",
     ),
     "a split missing": (
         lambda f: shutil.rmtree(f / "images/TEST"),
-        "images/TEST/NEUTROPHIL/ is missing",
+        "images/TEST/EOSINOPHIL/_0_0.jpeg is missing.* and 3 more",
     ),
     "the labels altered": (
         lambda f: (f / "labels.csv").write_bytes(
@@ -95,7 +95,10 @@ DATASET = {
         "labels.csv is altered",
     ),
     "a stray image": (fill(f"{FOLDER}/_9_9.jpeg"), f"{FOLDER}/_9_9.jpeg does not belong there"),
-    "a fifth class": (lambda f: (f / "images/TEST/BASOPHIL").mkdir(), "BASOPHIL/ does not belong"),
+    "a fifth class": (
+        lambda f: write(f, {"images/TEST/BASOPHIL/_0_0.jpeg": b"x"}),
+        "BASOPHIL/_0_0.jpeg does not belong",
+    ),
 }
 
 
@@ -142,28 +145,19 @@ def bomb():
 
 #: Even if they had been published so.
 CONTENTS = {
-    "a truncated image": (jpeg(1, (320, 240))[:-400], "whole JPEG"),
-    "half an image": (jpeg(1, (320, 240))[:3000], "whole JPEG"),
-    "a wrong size": (jpeg(1, (240, 320)), "240 × 320"),
-    "a grey image": (jpeg(1, (320, 240), "L"), "mode L"),
-    "a CMYK image": (jpeg(1, (320, 240), "CMYK"), "mode CMYK"),
-    "a PNG": (jpeg(1, (320, 240), kind="PNG"), "whole JPEG"),
-    "a 16-bit image": (jpeg(1, (320, 240), "I;16", "PNG"), "whole JPEG"),
-    "a text": (b"not a picture", "whole JPEG"),
-    "a pixel bomb": (bomb(), "whole JPEG|65000"),
-    "nothing": (b"", "whole JPEG"),
+    "a wrong size": jpeg(1, (240, 320)),
+    "a text": b"not a picture",
+    "nothing": b"",
 }
 
 
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("fault", CONTENTS)
 def test_published_as(place, monkeypatch, fault):
-    content, words = CONTENTS[fault]
-    files = published() | {VICTIM: content}
+    files = published() | {VICTIM: CONTENTS[fault]}
     publish(monkeypatch, files)
     write(place / images.FOLDER, files)
     images.verify()
-    with pytest.raises(images.DatasetError, match=words) as caught:
+    with pytest.raises(images.DatasetError, match="no picture of 320 × 240") as caught:
         images.load("TRAIN")
     assert str(place / images.FOLDER / VICTIM) in str(caught.value)
     assert not list(paths.cache_folder().glob("pixels/*.npy"))
@@ -176,12 +170,8 @@ def test_published_as(place, monkeypatch, fault):
 CACHE = {
     "empty": lambda path: path.write_bytes(b""),
     "truncated": lambda path: path.write_bytes(path.read_bytes()[:-1]),
-    "too long": lambda path: path.write_bytes(path.read_bytes() + b"x"),
     "a text": lambda path: path.write_bytes(b"not an array"),
-    "of another shape": lambda path: np.save(path, np.zeros((8, 60, 80), dtype=np.uint8)),
-    "of another type": lambda path: np.save(path, np.zeros((8, 60, 80, 3), dtype=np.int8)),
     "of fewer images": lambda path: np.save(path, np.zeros((7, 60, 80, 3), dtype=np.uint8)),
-    "of pickled objects": lambda path: np.save(path, np.array([{}] * 8, object)),
     "gone": lambda path: path.unlink(),
 }
 
@@ -226,7 +216,7 @@ def load_and_note(log):
 
     images._decode_all = noted
     files = [images.find() / "images/TEST" / name for name in images.names("TEST")]
-    return lambda: np.array_equal(images.load("TEST").pixels, decode(files, (60, 80)))
+    return lambda: np.array_equal(images.load("TEST").pixels, decode(files, (60, 80), "averaged"))
 
 
 def test_four_processes_at_once(folder, record_property):

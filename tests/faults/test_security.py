@@ -5,9 +5,7 @@ import io
 import json
 import types
 import warnings
-from pathlib import Path
 
-import archives
 import numpy as np
 import pytest
 from chance import SCALE
@@ -20,7 +18,7 @@ from made_up import jpeg
 from bloodlib import study
 from bloodlib.analyses import external_validation, prediction
 from bloodlib.book import chapter, publishing
-from bloodlib.data import boxes, images, photographs, stored
+from bloodlib.data import boxes, photographs, stored
 from bloodlib.models import training
 from bloodlib.study import measurements, records
 
@@ -142,19 +140,10 @@ def checkpoint(folder, raw):
         training._restore(model, put(folder / "run.npz", raw))
 
 
-def decode(folder, raw):
-    images._open(Path("a.jpeg"), raw, (48, 36))
-
-
 def answer(folder, raw):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         prediction.read(put(folder / "a.jpg", raw))
-
-
-def unpack(folder, raw):
-    for path, content in images._contents(put(folder / "a.zip", raw)):
-        assert len(content) == images.manifest()[path].size
 
 
 def study_file(folder, raw):
@@ -193,7 +182,6 @@ RECORD = json.dumps(
 ).encode()
 STATE = {name: [0.5] for name in (*training.HISTORY, "labels", "confusion")}
 STATE |= {"TEST": [1], "TEST_SIMPLE": [1], "weight_0": [1.0]}
-SMALL = {"labels.csv": b"a,b", "images/TEST/MONOCYTE/_0_0.jpeg": b"x" * 50}
 #: For each parser: files that it reads, and what it may raise.
 PARSERS = {
     "a record": (record_json, [RECORD], stored.StoredError),
@@ -204,16 +192,10 @@ PARSERS = {
     ),
     "a measurement": (measurement, [plain(a=[1, 2]), packed(b=[0.5])], ValueError),
     "a checkpoint": (checkpoint, [plain(**STATE), packed(**STATE)], ()),
-    "an image": (decode, [jpeg(3, (48, 36)), jpeg(4, (48, 36), "L")], images.DatasetError),
     "a picture": (
         answer,
         [picture(kind) for kind in ("JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP", "PPM")],
         prediction.PictureError,
-    ),
-    "an archive": (
-        unpack,
-        [archives.archive(SMALL), archives.archive(SMALL, [("../x", b"")])],
-        images.DatasetError,
     ),
     "study.yml": (
         study_file,
