@@ -119,7 +119,7 @@ chapter.cite(window_mean=mean[0, 0])
 #
 # **A convolution layer.** {numref}`fig-paper-1`, with one kernel for each map $t$ of the layer before, their
 # results added up, a bias added, and the sum squeezed between −1 and 1 by tanh. In code:
-# `equations.convolve`.
+# `equations.correlate`; bias and tanh follow in `equations.Network`, as for every layer.
 #
 # (eq-7)=
 # ```{math}
@@ -169,7 +169,7 @@ chapter.cite(window_mean=mean[0, 0])
 # ```
 #
 # **Back through tanh.** Where tanh is flat, a change of the input changes little. In code:
-# `equations.input_deltas`.
+# `equations.Network.gradients`.
 #
 # (eq-12)=
 # ```{math}
@@ -178,17 +178,17 @@ chapter.cite(window_mean=mean[0, 0])
 #
 # **To a kernel's weight.** The weight was used at every place of the map, so what it did is added up over
 # all of them: the deviation there times the pixel that it was multiplied with. In code:
-# `equations.convolve_backward`.
+# `equations.correlate_backward`.
 #
 # (eq-13)=
 # ```{math}
 # \Delta bias^{C,j} = \sum_{y=0}^{f_w} \sum_{x=0}^{f_h} d(I^{C,j}_{x,y}) \tag{13}
 # ```
 #
-# **To its bias.** The same with nothing to multiply by. In code: `equations.convolve_backward` too.
+# **To its bias.** The same with nothing to multiply by. In code: `equations.correlate_backward` too.
 #
-# The code's derivatives agree with those that TensorFlow finds by itself and with finite differences; the
-# tests of this book compare them.
+# The code's answers agree with those of Keras, and its derivatives with finite differences; the tests of
+# this book compare them.
 #
 # ## The print beside the code
 

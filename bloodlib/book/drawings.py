@@ -133,9 +133,9 @@ def load_differences() -> pd.DataFrame:
     rows = []
     for row in equations.DIFFERENCES:
         rows += [
-            (row.where, "printed", f"${row.printed}$"),
-            ("", "done", f"${row.done}$"),
-            ("", "why", row.why),
+            (row["where"], "printed", f"${row['printed']}$"),
+            ("", "done", f"${row['done']}$"),
+            ("", "why", row["why"]),
         ]
     return pd.DataFrame(rows, columns=["Equation", "Line", "Formula or reason"])
 

@@ -10,25 +10,29 @@ the loss by a layer's output and by the sum that enters its activation: here ``d
 `DIFFERENCES` shows the print beside what is done, formula by formula.
 """
 
-from typing import NamedTuple
+import functools
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy import special
 
 from bloodlib import paper
 
 POOL = 2  # S_h and S_w: the stated pool size, and the 2 of x/2, y/2 in equation 10
 
-
-def softmax(values):
-    """Probabilities over the last axis: the output that section 4.2 states."""
-    powers = np.exp(values - values.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
-
-
-ACTIVATIONS = {"tanh": np.tanh, "relu": lambda v: np.maximum(v, 0.0), "softmax": softmax}
-SLOPES = {"tanh": lambda p: 1.0 - p**2, "relu": lambda p: (p > 0).astype(float)}  # δ'(v) by P
-
+ACTIVATIONS = {
+    "tanh": np.tanh,
+    "relu": functools.partial(np.maximum, 0.0),
+    "softmax": functools.partial(special.softmax, axis=-1),
+    "none": np.asarray,
+}
+#: δ'(v) by the output P. After softmax, y - t is already the derivative by its input.
+SLOPES = {
+    "tanh": lambda outputs: 1.0 - outputs**2,
+    "relu": lambda outputs: outputs > 0,
+    "softmax": np.ones_like,
+    "none": np.ones_like,
+}
 
 #: Kernels whose effect section 4.1 names, and a blur.
 KERNELS = {
@@ -38,12 +42,37 @@ KERNELS = {
     "Blur": np.full((3, 3), 1 / 9),
 }
 
+#: Every formula of section 4.3 that is not computed as printed; the file says what a row has.
+DIFFERENCES = paper.read("formulas.yml")
 
-# ---------------------------------------------------------------- forward
+
+def count_differences() -> dict:
+    """Count what section 4.3 prints and the code can't follow.
+
+    Returns
+    -------
+    dict
+        ``formulas`` changed, ``equations`` among 6 to 13 that are among them, ``missing``
+        formulas, and formulas that describe an ``other_network`` than section 4.2.
+    """
+    missing = sum("missing" in row for row in DIFFERENCES)
+    return {
+        "formulas": len(DIFFERENCES) - missing,
+        "equations": sorted({number for row in DIFFERENCES for number in row["equations"]}),
+        "missing": missing,
+        "other_network": sum("other_network" in row for row in DIFFERENCES),
+    }
+
+
+# ---------------------------------------------------------------- forward: sums of layers
 
 
 def correlate(inputs, kernel):
-    """Sum of equation 6, without bias and activation: Figure 1's example, an edge detector."""
+    """Sum of equation 6, stride 1, no padding.
+
+    Printed: P at (x+r, x+c), kernel sums that end at j_h and j_w. Done: P at (x+r, y+c), sums
+    over the kernel's rows and columns.
+    """
     windows = sliding_window_view(np.asarray(inputs, float), kernel.shape[:2], axis=(1, 2))
     return np.einsum("nxytrc,rctj->nxyj", windows, kernel, optimize=True)
 
@@ -72,15 +101,6 @@ def effect(image, kernel):
     }
 
 
-def convolve(inputs, kernel, bias, activation="tanh"):
-    """Output of a convolution layer: equation 6; stride 1, no padding.
-
-    Printed: tanh, P at (x+r, x+c), kernel sums that end at j_h and j_w. Done: tanh or the ReLU
-    that section 4.2 states, P at (x+r, y+c), sums over the kernel's rows and columns.
-    """
-    return ACTIVATIONS[activation](correlate(inputs, kernel) + bias)
-
-
 def _tiles(maps):
     """``[n, x, y, row * column, map]``: the 2×2 windows; an odd last row or column is left out."""
     n, height, width, depth = maps.shape
@@ -90,73 +110,39 @@ def _tiles(maps):
     return tiles.reshape(n, rows, columns, POOL * POOL, depth)
 
 
-def subsample(inputs, weight, bias, activation="tanh"):
-    """Output of a subsample layer: equation 7, the window's sum times one trained weight a map.
+def subsample(inputs, weight):
+    """Sum of equation 7: that of a 2×2 window, times one trained weight a map.
 
     Printed: W^k, and P of map t, where the neuron is of map j; sums that end at S_h and S_w.
-    Done: weight, bias and P of map j; sums over the 2×2 window.
+    Done: weight and P of map j; sums over the 2×2 window.
     """
-    return ACTIVATIONS[activation](weight * _tiles(inputs).sum(axis=3) + bias)
+    return weight * _tiles(inputs).sum(axis=3)
 
 
-def max_pool(inputs):
+def max_pool(inputs, weight=None):
     """Largest value of each 2×2 window: section 4.1's text and Figure 2; no equation is printed."""
     return _tiles(inputs).max(axis=3)
 
 
-def average_pool(inputs):
+def average_pool(inputs, weight=None):
     """Mean of each 2×2 window: Figure 2; equation 7 with W = 1/4, no bias and no tanh."""
-    return _tiles(inputs).mean(axis=3)
+    return subsample(inputs, 1 / POOL**2)
 
 
-def dense(inputs, weight, bias, activation="tanh"):
-    """Output of a fully-connected layer: equations 8 (from maps) and 9 (from hidden neurons).
+def dense(inputs, weight):
+    """Sum of equations 8 (from maps) and 9 (from hidden neurons).
 
     Printed: P of map t under a sum over j, sizes of the maps named like those of equation 7's
-    window, tanh at the output too. Done: every x, y and map once; tanh, ReLU or softmax.
+    window. Done: every x, y and map once.
     """
-    return ACTIVATIONS[activation](inputs.reshape(len(inputs), -1) @ weight + bias)
+    return inputs.reshape(len(inputs), -1) @ weight
 
 
-# ---------------------------------------------------------------- backward
-
-
-def loss(outputs, targets, output="tanh"):
-    """Mean over images of half the squared error (tanh) or of the cross-entropy (softmax).
-
-    Printed: only its derivative y - t. Done: the loss that has it, and the stated cross-entropy.
-    """
-    if output == "softmax":
-        floor = np.finfo(float).tiny
-        return -(targets * np.log(np.maximum(outputs, floor))).sum() / len(outputs)
-    return 0.5 * ((outputs - targets) ** 2).sum() / len(outputs)
-
-
-def output_deltas(outputs, targets, output="tanh"):
-    """d(I) of the output neurons: the first formula after equation 9.
-
-    Printed: y - t δ'(v). Done: (y - t) δ'(v); with softmax and cross-entropy y - t, for targets
-    that sum to one.
-    """
-    if np.shape(outputs) != np.shape(targets):
-        raise ValueError(
-            f"outputs are {np.shape(outputs)} and targets {np.shape(targets)}: "
-            "give one row an image and one column a class"
-        )
-    deltas = outputs - targets
-    return deltas if output == "softmax" else input_deltas(deltas, outputs, output)
-
-
-def input_deltas(deltas, outputs, activation):
-    """d(I) = δ'(v) d(P): equation 11, and the same for the hidden and the subsample layer.
-
-    Printed: δ'(v_j) for a whole map. Done: at each neuron, from its output P (tanh' = 1 - P²).
-    """
-    return deltas * SLOPES[activation](outputs)
+# ------------------------ backward: d(P) of the layer before, weight and bias variation
 
 
 def dense_backward(deltas, inputs, weight):
-    """d(P) of the layer before, weight and bias variation: the formulas after equation 9.
+    """The formulas after equation 9.
 
     Printed: ΔW of the output from d(P); a sum over "different pictures". Done: ΔW from d(I);
     the sum runs over the neurons of the layer whose d(I) is given.
@@ -165,38 +151,33 @@ def dense_backward(deltas, inputs, weight):
     return (deltas @ weight.T).reshape(inputs.shape), flat.T @ deltas, deltas.sum(axis=0)
 
 
-def upsample(deltas, shape):
-    """Deltas of windows (x/2, y/2), rounded down, at each x, y of maps of ``shape``; else zero."""
-    spread = deltas.repeat(POOL, axis=1).repeat(POOL, axis=2)
-    margins = [(0, whole - there) for whole, there in zip(shape, spread.shape, strict=True)]
-    return np.pad(spread, margins)
-
-
 def subsample_backward(deltas, inputs, weight):
-    """d(P) of the maps before (equation 10), weight and bias variation of a subsample layer.
+    """Equation 10: each x, y gets the deltas of its window (x/2, y/2), rounded down; else zero.
 
     Printed: Δbias from d(P). Done: Δbias from d(I), as ΔW and equation 13.
     """
-    spread = upsample(deltas, inputs.shape)
+    spread = deltas.repeat(POOL, axis=1).repeat(POOL, axis=2)
+    margins = [(0, whole - there) for whole, there in zip(inputs.shape, spread.shape, strict=True)]
+    spread = np.pad(spread, margins)
     return weight * spread, np.einsum("nxyj,nxyj->j", spread, inputs), deltas.sum(axis=(0, 1, 2))
 
 
-def max_pool_backward(deltas, inputs):
-    """d(P) before max pooling: all to the (first) largest value of each window; not printed."""
+def average_pool_backward(deltas, inputs, weight=None):
+    """Equation 10 with W = 1/4; nothing is trained."""
+    return (subsample_backward(deltas, inputs, 1 / POOL**2)[0],)
+
+
+def max_pool_backward(deltas, inputs, weight=None):
+    """All to the (first) largest value of each window; not printed. Nothing is trained."""
     place = _tiles(inputs).argmax(axis=3)
     n, x, y, j = np.indices(place.shape, sparse=True)
     below = np.zeros(inputs.shape)
     below[n, x * POOL + place // POOL, y * POOL + place % POOL, j] = deltas
-    return below
+    return (below,)
 
 
-def average_pool_backward(deltas, inputs):
-    """d(P) before average pooling: equation 10 with W = 1/4."""
-    return upsample(deltas, inputs.shape) / POOL**2
-
-
-def convolve_backward(deltas, inputs, kernel):
-    """d(P) of the layer before, weight (equation 12) and bias variation (equation 13).
+def correlate_backward(deltas, inputs, kernel):
+    """Equations 12 (weights) and 13 (bias).
 
     Printed: sums over f_w × f_h, f being kernels in equation 6; no d(P) below a convolution, which
     a second one needs. Done: sums over the map's neurons; d(P) by the kernel turned around.
@@ -209,7 +190,24 @@ def convolve_backward(deltas, inputs, kernel):
     return below, variation, deltas.sum(axis=(0, 1, 2))
 
 
+POOLINGS = {
+    "sum": (subsample, subsample_backward),
+    "max": (max_pool, max_pool_backward),
+    "average": (average_pool, average_pool_backward),
+}
+
 # ---------------------------------------------------------------- the network
+
+
+def loss(outputs, targets, output="tanh"):
+    """Mean over images of half the squared error (tanh) or of the cross-entropy (softmax).
+
+    Printed: only its derivative y - t. Done: the loss that has it, and the stated cross-entropy.
+    """
+    if output == "softmax":
+        floor = np.finfo(float).tiny
+        return -(targets * np.log(np.maximum(outputs, floor))).sum() / len(outputs)
+    return 0.5 * ((outputs - targets) ** 2).sum() / len(outputs)
 
 
 class Network:
@@ -239,9 +237,10 @@ class Network:
 
     Attributes
     ----------
-    weights : dict of str to ndarray
-        ``kernel_1``, ``kernel_bias_1``, …, ``pool_weight`` and ``pool_bias`` (sum only),
-        ``hidden_weight``, ``hidden_bias``, ``output_weight``, ``output_bias``.
+    layers : list of tuple
+        Name of each layer, its sum, what leads back through it, and its activation.
+    weights : dict of str to list of ndarray
+        Weight and bias of each layer that has them, by its name.
     """
 
     def __init__(
@@ -256,133 +255,64 @@ class Network:
         output="tanh",
         seed=0,
     ):
-        for value, known in (
-            (activation, ("tanh", "relu")),
-            (pooling, ("sum", "max", "average")),
-            (output, ("tanh", "softmax")),
-        ):
-            if value not in known:
-                raise ValueError(f"{value!r} is none of {', '.join(known)}")
-        self.activation, self.pooling, self.output = activation, pooling, output
-        self.convolutions = range(1, len(filters) + 1)
+        self.layers, self.weights, self.output = [], {}, output
         height, width, depth = shape
         random = np.random.default_rng(seed)
+
+        def add(name, functions, activation, weight=None):
+            self.layers.append((name, *functions, activation))
+            if weight is not None:
+                self.weights[name] = [weight, np.zeros(weight.shape[-1])]
 
         def glorot(*size):
             reach = np.sqrt(6 / (np.prod(size[:-2]) * (size[-2] + size[-1])))
             return random.uniform(-reach, reach, size)
 
-        self.weights = {}
-        for i, number in zip(self.convolutions, filters, strict=True):
-            self.weights[f"kernel_{i}"] = glorot(3, 3, depth, number)
-            self.weights[f"kernel_bias_{i}"] = np.zeros(number)
+        for i, number in enumerate(filters, 1):
+            convolution = correlate, correlate_backward
+            add(f"convolution_{i}", convolution, activation, glorot(3, 3, depth, number))
             height, width, depth = height - 2, width - 2, number
         if pooling == "sum":
-            self.weights["pool_weight"] = np.full(depth, 1 / POOL**2)
-            self.weights["pool_bias"] = np.zeros(depth)
-        self.weights["hidden_weight"] = glorot((height // POOL) * (width // POOL) * depth, hidden)
-        self.weights["hidden_bias"] = np.zeros(hidden)
-        self.weights["output_weight"] = glorot(hidden, classes)
-        self.weights["output_bias"] = np.zeros(classes)
-
-    def layers(self, images):
-        """Compute the outputs of all layers, the images first, which the backward pass reads."""
-        w, layers = self.weights, [images]
-        for i in self.convolutions:
-            kernel, bias = w[f"kernel_{i}"], w[f"kernel_bias_{i}"]
-            layers.append(convolve(layers[-1], kernel, bias, self.activation))
-        if self.pooling == "sum":
-            pooled = subsample(layers[-1], w["pool_weight"], w["pool_bias"], self.activation)
+            add("pooling", POOLINGS[pooling], activation, np.full(depth, 1 / POOL**2))
         else:
-            pooled = max_pool(layers[-1]) if self.pooling == "max" else average_pool(layers[-1])
-        hidden = dense(pooled, w["hidden_weight"], w["hidden_bias"], self.activation)
-        outputs = dense(hidden, w["output_weight"], w["output_bias"], self.output)
-        return [*layers, pooled, hidden, outputs]
+            add("pooling", POOLINGS[pooling], "none")
+        size = (height // POOL) * (width // POOL) * depth
+        add("hidden", (dense, dense_backward), activation, glorot(size, hidden))
+        add("output", (dense, dense_backward), output, glorot(hidden, classes))
+
+    def outputs(self, images):
+        """Compute the outputs of all layers, the images first, which the backward pass reads."""
+        found = [images]
+        for name, total, _, activation in self.layers:
+            weight, bias = self.weights.get(name, (None, 0))
+            found.append(ACTIVATIONS[activation](total(found[-1], weight) + bias))
+        return found
 
     def forward(self, images):
         """Compute the outputs ``[n, classes]``; the largest names the class."""
-        return self.layers(images)[-1]
+        return self.outputs(images)[-1]
 
     def gradients(self, images, targets):
-        """Loss, and its derivatives by each of the weights and by ``"images"``."""
-        *maps, pooled, hidden, outputs = self.layers(images)
-        w, found = self.weights, {}
-        deltas = output_deltas(outputs, targets, self.output) / len(outputs)
-        deltas, found["output_weight"], found["output_bias"] = dense_backward(
-            deltas, hidden, w["output_weight"]
-        )
-        deltas, found["hidden_weight"], found["hidden_bias"] = dense_backward(
-            input_deltas(deltas, hidden, self.activation), pooled, w["hidden_weight"]
-        )
-        if self.pooling == "sum":
-            deltas = input_deltas(deltas, pooled, self.activation)
-            deltas, found["pool_weight"], found["pool_bias"] = subsample_backward(
-                deltas, maps[-1], w["pool_weight"]
-            )
-        elif self.pooling == "max":
-            deltas = max_pool_backward(deltas, maps[-1])
-        else:
-            deltas = average_pool_backward(deltas, maps[-1])
-        for i in reversed(self.convolutions):
-            deltas = input_deltas(deltas, maps[i], self.activation)
-            deltas, found[f"kernel_{i}"], found[f"kernel_bias_{i}"] = convolve_backward(
-                deltas, maps[i - 1], w[f"kernel_{i}"]
-            )
-        return loss(outputs, targets, self.output), found | {"images": deltas}
+        """Loss, and its derivatives by the weights of each layer and by ``"images"``.
+
+        Equation 11, d(I) = δ'(v) d(P), goes through each activation. Printed: δ'(v_j) for a whole
+        map, and y - t δ'(v) for the output. Done: at each neuron; (y - t) δ'(v).
+        """
+        *inputs, outputs = self.outputs(images)
+        deltas, found, below = (outputs - targets) / len(images), {}, outputs
+        for (name, _, back, activation), above in zip(
+            reversed(self.layers), reversed(inputs), strict=True
+        ):
+            weight, _ = self.weights.get(name, (None, 0))
+            deltas, *found[name] = back(deltas * SLOPES[activation](below), above, weight)
+            below = above
+        variations = {name: found[name] for name in self.weights}
+        return loss(outputs, targets, self.output), variations | {"images": deltas}
 
     def train_step(self, images, targets, rate):
         """One step of gradient descent; the loss before it. The paper prints no update rule."""
         before, found = self.gradients(images, targets)
-        for name in self.weights:
-            self.weights[name] -= rate * found[name]
+        for name, weights in self.weights.items():
+            for weight, variation in zip(weights, found[name], strict=True):
+                weight -= rate * variation
         return before
-
-
-# ---------------------------------------------------------------- the print beside the code
-
-
-class Difference(NamedTuple):
-    """A formula of section 4.3 as printed and as computed here, both in LaTeX.
-
-    Attributes
-    ----------
-    where : str
-        Where it stands.
-    printed, done, why : str
-        The print, the formula that is computed, and the reason.
-    equations : list of int
-        Which of equations 6 to 13 it is, or is printed in.
-    missing : bool
-        Whether the paper prints no such formula.
-    other_network : bool
-        Whether the print describes another network than section 4.2.
-    """
-
-    where: str
-    printed: str
-    done: str
-    why: str
-    equations: list[int]
-    missing: bool = False
-    other_network: bool = False
-
-
-#: Every formula that is not computed as printed.
-DIFFERENCES = tuple(Difference(**row) for row in paper.read("formulas.yml"))
-
-
-def count_differences() -> dict:
-    """Count what section 4.3 prints and the code can't follow.
-
-    Returns
-    -------
-    dict
-        ``formulas`` changed, ``equations`` among 6 to 13 that are among them, ``missing``
-        formulas, and formulas that describe an ``other_network`` than section 4.2.
-    """
-    return {
-        "formulas": sum(not row.missing for row in DIFFERENCES),
-        "equations": sorted({number for row in DIFFERENCES for number in row.equations}),
-        "missing": sum(row.missing for row in DIFFERENCES),
-        "other_network": sum(row.other_network for row in DIFFERENCES),
-    }
