@@ -55,7 +55,7 @@ chapter.cite(
     boxed=boxes.table()["photograph"].nunique(),
     undecided=len(photographs.undecided()) or "none",
     disagree=len(photographs.disagreements()) or "none",
-    pbc=len(external_validation.names()),
+    pbc=len(external_validation.manifest()),
 )
 chapter.cite(commit=images.SOURCE.commit[:8])
 

@@ -77,7 +77,7 @@ chapter.cite(
     train_cells=len(set(photographs.cells("TRAIN"))),
     test=len(held),
     test_cells=sum(photographs.counts("cells")["TEST"].values()),
-    pictures=len(external_validation.names()),
+    pictures=len(external_validation.manifest()),
     worst=worst,
     worst_share=(held[wrong] == worst).mean(),
     worst_wrong=wrong.sum(),

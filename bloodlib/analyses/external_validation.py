@@ -10,7 +10,6 @@ background alone were set before any answer was seen.
 
 import io
 import itertools
-from typing import NamedTuple
 
 import cv2
 import matplotlib.pyplot as plt
@@ -30,7 +29,6 @@ from bloodlib.study import measurements
 NAME = "external-validation"
 FOLDER = "PBC_dataset_normal_DIB"
 MANIFEST = "pbc.sha256"
-REMEDY = "Restore it with 'git checkout results'."
 SOURCE = "https://doi.org/10.17632/snkd93bnjr.1"
 #: What is shown of a picture: all of it, squeezed to the shape of BCCD's; the largest part in the
 #: middle that has this shape; or as much as makes white, or red cells as large as in BCCD.
@@ -44,37 +42,33 @@ VARIANTS = tuple(itertools.product(SCALES, RECOLOURED))
 #: do nuclei get the colour that they have in TRAIN.
 QUOTED = ("red cells", "stain")
 METHODS = ("NB", "SVM", "DCLNN")
-#: Height and width of nearly all pictures.
-SIZE = (363, 360)
-VERSION = 1  # raised when the computation changes
-
-
-class Diameters(NamedTuple):
-    """Diameter of cells in pixels: in BCCD's photographs of 640x480, and in PBC's pictures."""
-
-    bccd: float
-    pbc: float
 
 
 # ---------------------------------------------------------------------------------- the pictures
 
 
-def names() -> np.ndarray:
-    """The pictures that are used, as ``class/name``: str array [n], by class, then by name.
+def manifest() -> dict[str, str]:
+    """The pictures that are used: their SHA-256 by ``class/name``, by class, then by name.
 
     Raises
     ------
     bloodlib.data.stored.StoredError
-        If the list is not there or can't be read.
+        If the list is not there.
     """
-    return np.array(list(_manifest()))
+    lines = _listed().decode().splitlines()
+    return dict(reversed(line.split("  ", 1)) for line in lines)
+
+
+def _listed():
+    remedy = "Restore it with 'git checkout results'."
+    return stored.read(paths.results_folder() / MANIFEST, remedy)
 
 
 def labels(task: str = "four") -> np.ndarray:
     """True classes of the pictures: uint8 array [n], positions in ``images.TASKS``."""
-    four = [CLASSES.index(name.partition("/")[0].upper()) for name in names()]
-    nuclei = np.array([NUCLEI[name] for name in CLASSES])
-    return (np.array(four) if task == "four" else nuclei[four]).astype(np.uint8)
+    names = [name.partition("/")[0].upper() for name in manifest()]
+    numbers = NUCLEI if task == "two" else {name: k for k, name in enumerate(CLASSES)}
+    return np.array([numbers[name] for name in names], np.uint8)
 
 
 def load() -> list[np.ndarray]:
@@ -96,29 +90,8 @@ def load() -> list[np.ndarray]:
             "are folders there, or set BLOODLIB_DATA to the folder that holds it."
         )
     remedy = f"Download PBC again from {SOURCE}."
-    found = []
-    for name, digest in _manifest().items():
-        raw = stored.read(folder / name, remedy, digest)
-        found.append(np.asarray(Image.open(io.BytesIO(raw)).convert("RGB")))
-    return found
-
-
-def _listed():
-    """SHA-256 of the list."""
-    return stored.checksum(stored.read(paths.results_folder() / MANIFEST, REMEDY))
-
-
-def _manifest():
-    """SHA-256 by name."""
-    path = paths.results_folder() / MANIFEST
-    raw = stored.read(path, REMEDY)
-    try:
-        entries = dict(reversed(line.split("  ", 1)) for line in raw.decode().splitlines())
-        if not entries or {name.partition("/")[0].upper() for name in entries} - set(CLASSES):
-            raise ValueError("it names no pictures of the four classes")
-    except ValueError as error:
-        raise stored.StoredError(f"{path} can't be read ({error}). {REMEDY}") from error
-    return entries
+    files = (stored.read(folder / name, remedy, sha) for name, sha in manifest().items())
+    return [np.asarray(Image.open(io.BytesIO(raw)).convert("RGB")) for raw in files]
 
 
 # ------------------------------------------------------------------------------------- the scale
@@ -129,14 +102,6 @@ def red_cells(picture: np.ndarray) -> np.ndarray:
 
     What is darker than the background in green, by Otsu's threshold, and round, whole and free on
     all sides; white cells and platelets are kept out by their size.
-
-    Parameters
-    ----------
-    picture : uint8 array [height, width, 3]
-
-    Returns
-    -------
-    float array [cells]
     """
     height, width = picture.shape[:2]
     green = cv2.GaussianBlur(picture[..., 1], (0, 0), 1.5)
@@ -171,11 +136,11 @@ def white_cell(picture: np.ndarray) -> float:
     return float(np.sqrt(largest[cv2.CC_STAT_WIDTH] * largest[cv2.CC_STAT_HEIGHT]))
 
 
-def measure_diameters(pictures: list[np.ndarray]) -> dict[str, Diameters]:
-    """How large cells are in the photographs behind TRAIN, and in PBC's pictures.
+def measure_diameters(pictures: list[np.ndarray]) -> dict[str, tuple[float, float]]:
+    """Diameters of ``white cells`` and ``red cells``, in pixels: in BCCD's photographs, and in PBC.
 
     Red cells: medians. White cells: means over the four classes of their medians, in BCCD of the
-    boxes that its annotators drew.
+    boxes that its annotators drew. Of BCCD the photographs behind TRAIN, at 640x480.
 
     Parameters
     ----------
@@ -189,94 +154,66 @@ def measure_diameters(pictures: list[np.ndarray]) -> dict[str, Diameters]:
     drawn = drawn.loc[np.intersect1d(behind, drawn.index)]
     sides = np.sqrt((drawn["right"] - drawn["left"]) * (drawn["bottom"] - drawn["top"]))
     listed = photographs.cell_table().set_index("photograph")["labels"].loc[drawn.index]
-    white = pd.Series([white_cell(picture) for picture in pictures]).groupby(labels()).median()
+    white = (
+        sides[listed.isin(CLASSES)].groupby(listed).median(),
+        (pd.Series([white_cell(picture) for picture in pictures]).groupby(labels()).median()),
+    )
     return {
-        "white cells": Diameters(
-            float(np.mean([sides[listed == name].median() for name in CLASSES])),
-            float(white.mean()),
-        ),
-        "red cells": Diameters(float(np.median(bccd)), float(np.median(pbc))),
+        "white cells": tuple(float(medians.mean()) for medians in white),
+        "red cells": (float(np.median(bccd)), float(np.median(pbc))),
     }
 
 
-def field(scale: str, diameters: dict[str, Diameters], size: tuple[int, int]) -> tuple[int, int]:
-    """Height and width, in a picture's pixels, of what is shown of it.
-
-    Parameters
-    ----------
-    scale : str
-        One of :data:`SCALES`.
-    diameters : dict of Diameters
-        Of the last two of them, by their names.
-    size : tuple of int
-        Height and width of the picture; what is shown may reach beyond it.
-    """
-    height, width = size
-    across, down = images.SOURCE.photograph_size
-    if scale == "squeezed":
-        return height, width
-    if scale == "cropped":
-        across, down = min(width, height * across / down), min(height, width * down / across)
-        return round(down), round(across)
-    cells = diameters[scale]
-    return round(down * cells.pbc / cells.bccd), round(across * cells.pbc / cells.bccd)
-
-
-def crop(picture: np.ndarray, shown: tuple[int, int]) -> np.ndarray:
+def crop(picture: np.ndarray, scale: str, diameters: dict[str, tuple[float, float]]) -> np.ndarray:
     """The middle of a picture as the methods see it; beyond its edges it is mirrored.
 
     Parameters
     ----------
     picture : uint8 array [height, width, 3]
-    shown : tuple of int
-        Height and width of what is shown, in the picture's pixels.
+    scale : str
+        One of :data:`SCALES`.
+    diameters : dict
+        See :func:`measure_diameters`.
 
     Returns
     -------
     uint8 array [60, 80, 3]
     """
-    margins = [
-        max(0, -(-(wanted - has) // 2))
-        for wanted, has in zip(shown, picture.shape[:2], strict=True)
-    ]
-    wide = np.pad(picture, [(m, m) for m in margins] + [(0, 0)], mode="symmetric")
-    top, left = ((has - wanted) // 2 for wanted, has in zip(shown, wide.shape[:2], strict=True))
-    return images.resize(wide[top : top + shown[0], left : left + shown[1]])
+    height, width = picture.shape[:2]
+    across, down = images.SOURCE.photograph_size
+    if scale == "squeezed":
+        across, down = width, height
+    elif scale == "cropped":
+        across, down = min(width, height * across / down), min(height, width * down / across)
+    else:
+        bccd, pbc = diameters[scale]
+        across, down = across * pbc / bccd, down * pbc / bccd
+
+    def mirrored(shown, there):
+        place = (np.arange(shown) + (there - shown) // 2) % (2 * there)
+        return np.minimum(place, 2 * there - 1 - place)
+
+    rows, columns = mirrored(round(down), height), mirrored(round(across), width)
+    return images.resize(picture[rows][:, columns])
 
 
 def prepare(
     pictures: list[np.ndarray],
-    diameters: dict[str, Diameters],
+    diameters: dict[str, tuple[float, float]],
     channels: Channels,
     stain: Stain,
-) -> tuple[np.ndarray, int]:
-    """The pictures in every variant, and how often one could not be given other colours.
-
-    Parameters
-    ----------
-    pictures : list of uint8 array [height, width, 3]
-    diameters : dict of Diameters
-    channels : Channels
-        Of TRAIN.
-    stain : Stain
-        Of TRAIN.
-
-    Returns
-    -------
-    pixels : uint8 array [n, variants, 60, 80, 3]
-    unchanged : int
-    """
-    found, unchanged = [], 0
+) -> np.ndarray:
+    """The pictures in every variant, with colours of TRAIN: uint8 [n, variants, 60, 80, 3]."""
+    found = []
     for scale in SCALES:
-        own = np.stack([crop(p, field(scale, diameters, p.shape[:2])) for p in pictures])
-        recoloured = (
+        own = np.stack([crop(picture, scale, diameters) for picture in pictures])
+        found += [
+            own,
             stain_normalisation.match_channels(own, channels),
             stain_normalisation.match_background(own, stain.background),
             stain_normalisation.match_stain(own, stain),
-        )
-        found += [own, *(pixels for pixels, _ in recoloured)]
-        unchanged += sum(n for _, n in recoloured)
-    return np.stack(found, axis=1), unchanged
+        ]
+    return np.stack(found, axis=1)
 
 
 # ----------------------------------------------------------------------------------- the answers
@@ -300,52 +237,41 @@ def compute() -> None:
     diameters = measure_diameters(pictures)
     channels = stain_normalisation.measure_channels(train)
     stain = stain_normalisation.measure_stain(train[::8])
-    pixels, unchanged = prepare(pictures, diameters, channels, stain)
-    n, variants = pixels.shape[:2]
-    flat = pixels.reshape(-1, *pixels.shape[2:])
+    pixels = prepare(pictures, diameters, channels, stain)
     own = pixels[:, 0]
     settings = {
-        "pictures": _listed(),
+        "pictures": stored.checksum(_listed()),
         "ways": VARIANTS,
-        "rulers": {name: cells._asdict() for name, cells in diameters.items()},
+        "rulers": {name: {"bccd": a, "pbc": b} for name, (a, b) in diameters.items()},
         "tint": _plain(TRAIN=channels, PBC=stain_normalisation.measure_channels(own)),
         "stain": _plain(TRAIN=stain, PBC=stain_normalisation.measure_stain(own)),
-        "unchanged": unchanged,
-        "version": VERSION,
+        "version": 1,  # raised when the computation changes
         "weights": {task: weights.provenance(task)["weights"] for task in TASKS},
     }
+    n, variants = pixels.shape[:2]
+    flat = pixels.reshape(-1, *pixels.shape[2:])
+    known = {
+        task: {"TRAIN": images.labels("TRAIN", task), "TEST": np.repeat(labels(task), variants)}
+        for task in TASKS
+    }
     data = methods.Data(
-        {"TRAIN": train, "TEST": flat, "TEST_SIMPLE": flat[:1]},
-        {
-            task: {
-                "TRAIN": images.labels("TRAIN", task),
-                "TEST": np.repeat(labels(task), variants),
-            }
-            for task in TASKS
-        },
-        settings["pictures"],
+        {"TRAIN": train, "TEST": flat, "TEST_SIMPLE": flat[:1]}, known, settings["pictures"]
     )
     arrays = {"truth": labels()}
-    for task in TASKS:
+    for method, task in itertools.product(METHODS, TASKS):
 
-        def network(rows, task=task):
+        def answer(rows, method=method, task=task):
             shown = pixels[rows]
-            found = weights.predict(task, shown.reshape(-1, *shown.shape[2:]))
-            return {"chances": found.reshape(len(shown), variants, -1).astype(np.float16)}
+            if method == "DCLNN":
+                found = weights.predict(task, shown.reshape(-1, *shown.shape[2:]))
+                return {"answers": found.reshape(len(shown), variants, -1).astype(np.float16)}
+            config = study.resolve(comparison.COMPARED[method] | {"task": task})
+            return {"answers": study.predict(config, data).labels[0].reshape(n, variants)}
 
-        title, asked = f"{NAME} {task}", settings | {"task": task}
-        answers = measurements.in_chunks(title, asked, network, n, clock)
-        arrays[f"DCLNN_{task}"] = answers["chances"]
-    for method, task in itertools.product(METHODS[:2], TASKS):
-        config = study.resolve(comparison.COMPARED[method] | {"task": task})
-
-        def baseline(rows, config=config):
-            predicted = study.predict(config, data)
-            return {"labels": predicted.labels[0].reshape(n, variants)}
-
-        title, asked = f"{NAME} {method} {task}", settings | {"config": config}
-        answers = measurements.in_chunks(title, asked, baseline, n, clock, size=n)
-        arrays[f"{method}_{task}"] = answers["labels"]
+        size = 100 if method == "DCLNN" else n  # a baseline learns once, and answers for all
+        title, asked = f"{NAME} {method} {task}", settings | {"method": method, "task": task}
+        found = measurements.in_chunks(title, asked, answer, n, clock, size)
+        arrays[f"{method}_{task}"] = found["answers"]
     measurements.save(NAME, arrays, settings, clock)
 
 
@@ -365,7 +291,7 @@ def read() -> dict[str, np.ndarray]:
     dict of array
         ``truth``: uint8 [n], of four classes; ``DCLNN_four``, ``DCLNN_two``: probabilities, float16
         [n, variants, classes]; ``NB_four`` and so on: labels, uint8 [n, variants]. Pictures are in
-        the order of :func:`names`, variants in that of :data:`VARIANTS`.
+        the order of :func:`manifest`, variants in that of :data:`VARIANTS`.
 
     Raises
     ------
@@ -373,13 +299,13 @@ def read() -> dict[str, np.ndarray]:
         If there are none, or they can't be trusted.
     """
     arrays, made = measurements.read(NAME)
-    truth = labels()
-    shapes = {"truth": truth.shape}
+    y_true = labels()
+    shapes = {"truth": y_true.shape}
     for method, (task, classes) in itertools.product(METHODS, TASKS.items()):
         more = (len(classes),) if method == "DCLNN" else ()
-        shapes[f"{method}_{task}"] = (len(truth), len(VARIANTS), *more)
+        shapes[f"{method}_{task}"] = (len(y_true), len(VARIANTS), *more)
     measurements.check(NAME, arrays, shapes)
-    if made["settings"]["pictures"] != _listed() or not np.array_equal(arrays["truth"], truth):
+    if made["settings"]["pictures"] != stored.checksum(_listed()):
         raise stored.StoredError(
             f"laboratory.npz is not about the pictures of {MANIFEST}: "
             f"`bloodlib measure {NAME}` makes it anew."
@@ -393,26 +319,13 @@ def predicted(method: str, task: str, variant: tuple[str, str] = QUOTED) -> np.n
     return found.argmax(axis=-1) if method == "DCLNN" else found.astype(int)
 
 
-def confusion(method: str, task: str, variant: tuple[str, str] = QUOTED) -> np.ndarray:
-    """Counts of (true, predicted) in one variant: int array [classes, classes]."""
-    from sklearn.metrics import confusion_matrix
-
-    found = predicted(method, task, variant)
-    return confusion_matrix(labels(task), found, labels=range(len(TASKS[task])))
-
-
 # --------------------------------------------------------------------------------- what is shown
 
 
-def diameters() -> dict[str, Diameters]:
-    """The diameters that the pictures were scaled with: of ``white cells`` and ``red cells``."""
+def diameters() -> dict[str, tuple[float, float]]:
+    """The diameters that the pictures were scaled with: see :func:`measure_diameters`."""
     found = measurements.read(NAME).made["settings"]["rulers"]
-    return {name: Diameters(*found[name].values()) for name in SCALES[2:]}
-
-
-def majority_accuracy(task: str) -> float:
-    """Accuracy of naming the most frequent class always."""
-    return float(np.bincount(labels(task)).max() / len(labels(task)))
+    return {name: tuple(found[name].values()) for name in SCALES[2:]}
 
 
 def internal(task: str) -> comparison.Estimate:
@@ -431,30 +344,18 @@ def compute_scores() -> pd.DataFrame:
         ``given``: the share of pictures that it is answered for; ``sure``: DCLNN's mean
         probability of its answers, otherwise nan.
     """
-    rows = []
-    for task, method, variant in itertools.product(TASKS, METHODS, VARIANTS):
-        counts = confusion(method, task, variant)
-        n, answered = counts.sum(), counts.sum(axis=0)
-        low, high = intervals.clopper_pearson(np.trace(counts), n)
-        sure = np.nan
+    rows, arrays = [], read()
+    for task, method, (k, variant) in itertools.product(TASKS, METHODS, enumerate(VARIANTS)):
+        y_true, y_pred = labels(task), predicted(method, task, variant)
+        right, n = (y_pred == y_true).sum(), len(y_true)
+        counts, sure = np.bincount(y_pred), np.nan
         if method == "DCLNN":
-            probabilities = read()[f"DCLNN_{task}"][:, VARIANTS.index(variant)]
-            sure = float(probabilities.max(axis=1).mean(dtype=float))
-        favourite = TASKS[task][answered.argmax()], answered.max() / n
-        accuracy = float(scores.accuracy(counts))
-        rows.append((task, method, *variant, accuracy, float(low), float(high), *favourite, sure))
+            sure = arrays[f"DCLNN_{task}"][:, k].max(axis=1).mean(dtype=float)
+        score = right / n, *map(float, intervals.clopper_pearson(right, n))
+        favourite = TASKS[task][counts.argmax()], counts.max() / n
+        rows.append((task, method, *variant, *score, *favourite, sure))
     columns = ["task", "method", "scale", "colours", "accuracy", "low", "high"]
     return pd.DataFrame(rows, columns=[*columns, "favourite", "given", "sure"])
-
-
-def side_by_side(found: pd.DataFrame) -> pd.DataFrame:
-    """DCLNN's rows of :func:`compute_scores`, both tasks beside each other.
-
-    Columns but ``scale`` and ``colours`` have the task's name behind: ``accuracy_four`` ...
-    """
-    own = found[found["method"] == "DCLNN"].drop(columns="method")
-    four, two = (own[own["task"] == task].drop(columns="task") for task in TASKS)
-    return four.merge(two, on=["scale", "colours"], suffixes=("_four", "_two"))
 
 
 def plot_scores(found: pd.DataFrame) -> plt.Figure:
@@ -463,22 +364,17 @@ def plot_scores(found: pd.DataFrame) -> plt.Figure:
     Dotted: always the most frequent class; dashed: DCLNN on TEST.
     """
     figure, axes = plt.subplots(1, len(TASKS), figsize=(7.2, 5.2), sharey=True)
-    # a gap after each scale
-    places = {variant: i + 0.6 * (i // len(RECOLOURED)) for i, variant in enumerate(VARIANTS)}
+    plots.in_rows(axes, [", ".join(variant) for variant in VARIANTS])
     for axis, task in zip(axes, TASKS, strict=True):
         for k, method in enumerate(METHODS):
-            rows = found[(found["task"] == task) & (found["method"] == method)]
-            variants = zip(rows["scale"], rows["colours"], strict=True)
-            y = [places[variant] + 0.22 * (k - 1) for variant in variants]
-            ends = rows["accuracy"], rows["low"], rows["high"]
-            plots.plot_intervals(axis, y, *ends, COLOURS[method], label=method)
-        axis.axvline(majority_accuracy(task), color="#888888", lw=1, ls=":")
+            own = found[(found["task"] == task) & (found["method"] == method)]
+            y, ends = np.arange(len(own)) + 0.22 * (k - 1), (own["low"], own["high"])
+            plots.plot_intervals(axis, y, own["accuracy"], *ends, COLOURS[method], label=method)
+        constant = np.bincount(labels(task)).max() / len(labels(task))
+        axis.axvline(constant, color="#888888", lw=1, ls=":")
         axis.axvline(internal(task).value, color=COLOURS["DCLNN"], lw=1, ls="--")
         axis.set(xlim=(0, 1.02), title=f"{task} classes", xlabel="accuracy")
-        plots.upright(axis)
-    axes[0].set_yticks(list(places.values()), [", ".join(variant) for variant in VARIANTS])
     axes[0].get_yticklabels()[VARIANTS.index(QUOTED)].set_fontweight("bold")
-    axes[0].invert_yaxis()
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper right", ncols=len(METHODS), fontsize=8)
     return figure
@@ -495,8 +391,9 @@ def compute_recalls() -> pd.DataFrame:
     """
     frames = []
     for task, classes in TASKS.items():
-        counts = confusion("DCLNN", task)
-        n, right = counts.sum(axis=1), np.diagonal(counts)
+        y_true = labels(task)
+        n = np.bincount(y_true)
+        right = np.bincount(y_true, predicted("DCLNN", task) == y_true).astype(int)
         low, high = intervals.clopper_pearson(right, n)
         on_test = comparison.estimate([prediction.recorded(task)], scores.recall)
         columns = {"task": task, "class": classes, "n": n}
@@ -512,92 +409,43 @@ def compute_differences() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``task, other, difference, low, high``: see ``intervals.bounds``, each picture
+        ``task, method, difference, least, most``: see ``intervals.bounds``, each picture
         a cell of its own.
     """
-    rows, n = [], len(labels())
-    for task in TASKS:
-        truth = labels(task)
-        drawn = intervals.resample(
-            truth, np.arange(n), len(TASKS[task]), strata=labels(), unseen=True
-        )
-        network = predicted("DCLNN", task)
+    rows, cells = [], np.arange(len(labels()))
+    for task, classes in TASKS.items():
+        y_true, ours = labels(task), predicted("DCLNN", task)
+        drawn = intervals.resample(y_true, cells, len(classes), strata=labels(), unseen=True)
         for other in METHODS[:2]:
-            baseline = predicted(other, task)
-            difference = (network == truth).mean() - (baseline == truth).mean()
-            ends = intervals.bounds(scores.accuracy, network[None], drawn, baseline[None])
+            theirs = predicted(other, task)
+            difference = (ours == y_true).mean() - (theirs == y_true).mean()
+            ends = intervals.bounds(scores.accuracy, ours[None], drawn, theirs[None])
             rows.append((task, other, float(difference), *map(float, ends)))
-    return pd.DataFrame(rows, columns=["task", "other", "difference", "low", "high"])
+    return pd.DataFrame(rows, columns=["task", "method", "difference", "least", "most"])
 
 
-def compare_methods(found: pd.DataFrame, differences: pd.DataFrame) -> pd.DataFrame:
-    """Every method in the quoted variant, and DCLNN minus it with ``least, most``.
-
-    Parameters
-    ----------
-    found, differences : pandas.DataFrame
-        Of :func:`compute_scores` and :func:`compute_differences`.
-    """
-    quoted = found[(found["scale"] == QUOTED[0]) & (found["colours"] == QUOTED[1])]
-    ahead = differences.rename(columns={"other": "method", "low": "least", "high": "most"})
-    return quoted.merge(ahead, how="left", on=["task", "method"])
-
-
-def plot_fields() -> plt.Figure:
-    """What the network sees of a photograph of BCCD and, scale by scale, of a picture of PBC.
-
-    Discs have the sizes of white and red cells; hatched is what lies beyond the picture's edges.
-    """
-    found = diameters()
-    shown = {
-        "BCCD": (images.SOURCE.photograph_size[::-1], [cells.bccd for cells in found.values()])
-    }
-    for scale in SCALES:
-        shown[scale] = field(scale, found, SIZE), [cells.pbc for cells in found.values()]
-    figure, axes = plt.subplots(1, len(shown), figsize=(7.2, 1.4))
-    for axis, (title, ((down, across), (white, red))) in zip(axes, shown.items(), strict=True):
-        beyond = {"facecolor": "none", "edgecolor": "#888888", "hatch": "////", "lw": 0}
-        for side in (-1, 1) if title != "BCCD" else ():
-            axis.axvspan(side * SIZE[1] / 2, side * max(SIZE[1], across), **beyond)
-            axis.axhspan(side * SIZE[0] / 2, side * max(SIZE[0], down), **beyond)
-        axis.add_patch(plt.Circle((0, 0), white / 2, color="#6A51A3"))
-        for x, y in itertools.product((-1.5, 0, 1.5), (-1.8, 1.8)):
-            axis.add_patch(plt.Circle((x * red, y * red), red / 2, color="#D9A5A0"))
-        plots.bare(axis)
-        axis.set(xlim=(-across / 2, across / 2), ylim=(-down / 2, down / 2))
-        axis.set_title(title, fontsize=8)
-        axis.set_box_aspect(3 / 4)
-        axis.spines[:].set_visible(True)
-    return figure
-
-
-def compute_swatches() -> dict[str, np.ndarray]:
-    """Colours of background, red cells and nuclei: float arrays [3, 3] by whose they are."""
+def plot_swatches() -> plt.Figure:
+    """A patch for each colour of background, red cells and nuclei: of TRAIN, and of PBC."""
 
     def seen(background, density):
         return np.exp(np.log(background + 1) - np.vstack([np.zeros(3), density])) - 1
 
-    def measured(name, kind):
-        found = measurements.read(NAME).made["settings"][name]
-        return {whose: kind(*map(np.array, of.values())) for whose, of in found.items()}
-
-    dyes, channels = measured("stain", Stain), measured("tint", Channels)
-    own = seen(*dyes["PBC"])
-    even = (own - channels["PBC"].mean) / channels["PBC"].deviation
-    return {
-        "TRAIN; PBC, stain": seen(*dyes["TRAIN"]),
+    made = measurements.read(NAME).made["settings"]
+    (train, train_density), (pbc, pbc_density) = (
+        map(np.array, made["stain"][whose].values()) for whose in ("TRAIN", "PBC")
+    )
+    (mean, deviation), (pbc_mean, pbc_deviation) = (
+        map(np.array, made["tint"][whose].values()) for whose in ("TRAIN", "PBC")
+    )
+    own = seen(pbc, pbc_density)
+    found = {
+        "TRAIN; PBC, stain": seen(train, train_density),
         "PBC, own": own,
-        "PBC, channels": even * channels["TRAIN"].deviation + channels["TRAIN"].mean,
-        "PBC, background": seen(dyes["TRAIN"].background, dyes["PBC"].density),
+        "PBC, channels": (own - pbc_mean) / pbc_deviation * deviation + mean,
+        "PBC, background": seen(train, pbc_density),
     }
-
-
-def plot_swatches() -> plt.Figure:
-    """A patch for each colour of :func:`compute_swatches`."""
-    found = compute_swatches()
     figure, axis = plt.subplots(figsize=(5.2, 1.9))
-    patches = stain_normalisation.to_pixels(np.stack(list(found.values())))
-    axis.imshow(patches, aspect="auto")
+    axis.imshow(stain_normalisation.to_pixels(np.stack(list(found.values()))), aspect="auto")
     plots.bare(axis)
     axis.set_yticks(range(len(found)), found)
     axis.set_xticks(range(3), ["background", "red cells", "nuclei"])

@@ -1,8 +1,8 @@
 """Stain normalisation: pictures get the colours of other pictures.
 
 Channel by channel; or against the background of each picture, as another lamp would change them,
-and with one map of optical densities for all pictures, as other dyes would. Each function also
-says how many pictures it left as they are, because nothing in them could be measured.
+and with one map of optical densities for all pictures, as other dyes would. Pictures in which
+nothing can be measured stay as they are.
 """
 
 from typing import NamedTuple
@@ -40,15 +40,10 @@ def measure_channels(pixels: np.ndarray) -> Channels:
 
     nan where there is nothing but fill.
     """
-    counts = np.zeros((3, 256))
-    for image in pixels:
-        blood = image[image.max(axis=-1) > FILL]
-        counts += [np.bincount(blood[:, channel], minlength=256) for channel in range(3)]
-    if not counts.any():
+    blood = pixels[pixels.max(axis=-1) > FILL]
+    if not len(blood):
         return Channels(np.full(3, np.nan), np.full(3, np.nan))
-    fractions, values = counts / counts.sum(axis=1, keepdims=True), np.arange(256)
-    mean = fractions @ values
-    return Channels(mean, np.sqrt(np.maximum(fractions @ values**2 - mean**2, 0)))
+    return Channels(blood.mean(axis=0), np.array([channel.std() for channel in blood.T]))
 
 
 def measure_stain(pixels: np.ndarray) -> Stain:
@@ -81,64 +76,41 @@ def measure_stain(pixels: np.ndarray) -> Stain:
     return Stain(glass, np.array(found, float))
 
 
-def match_channels(pixels: np.ndarray, target: Channels) -> tuple[np.ndarray, int]:
+def match_channels(pixels: np.ndarray, target: Channels) -> np.ndarray:
     """Pictures whose channels have other means and standard deviations, taken over all of them.
 
     Parameters
     ----------
     pixels : uint8 array [n, height, width, 3]
     target : Channels
-
-    Returns
-    -------
-    pixels : uint8 array [n, height, width, 3]
-    unchanged : int
-        All, if a channel has no spread.
     """
     own, values = measure_channels(pixels), np.arange(256)[:, None]
     if not (own.deviation > 1e-6).all():
-        return pixels, len(pixels)
+        return pixels
     table = to_pixels((values - own.mean) / own.deviation * target.deviation + target.mean)
-    return np.stack([table[pixels[..., channel], channel] for channel in range(3)], axis=-1), 0
+    return np.stack([table[pixels[..., channel], channel] for channel in range(3)], axis=-1)
 
 
-def match_background(pixels: np.ndarray, background: np.ndarray) -> tuple[np.ndarray, int]:
-    """Pictures on another background: each channel multiplied, picture by picture.
-
-    Parameters
-    ----------
-    pixels : uint8 array [n, height, width, 3]
-    background : float array [3]
-
-    Returns
-    -------
-    pixels : uint8 array [n, height, width, 3]
-    unchanged : int
-        Pictures of nothing but fill.
-    """
+def match_background(pixels: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Pictures on another background [3]: each channel multiplied, picture by picture."""
     return _recolour(pixels, np.eye(3, dtype=np.float32), background)
 
 
-def match_stain(pixels: np.ndarray, target: Stain) -> tuple[np.ndarray, int]:
+def match_stain(pixels: np.ndarray, target: Stain) -> np.ndarray:
     """Pictures in which background, red cells and nuclei have other colours.
 
     Each picture gets the background; against it, one linear map of optical densities takes those
-    of red cells and nuclei to the target's, and what is perpendicular to both stays so.
+    of red cells and nuclei, measured over all pictures, to those wanted, and leaves the direction
+    perpendicular to both. Without red cells or nuclei in any picture all stay as they are.
 
     Parameters
     ----------
     pixels : uint8 array [n, height, width, 3]
     target : Stain
-
-    Returns
-    -------
-    pixels : uint8 array [n, height, width, 3]
-    unchanged : int
-        Pictures of nothing but fill; all, if there are no red cells or no nuclei in any.
     """
     own, wanted = (_basis(stain.density) for stain in (measure_stain(pixels), target))
     if own is None or wanted is None:
-        return pixels, len(pixels)
+        return pixels
     return _recolour(pixels, np.linalg.inv(own) @ wanted, target.background)
 
 
@@ -174,7 +146,7 @@ def _recolour(pixels, change, background):
     if not np.array_equal(change, np.eye(3)):
         density = density @ change
     found[there] = to_pixels(np.exp(np.log(background + 1) - density) - 1)
-    return found, int((~there).sum())
+    return found
 
 
 def to_pixels(values: np.ndarray) -> np.ndarray:
