@@ -29,6 +29,7 @@ from bloodlib.study import measurements
 NAME = "external-validation"
 FOLDER = "PBC_dataset_normal_DIB"
 MANIFEST = "pbc.sha256"
+REMEDY = "Restore it with 'git checkout results'."
 SOURCE = "https://doi.org/10.17632/snkd93bnjr.1"
 #: What is shown of a picture: all of it, squeezed to the shape of BCCD's; the largest part in the
 #: middle that has this shape; or as much as makes white, or red cells as large as in BCCD.
@@ -53,15 +54,20 @@ def manifest() -> dict[str, str]:
     Raises
     ------
     bloodlib.data.stored.StoredError
-        If the list is not there.
+        If the list is not there or can't be read.
     """
-    lines = _listed().decode().splitlines()
-    return dict(reversed(line.split("  ", 1)) for line in lines)
+    try:
+        lines = _listed().decode().splitlines()
+        entries = dict(reversed(line.split("  ", 1)) for line in lines)
+        if not entries or {name.partition("/")[0].upper() for name in entries} - set(CLASSES):
+            raise ValueError("it names no pictures of the four classes")
+    except ValueError as error:
+        raise stored.StoredError(f"{MANIFEST} can't be read ({error}). {REMEDY}") from error
+    return entries
 
 
 def _listed():
-    remedy = "Restore it with 'git checkout results'."
-    return stored.read(paths.results_folder() / MANIFEST, remedy)
+    return stored.read(paths.results_folder() / MANIFEST, REMEDY)
 
 
 def labels(task: str = "four") -> np.ndarray:

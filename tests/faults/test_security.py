@@ -208,7 +208,7 @@ PARSERS = {
     "a stamp": (stamp, [b'{"key": "a", "notebook": "b", "seconds": 1.5, "at": 12.5}'], ()),
     "a chapter": (source, [(CHECKOUT / "chapters" / "build.py").read_bytes()], ()),
     "a list of pictures": (
-        result("pbc.sha256", external_validation.names),
+        result("pbc.sha256", external_validation.manifest),
         [b"\n".join((CHECKOUT / "results" / "pbc.sha256").read_bytes().splitlines()[:5])],
         stored.StoredError,
     ),
