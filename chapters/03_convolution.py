@@ -24,7 +24,10 @@ rate = 0.05  # how far that network steps
 steps = 200  # and how often
 
 # %% tags=["remove-input"]
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+from scipy.signal import correlate2d
 
 from bloodlib.analyses import plots
 from bloodlib.book import chapter, drawings, tables
@@ -40,12 +43,19 @@ chapter.begin()
 # the kernel moves on by one pixel, the stride.
 
 # %%
-image, kernel = np.array(drawings.IMAGE), np.array(drawings.KERNEL)
-int((image[:3, :3] * kernel).sum()), drawings.correlate(image, kernel)
+image = np.array(
+    [[1, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 1, 1], [0, 0, 1, 1, 0], [0, 1, 1, 0, 0]]
+)
+kernel = np.array([[1, 0, 1], [0, 1, 0], [1, 0, 1]])
+feature = correlate2d(image, kernel, mode="valid")
+int((image[:3, :3] * kernel).sum()), feature
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-1", "caption": "The paper's Figure 1, computed: an image (green), a kernel (yellow) and the convolved feature (pink). The dashed squares are the first position of the kernel and its result."}, "image": {"alt": "A green matrix of 5 by 5 zeros and ones, a star, a yellow matrix of 3 by 3 with ones in the corners and in the middle, an equals sign, and a pink matrix of 3 by 3 numbers. A red dashed square marks the upper left 3 by 3 numbers of the green matrix, another the upper left number of the pink one."}}
-image, kernel, feature = drawings.compute_convolution()
-plots.show(drawings.plot_convolution(image, kernel, feature))
+matrices = {"Image": image, "∗ Kernel": kernel, "= Feature": feature}
+figure = drawings.plot_matrices(matrices, ["palegreen", "khaki", "pink"])
+for axis, size in ((figure.axes[0], 3), (figure.axes[2], 1)):
+    axis.add_patch(plt.Rectangle((0, 0), size, size, fill=False, ec="#C00000", lw=2.2, ls="--"))
+plots.show(figure)
 
 # %% tags=["remove-input"]
 chapter.cite(corner=int(feature[0, 0]), side=len(image), side_after=len(feature))
@@ -62,11 +72,13 @@ chapter.cite(corner=int(feature[0, 0]), side=len(image), side_after=len(feature)
 # sees.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-kernels", "caption": "Four kernels and what they make of one image. Edges are shown by their size, bright on black. Pictures that say so are drawn by `bloodlib.data.synthetic`."}, "image": {"alt": "Four pairs of a yellow 3 by 3 matrix and a grey picture of a blood smear. Identity: the picture as it is. Edges: bright outlines of cells on black. Sharpen: the same picture with harder outlines. Blur: the same picture out of focus."}}
-grey, features, published = drawings.compute_kernels(kind, seed)
-plots.show(drawings.plot_kernels(features, published))
+grey, published = drawings.load_grey(kind, seed)
+plots.show(drawings.plot_kernels(grey, published))
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-effects = drawings.compute_effects(grey)
+effects = pd.DataFrame(
+    [{"Kernel": name} | equations.effect(grey, one) for name, one in equations.KERNELS.items()]
+)
 tables.show(
     effects,
     "tbl-kernels",
@@ -93,9 +105,19 @@ chapter.cite(blur_contrast=found.loc["Blur", "Contrast"])
 #
 # Pooling cuts each map into 2 × 2 windows and keeps one number of each: the largest, or the mean.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-2", "caption": "The paper's Figure 2, computed: a map in windows of 2 × 2, stride 2, and what max pooling and average pooling keep of them."}, "image": {"alt": "A matrix of 4 by 4 numbers in four colours, one for each window of 2 by 2. An arrow leads to two matrices of 2 by 2 numbers in the same colours, titled Maximum and Average."}}
-values, largest, mean = drawings.compute_pooling()
-plots.show(drawings.plot_pooling(values, largest, mean))
+# %%
+values = np.array([[12, 20, 30, 0], [8, 12, 2, 0], [34, 70, 37, 4], [112, 100, 25, 12]])
+windows = values.reshape(2, 2, 2, 2)  # [row of windows, row, column of windows, column]
+largest, mean = windows.max(axis=(1, 3)), windows.mean(axis=(1, 3))
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-2", "caption": "The paper's Figure 2, computed: a map in windows of 2 × 2, stride 2, and what max pooling and average pooling keep of them."}, "image": {"alt": "A matrix of 4 by 4 numbers in four colours, one for each window of 2 by 2. Arrows lead to two matrices of 2 by 2 numbers in the same colours, titled Maximum and Average."}}
+colours = np.array([["pink", "khaki"], ["palegreen", "lightblue"]])
+plots.show(
+    drawings.plot_matrices(
+        {"Map": values, "→ Maximum": largest, "→ Average": mean},
+        [colours.repeat(2, axis=0).repeat(2, axis=1), colours, colours],
+    )
+)
 
 # %% tags=["remove-input"]
 chapter.cite(window=", ".join(map(str, values[:2, :2].ravel())), window_largest=largest[0, 0])
@@ -205,8 +227,13 @@ chapter.cite(n_missing=counted["missing"], n_against=counted["other_network"])
 # cross-entropy. {glue:text}`n_missing` formulas are missing altogether.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+rows = []
+for row in equations.DIFFERENCES:
+    rows.append((row["where"], "printed", f"${row['printed']}$"))
+    rows.append(("", "done", f"${row['done']}$"))
+    rows.append(("", "why", row["why"]))
 tables.show(
-    drawings.load_differences(),
+    pd.DataFrame(rows, columns=["Equation", "Line", "Formula or reason"]),
     "tbl-differences",
     "The formulas of section 4.3 as printed, as done here, and why. A dash: no formula is printed.",
 )
@@ -222,10 +249,14 @@ tables.show(
 # mononuclear from polynuclear cells from a few dozen drawn cells of 12 × 16 pixels.
 
 # %%
-curve, found = drawings.compute_learning(rate=rate, steps=steps, seed=seed)
+losses, found = drawings.compute_learning(rate=rate, steps=steps, seed=seed)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-learning", "caption": "The loss of a small network in NumPy, trained by equations 6 to 13 on drawn cells. Dotted: the loss of one who always gives both classes one half."}, "image": {"alt": "A curve of the loss over the steps of training. It falls steeply at first, stays for a while at a dotted line, and then sinks below it, with jumps upwards in between."}}
-plots.show(drawings.plot_learning(curve, found["even"]))
+figure, axis = plt.subplots(figsize=(7, 3.2))
+axis.plot(losses)
+axis.axhline(found["even"], color="#888888", lw=1, ls=":")
+axis.set(xlabel="step", ylabel="loss", ylim=(0, None))
+plots.show(figure)
 
 # %% tags=["remove-input"]
 for name in ("cells", "others", "accuracy", "accuracy_others", "chance", "first", "last"):
@@ -243,11 +274,11 @@ for name in ("cells", "others", "accuracy", "accuracy_others", "chance", "first"
 # large network: how it does on cells it has not seen.
 
 # %% tags=["remove-input"]
-turned = drawings.correlate(image, kernel[::-1, ::-1])
-chapter.cite(q_same=(turned == drawings.correlate(image, kernel)).sum(), q_of=turned.size)
+turned = correlate2d(image, kernel[::-1, ::-1], mode="valid")
+chapter.cite(q_same=(turned == feature).sum(), q_of=turned.size)
 edge = np.array([[1, 0, -1]] * 3)
-chapter.cite(q_edge=int(drawings.correlate(image, edge)[0, 2]))
-chapter.cite(q_edge_turned=int(drawings.correlate(image, edge[::-1, ::-1])[0, 2]))
+chapter.cite(q_edge=int(correlate2d(image, edge, mode="valid")[0, 2]))
+chapter.cite(q_edge_turned=int(correlate2d(image, edge[::-1, ::-1], mode="valid")[0, 2]))
 _, far = drawings.compute_learning(rate=0.2, steps=50)
 chapter.cite(q_far=far["last"], q_far_accuracy=far["accuracy"], q_even=far["even"])
 _, near = drawings.compute_learning(rate=0.05, steps=50)

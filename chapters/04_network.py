@@ -25,6 +25,8 @@ hidden = 128  # nodes of the hidden layer, which the paper leaves blank
 # %% tags=["remove-input"]
 import math
 
+import pandas as pd
+
 from bloodlib.analyses import plots
 from bloodlib.book import chapter, drawings, tables
 from bloodlib.data import images
@@ -80,15 +82,25 @@ tables.show(layers, "tbl-layers", "The layers of the network, and what they have
 # connected to every other.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-alternatives = drawings.compute_alternatives(hidden, classes)
+counted = {
+    "two convolutions, pooling, hidden, output (section 4.2)": {},
+    "the same without the pooling layer": {"pooling": False},
+    "hidden and output, directly on the pixels": {"pooling": False, "filters": ()},
+    "the same nodes as in section 4.2, fully connected in every layer": {"shared": False},
+}
+totals = pd.Series(
+    [sum(networks.parameter_counts(hidden, classes, **how).values()) for how in counted.values()]
+)
 tables.show(
-    alternatives,
+    pd.DataFrame(
+        {"Network": list(counted), "Parameters": totals, "Times ours": totals / totals[0]}
+    ),
     "tbl-alternatives",
     "Parameters of this network and of others with the same hidden and output layer.",
 )
 
 # %% tags=["remove-input"]
-_, unpooled, direct, connected = alternatives["Parameters"]
+_, unpooled, direct, connected = totals
 chapter.cite(n_pixels=math.prod(model.input_shape[1:]), direct_millions=direct / 1e6)
 chapter.cite(times_direct=total / direct, times_unpooled=unpooled / total)
 chapter.cite(connected_billions=connected / 1e9)
@@ -112,14 +124,17 @@ chapter.cite(connected_billions=connected / 1e9)
 # its network was ({numref}`tbl-widths`).
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+nodes = [32, 64, 128, 256, 512]
+counts = pd.DataFrame([networks.parameter_counts(number, classes) for number in nodes])
+widths = counts.sum(axis=1)
+share = 100 * counts["hidden"] / widths
 tables.show(
-    drawings.compute_widths(classes),
+    pd.DataFrame({"Hidden nodes": nodes, "Parameters": widths, "In the hidden layer (%)": share}),
     "tbl-widths",
     "Parameters of the network by the number of its hidden nodes.",
 )
 
 # %% tags=["remove-input"]
-widths = drawings.compute_widths(classes)["Parameters"]
 chapter.cite(fewest=widths.min() / 1e6, most=widths.max() / 1e6)
 chapter.cite(images=sum(images.counts()["TRAIN"].values()))
 
@@ -129,15 +144,10 @@ chapter.cite(images=sum(images.counts()["TRAIN"].values()))
 # heart, which is why dropout and augmentation are there, and why the numbers that count are those on
 # cells it has not seen.
 
-
 # %% tags=["remove-input"]
-def parameters(*nodes, **size):
-    return sum(networks.parameter_counts(*nodes, **size).values())
-
-
-half, whole = parameters(64, 4), parameters(128, 4)
-chapter.cite(q_half=half, q_half_share=half / whole, q_fewer=whole - parameters(128, 2))
-chapter.cite(q_large=parameters(128, 4, size=(240, 320)) / whole)
+changes = ({}, {"hidden": 64}, {"classes": 2}, {"size": (240, 320)})
+whole, half, two, large = (sum(networks.parameter_counts(**one).values()) for one in changes)
+chapter.cite(q_half=half, q_half_share=half / whole, q_fewer=whole - two, q_large=large / whole)
 
 # %% [markdown]
 # ## Questions
