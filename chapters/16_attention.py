@@ -96,7 +96,10 @@ tables.show(
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-attention", "caption": "A dot for each photograph of TEST: the share of the map's weight in the box (mean over its images) over the area of the box. Filled: most of its images are right. Grey: the network before training. On the dotted line lie maps that know nothing of the cell."}, "image": {"alt": "Two panels, one for each map. Small grey dots lie along the dotted diagonal. The coloured dots lie far above it: boxes that take up a fiftieth to a fifth of the image hold between a seventh and nine tenths of the weight. Hollow dots tend to lie lower than filled ones."}}
-plots.show(attribution.plot_photographs(attribution.compute_photographs(task)))
+each = attribution.compute_images()
+own = each[each["task"] == task].drop(columns="task")
+means = own.groupby(["class", "photograph"], observed=True).mean().reset_index()
+plots.show(attribution.plot_photographs(means))
 
 # %% tags=["remove-input"]
 for row in found.itertuples():
@@ -127,7 +130,11 @@ chapter.cite(sides=" or ".join(dict.fromkeys(sides)))
 # {numref}`tbl-attention-classes` has the same by class and answer.
 
 # %% tags=["remove-input"]
-classes = attribution.compute_classes()
+groups = each.assign(answer=np.where(each["right"], "right", "wrong")).groupby(
+    ["task", "class", "answer"], observed=True
+)
+classes = groups[["visible", "area", *attribution.MAPS]].mean()
+classes = classes.assign(images=groups.size()).reset_index()
 by = classes.set_index(["class", "answer"])
 four = by[by["task"] == "four"].drop(columns="task")
 pairs = four.unstack("answer").dropna()
@@ -154,11 +161,7 @@ tables.show(
 # {glue:text}`n_pairs` classes, though in one of them only {glue:text}`n_fewest` image was wrong. But in {glue:text}`n_smaller` of them their boxes are smaller, too. Wrongly answered neutrophils
 # have {glue:text}`wrong_pixels:.2f` of the weight in {glue:text}`wrong_area:.2f` of the image, the others
 # {glue:text}`right_pixels:.2f` in {glue:text}`right_area:.2f`. Whether the network errs because it looks elsewhere, or because
-# the cell shows it too little, a map can't say. {numref}`fig-attention-profile` puts the maps of each class on top of
-# each other, cell on cell.
-
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-attention-profile", "caption": "Maps of a class's images put on top of each other, with the white cell's box (dashed) in the same place, and one width and height round it: how many times the weight of an even map."}, "image": {"alt": "Two rows of four square heat maps, one column for each class. In all of them the bright part is a disc inside the dashed box; its corners and all that is around it are black."}}
-plots.show(attribution.plot_profile(task))
+# the cell shows it too little, a map can't say.
 
 # %% [markdown]
 # ## The direct question
