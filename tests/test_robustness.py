@@ -93,7 +93,7 @@ def network(monkeypatch):
 
 
 def test_every_image_is_answered_under_every_corruption(folder, folders, network, monkeypatch):
-    monkeypatch.setattr(images, "verify", lambda folder: None)
+    monkeypatch.setattr(images, "verify", lambda: None)
     robustness.compute()
     found, made = robustness.read(), measurements.read("robustness").made
     names = images.names("TEST")
@@ -144,12 +144,8 @@ def test_scores_are_those_of_the_labels_with_intervals_by_cell(frozen):
         assert (blurred["favourite"], blurred["given"]) == (TASKS[task][0], 1)
 
 
-def test_the_page_has_the_ends_of_each_kind(frozen):
-    found = robustness.compute_scores()
-    shown = robustness.ends(found)
-    assert len(shown) == len(TASKS) * len(KINDS) * 2
-    assert shown["corruption"].tolist()[:3] == ["blur 1", "blur 6", "brightness 0.5"]
-    robustness.plot_scores(found).canvas.draw()
+def test_figures_are_drawn(frozen):
+    robustness.plot_scores(robustness.compute_scores()).canvas.draw()
     robustness.plot_pictures("TEST", images.names("TEST")[0]).canvas.draw()
 
 

@@ -12,7 +12,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from bloodlib import study
 from bloodlib.analyses.plots import COLOURS, GALLERY_SIZE, bare
 from bloodlib.analyses.stain_normalisation import to_pixels
 from bloodlib.data import images, stored, synthetic
@@ -29,21 +28,18 @@ KINDS = {
     "stain": (0.6, 0.75, 0.9, 1.15, 1.4),
     "JPEG": (95.0, 75.0, 50.0, 25.0, 10.0),
 }
-#: The same in words, for axes.
-SHOWN = {
-    "blur": "standard deviation (pixels)",
-    "brightness": "times",
-    "stain": "blue times, eosin divided by",
-    "JPEG": "quality",
+#: What the strength is, for axes, and where on them the image as published has its place.
+AXES = {
+    "blur": ("SD (pixels)", 0),
+    "brightness": ("×", 1),
+    "stain": ("blue ×, eosin ÷", 1),
+    "JPEG": ("quality", 100),
 }
-#: Where among the strengths the image as published has its place, and what it's called there.
-UNCHANGED = {"blur": (0, "0"), "brightness": (3, "1"), "stain": (3, "1"), "JPEG": (0, "–")}
 #: Every corruption, in the order in which labels are kept; first, none.
 CONDITIONS = (("none", 0.0), *((kind, s) for kind, strengths in KINDS.items() for s in strengths))
 #: Optical density of methylene blue and of eosin in red, green and blue, "Giemsa" in the plug-in
 #: for colour deconvolution by Landini, Martinelli and Piccinini (2021).
 DYES = np.array([[0.834750233, 0.513556283, 0.196330403], [0.092789, 0.954111, 0.283111]])
-VERSION = 1  # raised when the computation changes
 
 
 def corrupt(picture: np.ndarray, kind: str, strength: float) -> np.ndarray:
@@ -123,7 +119,7 @@ def compute() -> None:
     clock, names = stored.Clock(), images.names("TEST")
     settings = {
         "kinds": KINDS,
-        "version": VERSION,
+        "version": 1,  # raised when the computation changes
         "weights": {task: weights.provenance(task)["weights"] for task in TASKS},
     }
 
@@ -202,16 +198,6 @@ def compute_scores() -> pd.DataFrame:
     )
 
 
-def ends(found: pd.DataFrame) -> pd.DataFrame:
-    """The weakest and the strongest corruption of each kind, of :func:`compute_scores`."""
-    outer = {kind: (strengths[0], strengths[-1]) for kind, strengths in KINDS.items()}
-    kept = [
-        row.strength in outer.get(row.kind, ()) for row in found[["kind", "strength"]].itertuples()
-    ]
-    shown = found[kept]
-    return shown.assign(corruption=[f"{row.kind} {row.strength:g}" for row in shown.itertuples()])
-
-
 def plot_scores(found: pd.DataFrame) -> plt.Figure:
     """Accuracy over the strength, of :func:`compute_scores`, a panel for each kind.
 
@@ -219,21 +205,17 @@ def plot_scores(found: pd.DataFrame) -> plt.Figure:
     """
     figure, axes = plt.subplots(1, len(KINDS), figsize=(7.2, 2.9), sharey=True)
     colours = {"four": COLOURS["DCLNN"], "two": COLOURS["Polynuclear"]}
-    for axis, (kind, strengths) in zip(axes, KINDS.items(), strict=True):
-        place, shown = UNCHANGED[kind]
-        ticks = [f"{strength:g}" for strength in strengths]
-        ticks.insert(place, shown)
+    for axis, (kind, (strength, place)) in zip(axes, AXES.items(), strict=True):
         for task, colour in colours.items():
             own = found[(found["task"] == task) & found["kind"].isin(["none", kind])]
-            order = [*range(1, place + 1), 0, *range(place + 1, len(own))]
-            own = own.iloc[order].reset_index()
+            own = own.assign(x=own["strength"].where(own["kind"] == kind, place)).sort_values("x")
             axis.axhline(1 / len(TASKS[task]), color=colour, lw=1, ls=":")
-            axis.fill_between(own.index, own["low"], own["high"], color=colour, alpha=0.15, lw=0)
-            axis.plot(own["accuracy"], "o-", ms=4, color=colour, label=f"{task} classes")
-            axis.plot(place, own["accuracy"][place], "o", ms=5, mfc="white", mec=colour)
-        axis.set_xticks(range(len(ticks)), ticks, fontsize=8)
+            axis.fill_between(own["x"], own["low"], own["high"], color=colour, alpha=0.15, lw=0)
+            faces = np.where(own["kind"] == kind, colour, "white")
+            axis.plot(own["x"], own["accuracy"], color=colour, label=f"{task} classes", zorder=2)
+            axis.scatter(own["x"], own["accuracy"], 20, faces, edgecolors=colour, zorder=3)
         axis.set(ylim=(0, 1.02), title=kind)
-        axis.set_xlabel(SHOWN[kind], fontsize=8)
+        axis.set_xlabel(strength, fontsize=8)
     axes[0].set_ylabel("accuracy on TEST")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2, fontsize=8)
@@ -256,13 +238,3 @@ def plot_pictures(split: str, name: str) -> plt.Figure:
             axis.set_title(f"{kind} {strength:g}", fontsize=7, fontweight="normal", pad=2)
             bare(axis)
     return figure
-
-
-def agreement() -> dict[str, int]:
-    """Images of TEST, by task, for which the network answers as its recorded run did at its end."""
-    found = {}
-    for task, labels in read().items():
-        run = study.recorded({"method": "DCLNN", "task": task})
-        if run is not None:
-            found[task] = int((labels[:, 0] == run.arrays["labels"][-1]).sum())
-    return found
