@@ -71,7 +71,7 @@ plots.show(model_comparison.plot_test(found))
 # by their verdict; each stands in {doc}`chapters/01_claims` with its reason.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-counted = tables.load_verdicts()
+counted = tables.load_claims().value_counts("Verdict").reset_index(name="Claims")
 tables.show(counted, "tbl-verdicts", "The paper's claims by verdict.")
 
 # %% [markdown]

@@ -17,6 +17,7 @@
 # stands, what would have to be true, and the verdict so far.
 
 # %% tags=["remove-input"]
+import pandas as pd
 
 from bloodlib import paper
 from bloodlib.book import chapter, tables
@@ -68,7 +69,13 @@ tables.show(tables.load_claims(), "tbl-claims", "The paper's claims and what bec
 # Section 4.2 lists the settings in {numref}`tbl-stated`; they are fixed in `bloodlib.models.networks`.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-tables.show(tables.load_stated(), "tbl-stated", "Settings that the paper states, as printed.")
+tables.show(
+    pd.DataFrame(paper.STATED).replace({"value": {"": "(blank)"}}),
+    "tbl-stated",
+    "Settings that the paper states, as printed.",
+    columns=["name", "value", "place"],
+    headings={"name": "Setting", "value": "Printed", "place": "Where"},
+)
 
 # %% [markdown]
 # ## What is left open
@@ -80,7 +87,13 @@ tables.show(tables.load_stated(), "tbl-stated", "Settings that the paper states,
 # of its Figure 7. That the paper descends from it is our reading; the paper does not say so.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-tables.show(tables.load_settings(), "tbl-unstated", "Settings that the paper leaves open.")
+tables.show(
+    pd.DataFrame(paper.UNSTATED),
+    "tbl-unstated",
+    "Settings that the paper leaves open.",
+    columns=["name", "ours", "why"],
+    headings={"name": "Left open", "ours": "Here"},
+)
 
 # %% [markdown]
 # ## Numbers as intervals

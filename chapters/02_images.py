@@ -25,6 +25,7 @@ seed = 0  # which pictures
 
 # %% tags=["remove-input"]
 import numpy as np
+import pandas as pd
 
 from bloodlib.analyses import plots
 from bloodlib.book import chapter, figures, tables
@@ -32,8 +33,8 @@ from bloodlib.data import images
 
 chapter.begin()
 facts = images.dataset()
-counts = figures.compute_counts()
-total = counts.groupby("split")["images"].sum()
+counts = pd.DataFrame(images.counts())
+total = counts.sum()
 chapter.cite(n_train=total["TRAIN"], n_test=total["TEST"], n_simple=total["TEST_SIMPLE"])
 chapter.cite(n_fewest=min(images.counts()["TEST_SIMPLE"].values()))
 chapter.cite(n_photographs=facts["photographs"], n_listed=facts["listed"])
@@ -67,7 +68,12 @@ plots.show(figures.plot_gallery(figures.load_gallery(per_class, seed)))
 # filled up until the classes were equal, TEST_SIMPLE shows how few photographs of a class there were.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-counts", "caption": "Images by folder and class. The scales differ."}, "image": {"alt": "Three bar charts. TRAIN and TEST have four bars of nearly equal height. TEST_SIMPLE has a tall bar for neutrophils, a lower one for eosinophils, and two very low ones for monocytes and lymphocytes."}}
-plots.show(figures.plot_counts(counts))
+axes = counts.rename(str.capitalize).plot.bar(
+    subplots=True, layout=(1, 3), figsize=(7, 3), legend=False, sharey=False, ylabel="images"
+)
+for axis in axes.flat:
+    axis.bar_label(axis.containers[0], fontsize=9)
+plots.show(axes[0, 0].figure)
 
 # %% [markdown]
 # So the test set's {glue:text}`n_test:,` images stem from about {glue:text}`n_simple` photographs, and one class
@@ -79,8 +85,21 @@ plots.show(figures.plot_counts(counts))
 # on them. {numref}`tbl-photographs` compares that with what the paper says.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+rows = {
+    "photographs published": facts["photographs"],
+    "rows in the list of labels": facts["listed"],
+    "rows without a label": facts["listed_without_label"],
+    "rows whose photograph is not published": len(facts["listed_but_not_published"]),
+}
+for name, number in facts["photographs_with_one_label"].items():
+    rows[f"photographs labelled {name.lower()} and nothing else"] = number
+rows["photographs with several labels"] = len(facts["photographs_with_several_labels"])
+basophil = len(facts["photographs_with_a_basophil"])
+rows["photographs with a basophil, alone or among others"] = basophil
 tables.show(
-    tables.load_photographs(facts), "tbl-photographs", "The published photographs and their labels."
+    pd.DataFrame(rows.items(), columns=["", "number"]),
+    "tbl-photographs",
+    "The published photographs and their labels.",
 )
 
 # %% [markdown]
@@ -111,8 +130,13 @@ names[0], images.CLASSES[labels[0]]
 # are used only if the hashes agree.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+source = images.SOURCE
+rows = {"repository": source.repository, "commit": f"`{source.commit}`"}
+rows |= {name: f"`{digest}`" for name, digest in source.hashes.items()}
 tables.show(
-    tables.load_source(), "tbl-source", "Identity of the published images, by git's own hashes."
+    pd.DataFrame(rows.items(), columns=["", "value"]),
+    "tbl-source",
+    "Identity of the published images, by git's own hashes.",
 )
 
 # %% tags=["remove-input"]

@@ -16,7 +16,7 @@ from sklearn.metrics import confusion_matrix
 from bloodlib import paper, study
 from bloodlib.book import tables
 from bloodlib.data import images
-from bloodlib.evidence import comparison, verdicts
+from bloodlib.evidence import comparison, scores, verdicts
 from bloodlib.study import records
 
 ENVIRONMENT = {
@@ -128,39 +128,16 @@ def test_load_cells_puts_ours_beside_the_papers():
         assert found.loc[class_, f"{name}: ours"] == text
 
 
-def test_claims_settings_and_verdicts_are_all_there():
+def test_every_claim_has_its_row():
     claims = tables.load_claims()
     assert len(claims) == len(paper.CLAIMS)
     assert claims["Verdict"].isin(verdicts.VERDICTS).all()
     some = tables.load_claims("section 6.2")
     assert 0 < len(some) < len(claims)
     assert some["Where"].str.startswith("section 6.2").all()
-    assert tables.load_verdicts()["Claims"].sum() == len(paper.CLAIMS)
-    for frame, n in (
-        (claims, len(paper.CLAIMS)),
-        (tables.load_settings(), len(paper.UNSTATED)),
-        (tables.load_stated(), len(paper.STATED)),
-    ):
-        _, _, header, rows = rendered(tables.show(frame, "tbl-x", "C"))
-        assert len(rows) == n
-        assert {len(row) for row in rows} == {len(header)}
-
-
-def test_photographs_are_counted():
-    facts = images.dataset()
-    found = tables.load_photographs(facts).set_index("")["number"]
-    assert found["photographs published"] == facts["photographs"]
-    assert found["photographs with several labels"] == len(facts["photographs_with_several_labels"])
-
-
-def test_load_measures_are_the_equations():
-    confusion = np.array([[8, 2], [1, 9]])
-    frame = tables.load_measures(confusion, "two").set_index("Class")
-    assert list(frame.index) == ["Mononuclear", "Polynuclear"]
-    assert frame.loc["Mononuclear", "Precision"] == pytest.approx(8 / 9)
-    assert frame.loc["Polynuclear", "Recall"] == pytest.approx(9 / 10)
-    assert frame.loc["Mononuclear", tables.MEASURE_NAMES["f1"]] == pytest.approx(16 / 19)
-    assert frame["Equation 14"].tolist() == [pytest.approx(17 / 20)] * 2
+    _, _, header, rows = rendered(tables.show(claims, "tbl-x", "C"))
+    assert len(rows) == len(paper.CLAIMS)
+    assert {len(row) for row in rows} == {len(header)}
 
 
 def record(config, labels, **more):
@@ -217,8 +194,11 @@ def test_load_runs():
 def test_load_measured_has_the_equations_with_intervals():
     found = predicting({"method": "NB", "task": "four"}, np.random.default_rng(1))
     frame = tables.load_measured(found)
-    plain = tables.load_measures(found.confusion(), "four")
-    for column in plain.columns[1:]:
+    confusion = found.confusion()
+    plain = {"Equation 14": scores.class_accuracy(confusion)}
+    plain |= {tables.MEASURE_NAMES[name]: of(confusion) for name, of in scores.MEASURES.items()}
+    assert list(frame) == ["Class", *plain]
+    for column in plain:
         for text, expected in zip(frame[column], plain[column], strict=True):
             value, low, high = map(float, re.findall(r"\d\.\d\d", text))
             assert value == pytest.approx(expected, abs=0.005)
@@ -251,16 +231,6 @@ def test_load_setup(monkeypatch):
     assert ours["Graphic Card"] == "H; none"
     assert ours["Processor"] == "A Processor"
     assert ours["RAM"] == "not recorded"
-
-
-def test_load_run_counts():
-    cells = comparison.cells({})
-    for cell in cells:
-        cell["runs"] = 3 if (cell["method"], cell["task"]) == ("SVM", "two") else 0
-    frame = tables.load_run_counts(cells).set_index("Row")
-    assert list(frame.index) == list(comparison.COMPARED)
-    assert frame.loc["SVM", "two classes"] == 3
-    assert frame.to_numpy().sum() == 3
 
 
 # --------------------------------------------------------------------------- the report

@@ -1,28 +1,146 @@
-"""The paper's tables beside ours: ``load_*`` gathers a table, :func:`show` prints it on a page."""
+"""The paper's tables beside ours: ``load_*`` gathers a table, :func:`show` prints it on a page.
+
+``show(frame, "tbl-name", "Caption.", columns=["task", ("gap", "low", "high")],
+headings={"gap": "Difference"}, fmt={"gap": signed})`` chooses and orders columns. Several columns
+in one are a number with its interval: "0.79 (0.60–0.90)".
+"""
+
+import re
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from bloodlib import __version__, paper, study
 from bloodlib.analyses import claims
-from bloodlib.analyses.tables import anchor, link, markdown, show  # noqa: F401  chapters' one door
-from bloodlib.data import stored
-from bloodlib.data.images import DATA_HASH, SOURCE, TASKS, available
-from bloodlib.evidence import scores, verdicts
-from bloodlib.evidence.comparison import COMPARED, added, cells, estimate, with_interval
+from bloodlib.data import images, stored
+from bloodlib.evidence import comparison, scores
+from bloodlib.evidence.comparison import signed, with_interval
 from bloodlib.study import records
 
-MEASURE_NAMES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
-#: Equations 14 to 17, by the titles of their columns.
-EQUATIONS = {"Equation 14": scores.class_accuracy} | {
-    MEASURE_NAMES[name]: measure for name, measure in scores.MEASURES.items()
+#: Headings of columns that recur; those of others are their names, "all_right" as "All right".
+HEADINGS = {"task": "Classes", "first": "Compared", "favourite": "Answered most"}
+#: How columns that recur are printed.
+FORMATS: dict[str, str | Callable] = {
+    "class": str.capitalize,
+    "pooling": lambda name: name.removesuffix("Pooling").lower(),
+    "first": "{} − {}".format,
+    "favourite": lambda name, share: f"{name.capitalize()} ({share:.0%})",
+    **dict.fromkeys(("seconds", "minutes"), ",.0f"),
+    **dict.fromkeys(("change", "difference", "gain", "gap"), signed),
 }
+MEASURE_NAMES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
+
+
+# --------------------------------------------------------------------------- how they are printed
+
+
+def show(frame: pd.DataFrame, name: str, caption: str, decimals: int = 2, **arranged):
+    """Print a table on a page: :func:`markdown` for a cell.
+
+    Returns
+    -------
+    IPython.display.Markdown
+        For a cell with ``mystnb={"markdown_format": "myst"}``.
+    """
+    from IPython.display import Markdown
+
+    return Markdown(markdown(frame, name, caption, decimals, **arranged))
+
+
+def markdown(
+    frame: pd.DataFrame,
+    name: str,
+    caption: str,
+    decimals: int = 2,
+    *,
+    columns: Sequence[str | tuple[str, ...]] | None = None,
+    headings: dict[str, str] | None = None,
+    fmt: dict[str, str | Callable] | None = None,
+) -> str:
+    """A table in MyST Markdown, numbered and with a caption.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The table; its index is not printed.
+    name : str
+        Label for references, such as ``tbl-paper-1``.
+    caption : str
+        Caption, MyST Markdown.
+    decimals : int
+        Decimals of numbers without a format; what is missing is printed as "–".
+    columns : sequence, optional
+        Columns to print, in this order; without it all, under their names. A tuple makes one of
+        several: value, low and high are a number with its interval.
+    headings : dict, optional
+        Headings other than :data:`HEADINGS`, by column, or by the first of several.
+    fmt : dict, optional
+        Formats other than :data:`FORMATS`, by column, or by the first of several: such as ".1%",
+        or a function that makes text of a value, or of those of several columns; None is given
+        for what is missing, but never for the first.
+    """
+    headings = {c: c for c in frame} if columns is None else HEADINGS | (headings or {})
+    formats = FORMATS | (fmt or {})
+    keys = [(key,) if isinstance(key, str) else key for key in columns or frame]
+
+    def text(value, *more, how):
+        if value is None:
+            return "–"
+        if callable(how):
+            return str(how(value, *more))
+        if how is not None:
+            return format(value, how).replace("-", "−")
+        if isinstance(value, bool | np.bool_):
+            return "yes" if value else "no"
+        if isinstance(value, int):
+            return f"{value:,}"
+        return f"{value:.{decimals}f}" if isinstance(value, float) else str(value)
+
+    def cells(key):
+        how = formats.get(key[0], with_interval if key[1:] else None)
+        for row in frame[list(key)].to_numpy(object):
+            values = (None if pd.isna(value) else value for value in row)
+            yield text(*values, how=how).replace("|", "\\|")
+
+    numbers = [not key[1:] and frame[key[0]].dtype.kind in "fi" for key in keys]
+    lines = [
+        " | ".join(headings.get(key[0], key[0].replace("_", " ").capitalize()) for key in keys),
+        " | ".join("--:" if number else ":--" for number in numbers),
+        *(" | ".join(row) for row in zip(*map(cells, keys), strict=True)),
+    ]
+    rows = "\n".join(f"| {line} |" for line in lines)
+    rows = re.sub(r"(?<=\d)–(?=\d)", "\u2060–\u2060", rows)  # no line ends inside an interval
+    return f"::::{{table}} {caption}\n:name: {name}\n\n{rows}\n::::"
+
+
+def link(text: str, address: str) -> str:
+    """A link in MyST Markdown to what the chapter on provenance has of a number or a run.
+
+    Parameters
+    ----------
+    text : str
+        What is shown, MyST Markdown.
+    address : str
+        Of a number, such as ``tbl-paper-1/four/NB/Average/f1``, or the id of a run.
+    """
+    return f"[{text}](#{anchor(address)})"
+
+
+def anchor(address: str) -> str:
+    """Label and HTML id of an address on that page, such as ``tbl-paper-1-four-nb-average-f1``."""
+    from docutils.nodes import make_id
+
+    return make_id(address)
+
+
+# --------------------------------------------------------------------------------- what they hold
 
 
 def load_cells(cells: list[dict], table: int, linked: bool = True, **where) -> pd.DataFrame:
     """A printed table with ours: a row for each method and class, paper and ours by measure.
 
-    Ours is text, with its interval in brackets, and drawn where it is a link.
+    Ours is text, with its interval in brackets.
 
     Parameters
     ----------
@@ -42,48 +160,12 @@ def load_cells(cells: list[dict], table: int, linked: bool = True, **where) -> p
         ours = with_interval(cell["ours"], cell["low"], cell["high"])
         if linked and cell["frozen"]:
             number, _, interval = ours.partition(" ")
-            ours = f"{link(number, cell['address'])} {interval_drawn(cell)} {interval}".rstrip()
+            ours = f"{link(number, cell['address'])} {interval}".rstrip()
         row = rows.setdefault((cell["task"], cell["method"], cell["class"].capitalize()), {})
         name = MEASURE_NAMES[cell["measure"]]
         row |= {f"{name}: paper": cell["paper"], f"{name}: ours": ours}
     frame = pd.DataFrame.from_dict(rows, orient="index")
     return frame.rename_axis(["Classes", "Method", "Class"]).reset_index()
-
-
-def interval_drawn(cell: dict) -> str:
-    """The interval of a cell as a little SVG from 0 to 1, for a page; "" without interval.
-
-    A line from end to end, a dot at ours, a hollow diamond at the paper's, if it has one. A screen
-    reader passes it by: the numbers stand beside it.
-    """
-    if cell["low"] is None or cell["ours"] is None:
-        return ""
-    low, high, ours = (round(4 + 56 * cell[key], 1) for key in ("low", "high", "ours"))
-    diamond = ""
-    if cell["paper"] is not None:
-        printed = round(4 + 56 * cell["paper"], 1)
-        diamond = f'<path class="printed" d="M{printed} 1l4 4-4 4-4-4z"/>'
-    return (
-        '<svg class="interval" viewBox="0 0 64 10" aria-hidden="true">'
-        f'<path class="axis" d="M4 5H60"/><path d="M{low} 5H{high}"/>'
-        f'<circle cx="{ours}" cy="5" r="2.5"/>{diamond}</svg>'
-    )
-
-
-def load_runs(runs: list[records.Record]) -> pd.DataFrame:
-    """Runs in words, their accuracy on TEST and TEST_SIMPLE with intervals, and what they cost."""
-    return pd.DataFrame(
-        [
-            {
-                "Run": study.describe(record.config),
-                "Accuracy on TEST": str(estimate([record])),
-                "on TEST_SIMPLE": str(estimate([record], split="TEST_SIMPLE")),
-                "Minutes": record.seconds / 60,
-                "Record": _linked(f"`{record.id}`", record),
-            }
-            for record in runs
-        ]
-    )
 
 
 def load_claims(place: str = "") -> pd.DataFrame:
@@ -96,97 +178,27 @@ def load_claims(place: str = "") -> pd.DataFrame:
     """
     return pd.DataFrame(
         [
-            {
-                "Where": claim.place,
-                "The paper says": f"“{claim.text}”",
-                "True if": claim.about,
-                "Verdict": claims.verdict(claim.id).verdict,
-                "Because": claims.verdict(claim.id).evidence,
-            }
-            for claim in paper.CLAIMS
-            if claim.place.startswith(place)
-        ]
+            (c.place, f"“{c.text}”", c.about, *claims.verdict(c.id))
+            for c in paper.CLAIMS
+            if c.place.startswith(place)
+        ],
+        columns=["Where", "The paper says", "True if", "Verdict", "Because"],
     )
-
-
-def load_settings() -> pd.DataFrame:
-    """What the paper leaves unstated, with the value used here and why."""
-    return pd.DataFrame(paper.UNSTATED).set_axis(["Left open", "Here", "Why"], axis=1)
-
-
-def load_stated() -> pd.DataFrame:
-    """The settings that the paper states, as printed."""
-    found = pd.DataFrame(paper.STATED).replace({"value": {"": "(blank)"}})
-    return found.set_axis(["Setting", "Printed", "Where"], axis=1)
-
-
-def load_run_counts(cells: list[dict]) -> pd.DataFrame:
-    """How many runs stand behind each row of Tables 1 and 2."""
-    frame = pd.DataFrame(cells).drop_duplicates(["method", "task"])
-    wide = frame.pivot(index="method", columns="task", values="runs").loc[list(COMPARED)]
-    return wide.rename(columns="{} classes".format).rename_axis("Row").reset_index()
 
 
 def load_setup() -> pd.DataFrame:
     """The setup table of section 6.1 beside the machine of the network's frozen runs."""
-    runs = study.select(method="DCLNN")
-    here = {
-        "Processor": {r.environment["processor"] for r in runs},
-        "Operating System": {r.environment["platform"] for r in runs},
-        "Graphic Card": {r.environment["device"].replace("processor", "none") for r in runs},
+    names = {"Processor": "processor", "Operating System": "platform", "Graphic Card": "device"}
+    machines = pd.DataFrame([run.environment for run in study.select(method="DCLNN")])
+    ours = {
+        name: "; ".join(sorted(machines[key].replace("processor", "none").unique()))
+        for name, key in names.items()
+        if len(machines)
     }
-    return pd.DataFrame(
-        [
-            {
-                "Setup": name,
-                "Paper": printed,
-                "Ours": "; ".join(sorted(here.get(name, ()))) or "not recorded",
-            }
-            for name, printed in paper.SETUP.items()
-        ]
-    )
-
-
-def load_verdicts() -> pd.DataFrame:
-    """How many claims have which verdict."""
-    given = [claims.verdict(claim.id).verdict for claim in paper.CLAIMS]
-    return pd.DataFrame(
-        [{"Verdict": v, "Claims": given.count(v)} for v in verdicts.VERDICTS if v in given]
-    )
-
-
-def load_photographs(facts: dict) -> pd.DataFrame:
-    """The photographs and the list of their labels: see :func:`bloodlib.data.images.facts`."""
-    rows = {
-        "photographs published": facts["photographs"],
-        "rows in the list of labels": facts["listed"],
-        "rows without a label": facts["listed_without_label"],
-        "rows whose photograph is not published": len(facts["listed_but_not_published"]),
-    }
-    rows |= {
-        f"photographs labelled {name.lower()} and nothing else": n
-        for name, n in facts["photographs_with_one_label"].items()
-    }
-    rows |= {
-        "photographs with several labels": len(facts["photographs_with_several_labels"]),
-        "photographs with a basophil, alone or among others": len(
-            facts["photographs_with_a_basophil"]
-        ),
-    }
-    return pd.DataFrame({"": rows.keys(), "number": rows.values()})
-
-
-def load_source() -> pd.DataFrame:
-    """Where the images come from, and what they are verified against."""
-    rows = {"repository": SOURCE.repository, "commit": f"`{SOURCE.commit}`"}
-    rows |= {name: f"`{digest}`" for name, digest in SOURCE.hashes.items()}
-    return pd.DataFrame({"": rows.keys(), "value": rows.values()})
-
-
-def load_measures(confusion: np.ndarray, task: str) -> pd.DataFrame:
-    """Equations 14 to 17 for each class of a confusion matrix."""
-    classes = {"Class": [name.capitalize() for name in TASKS[task]]}
-    return pd.DataFrame(classes | {name: of(confusion) for name, of in EQUATIONS.items()})
+    rows = [
+        (name, printed, ours.get(name, "not recorded")) for name, printed in paper.SETUP.items()
+    ]
+    return pd.DataFrame(rows, columns=["Setup", "Paper", "Ours"])
 
 
 def load_measured(run: records.Record) -> pd.DataFrame:
@@ -194,26 +206,43 @@ def load_measured(run: records.Record) -> pd.DataFrame:
 
     Without them where the run was tried on other images.
     """
-    columns = {"Class": [name.capitalize() for name in TASKS[run.config["task"]]]}
-    for name, measure in EQUATIONS.items():
-        value, *ends = estimate([run], measure, epoch=run.epochs)
+    columns = {"Class": [name.capitalize() for name in images.TASKS[run.config["task"]]]}
+    for name, measure in {"Equation 14": scores.class_accuracy, **scores.MEASURES}.items():
+        value, *ends = comparison.estimate([run], measure, epoch=run.epochs)
         low, high = ([None] * len(value) if end is None else end for end in ends)
-        columns[name] = [with_interval(*one) for one in zip(value, low, high, strict=True)]
+        texts = [with_interval(*one) for one in zip(value, low, high, strict=True)]
+        columns[MEASURE_NAMES.get(name, name)] = texts
     return pd.DataFrame(columns)
 
 
 def load_environment() -> pd.DataFrame:
     """What builds the book: versions, machine, commit, images."""
     here = stored.environment("", "")
+    there = images.available()
     rows = {
         "bloodlib": __version__,
         "commit": f"`{here['commit']}`" if here["commit"] else "not in a repository",
         "Python": f"{here['python']} on {here['platform']}",
         "processor": here["processor"],
-        "images": f"`{DATA_HASH}`" if available() else "not at hand: drawn cells in their place",
+        "images": f"`{images.DATA_HASH}`" if there else "not at hand: drawn cells in their place",
     }
-    rows |= here["packages"]
-    return pd.DataFrame({"": rows.keys(), "value": rows.values()})
+    return pd.DataFrame((rows | here["packages"]).items(), columns=["", "value"])
+
+
+def load_runs(runs: list[records.Record]) -> pd.DataFrame:
+    """Runs in words, their accuracy on TEST and TEST_SIMPLE with intervals, and what they cost."""
+    return pd.DataFrame(
+        [
+            {
+                "Run": study.describe(run.config),
+                "Accuracy on TEST": str(comparison.estimate([run])),
+                "on TEST_SIMPLE": str(comparison.estimate([run], split="TEST_SIMPLE")),
+                "Minutes": run.seconds / 60,
+                "Record": _linked(f"`{run.id}`", run),
+            }
+            for run in runs
+        ]
+    )
 
 
 def load_records() -> pd.DataFrame:
@@ -238,10 +267,18 @@ def load_records() -> pd.DataFrame:
     return pd.DataFrame(rows.values())
 
 
+def _linked(text, record):
+    """A link to a record's provenance, where it is frozen: other records stand on no page."""
+    return link(text, record.id) if record.path.parent == records.folder() else text
+
+
+# ------------------------------------------------------------------------------------- the report
+
+
 def report() -> dict:
     """Everything of Tables 1 and 2 and every claim, for ``bloodlib report --json``."""
     return {
-        "cells": cells() + added(1) + added(2),
+        "cells": comparison.cells() + comparison.added(1) + comparison.added(2),
         "claims": [
             {"id": claim.id, "place": claim.place, "text": claim.text}
             | claims.verdict(claim.id)._asdict()
@@ -262,8 +299,3 @@ def report_text(report: dict) -> str:
         parts.append(f"  [{claim['verdict']}] {claim['id']} ({claim['place']})")
         parts += [f"      {claim[part]}" for part in ("text", "evidence") if claim[part]]
     return "\n".join(parts)
-
-
-def _linked(text, record):
-    """A link to a record's provenance, where it is frozen: other records stand on no page."""
-    return link(text, record.id) if record.path.parent == records.folder() else text
