@@ -64,7 +64,7 @@ chapter.cite(pixels=pixels)
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 errors = {"error": "Calibration error", "chance": "By chance up to"}
 tables.show(
-    found.assign(run=list(map(calibration.run_title, found["method"], found["seed"]))),
+    found,
     "tbl-calibration",
     "Right answers and mean confidence on TEST; their difference, with its interval by cell; the expected calibration error in ten bins; and what this error would be at most, in 95 of 100 cases, for a run that is calibrated and has its right answers on so few cells.",
     columns=["task", "run", "unit", "accuracy", "confidence", ("gap", "low", "high"), *errors],
@@ -116,7 +116,7 @@ chapter.cite(most_class=label.lower())
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    sure.assign(run=list(map(calibration.run_title, sure["method"], sure["seed"]))),
+    sure,
     "tbl-sure",
     f"Answers with a probability of {level} or more: their share of TEST, how many are wrong, how many answers are wrong in all, how many photographs the first show, and the photograph with most of them.",
     columns=["task", "run", "sure", "wrong", "of", "photographs", ("most", "share")],

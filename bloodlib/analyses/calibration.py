@@ -1,12 +1,12 @@
-"""Calibration: is an answer right as often as it is sure? By image, by photograph and by cell.
+"""Calibration: is an answer right as often as it is sure? By image and by photograph.
 
 Confidence is the probability that a method gives to its own answer: a network's softmax, Naive
 Bayes' posterior, the SVM's sigmoids by Platt. Probabilities are recorded after the last epoch. The
-answer for a photograph, or a cell, is the class of the largest mean probability over its images,
-and its confidence that mean.
+answer for a photograph is the class of the largest mean probability over its images, and its
+confidence that mean.
 """
 
-from typing import NamedTuple
+import itertools
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,91 +19,68 @@ from bloodlib.evidence import comparison, intervals
 from bloodlib.study import records
 
 METHODS = ("NB", "SVM", "DCLNN")
-UNITS = ("image", "photograph", "cell")
 #: Bins of equal width in which confidence is compared with the share of right answers.
 BINS = 10
-#: From which confidence on an answer counts as sure.
-SURE = 0.9
 
 
-class Answers(NamedTuple):
-    """What runs answer for images, photographs or cells, and how sure they are.
-
-    Attributes
-    ----------
-    numbers : int array [n]
-        Of photographs, or of cells; for images their rows.
-    truth : int array [n]
-        True label in the task.
-    strata : int array [n]
-        True label of the four classes.
-    cells : int array [n]
-    labels : int array [runs, n]
-    confidence : float array [runs, n]
-    probabilities : float array [runs, n, classes]
-    n_classes : int
-    """
-
-    numbers: np.ndarray
-    truth: np.ndarray
-    strata: np.ndarray
-    cells: np.ndarray
-    labels: np.ndarray
-    confidence: np.ndarray
-    probabilities: np.ndarray
-    n_classes: int
-
-    @property
-    def right(self) -> np.ndarray:
-        """Whether an answer is right: bool array [runs, n]."""
-        return self.labels == self.truth
-
-    def resamples(self) -> intervals.Resamples:
-        """Draws of cells within the four classes, as everywhere in this book."""
-        return intervals.resample(
-            self.truth, self.cells, self.n_classes, strata=self.strata, unseen=True
-        )
-
-
-def answers(runs: list[records.Record], unit: str = "image") -> Answers:
-    """Answers of runs of one method and task on TEST, after their last epoch.
+def answers(runs: list[records.Record], unit: str = "image") -> pd.DataFrame:
+    """Answers on TEST after the last epoch: a run's, or those of several runs' mean probabilities.
 
     Parameters
     ----------
     runs : list of Record
-    unit : {"image", "photograph", "cell"}
+        For photographs several of one method and task; for images one.
+    unit : {"image", "photograph"}
 
-    Raises
-    ------
-    ValueError
-        If there is no such unit.
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each image, or each photograph: ``photograph, cell``; ``class``, the label of the
+        four classes; ``y_true, y_pred, right``; ``confidence``, the probability of the answer,
+        and ``true``, that of the right class.
     """
     task = runs[0].config["task"]
-    found = {
-        "image": np.arange(len(images.names("TEST"))),
-        "photograph": photographs.photographs("TEST"),
-        "cell": photographs.cells("TEST"),
-    }
-    if unit not in found:
-        raise ValueError(f"unit is {unit!r}. There are: {', '.join(UNITS)}.")
-    probabilities = np.stack([run.arrays["probabilities"].astype(float) for run in runs])
-    numbers, first, place = np.unique(found[unit], return_index=True, return_inverse=True)
-    if unit == "image":
-        # an SVM's most probable class need not be its answer
-        labels = np.stack([run.arrays["labels"][-1] for run in runs]).astype(int)
-    else:
-        probabilities = np.stack([_means(one, place) for one in probabilities])
-        labels = probabilities.argmax(axis=-1)
-    return Answers(
-        numbers,
-        images.labels("TEST", task)[first],
-        images.labels("TEST")[first],
-        found["cell"][first],
-        labels,
-        np.take_along_axis(probabilities, labels[..., None], axis=-1)[..., 0],
-        probabilities,
-        len(TASKS[task]),
+    found = pd.DataFrame(
+        {
+            "photograph": photographs.photographs("TEST"),
+            "cell": photographs.cells("TEST"),
+            "class": images.labels("TEST"),
+            "y_true": images.labels("TEST", task),
+        }
     )
+    probabilities = np.mean([run.arrays["probabilities"].astype(float) for run in runs], axis=0)
+    if unit == "photograph":
+        by = found["photograph"].to_numpy()
+        probabilities = pd.DataFrame(probabilities).groupby(by).mean().to_numpy()
+        found = found.groupby("photograph", as_index=False).first()
+        y_pred = probabilities.argmax(axis=1)
+    else:  # an SVM's most probable class need not be its answer
+        y_pred = runs[0].arrays["labels"][-1]
+    rows = np.arange(len(found))
+    return found.assign(
+        y_pred=y_pred,
+        right=y_pred == found["y_true"],
+        confidence=probabilities[rows, y_pred],
+        true=probabilities[rows, found["y_true"]],
+    )
+
+
+def _ended():
+    """The runs of Table 1, by task, method and seed, and what they are."""
+    for task, method in itertools.product(TASKS, METHODS):
+        for run in sorted(comparison.ended(method, task), key=lambda run: run.config["seed"]):
+            seed = run.config["seed"]
+            title = f"{method}, seed {seed}" if method == "DCLNN" else method
+            yield {"task": task, "method": method, "seed": seed, "run": title}, run
+
+
+def _bounds(values, found, task):
+    """Cell-clustered interval of the mean of values [runs, n], of rows of :func:`answers`."""
+    y_true, strata = found["y_true"].to_numpy(), found["class"].to_numpy()
+    drawn = intervals.resample(
+        y_true, found["cell"].to_numpy(), len(TASKS[task]), strata=strata, unseen=True
+    )
+    return intervals.mean_bounds(values, drawn, (-1.0, 1.0))
 
 
 # ---------------------------------------------------------------------------------- calibration
@@ -122,6 +99,10 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
     """
     missing = np.bincount(_bin(confidence), right - confidence)
     return float(np.abs(missing).sum() / len(confidence))
+
+
+def _bin(confidence):
+    return np.minimum((np.asarray(confidence) * BINS).astype(int), BINS - 1)
 
 
 def expected_error(confidence: np.ndarray, cells: np.ndarray, draws: int = 400) -> float:
@@ -143,45 +124,28 @@ def expected_error(confidence: np.ndarray, cells: np.ndarray, draws: int = 400) 
     return float(np.quantile(found, 0.95))
 
 
-def calibration_of(run: records.Record, unit: str = "image") -> dict:
-    """Confidence and right answers of a run.
-
-    Returns
-    -------
-    dict
-        ``accuracy, confidence``; ``gap``, the second minus the first, and its cell-clustered
-        interval ``low, high``; ``error``, see :func:`calibration_error`; ``chance``, see
-        :func:`expected_error`.
-    """
-    found = answers([run], unit)
-    gap = found.confidence - found.right
-    low, high = intervals.mean_bounds(gap, found.resamples(), (-1.0, 1.0))
-    return {
-        "accuracy": float(found.right.mean()),
-        "confidence": float(found.confidence.mean()),
-        "gap": float(gap.mean()),
-        "low": low,
-        "high": high,
-        "error": calibration_error(found.confidence[0], found.right[0]),
-        "chance": expected_error(found.confidence[0], found.cells),
-    }
-
-
 def compute_calibration() -> pd.DataFrame:
-    """:func:`calibration_of` of each run by image, and of networks by photograph too.
+    """Confidence and right answers of each run by image, and of networks by photograph too.
 
     Returns
     -------
     pandas.DataFrame
-        ``task, method, seed, unit``, and the entries of :func:`calibration_of`.
+        ``task, method, seed, run`` (in words), ``unit``; ``accuracy, confidence``; ``gap``, the
+        second minus the first, and its cell-clustered interval ``low, high``; ``error``, see
+        :func:`calibration_error`; ``chance``, see :func:`expected_error`.
     """
-    return pd.DataFrame(
-        [
-            key | {"unit": unit} | calibration_of(run, unit)
-            for key, run in _runs()
-            for unit in (UNITS[:2] if key["method"] == "DCLNN" else UNITS[:1])
-        ]
-    )
+    rows = []
+    for key, run in _ended():
+        for unit in ("image", "photograph") if key["method"] == "DCLNN" else ("image",):
+            found = answers([run], unit)
+            confidence, right = found["confidence"].to_numpy(), found["right"].to_numpy()
+            gap = confidence - right
+            low, high = _bounds(gap[None], found, key["task"])
+            row = {"accuracy": right.mean(), "confidence": confidence.mean(), "gap": gap.mean()}
+            row |= {"low": low, "high": high, "error": calibration_error(confidence, right)}
+            row["chance"] = expected_error(confidence, found["cell"])
+            rows.append(key | {"unit": unit} | row)
+    return pd.DataFrame(rows)
 
 
 def compute_reliability() -> pd.DataFrame:
@@ -190,21 +154,18 @@ def compute_reliability() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each bin that has answers: ``task, method, seed``; ``confidence``, the mean;
+        A row for each bin that has answers: ``task, method, seed, run``; ``confidence``, the mean;
         ``share`` that is right, and ``low, high``, Gaffke's cell-clustered bounds; ``weight``, the
         share of all answers that is in the bin; ``cells``, how many are.
     """
     rows = []
-    for key, run in _runs():
+    for key, run in _ended():
         found = answers([run])
-        confidence, right = found.confidence[0], found.right[0]
-        place = _bin(confidence)
-        for number in np.unique(place):
-            own = place == number
-            successes, sizes = intervals.tally(right[own], found.cells[own])
+        for _, own in found.groupby(_bin(found["confidence"])):
+            successes, sizes = intervals.tally(own["right"], own["cell"])
             low, high = intervals.gaffke(successes, sizes, draws=4000)
-            row = {"confidence": confidence[own].mean(), "share": right[own].mean()}
-            row |= {"low": low, "high": high, "weight": own.mean(), "cells": len(sizes)}
+            row = {"confidence": own["confidence"].mean(), "share": own["right"].mean()}
+            row |= {"low": low, "high": high, "weight": len(own) / len(found), "cells": len(sizes)}
             rows.append(key | row)
     return pd.DataFrame(rows)
 
@@ -218,36 +179,28 @@ def plot_reliability(found: pd.DataFrame) -> plt.Figure:
         See :func:`compute_reliability`. A dot's area is the share of answers; wide lines are
         cell-clustered intervals; on the dotted line one would be as sure as one is right.
     """
-    tasks = list(dict.fromkeys(found["task"]))
-    runs = sorted(
-        set(zip(found["method"], found["seed"], strict=True)),
-        key=lambda run: (METHODS.index(run[0]), run[1]),
-    )
+    tasks, runs = found["task"].unique(), found["run"].unique()
     figure, axes = plt.subplots(
         len(tasks), len(runs), figsize=(7.2, 0.6 + 6.6 * len(tasks) / len(runs)), sharex=True,
         sharey=True, squeeze=False,
     )  # fmt: skip
-    for row, task in zip(axes, tasks, strict=True):
-        for axis, (method, seed) in zip(row, runs, strict=True):
-            own = found[(found["task"] == task) & (found["method"] == method)]
-            own, colour = own[own["seed"] == seed], COLOURS[method]
-            axis.plot([0, 1], [0, 1], color="#888888", lw=1, ls=":")
-            axis.vlines(own["confidence"], own["low"], own["high"], colour, lw=4, alpha=0.3)
-            axis.scatter(own["confidence"], own["share"], 5 + 90 * own["weight"], colour, zorder=3)
-            axis.set_title(f"{run_title(method, seed)}\n{task} classes", fontsize=8)
-            axis.set(xlim=(-0.02, 1.06), ylim=(-0.03, 1.05), aspect="equal")
-            axis.tick_params(labelsize=8)
-    for axis in axes[-1]:
-        axis.set_xlabel("confidence", fontsize=8)
-    for axis in axes[:, 0]:
-        axis.set_ylabel("share right", fontsize=8)
+    for axis, (task, run) in zip(axes.flat, itertools.product(tasks, runs), strict=True):
+        own = found[(found["task"] == task) & (found["run"] == run)]
+        colour = own["method"].map(COLOURS)
+        axis.plot([0, 1], [0, 1], color="#888888", lw=1, ls=":")
+        axis.vlines(own["confidence"], own["low"], own["high"], colour, lw=4, alpha=0.3)
+        axis.scatter(own["confidence"], own["share"], 5 + 90 * own["weight"], colour, zorder=3)
+        axis.set_title(f"{run}\n{task} classes", fontsize=8)
+        axis.set(xlim=(-0.02, 1.06), ylim=(-0.03, 1.05), aspect="equal")
+    figure.supxlabel("confidence", fontsize=8)
+    figure.supylabel("share right", fontsize=8)
     return figure
 
 
 # ------------------------------------------------------------------------------ sure and wrong
 
 
-def compute_sure(level: float = SURE) -> pd.DataFrame:
+def compute_sure(level: float) -> pd.DataFrame:
     """How often answers are sure, and how often they are then wrong.
 
     Parameters
@@ -258,21 +211,20 @@ def compute_sure(level: float = SURE) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each run: ``task, method, seed``; ``sure``, how many images have a sure answer;
-        ``wrong``, how many of them are wrong, and ``of``, how many are in all; ``photographs``,
-        how many these wrong ones show; ``most``, the number of the photograph with most of them,
-        -1 if there is none, and ``share``, its share of them.
+        A row for each run: ``task, method, seed, run``; ``sure``, how many images have a sure
+        answer; ``wrong``, how many of them are wrong, and ``of``, how many are in all;
+        ``photographs``, how many these wrong ones show; ``most``, the number of the photograph
+        with most of them, -1 if there is none, and ``share``, its share of them.
     """
     rows = []
-    numbers = photographs.photographs("TEST")
-    for key, run in _runs():
+    for key, run in _ended():
         found = answers([run])
-        sure, right = found.confidence[0] >= level, found.right[0]
-        counts = pd.Series(numbers[sure & ~right]).value_counts()
-        row = {"sure": int(sure.sum()), "wrong": int(counts.sum()), "of": int((~right).sum())}
+        sure, wrong = found["confidence"] >= level, ~found["right"]
+        counts = found.loc[sure & wrong, "photograph"].value_counts()
+        row = {"sure": sure.sum(), "wrong": counts.sum(), "of": wrong.sum()}
         row |= {"photographs": len(counts), "most": -1, "share": np.nan}
         if len(counts):
-            row |= {"most": int(counts.index[0]), "share": float(counts.iloc[0] / counts.sum())}
+            row |= {"most": counts.index[0], "share": counts.iloc[0] / counts.sum()}
         rows.append(key | row)
     return pd.DataFrame(rows)
 
@@ -292,77 +244,38 @@ def compute_averaging() -> pd.DataFrame:
         its cell-clustered interval ``low, high``. Means over runs.
     """
     rows = []
-    for task in TASKS:
-        for method in METHODS:
-            if runs := comparison.ended(method, task):
-                images_, together = answers(runs), answers(runs, "photograph")
-                numbers = photographs.photographs("TEST")
-                right, sizes = intervals.tally(images_.right, numbers)
-                single = right / sizes
-                vote = intervals.vote(images_.labels, numbers) == together.truth
-                gain = together.right - single
-                ends = intervals.mean_bounds(gain, together.resamples(), (-1.0, 1.0))
-                shares = (one.mean() for one in (single, vote, together.right, gain))
-                rows.append((task, method, len(sizes), *shares, *ends))
+    for task, method in itertools.product(TASKS, METHODS):
+        if runs := comparison.ended(method, task):
+            each = [answers([run]) for run in runs]
+            together = [answers([run], "photograph") for run in runs]
+            single = np.stack([one.groupby("photograph")["right"].mean() for one in each])
+            mean = np.stack([one["right"] for one in together])
+            vote = [intervals.vote(one["y_pred"], one["photograph"]) for one in each]
+            ends = _bounds(mean - single, together[0], task)
+            vote = np.mean(vote == together[0]["y_true"].to_numpy())
+            means = single.mean(), vote, mean.mean(), (mean - single).mean()
+            rows.append((task, method, len(together[0]), *means, *ends))
     names = ["task", "method", "photographs", "single", "vote", "mean", "gain", "low", "high"]
     return pd.DataFrame(rows, columns=names)
 
 
-def compute_photographs(method: str = "DCLNN") -> pd.DataFrame:
-    """The answer for each photograph, all its images and all runs averaged.
+def compute_photographs() -> pd.DataFrame:
+    """DCLNN's answer for each photograph, all its images and all runs averaged.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each task and photograph: ``task, photograph, class`` (of the four); ``right``;
-        ``taken`` for, ``confidence``, the mean probability of that, ``true``, that of the right
-        class; ``images``, and ``share`` of them that is right. Without rows where there is no run.
+        A row for each task and photograph: ``task`` and the columns of :func:`answers`, ``class``
+        in words; ``taken`` for, in words; ``images``, and ``share`` of them that is right.
     """
     frames = []
-    numbers = photographs.photographs("TEST")
     for task, names in TASKS.items():
-        if runs := comparison.ended(method, task):
+        if runs := comparison.ended("DCLNN", task):
             found = answers(runs, "photograph")
-            right, sizes = intervals.tally(answers(runs).right, numbers)
-            means = found.probabilities.mean(axis=0)
-            taken, places = means.argmax(axis=-1), np.arange(len(means))
-            columns = {
-                "task": task,
-                "photograph": found.numbers,
-                "class": np.array(CLASSES)[found.strata],
-                "right": taken == found.truth,
-                "taken": np.array(names)[taken],
-                "confidence": means[places, taken],
-                "true": means[places, found.truth],
-                "images": sizes,
-                "share": right.mean(axis=0) / sizes,
-            }
-            frames.append(pd.DataFrame(columns))
+            each = pd.concat([answers([run]) for run in runs]).groupby("photograph")["right"]
+            found["class"] = np.array(CLASSES)[found["class"]]
+            found["taken"] = np.array(names)[found["y_pred"]]
+            found["images"] = each.size().to_numpy() // len(runs)
+            found["share"] = each.mean().to_numpy()
+            frames.append(found.assign(task=task))
     return pd.concat(frames, ignore_index=True)
-
-
-# ------------------------------------------------------------------------------- what they share
-
-
-def _runs():
-    """The runs of Table 1, by task, method and seed, and what they are."""
-    for task in TASKS:
-        for method in METHODS:
-            runs = comparison.ended(method, task)
-            for run in sorted(runs, key=lambda run: run.config["seed"]):
-                yield {"task": task, "method": method, "seed": run.config["seed"]}, run
-
-
-def run_title(method, seed):
-    """A run in words; the baselines have no seeds."""
-    return f"{method}, seed {seed}" if method == "DCLNN" else method
-
-
-def _bin(confidence):
-    return np.minimum((np.asarray(confidence) * BINS).astype(int), BINS - 1)
-
-
-def _means(probabilities, place):
-    """Mean probabilities [groups, classes] of images [n, classes], groups by their places."""
-    sums = [np.bincount(place, column) for column in probabilities.T]
-    return np.stack(sums, axis=1) / np.bincount(place)[:, None]
