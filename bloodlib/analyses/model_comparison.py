@@ -6,8 +6,6 @@ was used once, for what was chosen. The other methods have the settings of the b
 none.
 """
 
-from typing import NamedTuple
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -19,13 +17,13 @@ from bloodlib.data import images, photographs, splits, stored
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.evidence.comparison import CHANCE, EPOCH
+from bloodlib.models.networks import parameter_counts
 from bloodlib.study import records
 
 #: Methods whose settings are chosen, with four classes, and used for both tasks.
 TUNED = ("nearest-photograph", "histogram", "small")
 #: The method that the others are compared with.
 REFERENCE = "small"
-METHODS = ("majority", "NB", "SVM", *TUNED, "DCLNN")
 NAMES = {
     "majority": "most frequent class",
     "NB": "Naive Bayes",
@@ -35,19 +33,9 @@ NAMES = {
     "small": "compact CNN",
     "DCLNN": "DCLNN",
 }
+METHODS = tuple(NAMES)
 #: Fractions of TRAIN's cells, and the splits that train on them.
 FRACTIONS = {"A quarter": "quarter", "A half": "half", "All": "published"}
-#: How many numbers NB and SVM see of an image.
-FEATURES = {"pixels": 60 * 80 * 3, "grey": 60 * 80, "histogram": 8**3}
-
-
-class Size(NamedTuple):
-    """Numbers that a method has learned, its multiplications for an image; both may be bounds."""
-
-    parameters: int
-    multiplications: int
-    at_most: bool = False
-
 
 # -------------------------------------------------------------------------- settings and runs
 
@@ -132,71 +120,30 @@ def runs(method: str, task: str) -> list[records.Record]:
 # ------------------------------------------------------------------------------------- on TEST
 
 
-def size(config: dict) -> Size:
-    """How many numbers a method learns from the published images, and how much it multiplies.
+def count_parameters(method: str, task: str) -> int:
+    """How many numbers a method learns from the published images, with what represents it.
 
-    Parameters
-    ----------
-    config : dict
-        See :func:`bloodlib.study.resolve`.
-
-    Returns
-    -------
-    Size
-        An upper bound for an SVM: it keeps its support vectors, which the record has not.
+    For the SVM an upper bound: it keeps its support vectors, which the record has not.
     """
-    config = study.resolve(config)
-    method, classes = config["method"], len(TASKS[config["task"]])
+    config = study.resolve(settings(method) | {"task": task})
+    classes, seen = len(TASKS[task]), 60 * 80 * 3
     if method == "majority":
-        return Size(classes, 0)
+        return classes
     if method == "NB":  # Gaussian: a mean and a variance each; and the classes' frequencies
-        numbers = (2 if config["kind"] == "Gaussian" else 1) * FEATURES[config["features"]]
-        return Size((numbers + 1) * classes, numbers * classes)
+        return (2 * seen + 1) * classes
     if method == "SVM":
-        seen, kept = FEATURES[config["features"]], len(images.names("TRAIN"))
-        machines = classes * (classes - 1) // 2
-        return Size(kept * (seen + classes - 1) + machines, kept * seen, at_most=True)
-    if method == "histogram":  # weights, and the mean and deviation that fractions are scaled by
-        bins, outputs = config["bins"] ** 3, 1 if classes == 2 else classes
-        return Size((bins + 1) * outputs + 2 * bins, bins * (outputs + 1))
-    if method == "nearest-photograph":
-        numbers = len(set(photographs.photographs("TRAIN"))) * config["bins"] ** 3
-        return Size(numbers, numbers)
+        return len(images.names("TRAIN")) * (seen + classes - 1) + classes * (classes - 1) // 2
     if method == "DCLNN":
-        pool = 1 if config["pooling"] == "none" else 2
-        layers = [(32, config["strides"], 1), (64, 1, pool)]
-        return _network_size(layers, [config["hidden"], classes])
-    if method == "small":
-        steps = (2, 1) if config["halving"] == "stride" else (1, 2)
-        layers = [(config["width"] * 2**number, *steps) for number in range(4)]
-        return _network_size(layers, [classes], compact=True)
-    raise ValueError(f"the size of {method} is not known")
-
-
-def _network_size(convolutions, dense, compact=False):
-    """Size of 3×3 convolutions (filters, stride, pooling), then dense layers of so many nodes.
-
-    The compact CNN pads, normalises in place of a bias, and averages each map before the dense
-    layer.
-    """
-    height, width, inputs = 60, 80, 3
-    parameters = multiplications = 0
-    for filters, stride, pool in convolutions:
-        if not compact:
-            height, width = height - 2, width - 2
-        height, width = -(-height // stride), -(-width // stride)
-        kernels = 9 * inputs * filters
-        # normalisation learns four numbers a map, and multiplies by two of them
-        parameters += kernels + (4 if compact else 1) * filters
-        multiplications += height * width * (kernels + (2 * filters if compact else 0))
-        last = pool - 1 if compact else 0  # a padded pooling keeps an odd row and column
-        height, width, inputs = (height + last) // pool, (width + last) // pool, filters
-    nodes = inputs if compact else height * width * inputs
-    for outputs in dense:
-        parameters += (nodes + 1) * outputs
-        multiplications += nodes * outputs
-        nodes = outputs
-    return Size(parameters, multiplications)
+        return sum(parameter_counts(config["hidden"], classes).values())
+    if method == "small":  # 3×3 kernels and four numbers of normalisation a map; the last layer
+        filters = config["width"] * 2 ** np.arange(4)
+        kernels = 9 * np.append(3, filters[:-1]) * filters
+        return int(kernels.sum() + 4 * filters.sum() + (filters[-1] + 1) * classes)
+    bins = config["bins"] ** 3
+    if method == "nearest-photograph":
+        return len(set(photographs.photographs("TRAIN"))) * bins
+    # histogram: weights, and the mean and deviation that fractions are scaled by
+    return (bins + 1) * (1 if classes == 2 else classes) + 2 * bins
 
 
 def compute_test(task: str) -> pd.DataFrame:
@@ -207,14 +154,15 @@ def compute_test(task: str) -> pd.DataFrame:
     pandas.DataFrame
         A row for each of :data:`METHODS`. ``method, task``; ``runs``, and how many of them are in
         16 bits, ``short``; ``accuracy, low, high``: the mean over runs and its CI by cell;
-        ``each``: of each run; ``parameters, multiplications, at_most``: see :func:`size`;
-        ``seconds``: of the quickest run, of networks to epoch 25, as other work only makes runs
-        slower; ``device``.
+        ``each``: of each run; ``parameters``: see :func:`count_parameters`; ``seconds``: of the
+        quickest run, of networks to epoch 25, as other work only makes runs slower; ``device``.
     """
     rows = []
     for method in METHODS:
         found = runs(method, task)
         value, low, high = comparison.estimate(found)
+        configs = [study.resolve(run.config) for run in found]
+        precisions = [config.get("precision", "float32") for config in configs]
         quickest = min(found, key=_seconds)
         environment = quickest.environment
         rows.append(
@@ -222,12 +170,12 @@ def compute_test(task: str) -> pd.DataFrame:
                 "method": method,
                 "task": task,
                 "runs": len(found),
-                "short": sum(_is_short(run) for run in found),
+                "short": len(found) - precisions.count("float32"),
                 "accuracy": float(value),
                 "low": float(low),
                 "high": float(high),
                 "each": scores.accuracy(comparison.confusions(found)).tolist(),
-                **size(found[0].config)._asdict(),
+                "parameters": count_parameters(method, task),
                 "seconds": _seconds(quickest),
                 "device": environment["device"].replace("processor", environment["processor"]),
             }
@@ -359,30 +307,13 @@ def compute_learning_curve() -> pd.DataFrame:
     return found.astype(dict.fromkeys(names, float))
 
 
-def show_learning_curve(found: pd.DataFrame) -> pd.DataFrame:
-    """A row for each method and a column for each fraction, from :func:`compute_learning_curve`."""
-    rows = []
-    for method, own in found.groupby("method", sort=False):
-        texts = map(comparison.with_interval, own["accuracy"], own["low"], own["high"])
-        last = own.iloc[-1]
-        rows.append(
-            {"Method": NAMES[method]}
-            | dict(zip(own["fraction"], texts, strict=True))
-            | {
-                "All minus a half": comparison.signed(*last[["gain", "gain_low", "gain_high"]]),
-                "Runs": " + ".join(map(str, own["runs"])),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
 def plot_learning_curve(found: pd.DataFrame) -> plt.Figure:
     """Accuracy by the number of cells learned from, with the range of runs; dotted: guessing."""
     figure, axis = plt.subplots(figsize=(7.2, 3.2))
     for method, own in found.groupby("method", sort=False):
-        colour = COLOURS[method]
-        axis.plot(own["cells"], own["accuracy"], "o-", color=colour, label=NAMES[method])
-        axis.vlines(own["cells"], own["least"], own["most"], color=colour, lw=1)
+        ends = own["accuracy"] - own["least"], own["most"] - own["accuracy"]
+        style = {"fmt": "o-", "color": COLOURS[method], "label": NAMES[method], "elinewidth": 1}
+        axis.errorbar(own["cells"], own["accuracy"], ends, **style)
     axis.set(xscale="log", ylim=(0, 1), xlabel="cells learned from", ylabel="accuracy on TEST")
     axis.axhline(0.25, color="#888888", lw=1, ls=":")
     places = found.groupby("fraction", sort=False)["cells"].mean()
@@ -420,8 +351,3 @@ def _cells(config):
 def _seconds(run):
     """Of computing, of networks to epoch 25."""
     return sum(run.history.get("seconds", [run.seconds])[:EPOCH])
-
-
-def _is_short(run):
-    """Whether a network multiplied numbers of 16 bits."""
-    return study.resolve(run.config).get("precision", "float32") != "float32"
