@@ -17,7 +17,6 @@ from bloodlib.book import chapter as chapters
 from bloodlib.data import images, paths, photographs
 from bloodlib.data.images import SPLITS, TASKS
 from bloodlib.models import methods, training
-from bloodlib.study import measurements
 
 mpl.use("agg")
 if (
@@ -63,11 +62,9 @@ def folders(tmp_path, monkeypatch):
 @pytest.fixture
 def style():
     """The book's style, no figure left open, and nothing remembered."""
-    measurements.read.cache_clear()
     with plt.style.context("bloodlib.book.book"):
         yield
     plt.close("all")
-    measurements.read.cache_clear()
 
 
 @pytest.fixture

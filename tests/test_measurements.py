@@ -12,13 +12,6 @@ from bloodlib.study import measurements
 ARRAYS = {"labels": np.arange(6, dtype=np.uint8).reshape(3, 2), "shares": np.float16([0.5, 0.25])}
 
 
-@pytest.fixture(autouse=True)
-def forget():
-    measurements.read.cache_clear()
-    yield
-    measurements.read.cache_clear()
-
-
 def files(folders):
     return folders.results / "attention.npz", folders.results / "attention.json"
 

@@ -163,9 +163,8 @@ def test_the_frozen_reference_knows_its_own_from_another_laboratory():
     assert there > 0.95
 
 
-def test_a_damaged_reference_is_refused(monkeypatch):
-    broken = measurements.Measurement({"mean": np.zeros(6)}, {})
-    monkeypatch.setattr(measurements, "read", lambda name: broken)
+def test_a_damaged_reference_is_refused(folders):
+    measurements.save(prediction.NAME, {"mean": np.zeros(6)}, {}, stored.Clock())
     with pytest.raises(stored.StoredError, match="bloodlib measure out-of-distribution"):
         prediction.load_reference()
 

@@ -180,7 +180,7 @@ def test_a_method_may_ask_for_the_photographs_of_its_training_images(monkeypatch
         study.load.cache_clear()
     seen = decoded(found.pixels["TRAIN"])
     assert len(seen) == (4 * n if n else len(splits.split(by, fold).train))
-    np.testing.assert_array_equal(found.photographs(), numbers("photograph")[seen])
+    np.testing.assert_array_equal(found.photographs, numbers("photograph")[seen])
 
 
 # ----------------------------------------------------------------------------------- identity

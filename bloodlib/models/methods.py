@@ -42,15 +42,15 @@ class Data:
         Labels by task, then by split.
     hash : str
         Identity of these images.
-    photographs : callable, optional
-        Returns the number of the photograph behind each image of TRAIN, int array [n], where it is
-        known; it's looked up only if asked for. Those of TEST are no method's business.
+    photographs : int array [n], optional
+        Number of the photograph behind each image of TRAIN, where it is known. Those of TEST are no
+        method's business.
     """
 
     pixels: dict[str, np.ndarray]
     labels: dict[str, dict[str, np.ndarray]]
     hash: str
-    photographs: Callable[[], np.ndarray] | None = None
+    photographs: np.ndarray | None = None
 
     def head(self, n: int) -> "Data":
         """The first ``n`` training images of each class, and a quarter as many of TEST.
@@ -73,7 +73,7 @@ class Data:
                 for task, labels in self.labels.items()
             },
             f"{self.hash}-{n}",
-            self.photographs and (lambda: self.photographs()[chosen["TRAIN"]]),
+            None if self.photographs is None else self.photographs[chosen["TRAIN"]],
         )
 
 
@@ -462,19 +462,17 @@ def nearest_photograph(
     bins, colours : int, str
         See :func:`histogram`.
     """
+    import pandas as pd
     from sklearn.neighbors import KNeighborsClassifier
 
-    labels = data.labels[task]["TRAIN"]
-    behind = data.photographs() if data.photographs else np.arange(len(labels))
-    _, first, which = np.unique(
-        np.stack([behind, labels]), axis=1, return_index=True, return_inverse=True
-    )
-    means = np.zeros((len(first), bins**3))
-    np.add.at(means, which, histogram(data.pixels["TRAIN"], bins, colours))
-    means /= np.bincount(which)[:, None]
+    labels, behind = data.labels[task]["TRAIN"], data.photographs
+    behind = np.arange(len(labels)) if behind is None else behind
+    shares = pd.DataFrame(histogram(data.pixels["TRAIN"], bins, colours))
+    means = shares.groupby([behind, labels]).mean()
 
     def seen(split):
         return np.sqrt(histogram(data.pixels[split], bins, colours))
 
-    model = KNeighborsClassifier(1, algorithm="brute").fit(np.sqrt(means), labels[first])
+    model = KNeighborsClassifier(1, algorithm="brute")
+    model.fit(np.sqrt(means.to_numpy()), means.index.get_level_values(1))
     return Predictions.of(model, seen)

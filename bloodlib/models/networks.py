@@ -136,7 +136,7 @@ def dclnn(
 
     Raises
     ------
-    DivergedError
+    FloatingPointError
         If the loss becomes NaN or infinite.
     MemoryError
         If the device runs out of memory; the message names a smaller batch.
@@ -298,7 +298,7 @@ def compact_cnn(
 
     Raises
     ------
-    DivergedError
+    FloatingPointError
         If the loss becomes NaN or infinite.
     MemoryError
         If the device runs out of memory; the message names a smaller batch.

@@ -33,10 +33,6 @@ INSTALL = {
 HISTORY = ("loss", "val_loss", "seconds")
 
 
-class DivergedError(ArithmeticError):
-    """The loss stopped being a number."""
-
-
 @functools.cache
 def load_keras():
     """Import Keras on the chosen backend, quietly, with GPU memory taken as needed.
@@ -183,7 +179,7 @@ def train(
 
     Raises
     ------
-    DivergedError
+    FloatingPointError
         If the loss becomes NaN or infinite.
     MemoryError
         If the device runs out of memory; the message names a smaller batch.
@@ -218,7 +214,7 @@ def train(
             likelihood = tests["TEST"][np.arange(len(truth)), truth]
             val_loss = -np.log(np.maximum(likelihood, 1e-7)).mean()
             if not np.isfinite([loss, val_loss]).all():  # the last step may be the one that fails
-                raise DivergedError(f"the loss became {loss + val_loss} in epoch {epoch + 1}")
+                raise FloatingPointError(f"the loss became {loss + val_loss} in epoch {epoch + 1}")
             state["loss"].append(loss)
             state["val_loss"].append(val_loss)
             state["seconds"].append(time.monotonic() - clock)

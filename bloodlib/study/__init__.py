@@ -5,7 +5,6 @@ papermill, ``bloodlib study`` and Snakemake are doors to it. May import ``data``
 ``paper``.
 """
 
-import dataclasses
 import functools
 import itertools
 import json
@@ -204,8 +203,9 @@ def load(
     n = images_per_class
     if source == "drawn":
         loaded = {split: synthetic.load(split, n=k) for split, k in _drawn(n).items()}
-        identity = synthetic.data_hash(_drawn(n))
+        identity, photographs = synthetic.data_hash(_drawn(n)), None
     else:
+        photographs = splits.groups("photograph")[splits.split(split_by, fold).train]
         identity = splits.data_hash(split_by, fold)
         loaded = {split: images.load(split, filter=resize) for split in images.SPLITS}
     pixels = {split: found.pixels for split, found in loaded.items()}
@@ -214,15 +214,8 @@ def load(
         pixels, four = (splits.rearrange(of, split_by, fold) for of in (pixels, four))
     nuclei = np.array([images.NUCLEI[name] for name in images.CLASSES], dtype=np.uint8)
     two = {split: nuclei[labels] for split, labels in four.items()}
-    data = methods.Data(pixels, {"four": four, "two": two}, identity)
-    if source == "drawn":
-        return data
-
-    def numbers():
-        return splits.groups("photograph")[splits.split(split_by, fold).train]
-
-    data = dataclasses.replace(data, photographs=numbers)
-    return data.head(n) if n else data
+    data = methods.Data(pixels, {"four": four, "two": two}, identity, photographs)
+    return data.head(n) if n and source == "published" else data
 
 
 # ------------------------------------------------------------------------- records of what was run

@@ -4,7 +4,6 @@ Two files in ``results`` for each name in :data:`FILES`: ``.npz`` holds the arra
 checksum, the command, the images, the environment, time and settings.
 """
 
-import functools
 import json
 from collections.abc import Callable
 from typing import NamedTuple
@@ -40,19 +39,17 @@ def save(
     made = stored.made(f"bloodlib measure {name}", images.DATA_HASH, settings, clock, backend)
     content = {f"{FILES[name]}.npz": stored.pack(arrays)}
     stored.write(paths.results_folder(), FILES[name], content, made)
-    read.cache_clear()
 
 
-@functools.cache
-def read(name: str) -> Measurement:
-    """Read what was measured, its checksum verified.
+def read(name: str, shapes: dict[str, tuple[int, ...]] | None = None) -> Measurement:
+    """Read what was measured, its checksum and the shapes of its arrays verified.
 
     Raises
     ------
     bloodlib.data.stored.MissingError
         If it was not measured; the message names the command.
     bloodlib.data.stored.StoredError
-        If it can't be trusted.
+        If it can't be trusted, or an array is not there or has another shape.
     """
     folder = paths.results_folder()
     files = folder / f"{FILES[name]}.json", folder / f"{FILES[name]}.npz"
@@ -64,22 +61,10 @@ def read(name: str) -> Measurement:
     arrays = stored.read_arrays(files[1], remedy, made.get("sha256", ""))
     if made.get("images") != images.DATA_HASH:
         raise stored.StoredError(f"{files[1]} is not about the published images. {remedy}")
-    return Measurement(arrays, made)
-
-
-def check(name: str, arrays: dict[str, np.ndarray], shapes: dict[str, tuple[int, ...]]) -> None:
-    """Refuse arrays that are not there or have other shapes.
-
-    Raises
-    ------
-    bloodlib.data.stored.StoredError
-        Naming the first of them, and the command.
-    """
-    for key, shape in shapes.items():
+    for key, shape in (shapes or {}).items():
         if key not in arrays or arrays[key].shape != shape:
-            raise stored.StoredError(
-                f"{FILES[name]}.npz has no {key} {shape}: `bloodlib measure {name}` makes it anew."
-            )
+            raise stored.StoredError(f"{files[1]} has no {key} {shape}: {remedy}")
+    return Measurement(arrays, made)
 
 
 def in_chunks(

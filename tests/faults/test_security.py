@@ -20,7 +20,7 @@ from bloodlib.analyses import external_validation, prediction
 from bloodlib.book import chapter, publishing
 from bloodlib.data import boxes, photographs, stored
 from bloodlib.models import training
-from bloodlib.study import measurements, records
+from bloodlib.study import records
 
 # ------------------------------------------------------------------------------- the page's policy
 
@@ -166,7 +166,7 @@ def source(folder, raw):
 def result(name, read):
     def parse(folder, raw):
         put(folder / "results" / name, raw)
-        for cached in (boxes.table, photographs.provenance, measurements.read):
+        for cached in (boxes.table, photographs.provenance):
             getattr(cached, "cache_clear", lambda: None)()
         read()
 
