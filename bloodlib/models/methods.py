@@ -367,11 +367,8 @@ def support_vector_machine(
             seen, train, kernel, filter_params=True, gamma=gamma, degree=3, coef0=0
         )
 
-    machine = (
-        SVC(C=C, kernel="precomputed", cache_size=1000)
-        if kind == "C"
-        else NuSVC(nu=nu, kernel="precomputed", cache_size=1000)
-    )
+    common = {"kernel": "precomputed", "cache_size": 1000}
+    machine = SVC(C=C, **common) if kind == "C" else NuSVC(nu=nu, **common)
     model = CalibratedClassifierCV(machine, method="sigmoid", cv=5, ensemble=False)
     try:
         model.fit(against_train("TRAIN"), data.labels[task]["TRAIN"])

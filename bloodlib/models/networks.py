@@ -60,35 +60,24 @@ def build_dclnn(
     """
     keras = load_keras()
     layers = keras.layers
-    seeds = iter(np.random.SeedSequence(seed).generate_state(4).tolist())
-
-    def glorot():
-        return keras.initializers.GlorotUniform(seed=next(seeds))
-
-    def convolution(filters, name, strides):
-        return layers.Conv2D(
-            filters, 3, strides, activation=activation, kernel_initializer=glorot(), name=name,
-            dtype=precision,
-        )  # fmt: skip
-
-    def dense(nodes, activation, name, dtype):
-        return layers.Dense(
-            nodes, activation=activation, kernel_initializer=glorot(), name=name, dtype=dtype
-        )
-
+    seeds = np.random.SeedSequence(seed).generate_state(4).tolist()
+    glorot = (keras.initializers.GlorotUniform(seed=one) for one in seeds)
+    common = {"activation": activation, "dtype": precision}
     pools = {"max": [layers.MaxPooling2D], "average": [layers.AveragePooling2D], "none": []}
     return keras.Sequential(
         [
             keras.Input((*size, 3)),
             layers.Rescaling(1 / 255, name="scale", dtype="float32"),
-            convolution(32, "conv_1", strides),
-            convolution(64, "conv_2", 1),
+            layers.Conv2D(32, 3, strides, kernel_initializer=next(glorot), name="conv_1", **common),
+            layers.Conv2D(64, 3, kernel_initializer=next(glorot), name="conv_2", **common),
             *(pool(2, name="pool", dtype=precision) for pool in pools[pooling]),
             layers.Dropout(0.25, seed=0, name="dropout_1", dtype=precision),
             layers.Flatten(name="flatten", dtype=precision),
-            dense(hidden, activation, "hidden", precision),
+            layers.Dense(hidden, kernel_initializer=next(glorot), name="hidden", **common),
             layers.Dropout(hidden_dropout, seed=0, name="dropout_2", dtype=precision),
-            dense(classes, "softmax", "output", "float32"),
+            layers.Dense(
+                classes, "softmax", kernel_initializer=next(glorot), name="output", dtype="float32"
+            ),
         ],
         name="DCLNN",
     )
@@ -138,8 +127,6 @@ def dclnn(
     ------
     FloatingPointError
         If the loss becomes NaN or infinite.
-    MemoryError
-        If the device runs out of memory; the message names a smaller batch.
     """
     model = build_dclnn(
         len(TASKS[task]), pooling, hidden, hidden_dropout, seed,
@@ -300,8 +287,6 @@ def compact_cnn(
     ------
     FloatingPointError
         If the loss becomes NaN or infinite.
-    MemoryError
-        If the device runs out of memory; the message names a smaller batch.
     """
     keras = load_keras()
     pixels = data.pixels["TRAIN"]

@@ -181,8 +181,6 @@ def train(
     ------
     FloatingPointError
         If the loss becomes NaN or infinite.
-    MemoryError
-        If the device runs out of memory; the message names a smaller batch.
     """
     keras = load_keras()
     x, y = data.pixels["TRAIN"], data.labels[task]["TRAIN"]
@@ -202,13 +200,12 @@ def train(
         for epoch in range(done, epochs):
             clock = time.monotonic()
             _seed_dropout(model, seed, epoch)
-            with _out_of_memory(batch_size):
-                batches = _batches(x, y, batch_size, augmentation, seed, epoch)
-                loss, confusion = _epoch(model, batches, bar)
-                tests = {
-                    split: model.predict(data.pixels[split], batch_size=256, verbose=0)
-                    for split in ("TEST", "TEST_SIMPLE")
-                }
+            batches = _batches(x, y, batch_size, augmentation, seed, epoch)
+            loss, confusion = _epoch(model, batches, bar)
+            tests = {
+                split: model.predict(data.pixels[split], batch_size=256, verbose=0)
+                for split in ("TEST", "TEST_SIMPLE")
+            }
             bar.set_postfix(epoch=epoch + 1, loss=f"{loss:.3f}")
             truth = data.labels[task]["TEST"]
             likelihood = tests["TEST"][np.arange(len(truth)), truth]
@@ -276,15 +273,14 @@ def _ahead(batches: Iterator) -> Iterator:
 
 def _seed_dropout(model, seed, epoch):
     keras = load_keras()
-    for number, layer in enumerate(
-        layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)
-    ):
-        if not layer.rate:  # it draws nothing, and has no seed
-            continue
-        start = np.random.SeedSequence([seed, epoch, number]).generate_state(1)[0]
-        state = layer.seed_generator.state
-        # TensorFlow keeps the state as a signed number, the others as an unsigned one
-        state.assign(np.array([start >> 1, 0], dtype=keras.backend.standardize_dtype(state.dtype)))
+    dropouts = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+    for number, layer in enumerate(dropouts):
+        if layer.rate:  # else it draws nothing, and has no seed
+            start = np.random.SeedSequence([seed, epoch, number]).generate_state(1)[0]
+            state = layer.seed_generator.state
+            # TensorFlow keeps the state as a signed number, the others as an unsigned one
+            dtype = keras.backend.standardize_dtype(state.dtype)
+            state.assign(np.array([start >> 1, 0], dtype=dtype))
 
 
 def _confusion_metric(classes):
@@ -342,21 +338,6 @@ def _restore(model, checkpoint):
     for variable, value in zip(variables, slots, strict=True):
         variable.assign(value)
     return found
-
-
-@contextlib.contextmanager
-def _out_of_memory(batch_size):
-    """Say which batch to try where a backend runs out of memory, each in its own words."""
-    try:
-        yield
-    except Exception as error:
-        words = f"{type(error).__name__} {error}"
-        if any(w in words for w in ("RESOURCE_EXHAUSTED", "ResourceExhausted", "OutOfMemory")):
-            raise MemoryError(
-                f"the device has too little memory for batches of {batch_size}: "
-                f"try batch_size={max(1, batch_size // 2)}"
-            ) from error
-        raise
 
 
 @contextlib.contextmanager

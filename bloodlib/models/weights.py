@@ -74,10 +74,7 @@ def export(record, file: Path) -> None:
     )
     made = {
         "record": record.id,
-        "config": record.config,
-        "data": record.data,
-        "weights": record.weights,
-        "environment": record.environment,
+        **{name: getattr(record, name) for name in ("config", "data", "weights", "environment")},
         "classes": list(names),
         "command": COMMAND,
         "commit": stored.commit(),

@@ -127,9 +127,8 @@ def runs(table: int | None = None) -> list[dict]:
     table : {1, 2}, optional
         Those only that add a row to this table of the paper; none away from a checkout.
     """
-    found = []
     try:
-        entries = _study()["runs"]
+        entries, found = _study()["runs"], []
     except FileNotFoundError:
         if table is None:
             raise
@@ -385,9 +384,8 @@ def compute(config: dict, wait: bool = True) -> records.Record:
     config = resolve(config)
     locks = paths.cache_folder() / "locks"
     locks.mkdir(parents=True, exist_ok=True)
-    held = filelock.FileLock(locks / f"{identify(config)}.lock", timeout=-1 if wait else 0)
     try:
-        with held:
+        with filelock.FileLock(locks / f"{identify(config)}.lock", timeout=-1 if wait else 0):
             record = _compute(config) if is_open(config) else recorded(config)
     except filelock.Timeout:
         raise BusyError(f"another process is computing {describe(config)}") from None
@@ -422,8 +420,7 @@ def _compute(config):
     checkpoint = paths.cache_folder() / "checkpoints" / f"{identify(config)}.npz"
 
     def record(status, reason="", predictions=None):
-        history = predictions.history if predictions else {}
-        device = (predictions.device, predictions.backend) if predictions else ("", "")
+        found = predictions or methods.Predictions(None, None, None, None)
         return records.write(
             path(config).parent,
             {
@@ -432,11 +429,11 @@ def _compute(config):
                 "reason": reason,
                 "config": config,
                 "data": _data_hash(config),
-                "history": history,
-                "weights": predictions.weights if predictions else "",
-                "environment": stored.environment(*device),
+                "history": found.history,
+                "weights": found.weights,
+                "environment": stored.environment(found.device, found.backend),
                 "started": started.isoformat(timespec="seconds"),
-                "seconds": round(sum(history.get("seconds", [time.monotonic() - clock])), 1),
+                "seconds": round(sum(found.history.get("seconds", [time.monotonic() - clock])), 1),
             },
             _arrays(predictions, data, config["task"]) if predictions else None,
         )

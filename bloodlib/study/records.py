@@ -7,7 +7,6 @@ replaced in one step: a record is there whole, or it is not there.
 
 import functools
 import json
-import os
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -198,17 +197,13 @@ def read(path: Path) -> Record:
 
 def read_all(where: Path | None = None) -> list[Record]:
     """Every record of a folder, in the order of their ids; read again only when a file changes."""
-    where = where or folder()
-    try:
-        found = [(file.name, file.stat()) for file in os.scandir(where)]
-    except FileNotFoundError:
-        return []
-    return list(_read_all(where, tuple(sorted((n, s.st_mtime_ns, s.st_size) for n, s in found))))
+    files = [(path, path.stat()) for path in sorted((where or folder()).glob("[!.]*"))]
+    return list(_read_all(tuple((path, s.st_mtime_ns, s.st_size) for path, s in files)))
 
 
 @functools.lru_cache(maxsize=2)
-def _read_all(where, files):
-    return tuple(read(where / name) for name, *_ in files if name.endswith(".json"))
+def _read_all(files):
+    return tuple(read(path) for path, *_ in files if path.suffix == ".json")
 
 
 def check(record: Record) -> None:
