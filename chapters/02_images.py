@@ -48,7 +48,7 @@ chapter.cite(n_twins=facts["identical"]["within TEST_SIMPLE"])
 # can't be had, it shows drawn cells instead, and says so inside each picture.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-gallery", "caption": "Images of each class from TRAIN, chosen by chance. Pictures that say so are drawn by `bloodlib.data.synthetic` and are only there to show what to look for."}, "image": {"alt": "Four rows of pictures of blood smears, one row for each class. Each picture shows pink red cells and one larger white cell with a violet nucleus: in several lobes for neutrophils, in two lobes among red granules for eosinophils, kidney-shaped for monocytes, round and nearly filling the cell for lymphocytes."}}
-plots.show(figures.plot_gallery(figures.load_gallery(per_class, seed)))
+plots.show(figures.plot_gallery(per_class, seed))
 
 # %% [markdown]
 # What tells the classes apart, for a person:

@@ -142,7 +142,7 @@ tables.show(
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-baselines-four", "caption": "Naive Bayes and SVM with four classes: the paper (hollow) and ours (filled). Wide lines: intervals by cell (chapter 13). Dotted: what guessing would score."}, "image": {"alt": "Three panels, for precision, recall and F1 score. In each, every class and method has a wide line, the interval by cell, with a filled point, our value, and near it a hollow one, the paper's. Most of the wide lines cross the dotted line of guessing; those of monocytes and lymphocytes are the longest."}}
-plots.show(figures.plot_beside(figures.select_cells(cells, 1, "four", ["NB", "SVM"])))
+plots.show(figures.plot_beside(cells, 1, "four", ["NB", "SVM"]))
 
 # %% tags=["remove-input"]
 for task, classes in images.TASKS.items():
@@ -164,7 +164,7 @@ for task, classes in images.TASKS.items():
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-baseline-confusions", "caption": "What Naive Bayes and the SVM answer for TEST, four classes. Numbers are images; the shade is their share of the row."}, "image": {"alt": "Two confusion matrices of four classes. Counts are spread over all cells; the diagonal is only a little darker than the rest."}}
 plots.show(
     figures.plot_confusions(
-        {"Naive Bayes": nb["four"].confusion(), "SVM": svm["four", "C", "rbf"].confusion()}, "four"
+        {"Naive Bayes": nb["four"].confusion(), "SVM": svm["four", "C", "rbf"].confusion()}
     )
 )
 
@@ -180,7 +180,7 @@ plots.show(
 # and with few photographs such accidents don't average out.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-baselines-two", "caption": "Naive Bayes and SVM with two classes: the paper (hollow) and ours (filled). Wide lines: intervals by cell (chapter 13). Dotted: what guessing would score."}, "image": {"alt": "Three panels, for precision, recall and F1 score. In each, the two classes and the average of both methods have a wide line, the interval by cell, with a filled point, our value, and near it a hollow one, the paper's. Nearly all of the wide lines cross the dotted line of guessing."}}
-plots.show(figures.plot_beside(figures.select_cells(cells, 1, "two", ["NB", "SVM"])))
+plots.show(figures.plot_beside(cells, 1, "two", ["NB", "SVM"]))
 
 # %% tags=["remove-input"]
 for task in images.TASKS:

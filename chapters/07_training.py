@@ -159,7 +159,7 @@ task = run.config["task"]
 run.id, study.describe(run.config)
 
 # %% tags=["remove-input"]
-curves = figures.compute_curves(run)
+curves = figures.compute_curves([run])
 validation = curves[curves["images"] == "validation"].set_index("epoch")["accuracy"]
 late = validation.iloc[-10:]
 shown = {"last": run.epochs, "low": int(late.idxmin()), "high": int(late.idxmax())}
@@ -201,7 +201,7 @@ plots.show(figures.plot_curves(curves, ("accuracy", "loss")))
 # ({doc}`12_photographs`).
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-confusion", "caption": "What DCLNN answers for TEST after the last epoch. Numbers are images; the shade is their share of the row."}, "image": {"alt": "A confusion matrix. Most images lie on the diagonal; the largest counts beside it are where one class is taken for another."}}
-plots.show(figures.plot_confusion(run.confusion(), task).figure)
+plots.show(figures.plot_confusions({"": run.confusion()}))
 
 # %% tags=["remove-input"]
 interactive.show("confusion", "fig-confusion", interactive.compute_confusion(run))
@@ -220,7 +220,7 @@ tables.show(
 # cell standing in several of them: the test images are many, the cells behind them few.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-mistakes", "caption": "Mistakes of which the network was most sure, with its probability. Grey tiles with a name stand where the images can't be had."}, "image": {"alt": "Two rows of four small pictures of single white cells among red cells, each titled with the true class, the class it was taken for, and a probability near 1; grey tiles with file names where there are no images."}}
-plots.show(figures.plot_mistakes(figures.load_mistakes(run)))
+plots.show(figures.plot_mistakes(run))
 
 # %% tags=["remove-input"]
 lineage = {"method": "DCLNN", "task": "four"}

@@ -51,9 +51,7 @@ tables.show(
 # Table 1, cell for cell: one row stands in both tables, and so it does here, with the same runs.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-pooling", "caption": "Max and average pooling with four classes: the paper (hollow) and ours (filled). Wide lines: intervals by cell (chapter 13). Dotted: what guessing would score."}, "image": {"alt": "Three panels, for precision, recall and F1 score. In each, every class and kind of pooling has a wide line, the interval by cell, with a filled point, our value, and a hollow one, the paper's. The lines of the two poolings cover nearly the same stretch; those of monocytes and lymphocytes are the longest."}}
-plots.show(
-    figures.plot_beside(figures.select_cells(cells, 2, "four", ["AveragePooling", "MaxPooling"]))
-)
+plots.show(figures.plot_beside(cells, 2, "four", ["AveragePooling", "MaxPooling"]))
 
 # %% [markdown]
 # ## What that says of the claims

@@ -36,7 +36,7 @@ chapter.begin()
 # %%
 config = {"method": "DCLNN", "task": task, "pooling": pooling}
 run = study.run(config | {"seed": seed})
-curves = figures.compute_curves(run)
+curves = figures.compute_curves([run])
 
 # %% [markdown]
 # On the screen, {numref}`fig-paper-7` has all frozen runs: choose the number of classes, the pooling and the seed, and drag
@@ -104,7 +104,7 @@ for name, changed in {"average": {"pooling": "average"}, "two": {"task": "two"}}
 # %%
 tested = comparison.compared("DCLNN", "four")
 longer = [run for run in tested if run.epochs > comparison.EPOCH]
-spread = figures.compute_mean_curves(longer)
+spread = figures.compute_curves(longer)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-longer", "caption": "Runs that go on after epoch 25 (dotted): the mean over their seeds, training red and validation blue, with the range from the lowest to the highest seed as a band."}, "image": {"alt": "Three panels over epochs, for average precision, accuracy and loss. The red training curves of precision and accuracy rise smoothly to the end and that of loss falls. The blue validation curves jump, inside a band as wide as their jumps, and rise little after the dotted line at epoch 25; validation loss does not fall with training loss."}}
 plots.show(figures.plot_curves(spread, ("precision", "accuracy", "loss"), mark=comparison.EPOCH))

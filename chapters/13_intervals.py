@@ -220,12 +220,10 @@ for name, width in widths.items():
     chapter.cite({f"width_{name}": width})
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-certainty-four", "caption": "Table 1 with four classes: the paper (hollow), ours (filled), and our interval by cell (wide line). Dotted: what guessing would score."}, "image": {"alt": "Three panels, for precision, recall and F1 score, with a line for each class and the average of Naive Bayes, SVM and DCLNN. The wide lines of Naive Bayes and SVM overlap each other and the dotted line of guessing. Those of DCLNN lie to the right, but for monocyte recall, whose line reaches across guessing. The lines of monocytes and lymphocytes, with few cells, are the longest. Nearly all of the paper's hollow points lie on our wide lines; that of DCLNN's eosinophil precision lies at the end of its."}}
-rows = figures.select_cells(cells, 1, "four", list(uncertainty.METHODS))
-plots.show(figures.plot_beside(rows))
+plots.show(figures.plot_beside(cells, 1, "four", list(uncertainty.METHODS)))
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-certainty-two", "caption": "Table 1 with two classes: the paper (hollow), ours (filled), and our interval by cell (wide line). Dotted: what guessing would score."}, "image": {"alt": "Three panels, for precision, recall and F1 score, with a line for both classes and the average of Naive Bayes, SVM and DCLNN. The wide lines of Naive Bayes and SVM overlap each other and lie across the dotted line of guessing; those of DCLNN lie to the right of it, near 1, but for mononuclear recall, whose line reaches across. The paper's hollow points lie on our wide lines."}}
-rows = figures.select_cells(cells, 1, "two", list(uncertainty.METHODS))
-plots.show(figures.plot_beside(rows))
+plots.show(figures.plot_beside(cells, 1, "two", list(uncertainty.METHODS)))
 
 # %% [markdown]
 # With four classes {glue:text}`outside_four` of the paper's {glue:text}`printed_four` numbers lie outside our intervals, with two

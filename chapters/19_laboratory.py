@@ -18,7 +18,6 @@
 # there?
 
 # %% tags=["remove-input"]
-import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
@@ -192,10 +191,7 @@ counts = {
     )
     for task in images.TASKS
 }
-figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.6))
-for (task, confusion), axis in zip(counts.items(), axes, strict=True):
-    figures.plot_confusion(confusion, task, f"{task} classes", axis)
-plots.show(figure)
+plots.show(figures.plot_confusions({f"{task} classes": found for task, found in counts.items()}))
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 recalls = external_validation.compute_recalls()

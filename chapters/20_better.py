@@ -182,8 +182,7 @@ plots.show(
                 0
             ].confusion()
             for m in ("histogram", "small")
-        },
-        "four",
+        }
     )
 )
 

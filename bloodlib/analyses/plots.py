@@ -3,6 +3,7 @@
 ``plots.plot_intervals(axis, y, value, low, high, colour)`` draws rows of dots on their intervals;
 ``printed=`` adds the paper's numbers as hollow diamonds, ``runs=`` single runs as small circles;
 ``plots.in_rows(axes, names)`` then names the rows. Each class and each method keeps its colour.
+``plots.plot_pictures(pictures, titles)`` is a gallery.
 :func:`show` shows figures that hold photographs.
 """
 
@@ -98,6 +99,26 @@ def plot_intervals(
     axis.scatter(
         value, y, s=25, facecolors=faces, edgecolors=colours, label=label or None, zorder=3
     )
+
+
+def plot_pictures(pictures: Iterable, titles: Iterable[str], columns: int = 4) -> plt.Figure:
+    """Pictures in rows, with titles; a text in the place of a picture stands on a grey tile."""
+    pictures = list(pictures)
+    rows = max(1, -(-len(pictures) // columns))
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(7.2, rows * (5.4 / columns + 0.3)), squeeze=False
+    )
+    for axis in axes.flat:
+        bare(axis)
+    for axis, picture, title in zip(axes.flat, pictures, titles, strict=False):
+        axis.set_title(title, fontsize=7, fontweight="normal")
+        if isinstance(picture, str):
+            height, width = GALLERY_SIZE
+            axis.set(facecolor="#eeeeee", xlim=(0, width), ylim=(height, 0), aspect="equal")
+            axis.text(width / 2, height / 2, picture, ha="center", va="center", fontsize=7)
+        else:
+            axis.imshow(picture)
+    return figure
 
 
 def show(figure: plt.Figure) -> None:

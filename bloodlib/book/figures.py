@@ -1,142 +1,57 @@
-"""The book's figures, in pairs: ``load_*`` gathers what a figure shows, ``plot_*`` draws it."""
+"""The book's figures of numbers: ``compute_*`` gathers what a figure shows, ``plot_*`` draws it."""
 
 import io
-from importlib import resources
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.colors import ListedColormap
 
 from bloodlib import study
-from bloodlib.analyses.plots import COLOURS, GALLERY_SIZE, bare, in_rows, plot_intervals, upright
+from bloodlib.analyses.plots import (
+    COLOURS,
+    GALLERY_SIZE,
+    in_rows,
+    plot_intervals,
+    plot_pictures,
+    upright,
+)
 from bloodlib.data import images, paths, synthetic
-from bloodlib.data.images import CLASSES, SPLITS, TASKS
+from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.evidence import comparison, scores
 from bloodlib.study import records
 
 
-def load_gallery(n: int = 4, seed: int = 0) -> dict[str, list[np.ndarray]]:
-    """Some images of TRAIN by class, or drawn cells, which say so, where there are no images.
-
-    Parameters
-    ----------
-    n : int
-        How many of each class.
-    seed : int
-        Which ones.
-
-    Returns
-    -------
-    dict of str to list of uint8 array [240, 320, 3]
-    """
+def plot_gallery(n: int = 4, seed: int = 0) -> plt.Figure:
+    """Images of TRAIN, ``n`` of each class by chance; drawn cells, which say so, without images."""
     rng = np.random.default_rng(seed)
-    if not images.available():
-        return {
-            name: [synthetic.stamp(synthetic.draw(label, rng, size=GALLERY_SIZE)) for _ in range(n)]
-            for label, name in enumerate(CLASSES)
-        }
-    labels, names = images.labels("TRAIN"), images.names("TRAIN")
-    chosen = {
-        name: rng.choice(np.flatnonzero(labels == label), n, replace=False)
-        for label, name in enumerate(CLASSES)
-    }
-    return {
-        name: [images.picture("TRAIN", names[row]) for row in rows] for name, rows in chosen.items()
-    }
+    y_true, names = images.labels("TRAIN"), images.names("TRAIN")
+    pictures = []
+    for label in range(len(CLASSES)):
+        if images.available():
+            rows = rng.choice(np.flatnonzero(y_true == label), n, replace=False)
+            pictures += [images.picture("TRAIN", names[row]) for row in rows]
+        else:
+            drawn = [synthetic.draw(label, rng, size=GALLERY_SIZE) for _ in range(n)]
+            pictures += map(synthetic.stamp, drawn)
+    return plot_pictures(pictures, np.repeat([name.capitalize() for name in CLASSES], n), n)
 
 
-def plot_gallery(pictures: dict[str, list[np.ndarray]]) -> plt.Figure:
-    """One row of pictures for each class."""
-    n = len(next(iter(pictures.values())))
-    figure, axes = plt.subplots(len(pictures), n, figsize=(7, 1.45 * len(pictures)), squeeze=False)
-    for row, (name, found) in zip(axes, pictures.items(), strict=True):
-        for axis, picture in zip(row, found, strict=True):
-            axis.imshow(picture)
-            bare(axis)
-        row[0].set_ylabel(name.capitalize(), color=COLOURS[name], fontweight="bold")
-    return figure
+def plot_confusions(confusions: dict[str, np.ndarray]) -> plt.Figure:
+    """Confusion matrices side by side, by their titles: true classes in rows, numbers of images.
 
-
-def compute_counts() -> pd.DataFrame:
-    """Images by split and class: columns ``class``, ``split``, ``images``."""
-    counted = pd.DataFrame(images.counts()).rename_axis("class").reset_index()
-    return counted.melt("class", var_name="split", value_name="images")
-
-
-def plot_counts(counts: pd.DataFrame) -> plt.Figure:
-    """Bars of the number of images, a panel for each split with a scale of its own."""
-    figure, axes = plt.subplots(1, len(SPLITS), figsize=(7, 2.8))
-    for axis, split in zip(axes, SPLITS, strict=True):
-        chosen = counts[counts["split"] == split]
-        names = [f"{name[:4].capitalize()}." for name in chosen["class"]]
-        bars = axis.bar(names, chosen["images"], color=chosen["class"].map(COLOURS))
-        axis.bar_label(bars, padding=2, fontsize=9)
-        axis.set_title(f"{split}: {chosen['images'].sum():,}")
-        axis.margins(y=0.12)
-    axes[0].set_ylabel("images")
-    return figure
-
-
-def plot_confusion(confusion: np.ndarray, task: str, title: str = "", axis=None) -> plt.Axes:
-    """A confusion matrix: true classes in rows, shade by share of the row, numbers of images."""
-    axis = axis or plt.subplots(figsize=(4.2, 3.4))[1]
-    share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    names = [name.capitalize() for name in TASKS[task]]
-    sns.heatmap(
-        share, annot=confusion, fmt="d", vmin=0, vmax=1, cmap="Blues", cbar=False, square=True,
-        xticklabels=names, yticklabels=names, linewidths=1, ax=axis,
-    )  # fmt: skip
-    axis.set(xlabel="predicted", ylabel="true", title=title)
-    axis.tick_params(axis="x", rotation=30)
-    axis.tick_params(axis="y", rotation=0)
-    axis.grid(False)
-    return axis
-
-
-def plot_confusions(confusions: dict[str, np.ndarray], task: str) -> plt.Figure:
-    """Confusion matrices side by side, by their titles."""
-    figure, axes = plt.subplots(
-        1, len(confusions), figsize=(3.7 * len(confusions), 3.6), squeeze=False
-    )
-    for axis, (title, confusion) in zip(axes[0], confusions.items(), strict=True):
-        plot_confusion(confusion, task, title, axis)
-    return figure
-
-
-def select_cells(cells: list[dict], table: int, task: str, methods: list[str]) -> pd.DataFrame:
-    """The cells of some methods in a table, as columns for plotting."""
-    found = pd.DataFrame(cells)
-    found = found[(found["table"] == table) & (found["task"] == task)]
-    # None too, where there is no run yet, or no interval
-    numbers = dict.fromkeys(("ours", "low", "high"), float)
-    return found[found["method"].isin(methods)].astype(numbers)
-
-
-def plot_beside(cells: pd.DataFrame) -> plt.Figure:
-    """The paper's numbers (hollow) beside ours (filled), with our intervals by cell (wide lines).
-
-    A panel for each measure, a line for each method and class; dotted: guessing.
+    The shade is the fraction of the row.
     """
-    measures = list(dict.fromkeys(cells["measure"]))
-    rows = list(dict.fromkeys(zip(cells["method"], cells["class"], strict=True)))
-    chance = 1 / len(TASKS[cells["task"].iloc[0]])
-    figure, axes = plt.subplots(
-        1, len(measures), figsize=(7.2, 1.1 + 0.26 * len(rows)), sharey=True, squeeze=False
-    )
-    for axis, measure in zip(axes[0], measures, strict=True):
-        chosen = cells[cells["measure"] == measure].set_index(["method", "class"]).loc[rows]
-        plot_intervals(
-            axis, range(len(rows)), chosen["ours"], chosen["low"], chosen["high"],
-            [COLOURS[method] for method, _ in rows], printed=chosen["paper"],
-            label="ours" if axis is axes[0, 0] else "",
+    n = len(confusions)
+    figure, axes = plt.subplots(1, n, figsize=(0.5 + 3.7 * n, 3.6), squeeze=False)
+    for axis, (title, confusion) in zip(axes[0], confusions.items(), strict=True):
+        sns.heatmap(
+            confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1), annot=confusion,
+            fmt="d", vmin=0, vmax=1, cmap="Blues", cbar=False, square=True, linewidths=1, ax=axis,
         )  # fmt: skip
-        axis.axvline(chance, color="#888888", lw=1, ls=":")
-        axis.set(xlim=(0, 1.04), title=measure.capitalize() if measure != "f1" else "F1 score")
-    in_rows(axes[0], [f"{method}  {name.capitalize()}" for method, name in rows])
-    figure.legend(loc="outside upper right", ncols=2, fontsize=8)
+        _name_classes(axis, len(confusion), title)
+        axis.tick_params(axis="x", rotation=30)
     return figure
 
 
@@ -145,80 +60,97 @@ def plot_counting(confusion: np.ndarray, task: str, positive: str) -> plt.Figure
     k = TASKS[task].index(positive)
     kinds = np.full(confusion.shape, "TN")
     kinds[k], kinds[:, k], kinds[k, k] = "FN", "FP", "TP"
-    colours = {"TP": "#009E73", "FN": "#E69F00", "FP": "#56B4E9", "TN": "#eeeeee"}
+    _, codes = np.unique(kinds, return_inverse=True)  # FN, FP, TN, TP
+    text = np.char.add(np.char.add(confusion.astype(str), "\n"), kinds)
     figure, axis = plt.subplots(figsize=(5.2, 3.8))
-    names = [name.capitalize() for name in TASKS[task]]
     sns.heatmap(
-        np.vectorize(list(colours).index)(kinds), cmap=ListedColormap(colours.values()), vmax=3,
-        annot=np.char.add(np.char.add(confusion.astype(str), "\n"), kinds), fmt="", cbar=False,
-        annot_kws={"color": "black"}, xticklabels=names, yticklabels=names, linewidths=2, ax=axis,
+        codes.reshape(confusion.shape), cmap=["#E69F00", "#56B4E9", "#eeeeee", "#009E73"],
+        annot=text, fmt="", annot_kws={"color": "black"}, cbar=False, linewidths=2, ax=axis,
     )  # fmt: skip
-    axis.set(xlabel="predicted", ylabel="true")
-    axis.tick_params(length=0, labelrotation=0)
-    axis.set_title(
-        f"{names[k]}: precision {scores.precision(confusion)[k]:.2f}, "
-        f"recall {scores.recall(confusion)[k]:.2f}"
-    )
+    _name_classes(axis, len(confusion), f"Counted for: {positive.capitalize()}")
     return figure
 
 
-def compute_curves(record) -> pd.DataFrame:
-    """Accuracy, average precision and loss after each epoch, on TRAIN and on TEST.
+def _name_classes(axis, n, title):
+    (names,) = (names for names in TASKS.values() if len(names) == n)
+    shown = [name.capitalize() for name in names]
+    axis.set(xlabel="predicted", ylabel="true", title=title, xticklabels=shown, yticklabels=shown)
+    axis.tick_params(length=0, labelrotation=0)
+    axis.grid(False)
 
-    Parameters
-    ----------
-    record : bloodlib.study.records.Record
-        Of a network. TRAIN is counted while the epoch ran, on augmented images and with
-        dropout, as Keras does; TEST after it.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``epoch, images ("training" or "validation"), accuracy, precision, loss``, and
-        ``accuracy_low, accuracy_high, precision_low, precision_high``, the intervals by cell of
-        validation, without a number where it was not on the published TEST.
+def plot_beside(cells: list[dict], table: int, task: str, methods: list[str]) -> plt.Figure:
+    """The paper's numbers (hollow) beside ours (filled), with our intervals by cell (wide lines).
+
+    A panel for each measure, a line for each method and class of a table; dotted: guessing.
     """
-    found = _curves(record)
-    columns = [f"{name}_{end}" for name in ("accuracy", "precision") for end in ("low", "high")]
-    found[columns] = np.nan
-    if comparison.on_test([record]):
-        epochs = range(1, record.epochs + 1)
-        ends = [comparison.estimate([record], _both, epoch=epoch)[1:] for epoch in epochs]
-        tested = found["images"] == "validation"
-        found.loc[tested, columns] = np.moveaxis(ends, 1, 2).reshape(len(epochs), -1)
-    return found
-
-
-def _curves(record):
-    epochs = range(1, record.epochs + 1)
-    frames = []
-    for split, shown, loss in (("TRAIN", "training", "loss"), ("TEST", "validation", "val_loss")):
-        found = _both(np.stack([record.confusion(split, epoch) for epoch in epochs]))
-        named = {"accuracy": found[:, 0], "precision": found[:, 1], "loss": record.history[loss]}
-        frames.append(pd.DataFrame({"epoch": epochs, "images": shown, **named}))
-    return pd.concat(frames, ignore_index=True)
-
-
-def _both(confusion):
-    """Accuracy and average precision of confusion matrices: [..., 2]."""
-    return np.stack(
-        [scores.accuracy(confusion), scores.precision(confusion).mean(axis=-1)], axis=-1
+    found = pd.DataFrame(cells)
+    found = found[(found["table"] == table) & (found["task"] == task)]
+    found = found[found["method"].isin(methods)]
+    measures = found["measure"].unique()
+    rows = list(dict.fromkeys(zip(found["method"], found["class"], strict=True)))
+    figure, axes = plt.subplots(
+        1, len(measures), figsize=(7.2, 1.1 + 0.26 * len(rows)), sharey=True, squeeze=False
     )
+    for axis, measure in zip(axes[0], measures, strict=True):
+        chosen = found[found["measure"] == measure].set_index(["method", "class"]).loc[rows]
+        plot_intervals(
+            axis, range(len(rows)), chosen["ours"], chosen["low"], chosen["high"],
+            [COLOURS[method] for method, _ in rows], printed=chosen["paper"],
+            label="ours" if axis is axes[0, 0] else "",
+        )  # fmt: skip
+        axis.axvline(1 / len(TASKS[task]), color="#888888", lw=1, ls=":")
+        axis.set(xlim=(0, 1.04), title=measure.capitalize() if measure != "f1" else "F1 score")
+    in_rows(axes[0], [f"{method}  {name.capitalize()}" for method, name in rows])
+    figure.legend(loc="outside upper right", ncols=2, fontsize=8)
+    return figure
 
 
-def compute_mean_curves(runs: list[records.Record]) -> pd.DataFrame:
-    """The mean of several runs' :func:`compute_curves`, for intervals their smallest and largest.
+def compute_curves(runs: list[records.Record]) -> pd.DataFrame:
+    """Accuracy, average precision and loss after each epoch, on TRAIN and on TEST: means of runs.
+
+    TRAIN is counted while the epoch ran, on augmented images and with dropout, as Keras does; TEST
+    after it.
 
     Parameters
     ----------
     runs : list of bloodlib.study.records.Record
         Of one network, with other seeds; epochs that not all of them have are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``epoch, images ("training" or "validation"), accuracy, precision, loss``, and each
+        of these with ``_low`` and ``_high``: the smallest and the largest of the runs, or for
+        validation of one run its interval by cell, without a number where there is none.
     """
-    names = ["accuracy", "precision", "loss"]
-    every = pd.concat(map(_curves, runs)).groupby(["images", "epoch"])[names]
-    low, high = every.min().add_suffix("_low"), every.max().add_suffix("_high")
-    found = every.mean().join([low, high])[every.size() == len(runs)]
-    return found.reset_index()
+    frames = []
+    for run in runs:
+        epochs = range(1, run.epochs + 1)
+        for split, shown, loss in (
+            ("TRAIN", "training", "loss"),
+            ("TEST", "validation", "val_loss"),
+        ):
+            found = _both(np.stack([run.confusion(split, epoch) for epoch in epochs]))
+            named = {"accuracy": found[:, 0], "precision": found[:, 1], "loss": run.history[loss]}
+            frames.append(pd.DataFrame({"epoch": epochs, "images": shown, **named}))
+    every = pd.concat(frames).groupby(["images", "epoch"])
+    ends = [every.min().add_suffix("_low"), every.max().add_suffix("_high")]
+    found = every.mean().join(ends)[every.size() == len(runs)].reset_index()
+    if len(runs) == 1:
+        columns = [f"{name}_{end}" for end in ("low", "high") for name in ("accuracy", "precision")]
+        found[columns] = np.nan
+        if comparison.on_test(runs):
+            estimates = [comparison.estimate(runs, _both, epoch=epoch) for epoch in epochs]
+            bounds = [np.concatenate([one.low, one.high]) for one in estimates]
+            found.loc[found["images"] == "validation", columns] = bounds
+    return found
+
+
+def _both(confusion):
+    """Accuracy and average precision of confusion matrices: [..., 2]."""
+    precision = scores.precision(confusion).mean(axis=-1)
+    return np.stack([scores.accuracy(confusion), precision], axis=-1)
 
 
 def plot_curves(
@@ -231,7 +163,7 @@ def plot_curves(
     Parameters
     ----------
     curves : pandas.DataFrame
-        See :func:`compute_curves` and :func:`compute_mean_curves`.
+        See :func:`compute_curves`.
     measures : tuple of str
         A panel for each of these columns.
     mark : int, optional
@@ -242,9 +174,8 @@ def plot_curves(
         for shown, colour in (("training", "#D1242F"), ("validation", "#1F5FBF")):
             chosen = curves[curves["images"] == shown]
             axis.plot(chosen["epoch"], chosen[measure], color=colour, label=shown)
-            if shown == "validation" and f"{measure}_low" in chosen:
-                ends = chosen[f"{measure}_low"], chosen[f"{measure}_high"]
-                axis.fill_between(chosen["epoch"], *ends, color=colour, alpha=0.15, lw=0)
+        ends = chosen[f"{measure}_low"], chosen[f"{measure}_high"]  # of validation
+        axis.fill_between(chosen["epoch"], *ends, color=colour, alpha=0.15, lw=0)
         if mark:
             axis.axvline(mark, color="#888888", lw=1, ls=":")
         axis.set(xlabel="epoch", title=measure.capitalize())
@@ -283,77 +214,39 @@ def plot_averages(cells: list[dict], measure: str) -> plt.Figure:
 
 
 def draw_finding(path: Path) -> None:
-    """Write README's picture: average recall by method, the paper beside ours, as SVG.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Where to.
-    """
+    """Write README's picture to a path: average recall, the paper beside ours, as SVG."""
     drawn = io.BytesIO()
-    with plt.style.context(str(resources.files("bloodlib.book").joinpath("book.mplstyle"))):
+    with plt.style.context("bloodlib.book.book"):
         figure = plot_averages(comparison.cells(), "recall")
         figure.savefig(drawn, format="svg", metadata={"Date": None})
         plt.close(figure)
     paths.write_atomically(path, drawn.getvalue())
 
 
-def load_mistakes(record, n: int = 8) -> list[dict]:
-    """The images of TEST that a run is most sure of and wrong about.
+def plot_mistakes(run: records.Record, n: int = 8) -> plt.Figure:
+    """The ``n`` images of TEST that a run is most sure of and wrong about, as the method saw them.
 
-    Parameters
-    ----------
-    record : bloodlib.study.records.Record
-    n : int
-        How many.
-
-    Returns
-    -------
-    list of dict
-        ``pixels`` as the method saw them (None where the images can't be had), ``name``,
-        ``true``, ``predicted``, ``probability``.
+    Titles say what they are, what they were taken for, and the probability. Tiles with a name
+    where the images can't be had.
     """
-    arrays, names = record.arrays, TASKS[record.config["task"]]
-    wrong = np.flatnonzero(arrays["labels"][-1] != arrays["truth"])
-    chances = arrays["probabilities"].astype(float)
-    worst = wrong[np.argsort(-chances[wrong, arrays["labels"][-1][wrong]], kind="stable")[:n]]
-    seen = {key: study.resolve(record.config)[key] for key in study.DATA}
-    whole = seen == {key: study.COMMON[key] for key in study.DATA}
-    pixels = None
+    classes = [name.capitalize() for name in TASKS[run.config["task"]]]
+    y_true, y_pred = run.arrays["truth"], run.arrays["labels"][-1]
+    wrong = np.flatnonzero(y_pred != y_true)
+    sure = run.arrays["probabilities"].astype(float)[wrong, y_pred[wrong]]
+    order = np.argsort(-sure, kind="stable")[:n]
+    rows = wrong[order]
+    seen = {key: study.resolve(run.config)[key] for key in study.DATA}
     if seen["images"] == "drawn" or images.available():
-        pixels = study.load(*seen.values()).pixels["TEST"]
-    return [
-        {
-            "pixels": None if pixels is None else pixels[row],
-            "name": images.names("TEST")[row] if whole else f"number {row}",
-            "true": names[arrays["truth"][row]],
-            "predicted": names[arrays["labels"][-1][row]],
-            "probability": chances[row, arrays["labels"][-1][row]],
-        }
-        for row in worst
+        pictures = study.load(*seen.values()).pixels["TEST"][rows]
+    elif seen == {key: study.COMMON[key] for key in study.DATA}:
+        pictures = [images.names("TEST")[row].split("/")[-1] for row in rows]
+    else:
+        pictures = [f"number {row}" for row in rows]
+    titles = [
+        f"{classes[y_true[row]]}\ntaken for {classes[y_pred[row]].lower()}, {probability:.2f}"
+        for row, probability in zip(rows, sure[order], strict=True)
     ]
-
-
-def plot_mistakes(mistakes: list[dict]) -> plt.Figure:
-    """Pictures with what they are and what they were taken for; a tile with a name without one."""
-    columns = 4
-    rows = max(1, -(-len(mistakes) // columns))
-    figure, axes = plt.subplots(rows, columns, figsize=(7.2, 1.75 * rows), squeeze=False)
-    for axis in axes.flat:
-        axis.set_facecolor("#eeeeee")
-        bare(axis)
-    for axis, found in zip(axes.flat, mistakes, strict=False):
-        if found["pixels"] is None:
-            axis.text(0.5, 0.5, found["name"].split("/")[-1], ha="center", fontsize=7)
-        else:
-            axis.imshow(found["pixels"])
-        axis.set_title(
-            f"{found['true'].capitalize()}\ntaken for {found['predicted'].lower()}, "
-            f"{found['probability']:.2f}",
-            fontsize=7,
-            fontweight="normal",
-        )
-    return figure
+    return plot_pictures(pictures, titles)
 
 
 def plot_possible_accuracy(possible: pd.DataFrame) -> plt.Figure:
