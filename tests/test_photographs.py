@@ -271,8 +271,9 @@ class TestFrozen:
         pairs = photographs.pair_table()
         assert (pairs["a"] < pairs["b"]).all()
         assert not pairs.duplicated(["a", "b"]).any()
-        assert (pairs["correlation"] >= registration.OVERLAP).all()
-        same = (pairs["common"] >= registration.COMMON) & (pairs["share"] >= registration.SHARED)
+        assert (pairs["correlation"] >= registration.SETTINGS["overlap"]).all()
+        least = registration.SETTINGS
+        same = (pairs["common"] >= least["common"]) & (pairs["share"] >= least["shared"])
         np.testing.assert_array_equal(pairs["same_cell"], same)
         cell = photographs.cell_table().set_index("photograph")["cell"]
         assert (cell[pairs["a"]].to_numpy() == cell[pairs["b"]].to_numpy())[same].all()

@@ -5,10 +5,10 @@ import functools
 import io
 import json
 import types
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
+import joblib
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,6 +21,7 @@ from bloodlib.data import images, paths, photographs, registration
 ROOT = Path(registration.__file__).parents[1]
 FLIPS = ("", "h", "v", "hv")
 HEIGHT, WIDTH = registration.SIZE
+LEAST = registration.SETTINGS
 
 
 def film(seed, size=(480, 640), nuclei=()):
@@ -158,16 +159,6 @@ def test_no_other_map_is_accepted(name, by, sign):
 # ---------------------------------------------------------------------------- the photograph
 
 
-def test_grey_is_of_red_green_and_blue_in_this_order():
-    pixels = np.zeros((480, 640, 3), np.uint8)
-    pixels[:240, :, 0], pixels[240:, :, 2] = 255, 255
-    found = registration.grey(pixels)
-    assert (found.shape, found.dtype) == (registration.SIZE, np.uint8)
-    assert found[0, 0] == round(0.299 * 255)
-    assert found[-1, 0] == round(0.114 * 255)
-    np.testing.assert_array_equal(registration.grey(pixels[::2, ::2]), found)
-
-
 @pytest.mark.parametrize("flip", FLIPS)
 def test_features_find_the_photograph_and_the_map(flip):
     rng = np.random.default_rng(len(flip) + ("v" in flip))
@@ -191,7 +182,7 @@ def test_pixels_find_what_has_few_features(number, flip):
     assert not registration.decided(*registration.match(picture, known()))
     best, second = registration.register(picture, known(), candidates=3)
     assert best.photograph == number
-    assert best.correlation > max(registration.BY_PIXELS, second.correlation + registration.MARGIN)
+    assert best.correlation > max(LEAST["by_pixels"], second.correlation + LEAST["margin"])
     same_map(best.matrix, parts, degrees=0.5, pixels=1)
 
 
@@ -202,8 +193,7 @@ def test_a_photograph_that_is_not_there_is_not_found():
     best, second = registration.match(picture, known(21))
     assert not registration.decided(best, second)
     assert (
-        registration.register(picture, known(21), candidates=3)[0].correlation
-        < registration.BY_PIXELS
+        registration.register(picture, known(21), candidates=3)[0].correlation < LEAST["by_pixels"]
     )
 
 
@@ -234,8 +224,8 @@ def test_what_has_no_features_has_no_photograph():
         ((10, 0.9), (9, 0.89), True),
         ((40, 0.9), (30, 0.9), False),
         ((9, 0.99), (0, -1.0), False),
-        ((40, registration.CORRELATION), (0, -1.0), True),
-        ((40, registration.CORRELATION - 0.01), (0, -1.0), False),
+        ((40, LEAST["correlation"]), (0, -1.0), True),
+        ((40, LEAST["correlation"] - 0.01), (0, -1.0), False),
     ],
 )
 def test_features_decide_only_where_all_speaks_for_one(best, second, expected):
@@ -257,14 +247,6 @@ def test_black_filling_does_not_count():
     noise = np.random.default_rng(0).integers(0, 256, registration.SIZE)
     beside = np.where(filled > 0, filled, noise).astype(np.uint8)
     assert registration.correlation(beside, photograph, matrix) > 0.999
-
-
-def test_correlation_is_numpy_s():
-    a, b = (registration.grey(films()[number]) for number in (0, 7))
-    same = np.array([[1.0, 0, 0], [0, 1, 0]])
-    expected = np.corrcoef(a.ravel(), b.ravel())[0, 1]
-    assert registration.correlation(a, b, same) == pytest.approx(expected, abs=1e-6)
-    assert registration.correlation(a, 255 - a, same) == pytest.approx(-1, abs=1e-6)
 
 
 def test_there_is_no_correlation_with_nothing():
@@ -296,14 +278,12 @@ def test_two_pieces_of_a_film_overlap_by_their_shift(second):
     first = (140, 100)
     pieces = crops(scene(), {4: first, 9: second})
     pieces[9] = cv2.convertScaleAbs(pieces[9], alpha=0.8, beta=20)  # another exposure
-    (found,) = registration.overlaps(registration.index(pieces))
-    assert found.photographs == (4, 9)
-    assert found.shift == (second[0] - first[0], second[1] - first[1])
-    assert found.correlation > 0.9
-    assert found.correlation <= 1
-    (back,) = registration.overlaps(registration.index({9: pieces[9], 4: pieces[4]}))
-    assert back.photographs == (9, 4)
-    assert back.shift == (-found.shift[0], -found.shift[1])
+    x, y = second[0] - first[0], second[1] - first[1]
+    (found,) = registration.overlaps(registration.index(pieces)).to_numpy()
+    assert found[:4].tolist() == [4, 9, x, y]
+    assert 0.9 < found[4] <= 1
+    (back,) = registration.overlaps(registration.index({9: pieces[9], 4: pieces[4]})).to_numpy()
+    assert back[:4].tolist() == [9, 4, -x, -y]
 
 
 def test_what_shares_too_little_is_no_overlap():
@@ -314,8 +294,8 @@ def test_what_shares_too_little_is_no_overlap():
         crops(scene(), {1: (0, 0), 2: (290, 0)}),
         {1: picture} | {n: c.copy() for n, c in mirrored.items()},
     ):
-        assert registration.overlaps(registration.index(pictures)) == []
-    assert registration.overlaps(known()) == []
+        assert registration.overlaps(registration.index(pictures)).empty
+    assert registration.overlaps(known()).empty
 
 
 # ---------------------------------------------------------------------------------- the cells
@@ -346,7 +326,7 @@ def test_nuclei_are_seen_and_nothing_else():
         ([], [], (20, 0), (0, 0), (0, 0)),
         # each has a cell of its own, and a piece of the other's lies at the border
         ([(60, 80, 30), (317, 200, 20)], [(170, 200, 20), (260, 60, 30)], (147, 0),
-         (0.7, 1), (0, registration.SHARED)),
+         (0.7, 1), (0, LEAST["shared"])),
         # a cell that is cut is all there is
         ([(100, 80, 25)], [(0, 80, 25)], (100, 0), (0.85, 1), (1, 1)),
     ],
@@ -425,12 +405,9 @@ def small_dataset(folder):
             patch.setenv(f"BLOODLIB_{name}", str(folder / name.lower()))
         publish(patch, published()[0])
         patch.setattr(registration, "CHUNK", 4)
-        patch.setattr(registration, "SAMPLE", 3)
-        patch.setattr(registration, "ProcessPoolExecutor", ThreadPoolExecutor)
-        patch.setattr(registration, "_end_with_parent", lambda: None)
-        patch.setattr("threadpoolctl.threadpool_limits", lambda limits: None)
-        patch.setattr(cv2, "setNumThreads", lambda n: None)
-        yield
+        patch.setitem(registration.SETTINGS, "sample", 3)
+        with joblib.parallel_config("sequential"):
+            yield
     forget()
 
 
@@ -438,10 +415,6 @@ def small_dataset(folder):
 def dataset(tmp_path):
     with small_dataset(tmp_path):
         yield tmp_path / "data" / images.FOLDER
-
-
-def remake():
-    registration.compute(workers=1)
 
 
 def written():
@@ -456,7 +429,7 @@ def chunks():
 def remade(tmp_path_factory):
     """What an unbroken run wrote: bytes of the files, and the tables as they are read."""
     with small_dataset(tmp_path_factory.mktemp("remade")):
-        remake()
+        registration.compute()
         return types.SimpleNamespace(
             files=written(),
             photographs=photographs.table(),
@@ -475,7 +448,7 @@ def test_each_image_is_given_its_photograph_and_its_map(remade):
         assert row["photograph"] == number
         if number >= 0:
             same_map(registration.compose(**row[list(parts)]), parts, degrees=0.5, pixels=1)
-            assert row["correlation"] > registration.CORRELATION
+            assert row["correlation"] > LEAST["correlation"]
 
 
 def test_it_is_said_how_each_was_found(remade):
@@ -487,13 +460,13 @@ def test_it_is_said_how_each_was_found(remade):
     # of two photographs of one cell the better is taken
     row = table[table["name"] == "EOSINOPHIL/_8_1.jpeg"].iloc[0]
     assert (row["photograph"], row["runner_up"], row["found_by"]) == (11, 12, "pixels")
-    assert row["correlation"] < row["runner_up_correlation"] + registration.MARGIN
+    assert row["correlation"] < row["runner_up_correlation"] + LEAST["margin"]
     # a sample is registered too
     both = table[table["registered"].notna() & (table["found_by"] == "features")]
     np.testing.assert_array_equal(both["registered"], both["photograph"])
     assert made["registered_too"] == made["of_these_agree"] == len(both) > 0
     assert made["images"] == images.DATA_HASH
-    assert made["settings"]["inliers"] == registration.INLIERS
+    assert made["settings"]["inliers"] == LEAST["inliers"]
 
 
 def test_photographs_of_one_cell_are_found(remade):
@@ -509,7 +482,7 @@ def test_altered_images_are_refused_before_anything_is_done(dataset):
     path = dataset / "images/TRAIN/MONOCYTE/_0_0.jpeg"
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(images.DatasetError, match=r"MONOCYTE/_0_0\.jpeg"):
-        remake()
+        registration.compute()
     assert not chunks()
     assert written() == {}
 
@@ -517,7 +490,7 @@ def test_altered_images_are_refused_before_anything_is_done(dataset):
 def test_without_images_it_is_said_where_to_get_them(dataset, monkeypatch, tmp_path):
     monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path / "nowhere"))
     with pytest.raises(images.DatasetNotFoundError, match="bloodlib data --fetch"):
-        remake()
+        registration.compute()
 
 
 def test_a_run_that_was_stopped_goes_on_and_what_other_settings_found_is_not_taken(
@@ -534,17 +507,17 @@ def test_a_run_that_was_stopped_goes_on_and_what_other_settings_found_is_not_tak
     with monkeypatch.context() as patch:
         patch.setattr(paths, "write_atomically", stop)
         with pytest.raises(KeyboardInterrupt):
-            remake()
+            registration.compute()
     assert len(chunks()) == 2
     assert written() == {}
     before = {path: path.stat().st_mtime_ns for path in chunks()}
-    remake()
+    registration.compute()
     assert {path: path.stat().st_mtime_ns for path in before} == before
     for name in photographs.TABLES:
         assert written()[name] == remade.files[name]
     n = len(chunks())
     monkeypatch.setattr(registration, "VERSION", -1)
-    remake()
+    registration.compute()
     assert len(chunks()) == 2 * n
 
 

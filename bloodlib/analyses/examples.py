@@ -290,7 +290,7 @@ def load_pairs() -> list[dict]:
     Returns
     -------
     list of dict
-        Also with ``shift`` (of :class:`bloodlib.data.registration.Overlap`) and ``pictures``, two
+        Also with ``shift`` (of :func:`bloodlib.data.registration.overlaps`) and ``pictures``, two
         of pixels or None.
     """
     rows = photographs.pair_table()

@@ -95,7 +95,7 @@ def pair_table() -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``a, b``: their numbers; ``shift_x, shift_y, correlation``: see
-        :class:`bloodlib.data.registration.Overlap`; ``common, share``: see
+        :func:`bloodlib.data.registration.overlaps`; ``common, share``: see
         :func:`bloodlib.data.registration.shared`; ``same_cell``: whether both show the same
         white cell, or only pieces of the same film.
 

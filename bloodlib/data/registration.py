@@ -12,17 +12,13 @@ between two of them, nothing else, so that every shift of every pair can be trie
 
 import functools
 import json
-import multiprocessing
-import os
-import threading
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import joblib
 import numpy as np
 import pandas as pd
-import threadpoolctl
 from scipy import fft
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -42,21 +38,28 @@ LIMITS = {
     "scale_x": 0.03,
     "scale_y": 0.03,
 }
-#: Least number of inliers and least correlation of pixels of a match by features.
-INLIERS, CORRELATION = 10, 0.7
-#: Least correlation of a match by pixels alone, and its least distance from the runner-up's.
-BY_PIXELS, MARGIN = 0.6, 0.2
-#: Least correlation of two photographs that overlap; there, the least share of the two white
-#: cells' union that both cover (IoU), and of the white cells of one photograph that is shared.
-OVERLAP, COMMON, SHARED = 0.85, 0.4, 0.5
-#: How many of an image's features choose the photographs that all of them are compared with.
-STRONGEST = 40
-#: How many images are registered too, as a check of what features found; drawn with the seed.
-SAMPLE, SEED = 300, 0
-#: Columns of ``results/pairs.csv``, see :func:`bloodlib.data.photographs.pair_table`.
-PAIR_COLUMNS = ["a", "b", "shift_x", "shift_y", "correlation", "common", "share", "same_cell"]
+#: What decides, as ``results/photographs.json`` has it. A match by features has so many ``inliers``
+#: and such a ``correlation`` of pixels at least; one by pixels alone, a correlation of
+#: ``by_pixels`` and a ``margin`` to the runner-up's. Photographs ``overlap`` from this correlation.
+#: They show the same cell if so much of their white cells' union there is cell in both
+#: (``common``), and if so much of the white cells of one of them lies there (``shared``). A
+#: ``sample`` of images, drawn with the ``seed``, is found by pixels too, as a check of features.
+SETTINGS = {
+    "size": SIZE,
+    "limits": {name: round(float(value), 3) for name, value in LIMITS.items()},
+    "inliers": 10,
+    "correlation": 0.7,
+    "by_pixels": 0.6,
+    "margin": 0.2,
+    "overlap": 0.85,
+    "common": 0.4,
+    "shared": 0.5,
+    "sample": 300,
+    "seed": 0,
+    "opencv": cv2.__version__,
+}
 CHUNK = 100  # images between two saves
-VERSION = 5  # of what is kept in the cache; raised when the computation changes
+VERSION = 6  # of what is kept in the cache; raised when the computation changes
 
 
 class Fit(NamedTuple):
@@ -157,7 +160,7 @@ def match(picture: np.ndarray, known: Index) -> tuple[Fit, Fit]:
     points, descriptors = _features(picture)
     if len(points) < 3 or not len(known.descriptors):
         return NONE, NONE
-    strongest = descriptors[:STRONGEST] @ known.descriptors.T
+    strongest = descriptors[:40] @ known.descriptors.T  # these choose the candidates
     nearest = strongest.argmax(axis=1)
     close = strongest[np.arange(len(nearest)), nearest] > 0.8
     block = np.searchsorted(known.starts, nearest, side="right") - 1
@@ -292,40 +295,22 @@ def compose(
 def augmented(matrix: np.ndarray) -> bool:
     """Whether the augmentation can have made this map: see :data:`LIMITS`."""
     parts = decompose(matrix)
-    parts["scale_x"] -= 1
-    parts["scale_y"] -= 1
-    return all(abs(parts[name]) <= limit for name, limit in LIMITS.items())
+    return all(
+        abs(parts[name] - name.startswith("scale")) <= limit for name, limit in LIMITS.items()
+    )
 
 
 def decided(best: Fit, second: Fit) -> bool:
     """Whether features alone decide: enough of them, pixels that agree, and nobody near."""
     return (
-        best.inliers >= INLIERS
-        and best.correlation >= CORRELATION
+        best.inliers >= SETTINGS["inliers"]
+        and best.correlation >= SETTINGS["correlation"]
         and best.correlation > second.correlation
     )
 
 
-class Overlap(NamedTuple):
-    """Two photographs that show a piece of the same blood film.
-
-    Attributes
-    ----------
-    photographs : tuple of int
-        Their numbers.
-    shift : tuple of int
-        What is at (x, y) in the first is at (x - shift[0], y - shift[1]) in the second; 320x240.
-    correlation : float
-        Of the grey values of what both show.
-    """
-
-    photographs: tuple[int, int]
-    shift: tuple[int, int]
-    correlation: float
-
-
-def overlaps(known: Index) -> list[Overlap]:
-    """Pairs of photographs that overlap, by their pixels.
+def overlaps(known: Index) -> pd.DataFrame:
+    """Pairs of photographs that show a piece of the same blood film, by their pixels.
 
     Every shift that leaves 15 % of the picture in common is tried for every pair, at 80x60
     pixels (masked normalised cross-correlation: Padfield 2012); where this is high, again at
@@ -334,38 +319,43 @@ def overlaps(known: Index) -> list[Overlap]:
     Parameters
     ----------
     known : Index
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``a, b``: their numbers. What is at (x, y) in the first is at (x - ``shift_x``,
+        y - ``shift_y``) in the second, in pixels of 320x240. ``correlation``: of the grey values of
+        what both show.
     """
     height, width = SIZE[0] // 4, SIZE[1] // 4
     shape = (2 * height, 2 * width)
+
+    def correlate(first, second):
+        return fft.irfft2(first * second.conj(), shape, workers=-1)
+
     small = np.stack([_flattened(picture, (width, height)) for picture in known.grey])
-    spectrum = fft.rfft2(small, shape)
+    spectrum, squares = fft.rfft2(small, shape), fft.rfft2(small**2, shape)
     window = fft.rfft2(np.ones((height, width), np.float32), shape)
-    n = np.maximum(fft.irfft2(window * window.conj(), shape), 1)
+    n = np.maximum(correlate(window, window), 1)
     enough = n >= 0.15 * height * width
-
-    def moments(first, square):
-        total = fft.irfft2(first, shape)
-        return total, np.maximum(fft.irfft2(square, shape) - total**2 / n, 1e-3)
-
-    squares = fft.rfft2(small**2, shape)
-    mean_a, spread_a = moments(spectrum * window.conj(), squares * window.conj())
-    mean_b, spread_b = moments(window * spectrum.conj(), window * squares.conj())
+    sum_a, sum_b = correlate(spectrum, window), correlate(window, spectrum)
+    spread_a = np.maximum(correlate(squares, window) - sum_a**2 / n, 1e-3)
+    spread_b = np.maximum(correlate(window, squares) - sum_b**2 / n, 1e-3)
     found = []
     for a in trange(len(small) - 1, desc="pairs", disable=None):
-        product = fft.irfft2(spectrum[a] * spectrum[a + 1 :].conj(), shape, workers=-1)
-        value = (product - mean_a[a] * mean_b[a + 1 :] / n) / np.sqrt(
-            spread_a[a] * spread_b[a + 1 :]
-        )
-        value = np.where(enough, value, -1).reshape(len(value), -1)
+        after = slice(a + 1, None)
+        product = correlate(spectrum[a], spectrum[after]) - sum_a[a] * sum_b[after] / n
+        value = np.where(enough, product / np.sqrt(spread_a[a] * spread_b[after]), -1)
+        value = value.reshape(len(value), -1)
         for b in np.flatnonzero(value.max(axis=1) > 0.6):
             y, x = np.unravel_index(value[b].argmax(), shape)
             x, y = (x + width) % shape[1] - width, (y + height) % shape[0] - height
             pair = (_flattened(known.grey[place], SIZE[::-1]) for place in (a, a + 1 + b))
             shift, agreement = _align(*pair, (4 * int(x), 4 * int(y)))
-            if agreement >= OVERLAP:
-                numbers = (known.numbers[a], known.numbers[a + 1 + b])
-                found.append(Overlap(numbers, shift, agreement))
-    return found
+            if agreement >= SETTINGS["overlap"]:
+                numbers = known.numbers[a], known.numbers[a + 1 + b]
+                found.append((*numbers, *shift, round(agreement, 4)))
+    return pd.DataFrame(found, columns=["a", "b", "shift_x", "shift_y", "correlation"])
 
 
 def white_cells(pixels: np.ndarray) -> np.ndarray:
@@ -396,7 +386,7 @@ def shared(a: np.ndarray, b: np.ndarray, shift: tuple[int, int]) -> tuple[float,
     a, b : uint8 array [240, 320]
         See :func:`white_cells`.
     shift : tuple of int
-        See :class:`Overlap`.
+        See :func:`overlaps`.
 
     Returns
     -------
@@ -413,16 +403,11 @@ def shared(a: np.ndarray, b: np.ndarray, shift: tuple[int, int]) -> tuple[float,
     return float(both), float(max(there.sum() / max(a.sum(), 1), here.sum() / max(b.sum(), 1)))
 
 
-def compute(workers: int | None = None) -> None:
+def compute() -> None:
     """Match every image and every photograph, and write the tables of :mod:`~.photographs`.
 
-    Takes minutes. What was computed is kept in the user's cache every hundred images, so that
-    a run that was stopped goes on from there.
-
-    Parameters
-    ----------
-    workers : int, optional
-        Processes; as many as there are processors by default.
+    Takes minutes, on all processors. What was computed is kept in the user's cache every hundred
+    images, so that a run that was stopped goes on from there.
 
     Raises
     ------
@@ -434,103 +419,56 @@ def compute(workers: int | None = None) -> None:
     numbers = images.photograph_numbers()
     known = index({number: grey(images.photograph(number)) for number in numbers})
     todo = [(split, name) for split in images.SPLITS for name in images.names(split)]
-    drawn = np.random.default_rng(SEED).permutation(len(todo))[:SAMPLE]
-    sample = {todo[place] for place in drawn}
-    folder = paths.cache_folder() / "photographs" / _settings_hash()
+    drawn = np.random.default_rng(SETTINGS["seed"]).permutation(len(todo))[: SETTINGS["sample"]]
+    todo = [(*image, place in drawn) for place, image in enumerate(todo)]
+    kept = stored.checksum(json.dumps([SETTINGS, images.DATA_HASH, CHUNK, VERSION]).encode())[:10]
+    folder = paths.cache_folder() / "photographs" / kept
     folder.mkdir(parents=True, exist_ok=True)
-    chunks = [todo[start : start + CHUNK] for start in range(0, len(todo), CHUNK)]
-    files = [folder / f"{place:04}.json" for place in range(len(chunks))]
-    missing = [place for place, path in enumerate(files) if not path.exists()]
-    clock.from_cache = len(todo) - sum(len(chunks[place]) for place in missing)
-    bar = tqdm(
-        total=len(todo), initial=clock.from_cache, desc="images", unit=" images", disable=None
-    )
-    context = multiprocessing.get_context("spawn")
-    workers = min(workers or joblib.cpu_count(), max(1, len(missing)))
-    with bar, ProcessPoolExecutor(workers, context, _prepare, (known, sample)) as pool:
-        running = {pool.submit(_work, chunks[place]): place for place in missing}
-        try:
-            for done in as_completed(running):
-                place = running[done]
-                paths.write_atomically(files[place], json.dumps(done.result()).encode())
-                bar.update(len(chunks[place]))
-        except BaseException:  # stopped: what has not begun is not computed in vain
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    found = pd.DataFrame([row for path in files for row in json.loads(path.read_text())])
+    starts = range(0, len(todo), CHUNK)
+    chunks = {folder / f"{start:05}.json": todo[start : start + CHUNK] for start in starts}
+    missing = [path for path in chunks if not path.exists()]
+    clock.from_cache = len(todo) - sum(len(chunks[path]) for path in missing)
+    jobs = (joblib.delayed(_match_chunk)(path, chunks[path], known) for path in missing)
+    done = joblib.Parallel(-1, return_as="generator_unordered")(jobs)
+    for _ in tqdm(done, f"{CHUNK} images each", len(missing), disable=None):
+        pass
+    found = pd.DataFrame([row for path in chunks for row in json.loads(path.read_text())])
     found["registered"] = found["registered"].astype("Int64")
     pairs = _pairs(known)
     cells = _cells(numbers, pairs)
     found = _settle(found, cells)
     both = found[found["registered"].notna() & (found["found_by"] == "features")]
-    photographs.save(
-        found,
-        cells,
-        pairs,
-        stored.made(
-            "bloodlib audit --remake",
-            images.DATA_HASH,
-            _settings(),
-            clock,
-            photographs=images.SOURCE.hashes["Original_Images"],
-            registered_too=len(both),
-            of_these_agree=int((both["registered"] == both["photograph"]).sum()),
-        ),
+    made = stored.made(
+        "bloodlib audit --remake",
+        images.DATA_HASH,
+        SETTINGS,
+        clock,
+        photographs=images.SOURCE.hashes["Original_Images"],
+        registered_too=len(both),
+        of_these_agree=int((both["registered"] == both["photograph"]).sum()),
     )
+    photographs.save(found, cells, pairs, made)
 
 
-def _settings():
-    return {
-        "size": SIZE,
-        "limits": {name: round(float(value), 3) for name, value in LIMITS.items()},
-        "inliers": INLIERS,
-        "correlation": CORRELATION,
-        "by_pixels": BY_PIXELS,
-        "margin": MARGIN,
-        "overlap": OVERLAP,
-        "common": COMMON,
-        "shared": SHARED,
-        "sample": SAMPLE,
-        "seed": SEED,
-        "opencv": cv2.__version__,
-    }
+def _match_chunk(path: Path, chunk: list[tuple], known: Index) -> None:
+    """Match images in a worker, and keep what was found."""
+    cv2.setNumThreads(1)  # each processor has a worker
+    rows = [_match_image(*image, known) for image in chunk]
+    paths.write_atomically(path, json.dumps(rows).encode())
 
 
-def _settings_hash():
-    text = json.dumps([_settings(), images.DATA_HASH, CHUNK, VERSION])
-    return stored.checksum(text.encode())[:10]
-
-
-def _prepare(known, sample):
-    """Begin a worker: one thread each, the photographs at hand."""
-    global _known, _sample
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    threadpoolctl.threadpool_limits(1)
-    cv2.setNumThreads(1)
-    _known, _sample = known, sample
-
-
-def _end_with_parent():
-    """A worker whose parent was killed would wait for work for ever."""
-    multiprocessing.parent_process().join()
-    os._exit(1)
-
-
-def _work(chunk):
-    return [_match_image(split, name) for split, name in chunk]
-
-
-def _match_image(split, name):
+def _match_image(split, name, in_sample, known):
     picture = grey(images.picture(split, name))
-    best, second = match(picture, _known)
+    best, second = match(picture, known)
     found_by, registered = "features", None
-    if not decided(best, second) or (split, name) in _sample:
-        by_pixels = register(picture, _known)
-        if by_pixels[0].correlation >= BY_PIXELS:
+    if not decided(best, second) or in_sample:
+        by_pixels = register(picture, known)
+        if by_pixels[0].correlation >= SETTINGS["by_pixels"]:
             registered = by_pixels[0].photograph
         if not decided(best, second):
             found_by, (best, second) = "pixels", by_pixels
-            if best.correlation < max(BY_PIXELS, second.correlation + MARGIN):
+            ahead = best.correlation >= second.correlation + SETTINGS["margin"]
+            if not ahead or best.correlation < SETTINGS["by_pixels"]:
                 found_by = "nothing"
     return {
         "split": split,
@@ -554,7 +492,7 @@ def _match_image(split, name):
 def _settle(found, cells):
     """Decide for the better of two photographs of one cell, however near the other comes."""
     cell = cells.set_index("photograph")["cell"]
-    near = found["found_by"].eq("nothing") & found["correlation"].ge(BY_PIXELS)
+    near = found["found_by"].eq("nothing") & found["correlation"].ge(SETTINGS["by_pixels"])
     for row in found.index[near]:
         best, second = found.loc[row, ["registered", "runner_up"]]
         if second != -1 and cell[best] == cell[second]:
@@ -564,22 +502,24 @@ def _settle(found, cells):
 
 def _pairs(known):
     """Overlapping photographs, and whether they show the same cell."""
-    rows = []
-    for overlap in overlaps(known):
-        pictures = [
-            cv2.resize(images.photograph(n), SIZE[::-1], interpolation=cv2.INTER_AREA)
-            for n in overlap.photographs
-        ]
-        common, share = shared(*map(white_cells, pictures), overlap.shift)
-        numbers = round(overlap.correlation, 4), round(common, 3), round(share, 3)
-        same = common >= COMMON and share >= SHARED
-        rows.append((*overlap.photographs, *overlap.shift, *numbers, same))
-    return pd.DataFrame(rows, columns=PAIR_COLUMNS)
+    found = overlaps(known)
+    ends = np.unique(found[["a", "b"]])
+    pictures = (
+        cv2.resize(images.photograph(n), SIZE[::-1], interpolation=cv2.INTER_AREA) for n in ends
+    )
+    cells = dict(zip(ends, map(white_cells, pictures), strict=True))
+    both = [
+        shared(cells[row.a], cells[row.b], (row.shift_x, row.shift_y)) for row in found.itertuples()
+    ]
+    found[["common", "share"]] = np.array(both).reshape(-1, 2)
+    enough = found["share"] >= SETTINGS["shared"]
+    found["same_cell"] = enough & (found["common"] >= SETTINGS["common"])
+    return found.round({"common": 3, "share": 3})
 
 
 def _cells(numbers, pairs):
     """The cell of each photograph: the lowest number of those that show it."""
-    linked = pairs[pairs["same_cell"].astype(bool)]
+    linked = pairs[pairs["same_cell"]]
     ends = [np.searchsorted(numbers, linked[end]) for end in ("a", "b")]
     graph = coo_array((np.ones(len(linked)), ends), shape=(len(numbers),) * 2)
     component = connected_components(graph, directed=False)[1]
