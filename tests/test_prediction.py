@@ -49,7 +49,8 @@ def test_an_answer_is_that_of_the_networks_for_the_reduced_picture(saved, cell):
         found = list(answer.probabilities[task].values())
         np.testing.assert_allclose(found, weights.predict(task, pixels)[0], atol=1e-6)
         assert sum(found) == pytest.approx(1, abs=1e-5)
-    assert answer.distance == pytest.approx(prediction.distance(pixels)[0])
+    reference = prediction.load_reference()
+    assert answer.distance == pytest.approx(prediction.distance(pixels, reference)[0])
     assert 0 <= answer.nearer <= 1
 
 
@@ -156,7 +157,7 @@ def test_the_frozen_reference_knows_its_own_from_another_laboratory():
     arrays = measurements.read(prediction.NAME).arrays
     assert arrays["test"].shape == (len(images.names("TEST")),)
     own, there = (
-        (prediction.fraction_nearer(arrays[name]) >= prediction.LIMIT).mean()
+        (prediction.fraction_nearer(arrays[name], reference) >= prediction.LIMIT).mean()
         for name in ("test", "laboratory")
     )
     assert own < 0.03
@@ -180,4 +181,5 @@ def test_it_is_made_from_train_and_tried_on_others(folders, monkeypatch):
     assert (arrays["test"].shape, arrays["laboratory"].shape) == ((20,), (3,))
     described = prediction.describe(drawn["TRAIN"])
     np.testing.assert_allclose(arrays["mean"], described.mean(axis=0))
-    assert arrays["distances"][-1] == pytest.approx(prediction.distance(drawn["TRAIN"]).max())
+    found = prediction.distance(drawn["TRAIN"], prediction.load_reference())
+    assert arrays["distances"][-1] == pytest.approx(found.max())

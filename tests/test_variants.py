@@ -72,7 +72,7 @@ def test_variants_are_ordered_by_distance_and_named_by_their_settings(folders):
     assert found[found["usual"]]["variant"].tolist() == ["defaults"]
     each = list(found["numbers"])
     nearest = [min(variants.distance(a, b) for b in each if b is not a) for a in each]
-    np.testing.assert_allclose(variants.neighbours(found), nearest)
+    np.testing.assert_allclose(found["neighbour"], nearest)
 
 
 def test_networks_are_read_at_epoch_25_and_runs_of_chance_are_one_variant(folders):
@@ -109,7 +109,7 @@ def several(folders):
         network = invented(np.random.default_rng(5), task, 25)
         for pooling in ("max", "average"):
             freeze({"method": "DCLNN", "task": task, "pooling": pooling}, network)
-    return variants.compute_all()
+    return {(row, task): variants.compute(row, task) for task in TASKS for row in variants.ROWS}
 
 
 def test_the_summary_names_the_nearest_and_the_controls(several):
@@ -125,9 +125,4 @@ def test_the_summary_names_the_nearest_and_the_controls(several):
     control = min(variants.distance(n, theirs) for n in several["SVM", "four"]["numbers"])
     assert found.loc[("NB", "four"), "control"] == pytest.approx(control)
     assert np.isnan(found.loc[("DCLNN", "four"), "control"])
-    assert np.isnan(found.loc[("DCLNN", "four"), "neighbour"])  # one variant
-
-
-def test_without_records_there_is_nothing_to_compare(folders):
-    assert variants.compute_all() == {}
-    assert variants.summarise({}).empty
+    variants.plot(several).canvas.draw()

@@ -6,7 +6,7 @@ lit, stained and framed as the images that the networks learned from.
 """
 
 import itertools
-import stat
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -19,8 +19,7 @@ from bloodlib.data.images import TASKS
 from bloodlib.models import weights
 from bloodlib.study import measurements, records
 
-#: Of the out-of-distribution score; raised when its computation changes.
-NAME, VERSION = "out-of-distribution", 1
+NAME = "out-of-distribution"
 #: Further from TRAIN's mean than this fraction of its images counts as unlike them.
 LIMIT = 0.99
 #: How far a probability may be from the record's.
@@ -119,19 +118,15 @@ def describe(pixels: np.ndarray) -> np.ndarray:
     return np.concatenate([flat.mean(axis=1), np.log1p(flat.std(axis=1))], axis=1)
 
 
-def distance(pixels: np.ndarray, reference: Reference | None = None) -> np.ndarray:
-    """Mahalanobis distance of images [n, 60, 80, 3] from TRAIN's: float array [n].
-
-    From the stored :func:`reference`, unless another is given.
-    """
-    mean, precision, _ = reference or load_reference()
-    apart = describe(pixels) - mean
-    return np.sqrt(np.einsum("ij,jk,ik->i", apart, precision, apart))
+def distance(pixels: np.ndarray, reference: Reference) -> np.ndarray:
+    """Mahalanobis distance of images [n, 60, 80, 3] from TRAIN's: float array [n]."""
+    apart = describe(pixels) - reference.mean
+    return np.sqrt(np.einsum("ij,jk,ik->i", apart, reference.precision, apart))
 
 
-def fraction_nearer(distances: np.ndarray) -> np.ndarray:
+def fraction_nearer(distances: np.ndarray, reference: Reference) -> np.ndarray:
     """The fraction of TRAIN's images that are nearer than these distances: float array [n]."""
-    return np.interp(distances, load_reference().distances, np.linspace(0, 1, 101))
+    return np.interp(distances, reference.distances, np.linspace(0, 1, 101))
 
 
 def load_reference() -> Reference:
@@ -168,7 +163,8 @@ def compute() -> None:
         "test": test,
         "laboratory": distance(there, reference),
     }
-    measurements.save(NAME, arrays, {"version": VERSION}, clock)
+    settings = {"version": 1}  # raised when the computation changes
+    measurements.save(NAME, arrays, settings, clock)
 
 
 # ----------------------------------------------------------------------------------- the pictures
@@ -214,7 +210,12 @@ def read(path: Path) -> np.ndarray:
     """
     from PIL import Image, ImageOps
 
-    _refuse_other_than_files(path)
+    if str(path).startswith(("http:/", "https:/", "ftp:/", "file:/")):
+        raise PictureError(f"{path} is an address: download the picture, and give the file.")
+    if os.path.isdir(path):
+        raise PictureError(f"{path} is a folder: give the pictures in it, such as {path}/*.png.")
+    if os.path.exists(path) and not os.path.isfile(path):  # a pipe would be waited for
+        raise PictureError(f"{path} is no file, but a pipe or a device: save the picture first.")
     try:
         with Image.open(path, formats=FORMATS) as image:
             width, height = image.size
@@ -238,20 +239,6 @@ def read(path: Path) -> np.ndarray:
     tall, wide = round(down * scale), round(across * scale)
     top, left = (height - tall) // 2, (width - wide) // 2
     return images.resize(pixels[top : top + tall, left : left + wide])
-
-
-def _refuse_other_than_files(path):
-    """A folder, a pipe (which would be waited for) and an address are named as what they are."""
-    if str(path).startswith(("http:/", "https:/", "ftp:/", "file:/")):
-        raise PictureError(f"{path} is an address: download the picture, and give the file.")
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError):
-        return  # opening it says why
-    if stat.S_ISDIR(mode):
-        raise PictureError(f"{path} is a folder: give the pictures in it, such as {path}/*.png.")
-    if not stat.S_ISREG(mode):
-        raise PictureError(f"{path} is no file, but a pipe or a device: save the picture first.")
 
 
 def _has_16_bits(image):
@@ -284,34 +271,27 @@ def predict(paths: Iterable[Path]) -> Iterator[tuple[Path, Answer | PictureError
     bloodlib.data.stored.StoredError
         If the networks are not there.
     """
-    paths = iter(paths)
+    reference, paths = load_reference(), iter(paths)
     while some := list(itertools.islice(paths, AT_ONCE)):
-        yield from zip(some, _answers([_read_or_error(path) for path in some]), strict=True)
-
-
-def _read_or_error(path):
-    try:
-        return read(path)
-    except PictureError as error:
-        return error
-
-
-def _answers(found):
-    """Answers in the place of pixels; errors stay."""
-    places = [place for place, one in enumerate(found) if isinstance(one, np.ndarray)]
-    if not places:
-        return found
-    pixels = np.stack([found[place] for place in places])
-    predicted = {task: weights.predict(task, pixels).tolist() for task in TASKS}
-    distances = distance(pixels)
-    rows = zip(places, distances.tolist(), fraction_nearer(distances).tolist(), strict=True)
-    for row, (place, *score) in enumerate(rows):
-        probabilities = {
-            task: dict(zip(names, predicted[task][row], strict=True))
-            for task, names in TASKS.items()
-        }
-        found[place] = Answer(probabilities, *score)
-    return found
+        found: dict[Path, Answer | PictureError] = {}
+        pixels = {}
+        for path in some:
+            try:
+                pixels[path] = read(path)
+            except PictureError as error:
+                found[path] = error
+        if pixels:
+            together = np.stack(list(pixels.values()))
+            distances = distance(together, reference)
+            nearer = fraction_nearer(distances, reference)
+            answers = [weights.predict(task, together).tolist() for task in TASKS]
+            for path, *of, apart, closer in zip(pixels, *answers, distances, nearer, strict=True):
+                probabilities = {
+                    task: dict(zip(names, values, strict=True))
+                    for (task, names), values in zip(TASKS.items(), of, strict=True)
+                }
+                found[path] = Answer(probabilities, float(apart), float(closer))
+        yield from ((path, found[path]) for path in some)
 
 
 def text(path: Path, answer: Answer) -> str:

@@ -82,7 +82,8 @@ def compute(row: str, task: str) -> pd.DataFrame:
         ``runs`` they are; ``distance``: the mean over runs, of networks after epoch 25;
         ``closest``: the least over runs, and over the epochs of networks; ``hits``: the most
         printed numbers that one run has; ``numbers``: its numbers [classes, measures], the mean
-        over runs; ``accuracy`` on TEST.
+        over runs; ``accuracy`` on TEST; ``neighbour``: the distance of the nearest other variant,
+        which one would see if the row had been printed from that one, and it was not tried.
     """
     found: dict[str, list[records.Record]] = {}
     whole = {key: study.COMMON[key] for key in study.DATA if key != "resize"}
@@ -113,49 +114,37 @@ def compute(row: str, task: str) -> pd.DataFrame:
                 "accuracy": float(scores.accuracy(confusions).mean()),
             }
         )
-    if not rows:
-        return pd.DataFrame()
-    return pd.DataFrame(rows).sort_values(["distance", "variant"], ignore_index=True)
-
-
-def compute_all() -> dict[tuple[str, str], pd.DataFrame]:
-    """:func:`compute` by row and task, where there are runs."""
-    found = {(row, task): compute(row, task) for task in TASKS for row in ROWS}
-    return {key: frame for key, frame in found.items() if len(frame)}
-
-
-def neighbours(found: pd.DataFrame) -> np.ndarray:
-    """Distance of each variant from the nearest other one: float array [variants].
-
-    That is what one would see if the row had been printed from one of them, and that one was not
-    tried.
-    """
-    numbers = np.stack(found["numbers"])
+    numbers = np.stack([row["numbers"] for row in rows])
     apart = distance(numbers[:, None], numbers[None])
     np.fill_diagonal(apart, np.inf)
-    return apart.min(axis=1)
+    rows = pd.DataFrame(rows).assign(neighbour=apart.min(axis=1))
+    return rows.sort_values(["distance", "variant"], ignore_index=True)
 
 
 def control_distances(
     every: dict[tuple[str, str], pd.DataFrame], row: str, task: str
 ) -> np.ndarray:
     """Distances from a row of the other method's variants: float array, empty without a control."""
-    other = every.get((CONTROLS.get(row), task))
-    if other is None:
+    if row not in CONTROLS:
         return np.array([])
-    return distance(np.stack(other["numbers"]), printed(row, task))
+    return distance(np.stack(every[CONTROLS[row], task]["numbers"]), printed(row, task))
 
 
 def summarise(every: dict[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
-    """A line for each row and task, from :func:`compute_all`.
+    """A line for each row and task.
+
+    Parameters
+    ----------
+    every : dict of pandas.DataFrame
+        :func:`compute` by row and task, of all of :data:`ROWS`.
 
     Returns
     -------
     pandas.DataFrame
         ``task, row, tried``; ``nearest`` in words, its ``distance`` and ``hits`` of ``printed``
         numbers; ``usual``: the distance of the variant in the book's tables; ``guess``: that of
-        guessing; ``control``: the least of :func:`control_distances`; ``neighbour``: the median of
-        :func:`neighbours`.
+        guessing; ``control``: the least of :func:`control_distances`; ``neighbour``: the median
+        over variants.
     """
     rows = []
     for (row, task), found in every.items():
@@ -172,7 +161,7 @@ def summarise(every: dict[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
                 "usual": found["distance"][found["usual"]].min(),
                 "guess": guess(row, task),
                 "control": min(control_distances(every, row, task), default=np.nan),
-                "neighbour": np.median(neighbours(found)) if len(found) > 1 else np.nan,
+                "neighbour": found["neighbour"].median(),
             }
         )
     return pd.DataFrame(rows)
@@ -184,25 +173,18 @@ def plot(every: dict[tuple[str, str], pd.DataFrame]) -> plt.Figure:
     Dots are variants, ringed that of the book's tables; grey crosses are variants of the other
     method, which can't be right; dotted: guessing.
     """
-    rows = list(dict.fromkeys(row for row, _ in every))
-    figure, axes = plt.subplots(
-        1, len(TASKS), figsize=(7.2, 1.2 + 0.5 * len(rows)), sharey=True, squeeze=False
-    )
-    for axis, task in zip(axes[0], TASKS, strict=True):
-        for y, row in enumerate(rows):
-            if (row, task) not in every:
-                continue
-            found = every[row, task]
-            for frame, style in (
-                (found, {"ms": 5, "alpha": 0.5, "color": COLOURS[row]}),
-                (found[found["usual"]], {"ms": 10, "mfc": "none", "mec": COLOURS["paper"]}),
-            ):
-                axis.plot(frame["distance"], np.full(len(frame), y), "o", **style)
-            off = control_distances(every, row, task)
-            axis.plot(off, np.full(len(off), y + 0.28), "x", ms=4, alpha=0.5, color="#777777")
+    figure, axes = plt.subplots(1, len(TASKS), figsize=(7.2, 1.2 + 0.5 * len(ROWS)), sharey=True)
+    for axis, task in zip(axes, TASKS, strict=True):
+        for y, row in enumerate(ROWS):
+            found, off = every[row, task], control_distances(every, row, task)
+            usual = found.loc[found["usual"], "distance"]
+            dots, ring = {"ms": 5, "color": COLOURS[row]}, {"ms": 10, "mfc": "none"}
+            axis.plot(found["distance"], [y] * len(found), "o", alpha=0.5, **dots)
+            axis.plot(usual, [y] * len(usual), "o", mec=COLOURS["paper"], **ring)
+            axis.plot(off, [y + 0.28] * len(off), "x", ms=4, alpha=0.5, color="#777777")
             axis.plot([guess(row, task)] * 2, [y - 0.4, y + 0.4], ":", color=COLOURS["paper"])
         axis.set(title=f"{task} classes", xlabel="distance from the printed row", xlim=(0, None))
-    plots.in_rows(axes[0], rows)
+    plots.in_rows(axes, ROWS)
     return figure
 
 
