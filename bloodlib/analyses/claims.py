@@ -1,5 +1,6 @@
 """The numbers behind the verdict on each claim of the paper, gathered for ``evidence.verdicts``."""
 
+import contextlib
 import functools
 import itertools
 import math
@@ -13,7 +14,7 @@ from bloodlib.analyses import attribution, external_validation, model_comparison
 from bloodlib.data import images, stored, synthetic
 from bloodlib.evidence import comparison, scores, verdicts
 from bloodlib.evidence.comparison import signed, with_interval
-from bloodlib.evidence.verdicts import Difference, Evidence, Verdict, called
+from bloodlib.evidence.verdicts import Difference, Verdict, called
 from bloodlib.models.networks import parameter_counts
 from bloodlib.paper import arithmetic, equations
 
@@ -27,11 +28,11 @@ def verdict(claim: str) -> Verdict:
     ValueError
         If the paper has no such claim.
     """
-    try:
-        evidence = SOURCES[claim](claim) if claim in SOURCES else None
-    except stored.MissingError:
-        evidence = None
-    return verdicts.judge(claim, evidence)
+    numbers = None
+    if claim in verdicts.CLAIMS:
+        with contextlib.suppress(stored.MissingError):
+            numbers = _SOURCES[verdicts.CLAIMS[claim]["numbers"]](claim)
+    return verdicts.judge(claim, numbers)
 
 
 # -------------------------------------------------------------------- the images, and the print
@@ -41,46 +42,32 @@ def _dataset(claim):
     facts = images.dataset()
     folders = facts["images"]
     augmented = [n + folders["TEST"][name] for name, n in folders["TRAIN"].items()]
-    total = sum(sum(folder.values()) for folder in folders.values())
     named = sorted(name.lower() for name in facts["photographs_with_one_label"])
     basophils = facts["photographs_with_a_basophil"]
-    photographs, listed = facts["photographs"], facts["listed"]
-    several = len(facts["photographs_with_several_labels"])
     return {
-        "images-13k-abstract": Evidence({"values": [total]}, {"n": total}),
-        "images-13k": Evidence({"values": [sum(augmented)]}, {"n": sum(augmented)}),
-        "pictures-3000-each": Evidence(
-            {"values": augmented}, {"least": min(augmented), "most": max(augmented)}
-        ),
-        "five-categories": Evidence(
-            {"values": [len(augmented)]}, {"folders": len(augmented), "named": len(named)}
-        ),
-        "no-basophil": Evidence(
-            {"values": [len(basophils)]},
-            {"n": len(basophils), "numbers": ", ".join(map(str, basophils))},
-        ),
-        "originals-400": Evidence(
-            {"values": [photographs]}, {"photographs": photographs, "listed": listed}
-        ),
-        "originals-two-labels": Evidence({}, {"names": ", ".join(named), "several": several}),
-        "diagnosis-problems-gone": Evidence({}, {"photographs": photographs}),
-        "beneficial-for-diagnosis": Evidence({}, {"photographs": photographs}),
-    }[claim]
+        "files": sum(sum(folder.values()) for folder in folders.values()),
+        "n": sum(augmented),
+        "each": augmented,
+        "least": min(augmented),
+        "most": max(augmented),
+        "folders": len(augmented),
+        "named": len(named),
+        "names": ", ".join(named),
+        "basophils": len(basophils),
+        "numbers": ", ".join(map(str, basophils)),
+        "photographs": facts["photographs"],
+        "listed": facts["listed"],
+        "several": len(facts["photographs_with_several_labels"]),
+    }
 
 
 def _print(claim):
-    measures = ", ".join(sorted((_measure(m) for m in paper.MEASURES), key=str.lower))
-    formulas = equations.count_differences()
-    return {
-        "settings-complete": Evidence({}, {"unstated": len(paper.UNSTATED)}),
-        "four-measures-used": Evidence({}, {"measures": measures}),
-        "epochs-precision": Evidence({}, {"caption": paper.FIGURES[7]}),
-        "algorithm-implemented": Evidence({"values": [formulas["other_network"]]}, formulas),
-    }[claim]
-
-
-def _measure(name):
-    return name.replace("f1", "F1")
+    measures = sorted((name.replace("f1", "F1") for name in paper.MEASURES), key=str.lower)
+    return equations.count_differences() | {
+        "unstated": len(paper.UNSTATED),
+        "measures": ", ".join(measures),
+        "caption": paper.FIGURES[7],
+    }
 
 
 # -------------------------------------------------------------------------------- Tables 1 and 2
@@ -157,32 +144,28 @@ def _higher(claim):
         for a, b, d in found
         if d.value <= 0
     ]
-    return Evidence(
-        {"differences": [d for *_, d in found]},
-        {
-            "n": len(found),
-            "hold": states[verdicts.HOLDS],
-            "fail": states[verdicts.FAILS],
-            "open": states[verdicts.OPEN],
-            "lower": f" Ours is not higher in {'; '.join(lower)}." if lower else "",
-        },
-    )
+    return {
+        "differences": [d for *_, d in found],
+        "n": len(found),
+        "hold": states[verdicts.HOLDS],
+        "fail": states[verdicts.FAILS],
+        "open": states[verdicts.OPEN],
+        "lower": f" Ours is not higher in {'; '.join(lower)}." if lower else "",
+    }
 
 
 def _poolings(claim):
     found = [(called(a).removeprefix("average "), d) for a, _, d in _differences(claim)]
     name, largest = max(found, key=lambda one: abs(one[1].value))
     rows = _differences("average-pooling-class-rows")
-    return Evidence(
-        {"differences": [d for _, d in found]},
-        {
-            "listed": ", ".join(f"{signed(*d[:3])} in {name}" for name, d in found),
-            "largest": f"{signed(*largest[:3])}, in {name}",
-            "higher": sum(d.value > 0 for *_, d in rows),
-            "numbers": len(rows),
-            "alike": verdicts.ALIKE,
-        },
-    )
+    return {
+        "differences": [d for _, d in found],
+        "listed": ", ".join(f"{signed(*d[:3])} in {name}" for name, d in found),
+        "largest": f"{signed(*largest[:3])}, in {name}",
+        "higher": sum(d.value > 0 for *_, d in rows),
+        "numbers": len(rows),
+        "alike": verdicts.ALIKE,
+    }
 
 
 def _times(claim):
@@ -191,20 +174,21 @@ def _times(claim):
     best = max(others, key=lambda other: other["ours"])
     low, high = verdicts.ratio(_ends(ours), _ends(best))
     times = ours["ours"] / best["ours"] if best["ours"] else math.inf
-    return Evidence(
-        {
-            "ends": _ends(ours),
-            "others": [_ends(other) for other in others],
-            "differences": [d for *_, d in found],
-        },
-        {"ours": _shown(ours), "ratio": times, "low": low, "high": high},
-    )
+    return {
+        "ends": _ends(ours),
+        "others": [_ends(other) for other in others],
+        "differences": [d for *_, d in found],
+        "ours": _shown(ours),
+        "ratio": times,
+        "low": low,
+        "high": high,
+    }
 
 
 def _f1(claim):
     (cell,) = paper.cells(task="four", method="DCLNN", class_="Average", measure="f1")
     found = _number(cell)
-    return Evidence({"low": found["low"], "high": found["high"]}, {"ours": _shown(found)})
+    return {"low": found["low"], "high": found["high"], "ours": _shown(found)}
 
 
 def _better_on_two(claim):
@@ -220,15 +204,13 @@ def _better_on_two(claim):
         if two["measure"] == "recall" and two["ours"] < 0.5
     ]
     note = f" With two classes, average recall is below that: {', '.join(below)}." if below else ""
-    return Evidence(
-        {"differences": apart},
-        {
-            "higher": sum(d.value > 0 for d in apart),
-            "hold": sum(d.low > 0 for d in apart),
-            "n": len(apart),
-            "below": note,
-        },
-    )
+    return {
+        "differences": apart,
+        "higher": sum(d.value > 0 for d in apart),
+        "hold": sum(d.low > 0 for d in apart),
+        "n": len(apart),
+        "below": note,
+    }
 
 
 def _all_aspects(claim):
@@ -236,29 +218,30 @@ def _all_aspects(claim):
     minutes = {m: min(run.seconds for run in found) / 60 for m, found in runs.items()}
     dearer = minutes["DCLNN"] - max(minutes["NB"], minutes["SVM"])
     scored = verdict("dclnn-beats-baselines-four").verdict
-    return Evidence({"values": [dearer]}, {"scores": scored} | minutes)
+    return {"values": [dearer], "scores": scored} | minutes
 
 
 def _accuracy(claim):
     """A percentage of section 1: what Table 1 allows, and what ours is."""
-    task = {"accuracy-two-94": "two", "accuracy-four-78": "four"}[claim]
+    task = "two" if claim == "accuracy-two-94" else "four"
     counts, claimed = images.counts(task)["TEST"], arithmetic.percentage(task)
     block = arithmetic.bounds("DCLNN", counts)
-    told = {
+    found = {
         "possible": any(
             arithmetic.bounds("DCLNN", counts, convention, accuracy=claimed).feasible
             for convention in arithmetic.CONVENTIONS
         ),
         "printed": arithmetic.PERCENT[task] / 100,
+        "images": block.images,
+        "ours": "",
     }
-    said = dict(zip(("fewest", "most"), block.correct, strict=True))
-    said |= dict(zip(("lowest", "highest"), block.accuracy, strict=True))
-    said |= {"images": block.images, "ours": ""}
+    found |= dict(zip(("fewest", "most"), block.correct, strict=True))
+    found |= dict(zip(("lowest", "highest"), block.accuracy, strict=True))
     if runs := comparison.compared("DCLNN", task):
         value, low, high = comparison.estimate(runs)
-        told |= {"low": float(low), "high": float(high)}
-        said["ours"] = f" Ours is {value:.3f} ({low:.2f}–{high:.2f}) over {_number_of(runs)}."
-    return Evidence(told, said)
+        shown = f" Ours is {value:.3f} ({low:.2f}–{high:.2f}) over {_number_of(runs)}."
+        found |= {"low": float(low), "high": float(high), "ours": shown}
+    return found
 
 
 def _number_of(runs):
@@ -271,10 +254,12 @@ def _number_of(runs):
 def _parameters(claim):
     here = parameter_counts()
     total, plain = sum(here.values()), sum(parameter_counts(filters=(), pooling=False).values())
-    return Evidence(
-        {"values": [plain - total]},
-        {"total": total, "hidden": here["hidden"] / total, "plain": plain},
-    )
+    return {
+        "values": [plain - total],
+        "total": total,
+        "hidden": here["hidden"] / total,
+        "plain": plain,
+    }
 
 
 def _without_pooling(claim):
@@ -282,15 +267,13 @@ def _without_pooling(claim):
     without = _there(comparison.frozen({"method": "DCLNN", "task": "four", "pooling": "none"}))
     found = _accuracy_difference(runs, without)
     pooled, plain = (sum(parameter_counts(pooling=pooling).values()) for pooling in (True, False))
-    return Evidence(
-        {"saved": plain - pooled, "difference": found},
-        {
-            "pooled": pooled,
-            "plain": plain,
-            "difference": signed(*found[:3]),
-            "runs": _number_of(without),
-        },
-    )
+    return {
+        "differences": [found],
+        "pooled": pooled,
+        "plain": plain,
+        "difference": signed(*found[:3]),
+        "runs": _number_of(without),
+    }
 
 
 def _kernels(claim):
@@ -301,10 +284,12 @@ def _kernels(claim):
     edges = {name: effect["Like its edges"] for name, effect in effects.items()}
     sharpen, blur = (effects[name]["Contrast"] for name in ("Sharpen", "Blur"))
     ahead = 2 * edges["Edges"] - sum(sorted(edges.values())[-2:])
-    return Evidence(
-        {"values": [ahead, sharpen - 1, 1 - blur]},
-        {"edges": edges["Edges"], "sharpen": sharpen, "blur": blur},
-    )
+    return {
+        "values": [ahead, sharpen - 1, 1 - blur],
+        "edges": edges["Edges"],
+        "sharpen": sharpen,
+        "blur": blur,
+    }
 
 
 def _epochs(claim):
@@ -319,15 +304,12 @@ def _epochs(claim):
         last = min(run.epochs for run in longer)
         gain = comparison.difference(longer, longer, precision, (last, comparison.EPOCH))
         after = f" {len(longer)} runs go on: by epoch {last} it changes by {signed(*gain)}."
-    return Evidence(
-        {"values": [jump]},
-        {
-            "ours": str(comparison.estimate(runs, precision)),
-            "epoch": comparison.EPOCH,
-            "jump": jump,
-            "after": after,
-        },
-    )
+    return {
+        "values": [jump],
+        "ours": str(comparison.estimate(runs, precision)),
+        "jump": jump,
+        "after": after,
+    }
 
 
 def _raw_pixels(claim):
@@ -335,15 +317,20 @@ def _raw_pixels(claim):
     maps = shares[shares["sign"] == shares["sign"][0]]  # all weight, not what speaks for the class
     by = hidden.set_index(["hidden", "task"])
     before, without = by.loc["nothing"], by.loc[attribution.HIDDEN[0]]
-    ends = [*zip(maps["low"] - maps["area"], maps["high"] - maps["area"], strict=True)]
-    ends += zip(-without["most"], -without["least"], strict=True)
+    above = [*maps[["area", "low", "high"]].itertuples(index=False, name=None)]
+    above += [(0, -row.most, -row.least) for row in without.itertuples()]
     falls = [
         f"from {before.loc[task, 'accuracy']:.2f} to "
         f"{with_interval(row['accuracy'], row['low'], row['high'])} with {task} classes"
         for task, row in without.iterrows()
     ]
-    said = {"least": maps["share"].min(), "most": maps["share"].max(), "area": maps["area"].mean()}
-    return Evidence({"ends": ends}, said | {"falls": " and ".join(falls)})
+    return {
+        "scores": above,
+        "least": maps["share"].min(),
+        "most": maps["share"].max(),
+        "area": maps["area"].mean(),
+        "falls": " and ".join(falls),
+    }
 
 
 def _more_cells(claim):
@@ -358,13 +345,11 @@ def _more_cells(claim):
         for more, fewer in itertools.pairwise(runs)
     }
     shown = [f"{comparison.estimate(of)} with {words[by]}" for by, of in runs.items()]
-    return Evidence(
-        {"differences": found.values()},
-        {
-            "accuracies": ", ".join(shown),
-            "gains": ", ".join(f"{name} {signed(*d[:3])}" for name, d in found.items()),
-        },
-    )
+    return {
+        "differences": list(found.values()),
+        "accuracies": ", ".join(shown),
+        "gains": ", ".join(f"{name} {signed(*d[:3])}" for name, d in found.items()),
+    }
 
 
 def _elsewhere(claim):
@@ -384,14 +369,12 @@ def _elsewhere(claim):
             f"they are, and {with_interval(*matched)} where scale and stain are brought to those "
             "of the training images."
         )
-    return Evidence(
-        {"scores": [*there, *at_home]},
-        {
-            "alone": verdicts.at_least(at_home),
-            "cells": len(external_validation.labels()),
-            "accuracies": " ".join(sentences),
-        },
-    )
+    return {
+        "scores": [*there, *at_home],
+        "alone": verdicts.above(at_home),
+        "cells": len(external_validation.labels()),
+        "accuracies": " ".join(sentences),
+    }
 
 
 def _compact_cnn(claim):
@@ -400,42 +383,15 @@ def _compact_cnn(claim):
         for task in images.TASKS
     }
     listed = " and ".join(f"{signed(*d[:3])} with {task}" for task, d in found.items())
-    return Evidence({"differences": found.values()}, {"listed": listed})
+    return {"differences": list(found.values()), "listed": listed}
 
 
-SOURCES = {
-    "images-13k-abstract": _dataset,
-    "images-13k": _dataset,
-    "pictures-3000-each": _dataset,
-    "five-categories": _dataset,
-    "no-basophil": _dataset,
-    "originals-400": _dataset,
-    "originals-two-labels": _dataset,
-    "diagnosis-problems-gone": _dataset,
-    "beneficial-for-diagnosis": _dataset,
-    "settings-complete": _print,
-    "four-measures-used": _print,
-    "epochs-precision": _print,
-    "algorithm-implemented": _print,
-    "better-results": _higher,
-    "dclnn-beats-baselines-four": _higher,
-    "dclnn-beats-baselines-two": _higher,
-    "average-precision-088": _times,
-    "recall-almost-triple": _times,
-    "f1-083": _f1,
-    "baselines-better-on-two": _better_on_two,
-    "average-pooling-better-somewhere": _poolings,
-    "max-pooling-better-overall": _poolings,
-    "pooling-same-on-two": _poolings,
-    "competes-in-all-aspects": _all_aspects,
-    "accuracy-two-94": _accuracy,
-    "accuracy-four-78": _accuracy,
-    "fewer-parameters": _parameters,
-    "pooling-keeps-information": _without_pooling,
-    "kernels-differ": _kernels,
-    "epochs-25": _epochs,
-    "raw-pixels": _raw_pixels,
-    "larger-dataset": _more_cells,
-    "high-accuracy": _elsewhere,
-    "better-than-state-of-art": _compact_cnn,
-}
+#: Where the numbers of a claim come from, by the names in ``rules.yml``.
+_SOURCES = {
+    source.__name__.removeprefix("_"): source
+    for source in (
+        _dataset, _print, _higher, _poolings, _times, _f1, _better_on_two, _all_aspects, _accuracy,
+        _parameters, _without_pooling, _kernels, _epochs, _raw_pixels, _more_cells, _elsewhere,
+        _compact_cnn,
+    )
+}  # fmt: skip

@@ -9,10 +9,12 @@ difference of two scores
   the other;
 - is **open** otherwise, and where a network has fewer than :data:`RUNS` runs.
 
-``rules.yml`` gives each claim its rule and the sentence that carries the verdict; :func:`judge` is
-told the numbers. :func:`judge_print` holds the same claims against the paper's own numbers.
+``rules.yml`` gives each claim its rule, where its numbers come from, and the sentence that carries
+the verdict; :func:`judge` is told the numbers. :func:`judge_print` holds the same claims against
+the paper's own numbers.
 """
 
+import inspect
 import math
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
@@ -48,7 +50,7 @@ HOLDS, FAILS, OPEN = "holds", "fails", "open"
 _TABLE = yaml.safe_load(
     resources.files(__package__).joinpath("rules.yml").read_text(encoding="utf-8")
 )
-COMPARES, CLAIMS, PRINT = _TABLE["compares"], _TABLE["claims"], _TABLE["print"]
+CLAIMS, PRINT = _TABLE["claims"], _TABLE["print"]
 
 
 # ------------------------------------------------------------------------------------- the rules
@@ -74,19 +76,6 @@ class Difference(NamedTuple):
         return OPEN
 
 
-def _known(numbers: Iterable) -> list:
-    """The numbers of a rule, at least one and none missing."""
-    found = list(numbers)
-    if not found or np.isnan(np.array(found, dtype=float)).any():
-        raise ValueError(f"a rule needs numbers, not {found}: is a run or an interval missing?")
-    return found
-
-
-def always(verdict: str) -> str:
-    """A verdict that no number of ours can change: the print alone decides, or nothing can."""
-    return verdict
-
-
 def within(
     values: Iterable[float],
     low: float = -math.inf,
@@ -95,7 +84,7 @@ def within(
     otherwise: str = NOT,
 ) -> str:
     """Verdict ``then`` if all values lie from ``low`` to ``high``, both included."""
-    return then if all(low <= value <= high for value in _known(values)) else otherwise
+    return then if all(low <= value <= high for value in values) else otherwise
 
 
 def higher(differences: Iterable[Difference]) -> str:
@@ -104,7 +93,7 @@ def higher(differences: Iterable[Difference]) -> str:
     Reproduced if all hold, not reproduced if one fails. If none fails and more than half hold,
     the direction is reproduced. The rest can't be told.
     """
-    states = [difference.state for difference in _known(differences)]
+    states = [difference.state for difference in differences]
     if FAILS in states:
         return NOT
     if set(states) == {HOLDS}:
@@ -112,58 +101,62 @@ def higher(differences: Iterable[Difference]) -> str:
     return DIRECTION if 2 * states.count(HOLDS) > len(states) else UNDECIDABLE
 
 
-def cheaper_and_no_less(saved: float, difference: Difference) -> str:
-    """Verdict on "smaller, and no less than the other".
+def no_less(differences: Iterable[Difference]) -> str:
+    """Verdict on "no less in any of these".
 
-    Not reproduced if nothing is saved, or if the difference fails. Reproduced if, with enough runs,
-    neither the interval nor a pair of runs goes below zero by more than :data:`ALIKE`. The rest
-    can't be told.
+    Not reproduced if one fails. Reproduced if, with enough runs, neither an interval nor a pair of
+    runs goes below zero by more than :data:`ALIKE`. The rest can't be told.
     """
-    _known([saved, *difference])
-    if saved <= 0 or difference.state == FAILS:
+    if any(d.state == FAILS for d in differences):
         return NOT
-    close = min(difference.low, difference.least) >= -ALIKE and difference.runs >= RUNS
+    close = all(min(d.low, d.least) >= -ALIKE and d.runs >= RUNS for d in differences)
     return REPRODUCED if close else UNDECIDABLE
 
 
-def number(printed: float, low: float, high: float, rounding: float = 0.005) -> str:
-    """Verdict on a printed score.
+def alike(differences: Iterable[Difference]) -> str:
+    """Verdict on "virtually identical".
 
-    Not reproduced if it lies outside of our interval by more than its rounding. Inside, it is
-    reproduced if the interval is no wider than :data:`WIDTH`; a wider one confirms nothing.
+    Reproduced if no interval goes beyond :data:`ALIKE` on either side; not reproduced if a
+    difference holds or fails and is larger than that.
     """
-    _known([printed, low, high])
-    if not low - rounding <= printed <= high + rounding:
+    if any(d.state != OPEN and abs(d.value) > ALIKE for d in differences):
         return NOT
-    return REPRODUCED if high - low <= WIDTH else UNDECIDABLE
+    close = all(-ALIKE <= d.low <= d.high <= ALIKE for d in differences)
+    return REPRODUCED if close else UNDECIDABLE
 
 
-def allowed_number(
-    possible: bool, printed: float, low: float | None = None, high: float | None = None
+def above(scores: Iterable[tuple[float, float, float]], then: str = REPRODUCED) -> str:
+    """Verdict on "so high, all of these": what each must exceed, and the ends of its interval.
+
+    One interval below is enough against it; for it, all must lie above: ``then``.
+    """
+    if any(high < least for least, _, high in scores):
+        return NOT
+    return then if all(low > least for least, low, _ in scores) else UNDECIDABLE
+
+
+def number(
+    printed: float, low: float | None = None, high: float | None = None, possible: bool = True
 ) -> str:
-    """Verdict on a printed score that the paper's own tables may exclude; ours may be missing."""
+    """Verdict on a printed score, from the ends of our interval, which may be missing.
+
+    Contradicts itself if the paper's own tables exclude it. Not reproduced if it lies outside of
+    our interval by more than its rounding. Inside, it is reproduced if the interval is no wider
+    than :data:`WIDTH`; a wider one confirms nothing.
+    """
     if not possible:
         return CONTRADICTS
-    return UNTESTED if low is None else number(printed, low, high)
+    if low is None:
+        return UNTESTED
+    if not low - 0.005 <= printed <= high + 0.005:
+        return NOT
+    return REPRODUCED if high - low <= WIDTH else UNDECIDABLE
 
 
 def ratio(ends: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
     """The ends of a ratio of two scores, from the ends of both; over 0 it has no upper one."""
     low = ends[0] / other[1] if other[1] else math.inf if ends[0] else 0.0
     return low, ends[1] / other[0] if other[0] else math.inf
-
-
-def times(least: float, ends: tuple[float, float], others: Iterable[tuple[float, float]]) -> str:
-    """Verdict on "at least so many times as high as each of these".
-
-    Scores are given by the ends of their intervals. The ratio's interval is that of the ends, which
-    is wider than need be: reproduced or not only where even so all of it is on one side.
-    """
-    _known([ends])
-    ratios = [ratio(ends, other) for other in _known(others)]
-    if any(high < least for _, high in ratios):
-        return NOT
-    return REPRODUCED if all(low >= least for low, _ in ratios) else UNDECIDABLE
 
 
 def number_and_times(
@@ -173,12 +166,13 @@ def number_and_times(
     others: Iterable[tuple[float, float]],
     differences: Iterable[Difference],
 ) -> str:
-    """Verdict on "so high, and so many times the others".
+    """Verdict on "so high, and more than so many times the others".
 
-    Reproduced if both are; else the direction is, if the score is :func:`higher` at all.
+    Reproduced if both are; else the direction is, if the score is :func:`higher` at all. The
+    ratio's interval is that of the ends, which is wider than need be.
     """
-    parts = number(printed, *ends), times(least, ends, others)
-    ahead = higher(differences)
+    times = above([(least, *ratio(ends, other)) for other in others])
+    parts, ahead = (number(printed, *ends), times), higher(differences)
     if set(parts) == {REPRODUCED}:
         return REPRODUCED
     if ahead in (REPRODUCED, DIRECTION):
@@ -186,57 +180,12 @@ def number_and_times(
     return NOT if NOT in (*parts, ahead) else UNDECIDABLE
 
 
-def alike(differences: Iterable[Difference]) -> str:
-    """Verdict on "virtually identical".
-
-    Reproduced if no interval goes beyond :data:`ALIKE` on either side; not reproduced if a
-    difference holds or fails and is larger than that.
-    """
-    found = _known(differences)
-    if any(d.state != OPEN and abs(d.value) > ALIKE for d in found):
-        return NOT
-    return REPRODUCED if all(-ALIKE <= d.low <= d.high <= ALIKE for d in found) else UNDECIDABLE
-
-
-def of_one(ends: Iterable[tuple[float, float]]) -> str:
-    """Verdict on "above zero, all of these", found with one network of each task.
-
-    Not reproduced if an interval lies below zero. If all lie above, the direction is: how much of
-    it the seed does, one network can't say.
-    """
-    found = _known(ends)
-    if any(high < 0 for _, high in found):
-        return NOT
-    return DIRECTION if all(low > 0 for low, _ in found) else UNDECIDABLE
-
-
-def at_least(scores: Iterable[tuple[float, float, float]]) -> str:
-    """Verdict on "so high, wherever it is tried": the least that is claimed, and our interval.
-
-    One that lies below is enough against it; for it, all must lie above.
-    """
-    found = _known(scores)
-    if any(high < least for least, _, high in found):
-        return NOT
-    return REPRODUCED if all(low >= least for least, low, _ in found) else UNDECIDABLE
-
-
 # ---------------------------------------------------------------------------------------- claims
 
 _RULES = {
     rule.__name__: rule
-    for rule in (
-        always, within, higher, cheaper_and_no_less, number, allowed_number, number_and_times,
-        alike, of_one, at_least,
-    )
-}  # fmt: skip
-
-
-class Evidence(NamedTuple):
-    """What a claim's rule is told, by its parameters; and what its sentence says besides."""
-
-    told: Mapping
-    said: Mapping
+    for rule in (within, higher, no_less, alike, above, number, number_and_times)
+}
 
 
 class Verdict(NamedTuple):
@@ -246,8 +195,15 @@ class Verdict(NamedTuple):
     evidence: str
 
 
-def judge(claim: str, evidence: Evidence | None) -> Verdict:
-    """The verdict on a claim of :data:`bloodlib.paper.CLAIMS`; without evidence it is untested.
+def judge(claim: str, numbers: Mapping | None) -> Verdict:
+    """The verdict on a claim of :data:`bloodlib.paper.CLAIMS`; without numbers it is untested.
+
+    Parameters
+    ----------
+    claim : str
+    numbers : dict or None
+        What the claim's rule is told, by its parameters, and what its sentence says, by name. A
+        claim with ``of`` in the table has that number for the rule's values.
 
     Raises
     ------
@@ -256,16 +212,24 @@ def judge(claim: str, evidence: Evidence | None) -> Verdict:
     """
     if claim not in CLAIMS:
         raise ValueError(f"the paper has no claim {claim!r}")
-    if evidence is None:
+    if numbers is None:
         return Verdict(UNTESTED, "")
-    rule = CLAIMS[claim]
-    found = _RULES[rule["rule"]](**rule.get("with", {}), **evidence.told)
-    return Verdict(found, rule["says"].format(**evidence.said))
+    entry = CLAIMS[claim]
+    says = entry["says"].format(**numbers)
+    if "rule" not in entry:
+        return Verdict(entry["verdict"], says)
+    rule = _RULES[entry["rule"]]
+    given = {"values": np.atleast_1d(numbers[entry["of"]])} if "of" in entry else numbers
+    told = {name: given[name] for name in inspect.signature(rule).parameters if name in given}
+    for found in told.values():
+        if not np.size(found) or np.isnan(np.array(found, dtype=float)).any():
+            raise ValueError(f"a rule needs numbers, not {found}: is a run or an interval missing?")
+    return Verdict(rule(**entry.get("with", {}), **told), says)
 
 
 def pairs(name: str) -> list[tuple[paper.Cell, paper.Cell]]:
     """Printed numbers that a claim holds against each other, by ``compares`` of the table."""
-    spec = COMPARES[name]
+    spec = _TABLE["compares"][name]
     places = {(c.task, c.method, c.class_, c.measure): c for c in paper.CELLS}
     found = []
     for cell in paper.CELLS:
@@ -285,26 +249,21 @@ def called(cell: paper.Cell) -> str:
 # ------------------------------------------------------------------------ claims and the print
 
 
-class Comparison(NamedTuple):
-    """A sentence about the tables, what the print says of it, and whether it is true.
+# ------------------------------------------------------------------------ claims and the print
+
+
+def judge_print(name: str) -> Verdict:
+    """Hold a claim against the paper's own numbers, by ``print`` of the table.
 
     True or false if that holds for all numbers that may be behind the printed ones, rounded or
     truncated. Ranges in the evidence are for rounding.
     """
-
-    says: str
-    evidence: str
-    verdict: str
-
-
-def judge_print(name: str) -> Comparison:
-    """Hold a claim against the paper's own numbers, by ``print`` of the table."""
     rule = PRINT[name]
-    decide = {"higher": _higher, "times": _times, "equal": _equal, "alike": _alike, "same": _same}
-    holds, evidence = decide[rule["rule"]](name, rule)
+    decide = {"higher": _higher, "times": _times, "equal": _equal, "alike": _alike}[rule["rule"]]
+    holds, evidence = decide(name, rule)
     found = {holds(convention) for convention in CONVENTIONS}
     verdict = TRUE if found == {True} else FALSE if found == {False} else UNDECIDABLE
-    return Comparison(rule["says"], evidence, verdict)
+    return Verdict(verdict, evidence)
 
 
 def _all(found: Iterable[bool | None]) -> bool | None:
@@ -372,16 +331,15 @@ def _times(name, rule):
 
 
 def _equal(name, rule):
-    where = {key: rule["with"][key] for key in ("task", "method", "measure")}
-    *rows, average = paper.cells(**where)
-    shares = [Fraction(1, len(rows))] * len(rows)
+    *rows, average = paper.cells(**rule["with"])
 
     def mean(convention="rounded"):
+        shares = [Fraction(1, len(rows))] * len(rows)
         return arithmetic.mean_span([span(row, convention) for row in rows], shares)
 
     def holds(convention):
         possible = mean(convention).meets(span(average, convention))
-        return average.value == rule["with"]["value"] and possible
+        return average.value == rule["value"] and possible
 
     return holds, f"Printed is {average.printed}; the mean of its class rows is {mean()}."
 
@@ -389,18 +347,15 @@ def _equal(name, rule):
 def _alike(name, rule):
     compared = pairs(name)
     gaps = [abs(round(100 * (a.value - b.value))) for a, b in compared]
-    ours, theirs = map(_right, compared[0])
-    return lambda convention: max(gaps) <= 1, (
-        f"No two numbers differ by more than {max(gaps) / 100:.2f}, {gaps.count(0)} of {len(gaps)} "
-        f"are equal. Identical they can't be: AveragePooling has {int(theirs.low - ours.high)} to "
-        f"{int(theirs.high - ours.low)} more images right."
-    )
-
-
-def _same(name, rule):
-    compared = pairs(name)
-    n = sum(a.value == b.value for a, b in compared)
-    spelled = [f"{a.printed} and {b.printed}" for a, b in compared if a.printed != b.printed]
-    return lambda convention: n == len(compared), (
-        f"{n} of {len(compared)} numbers are equal; spelled differently: {', '.join(spelled)}."
-    )
+    said = f"{gaps.count(0)} of {len(gaps)} numbers are equal"
+    if rule["hundredths"]:
+        ours, theirs = map(_right, compared[0])
+        said += (
+            f", no two differ by more than {max(gaps) / 100:.2f}. Identical they can't be: "
+            f"AveragePooling has {int(theirs.low - ours.high)} to {int(theirs.high - ours.low)} "
+            "more images right."
+        )
+    else:
+        spelled = [f"{a.printed} and {b.printed}" for a, b in compared if a.printed != b.printed]
+        said += f"; spelled differently: {', '.join(spelled)}."
+    return lambda convention: max(gaps) <= rule["hundredths"], said
