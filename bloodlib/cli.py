@@ -352,15 +352,16 @@ def _verify(only):
 
 def _measure(options):
     modules = {
-        "boxes": "data.boxes",
-        "attribution": "analyses.attribution",
-        "robustness": "analyses.robustness",
-        "external-validation": "analyses.external_validation",
-        "out-of-distribution": "analyses.prediction",
+        "boxes": ("data.photographs", "compute_boxes"),
+        "attribution": ("analyses.attribution", "compute"),
+        "robustness": ("analyses.robustness", "compute"),
+        "external-validation": ("analyses.external_validation", "compute"),
+        "out-of-distribution": ("analyses.prediction", "compute"),
     }
     if options.what not in modules:
         raise ValueError(f"nothing is called {options.what!r}. There are: {', '.join(modules)}.")
-    importlib.import_module(f"bloodlib.{modules[options.what]}").compute()
+    module, function = modules[options.what]
+    getattr(importlib.import_module(f"bloodlib.{module}"), function)()
 
 
 def _audit(options):

@@ -25,7 +25,7 @@ import numpy as np
 
 from bloodlib.analyses import attribution, plots
 from bloodlib.book import chapter, tables
-from bloodlib.data import boxes, images, photographs
+from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison
 
 chapter.begin()
@@ -34,9 +34,9 @@ numbers = np.unique(photographs.photographs("TEST"))
 chapter.cite(
     images=len(images.names("TEST")),
     photographs=len(numbers),
-    uncovered=len(boxes.uncovered("TEST")) or "none",
+    uncovered=len(photographs.uncovered("TEST")) or "none",
     published=len(images.photograph_numbers()),
-    annotated=boxes.table()["photograph"].nunique(),
+    annotated=photographs.boxes()["photograph"].nunique(),
     area=measured["area"].mean(),
     visible=measured["visible"].mean(),
     half=(measured["visible"] < 0.5).sum(),

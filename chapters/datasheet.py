@@ -21,7 +21,7 @@ import numpy as np
 
 from bloodlib.analyses import examples, external_validation
 from bloodlib.book import chapter
-from bloodlib.data import boxes, images, photographs
+from bloodlib.data import images, photographs
 
 chapter.begin()
 facts = images.dataset()
@@ -51,8 +51,8 @@ chapter.cite(
     contradictory=(pairs["What"] == "two labels").sum(),
     both_cells=len(np.unique(photographs.cells("TEST")[both])),
     both_images=both.sum(),
-    boxes=len(boxes.table()),
-    boxed=boxes.table()["photograph"].nunique(),
+    boxes=len(photographs.boxes()),
+    boxed=photographs.boxes()["photograph"].nunique(),
     undecided=len(photographs.undecided()) or "none",
     disagree=len(photographs.disagreements()) or "none",
     pbc=len(external_validation.manifest()),

@@ -9,7 +9,7 @@ from conftest import CHECKOUT
 
 from bloodlib.analyses import attribution
 from bloodlib.analyses.attribution import COARSE, HIDDEN, MAPS, SIGNS, TARGETS
-from bloodlib.data import boxes, images, photographs, stored, synthetic
+from bloodlib.data import images, photographs, stored, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals
 from bloodlib.models import networks, training, weights
@@ -90,7 +90,9 @@ def small_study(folder, folders, monkeypatch):
     """A made-up dataset, boxes in its images, and networks that were never trained."""
     grid = np.stack(np.meshgrid((np.arange(80) - 20) / 30, (np.arange(60) - 10) / 20), axis=-1)
     monkeypatch.setattr(
-        boxes, "coordinates", lambda split, rows, size: np.stack([grid] * (rows.stop - rows.start))
+        photographs,
+        "coordinates",
+        lambda split, rows, size: np.stack([grid] * (rows.stop - rows.start)),
     )
     monkeypatch.setattr(
         weights, "load", lambda task: networks.build_dclnn(len(TASKS[task]), hidden=32, seed=7)
@@ -165,8 +167,8 @@ def frozen(folders, tmp_path, monkeypatch):
 
 
 def test_figures_are_drawn_without_images(frozen, folders):
-    shutil.copy(CHECKOUT / "results" / boxes.NAME, folders.results)
-    boxes.table.cache_clear()
+    shutil.copy(CHECKOUT / "results" / "boxes.csv", folders.results)
+    photographs.boxes.cache_clear()
     attribution.plot_photographs(attribution.compute_images()).canvas.draw()
     attribution.plot_examples().canvas.draw()
 

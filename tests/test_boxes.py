@@ -1,14 +1,12 @@
 """The white cells' boxes: read from annotations, and carried to where the cell is in an image."""
 
-import hashlib
-
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import CHECKOUT
 
-from bloodlib.data import boxes, images, paths, photographs, registration, stored
+from bloodlib.data import images, paths, photographs, registration, stored
 
 OBJECT = (
     "<object><name>{}</name><bndbox><xmin>{}</xmin><ymin>{}</ymin>"
@@ -23,60 +21,48 @@ MAPS = [
 
 @pytest.fixture(autouse=True)
 def forget():
-    boxes.table.cache_clear()
+    photographs.boxes.cache_clear()
     yield
-    boxes.table.cache_clear()
+    photographs.boxes.cache_clear()
 
 
 @pytest.fixture
-def annotations(tmp_path, monkeypatch):
+def annotations(folders, tmp_path, monkeypatch):
     """Annotations of three photographs: with one white cell, with none, with two."""
     monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path))
-    folder, digest = tmp_path / boxes.FOLDER, hashlib.sha256()
+    folder = tmp_path / "BCCD_Dataset" / "BCCD" / "Annotations"
     folder.mkdir(parents=True)
     red = OBJECT.format("RBC", 1, 2, 3, 4)
     for number, cells in ((3, [(10, 20, 110, 95)]), (7, []), (8, [(1, 1, 9, 9), (5, 5, 40, 60)])):
         found = red + "".join(OBJECT.format("WBC", *cell) for cell in cells) + red
-        raw = f"<annotation>{found}</annotation>".encode()
-        name = f"BloodImage_{number:05d}.xml"
-        (folder / name).write_bytes(raw)
-        digest.update(f"{name} {len(raw)}\0".encode() + raw)
-    monkeypatch.setattr(boxes, "SHA256", digest.hexdigest())
+        (folder / f"BloodImage_{number:05d}.xml").write_text(f"<annotation>{found}</annotation>")
+    rows = "photograph,left,top,right,bottom\n3,10,20,110,95\n8,1,1,9,9\n8,5,5,40,60\n"
+    monkeypatch.setattr(photographs, "BOXES_SHA256", stored.checksum(rows.encode()))
     return folder
 
 
-def test_only_white_cells_are_taken_from_the_annotations(folders, annotations):
-    boxes.compute()
-    found = boxes.table()
+def test_only_white_cells_are_taken_from_the_annotations(annotations):
+    photographs.compute_boxes()
+    found = photographs.boxes()
     assert found.to_numpy().tolist() == [
         [3, 10, 20, 110, 95],
         [8, 1, 1, 9, 9],
         [8, 5, 5, 40, 60],
     ]
-    assert list(found) == ["photograph", "left", "top", "right", "bottom"]
 
 
-def test_other_annotations_are_refused_and_missing_ones_say_where_they_are_from(
-    folders, annotations
-):
+def test_other_annotations_and_another_table_are_refused(folders, annotations):
     path = annotations / "BloodImage_00003.xml"
-    path.write_bytes(path.read_bytes().replace(b"110", b"111"))
-    with pytest.raises(images.DatasetError, match="does not hold the annotations"):
-        boxes.compute()
-    for path in annotations.iterdir():
-        path.unlink()
-    with pytest.raises(images.DatasetNotFoundError, match="Shenggan/BCCD_Dataset"):
-        boxes.compute()
-    assert not (folders.results / boxes.NAME).exists()
-
-
-@pytest.mark.parametrize("text", ["", "photograph,left,top,right,bottom\n3,9,2,9,4\n"])
-def test_a_table_that_is_none_is_refused(folders, text):
-    with pytest.raises(stored.StoredError, match="bloodlib measure boxes"):
-        boxes.table()
-    (folders.results / boxes.NAME).write_text(text)
-    with pytest.raises(stored.StoredError, match="git checkout results"):
-        boxes.table()
+    path.write_text(path.read_text().replace("110", "111"))
+    for _ in range(2):
+        with pytest.raises(images.DatasetError, match=r"Clone .*Shenggan/BCCD_Dataset.*d272fb14"):
+            photographs.compute_boxes()
+        for path in annotations.iterdir():
+            path.unlink()
+    for text in ("", "photograph,left,top,right,bottom\n3,10,20,111,95\n"):
+        with pytest.raises(stored.StoredError, match=r"git checkout results.*measure boxes"):
+            photographs.boxes()
+        (folders.results / "boxes.csv").write_text(text)
 
 
 def placed(monkeypatch, box, maps):
@@ -85,9 +71,9 @@ def placed(monkeypatch, box, maps):
         {"split": "TEST", "photograph": 5, "scale_x": 1.0, "scale_y": 1.0} | parts for parts in maps
     ]
     monkeypatch.setattr(photographs, "table", lambda: pd.DataFrame(rows))
-    frame = pd.DataFrame([(5, *box)], columns=boxes.COLUMNS)
-    monkeypatch.setattr(boxes, "table", lambda: frame)
-    return boxes.coordinates("TEST")
+    frame = pd.DataFrame([(5, *box)], columns=["photograph", "left", "top", "right", "bottom"])
+    monkeypatch.setattr(photographs, "boxes", lambda: frame)
+    return photographs.coordinates("TEST")
 
 
 def test_a_box_is_where_a_painted_one_comes_to_lie(monkeypatch):
@@ -95,7 +81,7 @@ def test_a_box_is_where_a_painted_one_comes_to_lie(monkeypatch):
     photograph = np.zeros((480, 640), np.uint8)
     photograph[top:bottom, left:right] = 255
     small = cv2.resize(photograph, (320, 240), interpolation=cv2.INTER_AREA)
-    found = boxes.inside(placed(monkeypatch, box, MAPS))
+    found = photographs.inside(placed(monkeypatch, box, MAPS))
     for parts, mask in zip(MAPS, found, strict=True):
         back = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         image = cv2.warpAffine(small, registration.compose(**parts), (320, 240), flags=back)
@@ -123,31 +109,33 @@ def test_across_and_down_are_those_of_the_photograph(monkeypatch):
 def test_so_much_of_a_box_is_in_the_image(monkeypatch, box, shift, share):
     away = {"flip": "", "rotation": 0.0, "shear": 0.0, "shift_x": shift, "shift_y": 0.0}
     found = placed(monkeypatch, box, [away])
-    assert boxes.visible(found)[0] == pytest.approx(share, abs=0.04)
+    assert photographs.visible(found)[0] == pytest.approx(share, abs=0.04)
 
 
 def test_without_just_one_box_there_are_no_coordinates(monkeypatch):
     monkeypatch.setattr(photographs, "photographs", lambda split: np.array([5, 5, 6, 9]))
     placed(monkeypatch, (0, 0, 9, 9), MAPS[:1])
-    assert boxes.uncovered("TEST") == [6, 9]
-    twice = pd.DataFrame([(5, 0, 0, 9, 9), (5, 4, 4, 9, 9)], columns=boxes.COLUMNS)
-    monkeypatch.setattr(boxes, "table", lambda: twice)
-    found = boxes.coordinates("TEST")
+    assert photographs.uncovered("TEST") == [6, 9]
+    twice = pd.DataFrame(
+        [(5, 0, 0, 9, 9), (5, 4, 4, 9, 9)], columns=["photograph", "left", "top", "right", "bottom"]
+    )
+    monkeypatch.setattr(photographs, "boxes", lambda: twice)
+    found = photographs.coordinates("TEST")
     assert np.isnan(found).all()
-    assert not boxes.inside(found).any()
-    assert boxes.uncovered("TEST") == [5, 6, 9]
+    assert not photographs.inside(found).any()
+    assert photographs.uncovered("TEST") == [5, 6, 9]
 
 
 def test_every_photograph_of_test_has_a_box():
-    assert boxes.uncovered("TEST") == []
+    assert photographs.uncovered("TEST") == []
     published = set(images.photograph_numbers())
-    assert set(boxes.table()["photograph"]) <= published
+    assert set(photographs.boxes()["photograph"]) <= published
 
 
 @pytest.mark.data
 def test_the_frozen_table_is_that_of_the_annotations(folders):
-    if not (paths.data_folder() / boxes.FOLDER).is_dir():
+    if not (paths.data_folder() / "BCCD_Dataset").is_dir():
         pytest.skip("needs BCCD's annotations")
-    boxes.compute()
-    written = (folders.results / boxes.NAME).read_bytes()
-    assert written == (CHECKOUT / "results" / boxes.NAME).read_bytes()
+    photographs.compute_boxes()
+    written = (folders.results / "boxes.csv").read_bytes()
+    assert written == (CHECKOUT / "results" / "boxes.csv").read_bytes()

@@ -10,9 +10,10 @@ Two maps of an answer explain its score before the softmax:
     summed over filters. Grad-CAM averages the gradient over places first, which for a network
     that ends in a flattened layer can point to places that were not used.
 
-A map is judged by the share of its weight in the cell's box (:mod:`bloodlib.data.boxes`), beside
-the box's share of the image: so much a uniform map has there. Occlusion asks the network itself:
-what does it answer if the cell is hidden, or all else?
+A map is judged by the share of its weight in the cell's box
+(:func:`bloodlib.data.photographs.boxes`), beside the box's share of the image: so much a uniform
+map has there. Occlusion asks the network itself: what does it answer if the cell is hidden, or all
+else?
 """
 
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from matplotlib.lines import Line2D
 
 from bloodlib.analyses import robustness
 from bloodlib.analyses.plots import COLOURS, GALLERY_SIZE, bare
-from bloodlib.data import boxes, images, photographs, stored, synthetic
+from bloodlib.data import images, photographs, stored, synthetic
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.evidence import comparison, intervals
 from bloodlib.study import measurements
@@ -80,8 +81,8 @@ def compute() -> None:
             explain=explain, explain_fresh=explain_fresh,
         ):  # fmt: skip
             some = np.asarray(pixels[rows], np.float32)
-            placed = boxes.coordinates("TEST", rows, some.shape[1:3])
-            box = boxes.inside(placed)
+            placed = photographs.coordinates("TEST", rows, some.shape[1:3])
+            box = photographs.inside(placed)
             labels = predict(network, some)
             maps = (
                 explain(some, labels),
@@ -94,7 +95,7 @@ def compute() -> None:
             shares = [share_in_box(one, box[:, None]) for one in maps]
             return {
                 "area": box.mean(axis=(1, 2), dtype=np.float32),
-                "visible": boxes.visible(placed).astype(np.float32),
+                "visible": photographs.visible(placed).astype(np.float32),
                 "blob": share_in_box(_blob(some.shape[1:3]), box)[:, 0].astype(np.float32),
                 "labels": labels,
                 "shares": np.stack(shares, axis=1).astype(np.float16),
@@ -109,7 +110,7 @@ def compute() -> None:
         arrays |= {f"{key}_{task}": value for key, value in found.items()}
         if task == "four":
             rows, drawings = examples()
-            small = np.stack([images.resize(one, boxes.SIZE) for one in drawings])
+            small = np.stack([images.resize(one, images.SIZE) for one in drawings])
             shown = np.concatenate([pixels[rows], small]).astype(np.float32)
             labels = predict(network, shown)
             arrays["example_labels"] = labels
@@ -399,13 +400,13 @@ def plot_examples() -> plt.Figure:
     """
     found, (rows, drawings), there = read(), examples(), images.available()
     figure, axes = plt.subplots(1 + len(MAPS), len(CLASSES), figsize=(7.2, 4.4), dpi=150)
-    height, width = boxes.SIZE
+    height, width = images.SIZE
     frame = {"extent": (-0.5, width - 0.5, height - 0.5, -0.5)}  # pixels of the network
     for place, (column, name) in enumerate(zip(axes.T, CLASSES, strict=True)):
         if there:
             picture = images.picture("TEST", images.names("TEST")[rows[place]])
             own = slice(rows[place], rows[place] + 1)
-            box = boxes.inside(boxes.coordinates("TEST", own))[0]
+            box = photographs.inside(photographs.coordinates("TEST", own))[0]
             for axis, colour in zip(column, ("black", "white", "white"), strict=True):
                 axis.contour(box, [0.5], linewidths=1, linestyles="--", colors=colour)
         else:

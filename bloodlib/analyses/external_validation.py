@@ -20,7 +20,7 @@ from bloodlib import study
 from bloodlib.analyses import plots, prediction, stain_normalisation
 from bloodlib.analyses.plots import COLOURS
 from bloodlib.analyses.stain_normalisation import Channels, Stain
-from bloodlib.data import boxes, images, paths, photographs, stored
+from bloodlib.data import images, paths, photographs, stored
 from bloodlib.data.images import CLASSES, NUCLEI, TASKS
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.models import methods, weights
@@ -156,7 +156,7 @@ def measure_diameters(pictures: list[np.ndarray]) -> dict[str, tuple[float, floa
     behind = np.setdiff1d(photographs.photographs("TRAIN"), [-1])
     bccd = np.concatenate([red_cells(images.photograph(number)) for number in behind])
     pbc = np.concatenate([red_cells(picture) for picture in pictures])
-    drawn = boxes.table().drop_duplicates("photograph", keep=False).set_index("photograph")
+    drawn = photographs.boxes().drop_duplicates("photograph", keep=False).set_index("photograph")
     drawn = drawn.loc[np.intersect1d(behind, drawn.index)]
     sides = np.sqrt((drawn["right"] - drawn["left"]) * (drawn["bottom"] - drawn["top"]))
     listed = photographs.cell_table().set_index("photograph")["labels"].loc[drawn.index]

@@ -41,6 +41,7 @@ TASKS = {"four": CLASSES, "two": ("Mononuclear", "Polynuclear")}
 SPLITS = ("TRAIN", "TEST", "TEST_SIMPLE")
 NUCLEI = {"NEUTROPHIL": 1, "EOSINOPHIL": 1, "MONOCYTE": 0, "LYMPHOCYTE": 0}  # index in TASKS["two"]
 FOLDER = "wbc-classification"
+SIZE = (60, 80)  # height and width of the images that the methods see
 #: What operating systems and file servers leave in folders, beside names that begin with a dot.
 LITTER = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir"}
 
@@ -383,7 +384,7 @@ def _clone(target: Path) -> None:
 def load(
     split: str,
     task: str = "four",
-    size: tuple[int, int] = (60, 80),
+    size: tuple[int, int] = SIZE,
     filter: str = "averaged",
 ) -> Images:
     """Images of one split, verified, resized and in memory-mapped arrays.
@@ -439,7 +440,7 @@ def load(
 
 
 def resize(
-    picture: np.ndarray, size: tuple[int, int] = (60, 80), filter: str = "averaged"
+    picture: np.ndarray, size: tuple[int, int] = SIZE, filter: str = "averaged"
 ) -> np.ndarray:
     """A picture as the methods see it, reduced with a bilinear filter.
 

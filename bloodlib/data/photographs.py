@@ -6,10 +6,16 @@ The names of the images don't say. It is recovered from the pixels alone, labels
 photograph, ``results/pairs.csv`` one for each two photographs that overlap.
 ``results/photographs.json`` holds their checksums and how they were made;
 ``bloodlib audit --remake`` makes them again.
+
+The photographs are those of the BCCD dataset, whose annotators drew a box round each cell.
+``results/boxes.csv`` keeps those of the white cells; ``bloodlib measure boxes`` makes it from the
+annotations. A box is carried to an image by the map that was fitted to the two.
 """
 
 import functools
 import io
+import re
+import xml.etree.ElementTree as ET
 
 import numpy as np
 import pandas as pd
@@ -20,6 +26,9 @@ from bloodlib.data import images, paths, stored
 #: The tables, and the file that vouches for them.
 TABLES = ("photographs.csv", "cells.csv", "pairs.csv")
 PROVENANCE = "photographs.json"
+#: Where the boxes come from: the annotations' repository and commit; SHA-256 of the boxes' table.
+BCCD = "https://github.com/Shenggan/BCCD_Dataset", "d272fb14cdff6e473fafeeeba32aba5f560e9e43"
+BOXES_SHA256 = "57de57fffec095ea689a32a1cbb5c5d3898d4101865f9d31adda43ec4f402077"
 
 
 @functools.cache
@@ -230,3 +239,114 @@ def _read(name: str, **options) -> pd.DataFrame:
     path = paths.results_folder() / name
     raw = stored.read(path, _REMEDY, provenance()["sha256"][name])
     return pd.read_csv(io.BytesIO(raw), **options)
+
+
+# ------------------------------------------------------------------------ the white cells' boxes
+
+
+def compute_boxes() -> None:
+    """Read the boxes of the white cells from the annotations, and write the table.
+
+    Raises
+    ------
+    bloodlib.data.images.DatasetError
+        If there are no annotations, or not those of the commit.
+    """
+    folder = paths.data_folder() / "BCCD_Dataset" / "BCCD" / "Annotations"
+    rows = []
+    for path in sorted(folder.glob("[!.]*.xml")):
+        number = int(re.search(r"\d+", path.name)[0])
+        for one in ET.parse(path).iterfind("object[name='WBC']/bndbox"):  # noqa: S314
+            edges = [int(one.findtext(edge)) for edge in ("xmin", "ymin", "xmax", "ymax")]
+            rows.append((number, *edges))
+    found = pd.DataFrame(rows, columns=["photograph", "left", "top", "right", "bottom"])
+    raw = found.to_csv(index=False, lineterminator="\n").encode()
+    if stored.checksum(raw) != BOXES_SHA256:
+        raise images.DatasetError(
+            f"{folder} does not hold the annotations. Clone {BCCD[0]} to {folder.parents[1]} and "
+            f"check out {BCCD[1][:10]}."
+        )
+    paths.write_atomically(paths.results_folder() / "boxes.csv", raw)
+
+
+@functools.cache
+def boxes() -> pd.DataFrame:
+    """The white cells' boxes: ``results/boxes.csv``, verified.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each box: ``photograph``, its number; ``left, top, right, bottom`` in pixels of
+        640x480. A photograph may have none, or two.
+
+    Raises
+    ------
+    StoredError
+        If it is not there, or not the one that was written.
+    """
+    remedy = "Restore it with 'git checkout results', or make it with 'bloodlib measure boxes'."
+    raw = stored.read(paths.results_folder() / "boxes.csv", remedy, BOXES_SHA256)
+    return pd.read_csv(io.BytesIO(raw))
+
+
+def uncovered(split: str) -> list[int]:
+    """Photographs behind a split that have no white cell's box, or several."""
+    found = boxes()["photograph"].value_counts()
+    numbers = np.unique(photographs(split))
+    return [int(number) for number in numbers if found.get(number, 0) != 1]
+
+
+def coordinates(
+    split: str, rows: slice = slice(None), size: tuple[int, int] = images.SIZE
+) -> np.ndarray:
+    """Where the middle of each pixel of an image is, in the white cell's box.
+
+    Parameters
+    ----------
+    split : str
+    rows : slice
+        Which images, in the order of :func:`bloodlib.data.images.names`.
+    size : tuple of int
+        Height and width of the images.
+
+    Returns
+    -------
+    float32 array [n, height, width, 2]
+        Across and down in the photograph: 0 at the left and top edge of the box, 1 at the right
+        and bottom edge. nan where the photograph has not just one box.
+    """
+    from bloodlib.data import registration
+
+    found = table()
+    found = found[found["split"] == split].iloc[rows]
+    single = boxes().drop_duplicates("photograph", keep=False).set_index("photograph")
+    parts = ("flip", "rotation", "shear", "shift_x", "shift_y", "scale_x", "scale_y")
+    width, height = images.SOURCE.image_size
+    down, across = np.mgrid[: size[0], : size[1]]
+    # middles of pixels, in pixels of 320x240
+    x = (across + 0.5) * width / size[1] - 0.5
+    y = (down + 0.5) * height / size[0] - 0.5
+    grid = np.stack([x, y, np.ones_like(x)], axis=-1)
+    placed = np.full((len(found), *size, 2), np.nan, np.float32)
+    for row, place in zip(found.to_dict("records"), placed, strict=True):
+        if row["photograph"] in single.index:
+            box = single.loc[row["photograph"]].to_numpy().reshape(2, 2) / 2 - 0.25
+            matrix = registration.compose(**{part: row[part] for part in parts})
+            place[:] = (grid @ matrix.T - box[0]) / (box[1] - box[0])
+    return placed
+
+
+def inside(placed: np.ndarray) -> np.ndarray:
+    """Which pixels lie in the box: bool array [n, height, width] of :func:`coordinates`."""
+    return ((placed >= 0) & (placed < 1)).all(axis=-1)
+
+
+def visible(placed: np.ndarray) -> np.ndarray:
+    """Share of each box that lies in the image: float array [n] of :func:`coordinates`.
+
+    The area of the pixels in the box, where the whole box has the area 1: a pixel's is what one
+    step across and one step down span.
+    """
+    steps = placed[:, 0, 1] - placed[:, 0, 0], placed[:, 1, 0] - placed[:, 0, 0]
+    area = np.abs(steps[0][:, 0] * steps[1][:, 1] - steps[0][:, 1] * steps[1][:, 0])
+    return np.minimum(inside(placed).sum(axis=(1, 2)) * area, 1.0)

@@ -18,7 +18,7 @@ from made_up import jpeg
 from bloodlib import study
 from bloodlib.analyses import external_validation, prediction
 from bloodlib.book import chapter, publishing
-from bloodlib.data import boxes, photographs, stored
+from bloodlib.data import photographs, stored
 from bloodlib.models import training
 from bloodlib.study import records
 
@@ -166,7 +166,7 @@ def source(folder, raw):
 def result(name, read):
     def parse(folder, raw):
         put(folder / "results" / name, raw)
-        for cached in (boxes.table, photographs.provenance):
+        for cached in (photographs.provenance,):
             getattr(cached, "cache_clear", lambda: None)()
         read()
 
@@ -210,11 +210,6 @@ PARSERS = {
     "a list of pictures": (
         result("pbc.sha256", external_validation.manifest),
         [b"\n".join((CHECKOUT / "results" / "pbc.sha256").read_bytes().splitlines()[:5])],
-        stored.StoredError,
-    ),
-    "boxes": (
-        result("boxes.csv", boxes.table),
-        [b"\n".join((CHECKOUT / "results" / "boxes.csv").read_bytes().splitlines()[:9])],
         stored.StoredError,
     ),
     "where the photographs are from": (
