@@ -410,14 +410,14 @@ def _predict(options):
     from bloodlib.analyses import prediction
 
     failed = 0
-    for path, answer in prediction.predict(options.files):
+    for answer in prediction.predict(options.files):
         if options.json:
-            print(json.dumps(prediction.as_json(path, answer)), flush=True)
-        elif isinstance(answer, prediction.PictureError):
-            print(f"bloodlib: {answer}", file=sys.stderr)
+            print(json.dumps(answer), flush=True)
+        elif "error" in answer:
+            print(f"bloodlib: {answer['error']}", file=sys.stderr)
         else:
-            print(prediction.text(path, answer), flush=True)
-        failed += isinstance(answer, prediction.PictureError)
+            print(prediction.text(answer), flush=True)
+        failed += "error" in answer
     print(prediction.WARNING, file=sys.stderr)
     return 1 if failed else 0
 

@@ -188,6 +188,6 @@ def test_the_networks_are_those_of_the_files(given, task):
 
 
 def test_the_reference_is_the_frozen_one(given):
-    for name, array in prediction.load_reference()._asdict().items():
+    for name, array in prediction.load_reference().items():
         np.testing.assert_allclose(given["facts"]["reference"][name], array, rtol=1e-12)
     assert given["facts"]["limit"] == prediction.LIMIT

@@ -36,22 +36,18 @@ def saved(tmp_path):
     return save
 
 
-def asked(*paths):
-    return dict(prediction.predict(paths))
-
-
 def test_an_answer_is_that_of_the_networks_for_the_reduced_picture(saved, cell):
     path = saved(cell)
-    answer = asked(path)[path]
+    [answer] = prediction.predict([path])
     pixels = images.resize(cell)[None]
     for task, names in TASKS.items():
-        assert list(answer.probabilities[task]) == list(names)
-        found = list(answer.probabilities[task].values())
+        assert list(answer["chances"][task]) == list(names)
+        found = list(answer["chances"][task].values())
         np.testing.assert_allclose(found, weights.predict(task, pixels)[0], atol=1e-6)
         assert sum(found) == pytest.approx(1, abs=1e-5)
     reference = prediction.load_reference()
-    assert answer.distance == pytest.approx(prediction.distance(pixels, reference)[0])
-    assert 0 <= answer.nearer <= 1
+    assert answer["distance"] == pytest.approx(prediction.distance(pixels, reference)[0])
+    assert 0 <= answer["nearer"] <= 1
 
 
 def test_what_is_transparent_is_white(tmp_path, cell):
@@ -92,9 +88,9 @@ def test_the_command_for_programs(saved, cell, tmp_path, capsys):
 
 def test_a_picture_unlike_all_training_images_is_said_to_be(saved):
     path = saved(np.full((240, 320, 3), (0, 255, 0), np.uint8))
-    answer = asked(path)[path]
-    assert answer.unlike
-    assert "the answer is a guess" in prediction.text(path, answer)
+    [answer] = prediction.predict([path])
+    assert answer["unlike"]
+    assert "the answer is a guess" in prediction.text(answer)
 
 
 @pytest.mark.parametrize(
@@ -126,8 +122,8 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path, saved, cell, capsy
 
 
 def test_an_address_is_refused_in_words():
-    [(_, error)] = prediction.predict([Path("https://example.org/cell.png")])
-    assert "is an address: download the picture" in str(error)
+    [answer] = prediction.predict([Path("https://example.org/cell.png")])
+    assert "is an address: download the picture" in answer["error"]
 
 
 # ------------------------------------------------------------------- the out-of-distribution score
@@ -141,19 +137,16 @@ def test_distances_are_those_of_scipy():
     from scipy.spatial.distance import mahalanobis
 
     given = prediction.describe(some())
-    reference = prediction.Reference(
-        given.mean(axis=0), np.linalg.inv(np.cov(given.T)), np.linspace(0, 5, 101)
-    )
+    reference = {"mean": given.mean(axis=0), "precision": np.linalg.inv(np.cov(given.T))}
     others = some(5, 1)
-    want = [
-        mahalanobis(one, reference.mean, reference.precision) for one in prediction.describe(others)
-    ]
+    described = prediction.describe(others)
+    want = [mahalanobis(one, *reference.values()) for one in described]
     np.testing.assert_allclose(prediction.distance(others, reference), want)
 
 
 def test_the_frozen_reference_knows_its_own_from_another_laboratory():
     reference = prediction.load_reference()
-    assert (np.diff(reference.distances) >= 0).all()
+    assert (np.diff(reference["distances"]) >= 0).all()
     arrays = measurements.read(prediction.NAME).arrays
     assert arrays["test"].shape == (len(images.names("TEST")),)
     own, there = (

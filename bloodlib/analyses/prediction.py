@@ -9,7 +9,6 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -89,23 +88,6 @@ def check(task: str) -> dict[str, float]:
 # ------------------------------------------------------------------- the out-of-distribution score
 
 
-class Reference(NamedTuple):
-    """What TRAIN's images are like.
-
-    Attributes
-    ----------
-    mean : float array [6]
-    precision : float array [6, 6]
-        The inverse of their covariance.
-    distances : float array [101]
-        Percentiles of their own distances.
-    """
-
-    mean: np.ndarray
-    precision: np.ndarray
-    distances: np.ndarray
-
-
 def describe(pixels: np.ndarray) -> np.ndarray:
     """Mean and logarithm of the standard deviation (plus one) of each channel: float array [n, 6].
 
@@ -118,19 +100,25 @@ def describe(pixels: np.ndarray) -> np.ndarray:
     return np.concatenate([flat.mean(axis=1), np.log1p(flat.std(axis=1))], axis=1)
 
 
-def distance(pixels: np.ndarray, reference: Reference) -> np.ndarray:
+def distance(pixels: np.ndarray, reference: dict[str, np.ndarray]) -> np.ndarray:
     """Mahalanobis distance of images [n, 60, 80, 3] from TRAIN's: float array [n]."""
-    apart = describe(pixels) - reference.mean
-    return np.sqrt(np.einsum("ij,jk,ik->i", apart, reference.precision, apart))
+    apart = describe(pixels) - reference["mean"]
+    return np.sqrt(np.einsum("ij,jk,ik->i", apart, reference["precision"], apart))
 
 
-def fraction_nearer(distances: np.ndarray, reference: Reference) -> np.ndarray:
+def fraction_nearer(distances: np.ndarray, reference: dict[str, np.ndarray]) -> np.ndarray:
     """The fraction of TRAIN's images that are nearer than these distances: float array [n]."""
-    return np.interp(distances, reference.distances, np.linspace(0, 1, 101))
+    return np.interp(distances, reference["distances"], np.linspace(0, 1, 101))
 
 
-def load_reference() -> Reference:
-    """The stored reference.
+def load_reference() -> dict[str, np.ndarray]:
+    """What TRAIN's images are like, as stored.
+
+    Returns
+    -------
+    dict of array
+        ``mean`` [6] and ``precision`` [6, 6], the inverse of the covariance, of what
+        :func:`describe` says of them; ``distances`` [101], percentiles of their own distances.
 
     Raises
     ------
@@ -138,8 +126,8 @@ def load_reference() -> Reference:
         If there is none, or it can't be trusted.
     """
     shapes = {"mean": (6,), "precision": (6, 6), "distances": (101,)}
-    arrays, _ = measurements.read(NAME, shapes)
-    return Reference(*(arrays[name] for name in Reference._fields))
+    arrays = measurements.read(NAME, shapes).arrays
+    return {name: arrays[name] for name in shapes}
 
 
 def compute() -> None:
@@ -153,16 +141,12 @@ def compute() -> None:
     from bloodlib.analyses import external_validation
 
     clock = stored.Clock()
-    found = describe(images.load("TRAIN").pixels)
-    precision = np.linalg.inv(np.cov(found.T))
-    reference = Reference(found.mean(axis=0), precision, np.empty(0))
-    train, test = (distance(images.load(split).pixels, reference) for split in ("TRAIN", "TEST"))
+    train, test = (images.load(split).pixels for split in ("TRAIN", "TEST"))
     there = np.stack([images.resize(picture) for picture in external_validation.load()])
-    arrays = {
-        **reference._replace(distances=np.percentile(train, range(101)))._asdict(),
-        "test": test,
-        "laboratory": distance(there, reference),
-    }
+    found = describe(train)
+    arrays = {"mean": found.mean(axis=0), "precision": np.linalg.inv(np.cov(found.T))}
+    arrays["distances"] = np.percentile(distance(train, arrays), range(101))
+    arrays |= {"test": distance(test, arrays), "laboratory": distance(there, arrays)}
     settings = {"version": 1}  # raised when the computation changes
     measurements.save(NAME, arrays, settings, clock)
 
@@ -172,29 +156,6 @@ def compute() -> None:
 
 class PictureError(ValueError):
     """A file that no answer can be given for; the message says why."""
-
-
-class Answer(NamedTuple):
-    """What is said of a picture.
-
-    Attributes
-    ----------
-    probabilities : dict of str to dict
-        Of the classes by name, for each task.
-    distance : float
-        How unlike the training images it is: :func:`distance`.
-    nearer : float
-        The fraction of the training images that are less unlike, 0 to 1.
-    """
-
-    probabilities: dict[str, dict[str, float]]
-    distance: float
-    nearer: float
-
-    @property
-    def unlike(self) -> bool:
-        """Whether hardly a training image is as far from the others."""
-        return self.nearer >= LIMIT
 
 
 def read(path: Path) -> np.ndarray:
@@ -252,7 +213,7 @@ def _has_16_bits(image):
     return False
 
 
-def predict(paths: Iterable[Path]) -> Iterator[tuple[Path, Answer | PictureError]]:
+def predict(paths: Iterable[Path]) -> Iterator[dict]:
     """What both networks answer for pictures, one after the other.
 
     Parameters
@@ -262,9 +223,11 @@ def predict(paths: Iterable[Path]) -> Iterator[tuple[Path, Answer | PictureError
 
     Yields
     ------
-    path : pathlib.Path
-    answer : Answer or PictureError
-        The error in the place of an answer where there is none.
+    dict
+        For JSON. ``file``, and ``error`` where there is no answer; otherwise by task ``answer`` and
+        ``chances``, the probabilities of the classes by name; ``distance``, how unlike the training
+        images it is, see :func:`distance`; ``nearer``, the fraction of these that are less unlike;
+        ``unlike``, whether hardly one of them is as far from the others.
 
     Raises
     ------
@@ -273,50 +236,37 @@ def predict(paths: Iterable[Path]) -> Iterator[tuple[Path, Answer | PictureError
     """
     reference, paths = load_reference(), iter(paths)
     while some := list(itertools.islice(paths, AT_ONCE)):
-        found: dict[Path, Answer | PictureError] = {}
-        pixels = {}
-        for path in some:
+        found, pixels = [{"file": str(path)} for path in some], []
+        for path, one in zip(some, found, strict=True):
             try:
-                pixels[path] = read(path)
+                pixels.append(read(path))
             except PictureError as error:
-                found[path] = error
-        if pixels:
-            together = np.stack(list(pixels.values()))
-            distances = distance(together, reference)
+                one["error"] = str(error)
+        readable = [one for one in found if "error" not in one]
+        if readable:
+            distances = distance(np.stack(pixels), reference)
             nearer = fraction_nearer(distances, reference)
-            answers = [weights.predict(task, together).tolist() for task in TASKS]
-            for path, *of, apart, closer in zip(pixels, *answers, distances, nearer, strict=True):
-                probabilities = {
-                    task: dict(zip(names, values, strict=True))
-                    for (task, names), values in zip(TASKS.items(), of, strict=True)
+            predicted = {task: weights.predict(task, np.stack(pixels)) for task in TASKS}
+            for k, one in enumerate(readable):
+                chances = {
+                    task: dict(zip(names, predicted[task][k].tolist(), strict=True))
+                    for task, names in TASKS.items()
                 }
-                found[path] = Answer(probabilities, float(apart), float(closer))
-        yield from ((path, found[path]) for path in some)
+                one["answer"] = {task: max(of, key=of.get) for task, of in chances.items()}
+                one |= {"chances": chances, "distance": float(distances[k])}
+                one |= {"nearer": float(nearer[k]), "unlike": bool(nearer[k] >= LIMIT)}
+        yield from found
 
 
-def text(path: Path, answer: Answer) -> str:
-    """An answer in lines."""
-    lines = [str(path)]
-    for task, probabilities in answer.probabilities.items():
-        order = sorted(probabilities.items(), key=lambda item: -item[1])
+def text(answer: dict) -> str:
+    """An answer of :func:`predict` in lines."""
+    lines = [answer["file"]]
+    for task, chances in answer["chances"].items():
+        order = sorted(chances.items(), key=lambda item: -item[1])
         shown = ", ".join(f"{name.lower()} {value:.2f}" for name, value in order)
         lines.append(f"  {task + ' classes':16}{shown}")
-    said = f"{answer.nearer:.0%} of the training images are less unlike the others"
-    if answer.unlike:
+    said = f"{answer['nearer']:.0%} of the training images are less unlike the others"
+    if answer["unlike"]:
         said += ": the answer is a guess"
     lines.append(f"  {'light, colours':16}{said}")
     return "\n".join(lines)
-
-
-def as_json(path: Path, answer: Answer | PictureError) -> dict:
-    """An answer for programs: ``file``, and ``error`` or the answer."""
-    if isinstance(answer, PictureError):
-        return {"file": str(path), "error": str(answer)}
-    return {
-        "file": str(path),
-        "answer": {task: max(of, key=of.get) for task, of in answer.probabilities.items()},
-        "chances": answer.probabilities,
-        "distance": answer.distance,
-        "nearer": answer.nearer,
-        "unlike": answer.unlike,
-    }

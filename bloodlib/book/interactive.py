@@ -271,7 +271,7 @@ def facts() -> dict:
     """What the page says besides: the reference of TRAIN's images, the warning, and drawn cells."""
     reference = prediction.load_reference()
     return {
-        "reference": {name: a.tolist() for name, a in reference._asdict().items()},
+        "reference": {name: a.tolist() for name, a in reference.items()},
         "limit": prediction.LIMIT,
         "warning": prediction.WARNING,
         "drawn": [
