@@ -21,10 +21,10 @@
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
-from bloodlib.analyses import external_validation, plots
+from bloodlib.analyses import external_validation, plots, prediction
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images, photographs
-from bloodlib.evidence import comparison
+from bloodlib.evidence import comparison, intervals, scores
 
 chapter.begin()
 n = len(external_validation.manifest())
@@ -193,34 +193,22 @@ counts = {
 }
 plots.show(figures.plot_confusions({f"{task} classes": found for task, found in counts.items()}))
 
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-recalls = external_validation.compute_recalls()
-tables.show(
-    recalls,
-    "tbl-laboratory-recalls",
-    "DCLNN's recalls on cells of another laboratory, each picture an observation, and on TEST, by cell.",
-    columns=["task", "class", "n", ("recall", "low", "high"), ("internal", "least", "most")],
-    headings={"n": "Pictures", "recall": "Recall here", "internal": "on TEST"},
-)
-
 # %% tags=["remove-input"]
-four = recalls[recalls["task"] == "four"].set_index("class")
-worst = four["recall"].idxmin()
-taken = counts["four"][list(images.CLASSES).index(worst)].copy()
-taken[list(images.CLASSES).index(worst)] = 0
-chapter.cite(worst=worst.lower() + "s", worst_recall=four.loc[worst, "recall"])
-chapter.cite(worst_home=four.loc[worst, "internal"])
-chapter.cite(worst_taken=images.CLASSES[taken.argmax()].lower() + "s")
-chapter.cite(worst_share=taken.max() / four.loc[worst, "n"])
-narrow, wide = (
-    four.loc["MONOCYTE", ends].diff().iloc[-1] for ends in (["low", "high"], ["least", "most"])
-)
-chapter.cite(narrow=narrow, wide=wide)
+n_true, right = counts["four"].sum(axis=1), counts["four"].diagonal()
+on_test = comparison.estimate([prediction.recorded("four")], scores.recall)
+worst = (right / n_true).argmin()
+wrong = counts["four"][worst] * (np.arange(len(n_true)) != worst)
+chapter.cite(worst=images.CLASSES[worst].lower() + "s", worst_recall=(right / n_true)[worst])
+chapter.cite(worst_home=on_test.value[worst], worst_share=wrong.max() / n_true[worst])
+chapter.cite(worst_taken=images.CLASSES[wrong.argmax()].lower() + "s")
+monocyte = images.CLASSES.index("MONOCYTE")
+low, high = intervals.clopper_pearson(right[monocyte], n_true[monocyte])
+chapter.cite(narrow=high - low, wide=on_test.high[monocyte] - on_test.low[monocyte])
 
 # %% [markdown]
 # The weakest class is {glue:text}`worst`, with a recall of {glue:text}`worst_recall:.2f` (on TEST {glue:text}`worst_home:.2f`):
-# {glue:text}`worst_share:.0%` of them are taken for {glue:text}`worst_taken`. {numref}`tbl-laboratory-recalls` also shows what many cells are worth.
-# The interval of the monocytes' recall is {glue:text}`wide:.2f` wide on TEST, and {glue:text}`narrow:.2f` here.
+# {glue:text}`worst_share:.0%` of them are taken for {glue:text}`worst_taken`. Many cells are worth much:
+# the interval of the monocytes' recall is {glue:text}`wide:.2f` wide on TEST, and {glue:text}`narrow:.2f` here.
 #
 # ## What this says, and what it doesn't
 #

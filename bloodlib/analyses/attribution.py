@@ -159,42 +159,27 @@ def make_explainer(model, steps: int = STEPS) -> Callable[[np.ndarray, np.ndarra
     """
     from bloodlib.models.training import load_keras
 
-    backend = load_keras().backend.backend()
-    if backend != "tensorflow":
+    keras = load_keras()
+    if keras.backend.backend() != "tensorflow":
         raise ImportError(
-            f"KERAS_BACKEND is {backend!r}, but maps take gradients with TensorFlow: "
-            "set KERAS_BACKEND=tensorflow."
+            f"KERAS_BACKEND is {keras.backend.backend()!r}, but maps take gradients with "
+            "TensorFlow: set KERAS_BACKEND=tensorflow."
         )
     import tensorflow as tf
 
-    names = [layer.name for layer in model.layers]
-    middle = names.index("conv_2") + 1
-    output = model.layers[-1]
-
-    def features(pictures):
-        for layer in model.layers[:middle]:
-            pictures = layer(pictures)
-        return pictures
-
-    def score(found, labels):
-        for layer in model.layers[middle:-1]:
-            found = layer(found, training=False)
-        return tf.gather(found @ output.kernel + output.bias, labels, axis=1, batch_dims=1)
+    *layers, output = model.layers
+    middle = [layer.name for layer in layers].index("conv_2") + 1
+    front, back = keras.Sequential(layers[:middle]), keras.Sequential(layers[middle:])
 
     @tf.function(reduce_retracing=True)
-    def by_pixels(pictures, labels):
+    def gradients(pictures, labels):
         with tf.GradientTape() as tape:
             tape.watch(pictures)
-            found = score(features(pictures), labels)
-        return tape.gradient(found, pictures)
-
-    @tf.function(reduce_retracing=True)
-    def by_features(pictures, labels):
-        outputs = features(pictures)
-        with tf.GradientTape() as tape:
-            tape.watch(outputs)
-            found = score(outputs, labels)
-        return tf.reduce_sum(outputs * tape.gradient(found, outputs), axis=-1)
+            features = front(pictures)
+            scores = back(features, training=False) @ output.kernel + output.bias
+            score = tf.gather(scores, labels, axis=1, batch_dims=1)
+        by_pixel, by_feature = tape.gradient(score, [pictures, features])
+        return by_pixel, tf.reduce_sum(features * by_feature, axis=-1)
 
     def maps(pixels, labels):
         pixels, labels = np.asarray(pixels, np.float32), np.asarray(labels, np.int32)
@@ -202,12 +187,11 @@ def make_explainer(model, steps: int = STEPS) -> Callable[[np.ndarray, np.ndarra
         gradient = np.zeros_like(pixels)
         for step in range(steps):
             here = pixels - away * np.float32(1 - (step + 0.5) / steps)
-            gradient += by_pixels(here, labels).numpy()
+            gradient += gradients(here, labels)[0].numpy()
         first = (gradient / steps * away).sum(axis=-1)
-        second = by_features(pixels, labels).numpy()
+        second = gradients(pixels, labels)[1].numpy()
         rim = [(side - inner) // 2 for side, inner in zip(first.shape, second.shape, strict=True)]
-        second = np.pad(second, [(width, width) for width in rim])
-        return np.stack([first, second], axis=1)
+        return np.stack([first, np.pad(second, [(width, width) for width in rim])], axis=1)
 
     return maps
 

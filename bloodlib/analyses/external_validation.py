@@ -385,29 +385,6 @@ def plot_scores(found: pd.DataFrame) -> plt.Figure:
     return figure
 
 
-def compute_recalls() -> pd.DataFrame:
-    """Recall of each class, on PBC and on TEST.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``task, class, n``; DCLNN's ``recall, low, high`` with Clopper and Pearson's interval;
-        ``internal, least, most``: that on TEST, with its cell-clustered interval.
-    """
-    frames = []
-    for task, classes in TASKS.items():
-        y_true = labels(task)
-        n = np.bincount(y_true)
-        right = np.bincount(y_true, predicted("DCLNN", task) == y_true).astype(int)
-        low, high = intervals.clopper_pearson(right, n)
-        on_test = comparison.estimate([prediction.recorded(task)], scores.recall)
-        columns = {"task": task, "class": classes, "n": n}
-        columns |= {"recall": right / n, "low": low, "high": high}
-        columns |= dict(zip(("internal", "least", "most"), on_test, strict=True))
-        frames.append(pd.DataFrame(columns))
-    return pd.concat(frames, ignore_index=True)
-
-
 def compute_differences() -> pd.DataFrame:
     """Accuracy of DCLNN minus that of the others on the same pictures.
 
