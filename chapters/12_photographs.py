@@ -52,7 +52,7 @@ row[["photograph", "inliers", "flip", "rotation", "shear"]].to_dict()
 # {numref}`fig-example` shows them.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-example", "caption": "Left an image of TEST, right the photograph that it was made from. Dashed: the outline of the image, and where it lies in the photograph; the dot is the same corner in both. Grey tiles stand where the pictures can't be had."}, "image": {"alt": "Two pictures side by side. Left the image, with black wedges at its edges where the turning left it empty. Right the photograph, with the image's outline as a slanted parallelogram that reaches beyond the photograph exactly where the image is black."}}
-plots.show_photographs(examples.plot_example(examples.load_example("TEST", example)))
+plots.show_photographs(examples.plot_example("TEST", example))
 
 # %% [markdown]
 # ## How sure is that?
@@ -66,7 +66,7 @@ away = by_pixels["correlation"] - by_pixels["runner_up_correlation"]
 other = by_pixels["second"] == "another cell"
 made = photographs.provenance()
 twins = by_pixels[away < made["settings"]["margin"]]
-maps = examples.compute_maps()
+maps = table[(table["split"] != "TEST_SIMPLE") & (table["photograph"] >= 0)]
 named = photographs.cell_table()
 single = named[named["labels"].isin(images.CLASSES)]
 matched = set(table.loc[table["photograph"] >= 0, "photograph"])
@@ -125,7 +125,7 @@ for name, limit in examples.ASKED.items():
 # {glue:text}`margin` of correlation that we ask elsewhere; for {glue:text}`twins_same` the second photograph shows the same cell,
 # so that the cell is certain where the photograph is not.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-matches", "caption": "The best photograph of each image against the second best: left the number of features that agree, right the correlation of pixels, for images that features left undecided. Below the line: no second photograph fits. On the dotted line both would be equal. A dot's area grows with the number of images."}, "image": {"alt": "Two scatter plots. Left, nearly all images lie below the line, where no second photograph fits; those above it are orange, so that the second photograph shows the same cell, and a few touch the dotted line. Right, best correlations are near 1; second photographs of another cell, blue, stay below about a half."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-matches", "caption": "The best photograph of each image against the second best: left the number of features that agree, right the correlation of pixels, for images that features left undecided. Shown are the images for which a second photograph fits at all; titles say how many. On the dotted line both would be equal."}, "image": {"alt": "Two scatter plots. Left, nearly all dots are orange, so that the second photograph shows the same cell, and a few touch the dotted line. Right, best correlations are near 1; second photographs of another cell, blue, stay below about a half."}}
 plots.show(examples.plot_matches(matches))
 
 # %% [markdown]
@@ -185,7 +185,7 @@ tables.show(
     "Images, and the photographs and cells that they were made from; last, the fewest and the most images of one photograph.",
 )
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-contributions", "caption": "A bar for each photograph, as high as the number of images made from it. Numbers: photographs of the class."}, "image": {"alt": "Two panels of bars, TRAIN above and TEST below. Neutrophils have many low bars, eosinophils fewer and higher ones, monocytes and lymphocytes very few and very high ones. Within a class all bars are nearly equally high."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-contributions", "caption": "A bar for each photograph, as high as the number of images made from it. In the legend: the number of photographs of the class."}, "image": {"alt": "Two panels of bars, TRAIN above and TEST below. Neutrophils have many low bars, eosinophils fewer and higher ones, monocytes and lymphocytes very few and very high ones. Within a class all bars are nearly equally high."}}
 plots.show(examples.plot_contributions(examples.compute_contributions()))
 
 # %% tags=["remove-input"]
@@ -232,8 +232,8 @@ chapter.cite(
 # less than half of a white cell lies in that piece, and we count two cells; in {glue:text}`same` it holds the same
 # white cell, and {numref}`fig-pairs` has all of these.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-pairs", "caption": "All pairs of photographs of the same white cell: number, label, and the side on which images were made from it. Dashed: what both show. Colours are those of the classes; grey for several labels. Grey tiles with numbers stand where the photographs can't be had."}, "image": {"alt": "Rows of photographs, two and two. In each pair the dashed frames hold the same white cell among the same red cells, shifted. Most pairs are of one colour, so of one label; one has a lymphocyte's and a monocyte's."}}
-plots.show_photographs(examples.plot_pairs(examples.load_pairs()))
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-pairs", "caption": "All pairs of photographs of the same white cell: number, label, and the side on which images were made from it. Dashed: what both show. Titles have the colours of the classes; grey for several labels. Grey tiles with numbers stand where the photographs can't be had."}, "image": {"alt": "Rows of photographs, two and two. In each pair the dashed frames hold the same white cell among the same red cells, shifted. Most pairs are of one colour, so of one label; one has a lymphocyte's and a monocyte's."}}
+plots.show_photographs(examples.plot_pairs())
 
 # %% tags=["remove-input"]
 remarkable = examples.compute_remarkable()
@@ -270,7 +270,7 @@ tables.show(
 # %%
 runs = comparison.compared("DCLNN", "four")
 wall = examples.compute_wall(runs)
-pictures = examples.load_pictures(wall)
+pictures = {number: examples.thumbnail(number) for number in wall["photograph"]}
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-wall", "caption": "TEST's photographs, each as large as the number of its images, in the shade of how often DCLNN (four classes, max pooling, epoch 25, mean over runs) gets them right. Written: the photograph's number and, in large tiles, the share that is right. A star: another photograph of the same cell is in TRAIN. Where the photographs can't be had, tiles show the numbers alone."}, "image": {"alt": "Four blocks of equal size. Neutrophils are 48 small tiles, eosinophils 13 larger ones, lymphocytes 6, monocytes 4 very large ones. About half of the tiles are dark blue, all right; the rest run from light blue to orange, and one, a monocyte, is dark red, none right."}}
 plots.show_photographs(examples.plot_wall(wall, pictures))
@@ -328,7 +328,7 @@ chapter.cite(
 # {numref}`fig-shares` has all frozen runs of DCLNN, max and average pooling, four classes and two, and
 # {numref}`tbl-errors` counts.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-shares", "caption": "The share of each photograph's images that is right after epoch 25: a column for each photograph, a dot for each run, as large as the number of images. Below: numbers of the photographs with most of the wrong answers."}, "image": {"alt": "Two panels. With four classes the dots rise from none right at the left to all right at the right, and about half of the photographs are at the top in both poolings. With two classes nearly all photographs are at the top, and one large green dot, a monocyte, is at the bottom."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-shares", "caption": "The share of each photograph's images that is right after epoch 25: a column for each photograph, a dot (max pooling) or a cross (average pooling) for each run, as large as the number of images. Below: numbers of the photographs with most of the wrong answers."}, "image": {"alt": "Two panels. With four classes the dots rise from none right at the left to all right at the right, and about half of the photographs are at the top in both poolings. With two classes nearly all photographs are at the top, and one large green dot, a monocyte, is at the bottom."}}
 plots.show(examples.plot_shares(shares))
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}

@@ -236,9 +236,10 @@ def runs(monkeypatch):
     monkeypatch.setattr(comparison, "compared", lambda method, task: found.get(method, []))
     monkeypatch.setattr(comparison, "estimate", lambda runs, score=None: found.estimate)
     monkeypatch.setattr(comparison, "difference", difference)
-    claims._rows.cache_clear()
+    clear = claims._rows.cache_clear
+    clear()
     yield found
-    claims._rows.cache_clear()
+    clear()
 
 
 def test_differences_of_rows_are_those_of_their_runs(runs):

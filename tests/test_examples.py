@@ -187,20 +187,21 @@ def test_the_wall_is_the_mean_over_runs(wrong):
 
 
 def test_an_image_that_was_not_turned_lies_on_its_photograph():
-    example = examples.load_example("TEST_SIMPLE", images.names("TEST_SIMPLE")[0])
-    np.testing.assert_allclose(example["corners"], [[0, 0], [320, 0], [320, 240], [0, 240]], atol=1)
+    figure = examples.plot_example("TEST_SIMPLE", images.names("TEST_SIMPLE")[0])
+    image, photograph = (axis.patches[0].get_xy()[:4] for axis in figure.axes)
+    np.testing.assert_allclose(image, [[0, 0], [320, 0], [320, 240], [0, 240]])
+    np.testing.assert_allclose(photograph, image, atol=1)
 
 
 def test_every_figure_is_drawn_without_images(wrong):
     wall, shares = examples.compute_wall([a_run(wrong)]), examples.compute_shares([a_run(wrong)])
-    example = examples.load_example("TEST", images.names("TEST")[0])
-    assert examples.load_pictures(wall) == {}
+    assert examples.thumbnail(110) == "110"
     for figure in (
         examples.plot_contributions(examples.compute_contributions()),
-        examples.plot_maps(examples.compute_maps()),
+        examples.plot_matches(examples.compute_matches()),
+        examples.plot_maps(photographs.table()),
         examples.plot_shares(shares),
-        examples.plot_wall(wall, {}),
-        examples.plot_pairs(examples.load_pairs()),
-        examples.plot_example(example),
+        examples.plot_wall(wall, {110: "110"}),
+        examples.plot_pairs(),
     ):
         figure.canvas.draw()

@@ -8,13 +8,13 @@ import io
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.cm import ScalarMappable
-from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
 from bloodlib import study
-from bloodlib.analyses.plots import COLOURS, DPI, bare
+from bloodlib.analyses.plots import COLOURS, DPI, bare, plot_pictures, shade
 from bloodlib.data import images, paths, photographs, registration, stored
 from bloodlib.data.images import CLASSES, SPLITS, TASKS
 from bloodlib.evidence import comparison
@@ -30,14 +30,16 @@ ASKED = {
     "shift_y": 24.0,
     "scale_y": 0.0,
 }
+#: What the best photograph of an image is best in, by the way it was found.
+MEASURES = {"features": "inliers", "pixels": "correlation"}
 #: Shades for a fraction of right answers, from none to all.
 SHADES = "RdYlBu"
 
 
-def thumbnail(number: int) -> np.ndarray | None:
-    """A photograph as small as an image, uint8 [240, 320, 3]; None where it can't be had."""
+def thumbnail(number: int) -> np.ndarray | str:
+    """A photograph as small as an image, uint8 [240, 320, 3]; its number where it can't be had."""
     if not images.available("Original_Images"):
-        return None
+        return str(number)
     whole = Image.fromarray(images.photograph(number))
     return np.asarray(whole.resize(images.SOURCE.image_size, Image.Resampling.BOX))
 
@@ -45,48 +47,29 @@ def thumbnail(number: int) -> np.ndarray | None:
 # -------------------------------------------------------------------------------------- matching
 
 
-def load_example(split: str, name: str) -> dict:
-    """An image, its photograph, and where the one lies in the other.
+def plot_example(split: str, name: str) -> plt.Figure:
+    """An image left, its photograph right; in both, the image's outline and its first corner.
 
     Parameters
     ----------
     split, name : str
         As for :func:`bloodlib.data.images.picture`.
-
-    Returns
-    -------
-    dict
-        ``name``; ``number`` of the photograph; ``corners`` [4, 2] of the image in the photograph
-        at 320x240; ``image`` and ``photograph``, their pixels, or None.
     """
     table = photographs.table()
     row = table[(table["split"] == split) & (table["name"] == name)].iloc[0]
     parts = ["flip", "rotation", "shear", "shift_x", "shift_y", "scale_x", "scale_y"]
-    outline = np.column_stack([_outline(), np.ones(4)])
-    return {
-        "name": f"{split}/{name}",
-        "number": int(row["photograph"]),
-        "corners": outline @ registration.compose(**row[parts]).T,
-        "image": images.picture(split, name) if images.available() else None,
-        "photograph": thumbnail(int(row["photograph"])),
-    }
-
-
-def plot_example(example: dict) -> plt.Figure:
-    """The image left, its photograph right; in both, the image's outline and its first corner."""
-    figure, axes = plt.subplots(1, 2, figsize=(7.2, 2.9), sharex=True, sharey=True)
-    for axis, picture, corners, title in (
-        (axes[0], example["image"], _outline(), example["name"]),
-        (axes[1], example["photograph"], example["corners"], f"photograph {example['number']}"),
-    ):
-        bare(axis)
-        _tile(axis, (0, 0, *images.SOURCE.image_size), picture, title)
-        axis.add_patch(plt.Polygon(corners, fill=False, ec="black", lw=1.5, ls="--", zorder=3))
-        axis.plot(*corners[0], "o", color="black", ms=7, zorder=3)
-        axis.set_title(title, fontsize=8)
-    reach = np.concatenate([_outline(), example["corners"]])
-    (left, top), (right, bottom) = reach.min(axis=0) - 6, reach.max(axis=0) + 6
-    axes[0].set(xlim=(left, right), ylim=(bottom, top))
+    width, height = images.SOURCE.image_size
+    outline = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]])
+    corners = outline @ registration.compose(**row[parts]).T
+    titles = f"{split}/{name}", f"photograph {row['photograph']}"
+    image = images.picture(split, name) if images.available() else titles[0]
+    figure = plot_pictures([image, thumbnail(int(row["photograph"]))], titles, 2)
+    reach = np.concatenate([outline[:, :2], corners])
+    (left, top), (right, bottom) = reach.min(axis=0), reach.max(axis=0)
+    for axis, shown in zip(figure.axes, (outline[:, :2], corners), strict=True):
+        axis.add_patch(plt.Polygon(shown, fill=False, ec="black", lw=1.5, ls="--"))
+        axis.plot(*shown[0], "o", color="black", ms=7)
+        axis.set(xlim=(left - 6, right + 6), ylim=(bottom + 6, top - 6))
     return figure
 
 
@@ -103,55 +86,35 @@ def compute_matches() -> pd.DataFrame:
 
 
 def plot_matches(matches: pd.DataFrame) -> plt.Figure:
-    """Best photograph against second best: features that agree left, correlation right.
+    """Best photograph against second best, of :func:`compute_matches`.
 
-    Parameters
-    ----------
-    matches : pandas.DataFrame
-        Of :func:`compute_matches`. A dot's area is the number of images.
+    Features that agree left, correlation right, where a second photograph fits at all.
     """
     figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.5))
-    colours = {"none": "#999999", "the same cell": "#D55E00", "another cell": "#0072B2"}
-    measures = {"features": "inliers", "pixels": "correlation"}
-    for axis, (how, measure) in zip(axes, measures.items(), strict=True):
-        chosen = matches[matches["found_by"] == how]
-        right, top = 1.02 * chosen[measure].max(), 1.1 * chosen[f"runner_up_{measure}"].max()
-        none = -0.15 * top
-        rival = chosen[f"runner_up_{measure}"].where(chosen["second"] != "none", none)
-        dots = chosen.assign(x=chosen[measure].round(2), y=rival.round(2))
-        dots = dots.value_counts(["x", "y", "second"]).reset_index()
-        colour = dots["second"].map(colours)
-        axis.scatter(dots["x"], dots["y"], 7 + 0.3 * dots["count"], colour, alpha=0.6, lw=0)
-        axis.plot([0, right], [0, right], color="#888888", lw=1, ls=":")
-        axis.axhline(none / 2, color="#888888", lw=0.8)
-        ticks = [tick for tick in axis.get_yticks() if 0 <= tick <= top]
-        axis.set_yticks([none, *ticks], ["none", *(f"{tick:g}" for tick in ticks)])
-        axis.set(xlim=(0, right), ylim=(1.8 * none, top), ylabel="second best")
-        axis.set_title(f"found by {how}: {len(chosen):,}")
+    colours = {"the same cell": "#D55E00", "another cell": "#0072B2"}
+    for axis, (how, measure) in zip(axes, MEASURES.items(), strict=True):
+        own = matches[matches["found_by"] == how]
+        rivals = own[own["second"] != "none"]
+        sns.scatterplot(
+            rivals, x=measure, y=f"runner_up_{measure}", hue="second", palette=colours,
+            alpha=0.5, lw=0, ax=axis, legend=axis is axes[0],
+        )  # fmt: skip
+        axis.axline((0, 0), slope=1, color="#888888", lw=1, ls=":")
+        axis.set(xlim=(0, None), ylim=(0, None), ylabel="second best")
+        axis.set_title(f"{how}: {len(rivals):,} of {len(own):,}")
     axes[0].set_xlabel("best: features that agree")
     axes[1].set_xlabel("best: correlation of pixels")
-    handles = [Line2D([], [], ls="", marker="o", color=colour) for colour in colours.values()]
-    names = ["no second photograph fits", "it shows the same cell", "it shows another cell"]
-    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8)
+    axes[0].legend(title="the second best shows")
     return figure
 
 
-def compute_maps() -> pd.DataFrame:
-    """The fitted maps of TRAIN's and TEST's images, rows of the table of matches."""
-    found = photographs.table()
-    return found[(found["split"] != "TEST_SIMPLE") & (found["photograph"] >= 0)]
-
-
 def plot_maps(maps: pd.DataFrame) -> plt.Figure:
-    """How often each rotation, shear, shift and scale was fitted.
+    """How often each rotation, shear, shift and scale was fitted, in rows of the table of matches.
 
     Lines: what the augmentation's notebook asks for. Grey: what the matching would not have let
     pass.
     """
     tolerated = photographs.provenance()["settings"]["limits"]
-    titles = {"rotation": "rotation (°)", "shear": "shear (°)"}
-    titles |= {"shift_x": "shift along x (pixels)", "shift_y": "shift along y (pixels)"}
-    titles |= {"scale_x": "scale along x", "scale_y": "scale along y"}
     figure, axes = plt.subplots(2, 3, figsize=(7.2, 3.6))
     for axis, (name, asked) in zip(axes.flat, ASKED.items(), strict=True):
         middle, limit = float(name.startswith("scale")), tolerated[name]
@@ -160,7 +123,8 @@ def plot_maps(maps: pd.DataFrame) -> plt.Figure:
         for side in (-1, 1):
             axis.axvline(middle + side * asked, color="#222222", lw=1)
             axis.axvspan(middle + side * limit, middle + side * edge, color="#d9d9d9", lw=0)
-        axis.set(xlim=(middle - edge, middle + edge), xlabel=titles[name])
+        unit = "" if middle else " (pixels)" if "shift" in name else " (°)"
+        axis.set(xlim=(middle - edge, middle + edge), xlabel=name.replace("_", " along ") + unit)
     for axis in axes[:, 0]:
         axis.set_ylabel("images")
     return figure
@@ -201,24 +165,20 @@ def compute_behind() -> pd.DataFrame:
     """Images, photographs and cells of each split and class, and the images of a photograph."""
     rows = []
     for split in SPLITS:
-        labels = images.labels(split)
-        numbers, cells = photographs.photographs(split), photographs.cells(split)
-        for label, name in enumerate([*CLASSES, "all"]):
-            own = (labels == label) | (name == "all")
-            known = own & (numbers >= 0)
-            behind, each = np.unique(numbers[known], return_counts=True)
-            ends = {each.min(), each.max()} if len(each) else ()
-            rows.append(
-                {
-                    "Folder": split,
-                    "Class": name.capitalize() if name != "all" else "all",
-                    "Images": int(own.sum()),
-                    "Photographs": len(behind),
-                    "Cells": len(np.unique(cells[known])),
-                    "Images of each": "–".join(map(str, sorted(ends))) or "–",
-                }
-            )
-    return pd.DataFrame(rows)
+        found = pd.DataFrame(
+            {
+                "class": np.array([name.capitalize() for name in CLASSES])[images.labels(split)],
+                "photograph": photographs.photographs(split),
+                "cell": photographs.cells(split),
+            }
+        )
+        for name, own in [*found.groupby("class", sort=False), ("all", found)]:
+            known = own[own["photograph"] >= 0]
+            each = known["photograph"].value_counts()
+            ends = dict.fromkeys(map(str, (each.min(), each.max())))
+            rows.append((split, name, len(own), len(each), known["cell"].nunique(), "–".join(ends)))
+    columns = ["Folder", "Class", "Images", "Photographs", "Cells", "Images of each"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def compute_contributions() -> pd.DataFrame:
@@ -236,16 +196,13 @@ def plot_contributions(contributions: pd.DataFrame) -> plt.Figure:
     for axis, split in zip(axes, ("TRAIN", "TEST"), strict=True):
         chosen, start = contributions[contributions["split"] == split], 0
         for name in CLASSES:
-            own = np.sort(chosen.loc[chosen["class"] == name, "images"])[::-1]
-            axis.bar(start + np.arange(len(own)), own, 0.9, align="edge", color=COLOURS[name])
-            axis.text(
-                start + len(own) / 2, own.max(initial=0), f"{name.capitalize()}\n{len(own)}",
-                ha="center", va="bottom", fontsize=8, color=COLOURS[name], fontweight="bold",
-            )  # fmt: skip
+            own = chosen.loc[chosen["class"] == name, "images"].sort_values(ascending=False)
+            label = f"{name.capitalize()}: {len(own)}"
+            axis.bar(start + np.arange(len(own)), own, 0.9, color=COLOURS[name], label=label)
             start += len(own) + len(chosen) / 40
-        axis.margins(x=0.04, y=0.28)
         axis.set(xticks=[], ylabel="images of each")
         axis.set_title(f"{split}: {chosen['images'].sum():,} images, {len(chosen)} photographs")
+        axis.legend(loc="upper left", fontsize=8)
     return figure
 
 
@@ -284,55 +241,27 @@ def compute_simple() -> dict:
 # ------------------------------------------------------------------------- the same cell twice
 
 
-def load_pairs() -> list[dict]:
-    """Photographs of the same cell, two and two: ``photographs.pairs``, and pictures.
+def plot_pairs() -> plt.Figure:
+    """Photographs of the same cell side by side, two and two; dashed: what both of them show.
 
-    Returns
-    -------
-    list of dict
-        Also with ``shift`` (of :func:`bloodlib.data.registration.overlaps`) and ``pictures``, two
-        of pixels or None.
+    Above each: its number, label and side. The colours are those of the classes.
     """
-    rows = photographs.pair_table()
-    shifts = rows.loc[rows["same_cell"], ["shift_x", "shift_y"]].astype(int).to_numpy().tolist()
-    return [
-        pair | {"shift": shift, "pictures": [thumbnail(number) for number in pair["photographs"]]}
-        for pair, shift in zip(photographs.pairs(), shifts, strict=True)
-    ]
-
-
-def plot_pairs(pairs: list[dict]) -> plt.Figure:
-    """Photographs of the same cell side by side; dashed: what both of them show.
-
-    Parameters
-    ----------
-    pairs : list of dict
-        Of :func:`load_pairs`. The colour of a frame is that of the label.
-    """
+    table = photographs.pair_table()
+    shifts = table.loc[table["same_cell"], ["shift_x", "shift_y"]].astype(int).to_numpy()
+    shown = []
+    for pair, shift in zip(photographs.pairs(), shifts, strict=True):
+        parts = (pair[part] for part in ("photographs", "labels", "splits"))
+        shown += [(*one, sign * shift) for *one, sign in zip(*parts, (1, -1), strict=True)]
+    titles = []
+    for number, label, splits, _ in shown:
+        short = "+".join(f"{name[:3].lower()}." for name in label.split("+") if name)
+        titles.append(f"{number} {short or 'no label'}\n{_side(splits)}")
+    figure = plot_pictures([thumbnail(number) for number, *_ in shown], titles, 8)
     width, height = images.SOURCE.image_size
-    rows = -(-len(pairs) // 4)
-    figure, axes = plt.subplots(rows, 4, figsize=(7.2, 0.95 * rows), dpi=DPI, squeeze=False)
-    for axis in axes.flat:
-        bare(axis)
-    for axis, pair in zip(axes.flat, pairs, strict=False):
-        parts = (pair[part] for part in ("photographs", "labels", "splits", "pictures"))
-        for side, (number, label, splits, picture) in enumerate(zip(*parts, strict=True)):
-            left, colour = side * (width + 12), COLOURS.get(label, "#777777")
-            _tile(axis, (left, 0, width, height), picture, number, edge=colour)
-            x, y = (-1 if side else 1) * np.array(pair["shift"])
-            axis.add_patch(
-                plt.Rectangle(
-                    (left + max(0, x) + 7, max(0, y) + 7), width - abs(x) - 14,
-                    height - abs(y) - 14, fill=False, lw=0.8, ls="--", zorder=3,
-                    ec="#777777" if picture is None else "white",
-                )
-            )  # fmt: skip
-            short = "+".join(f"{name[:3].lower()}." for name in label.split("+") if name)
-            axis.text(
-                left, -10, f"{number} {short or 'no label'}\n{_side(splits)}",
-                fontsize=6.5, va="bottom", color=colour, linespacing=1.0,
-            )  # fmt: skip
-        axis.set(xlim=(-4, 2 * width + 16), ylim=(height + 4, -4))
+    for axis, title, (_, label, _, (x, y)) in zip(figure.axes, titles, shown, strict=False):
+        axis.set_title(title, fontsize=7, color=COLOURS.get(label, "#777777"))
+        place, size = (max(0, x) + 7, max(0, y) + 7), (width - abs(x) - 14, height - abs(y) - 14)
+        axis.add_patch(plt.Rectangle(place, *size, fill=False, lw=0.8, ls="--", ec="white"))
     return figure
 
 
@@ -404,35 +333,27 @@ def compute_shares(runs: list[records.Record]) -> pd.DataFrame:
 def plot_shares(shares: pd.DataFrame) -> plt.Figure:
     """A column of dots for each photograph, a dot for each run; a panel for each task.
 
-    A dot's area is the number of images; the photographs with most of the wrong answers have their
-    number below.
+    A dot's area is the number of images; the three photographs with most of the wrong answers have
+    their number below.
     """
     tasks = [task for task in TASKS if task in set(shares["task"])]
     figure, axes = plt.subplots(len(tasks), 1, figsize=(7.2, 2.7 * len(tasks)), squeeze=False)
     for axis, task in zip(axes.flat, tasks, strict=True):
         own = shares[shares["task"] == task]
         order = own.groupby("photograph")["share"].mean().sort_values(kind="stable").index
-        colours = own["class"].map(COLOURS)
-        axis.scatter(
-            own["photograph"].map(order.get_loc), own["share"], 0.45 * own["images"],
-            facecolors=colours.where(own["pooling"] == "max", "none"), edgecolors=colours,
-            linewidths=0.9, clip_on=False, zorder=3,
+        place = own["photograph"].map(order.get_loc)
+        sns.scatterplot(
+            own, x=place, y="share", hue="class", hue_order=CLASSES, palette=COLOURS,
+            style="pooling", size="images", sizes=(10, 70), alpha=0.7, ax=axis,
         )  # fmt: skip
-        wrong = (own["images"] - own["right"]).groupby(own["photograph"]).mean()
-        worst = wrong[wrong > 0.05 * wrong.sum()].nlargest(3).index
-        for nth, place in enumerate(sorted(map(order.get_loc, worst))):
-            axis.annotate(
-                str(order[place]), (place, 0), xytext=(0, -9 - 7 * (nth % 2)),
-                textcoords="offset points", ha="center", va="top", fontsize=7,
-            )  # fmt: skip
-        axis.set(ylim=(-0.02, 1.02), xticks=[], ylabel="fraction right", title=f"{task} classes")
-        axis.set_xlim(-1.5, len(order) + 0.5)
-        axis.set_xlabel(f"TEST's {len(order)} photographs, by their mean fraction", labelpad=20)
-    dot = {"ls": "", "marker": "o"}
-    handles = [Line2D([], [], color=COLOURS[n], label=n.capitalize(), **dot) for n in CLASSES]
-    for face, pooling in (("#222222", "max pooling"), ("none", "average pooling")):
-        handles.append(Line2D([], [], mec="#222222", mfc=face, label=pooling, **dot))
-    figure.legend(handles=handles, loc="outside upper center", ncols=6, fontsize=7.5)
+        wrong = (own["images"] - own["right"]).groupby(own["photograph"]).sum().nlargest(3)
+        places = sorted(map(order.get_loc, wrong.index))
+        axis.set_xticks(places, order[places], fontsize=6, rotation=90)
+        axis.set(ylabel="fraction right", title=f"{task} classes")
+        axis.set_xlabel(f"TEST's {len(order)} photographs, by their mean fraction")
+        handles, names = axis.get_legend_handles_labels()
+        axis.get_legend().remove()
+    figure.legend(handles, names, loc="outside lower center", ncols=5, fontsize=8)
     return figure
 
 
@@ -499,17 +420,8 @@ def compute_wall(runs: list[records.Record]) -> pd.DataFrame:
     return found.iloc[order].reset_index(drop=True)
 
 
-def load_pictures(wall: pd.DataFrame) -> dict[int, np.ndarray]:
-    """The photographs of a wall by number; none where they can't be had."""
-    if not images.available("Original_Images"):
-        return {}
-    return {number: thumbnail(number) for number in wall["photograph"].tolist()}
-
-
 def strips(sizes: np.ndarray) -> np.ndarray:
     """Fill a rectangle of 4 by 3 with rectangles of given areas, row by row, in the order given.
-
-    Their width by height comes as near to that of a photograph, 4:3, as rows allow.
 
     Parameters
     ----------
@@ -522,85 +434,44 @@ def strips(sizes: np.ndarray) -> np.ndarray:
         Left, top, width and height of each.
     """
     sizes = np.asarray(sizes, dtype=float)
-    layouts = []
-    for rows in range(1, len(sizes) + 1):
-        placed, top = [], 0.0
-        for row in np.array_split(sizes, rows):
-            high, wide = 3 * row.sum() / sizes.sum(), 4 * row / row.sum()
-            left = np.cumsum(wide) - wide
-            placed.append(np.column_stack([left, np.full_like(wide, top), wide, high + 0 * wide]))
-            top += high
-        layouts.append(np.concatenate(placed))
-    return min(layouts, key=lambda t: np.abs(np.log(t[:, 2] / t[:, 3] / (4 / 3))).sum())
+    placed, top = [], 0.0
+    for row in np.array_split(sizes, round(np.sqrt(len(sizes)))):
+        high, wide = 3 * row.sum() / sizes.sum(), 4 * row / row.sum()
+        left = np.cumsum(wide) - wide
+        placed.append(np.column_stack([left, np.full_like(wide, top), wide, high + 0 * wide]))
+        top += high
+    return np.concatenate(placed)
 
 
-def plot_wall(wall: pd.DataFrame, pictures: dict[int, np.ndarray]) -> plt.Figure:
+def plot_wall(wall: pd.DataFrame, pictures: dict[int, np.ndarray | str]) -> plt.Figure:
     """TEST's photographs, each as large as the images made from it, shaded by what is right.
 
     Parameters
     ----------
     wall : pandas.DataFrame
         Of :func:`compute_wall`.
-    pictures : dict of int to uint8 array
-        Photographs by number; a tile without one has its number alone.
+    pictures : dict of int to uint8 array or str
+        Of :func:`thumbnail`, by number; a tile without a picture has its number alone.
     """
     figure, axes = plt.subplots(2, 2, figsize=(7.2, 6.3), dpi=DPI)
     for axis, (name, own) in zip(axes.flat, wall.groupby("class", sort=False), strict=True):
         bare(axis)
-        axis.set(xlim=(0, 4), ylim=(3, 0), aspect="equal")
         title = f"{name.capitalize()}: {len(own)} photographs, {own['images'].sum()} images"
         axis.set_title(title, color=COLOURS[name], fontsize=9)
-        for row, box in zip(own.itertuples(), strips(own["images"]), strict=True):
-            _draw_brick(axis, box, row, pictures.get(row.photograph))
+        for row, (x, y, wide, high) in zip(own.itertuples(), strips(own["images"]), strict=True):
+            colour, ink = shade(row.share, SHADES)
+            axis.add_patch(plt.Rectangle((x, y), wide, high, fc=colour, ec="white", lw=1.2))
+            text = f"{row.photograph}{'*' * row.also_in_train}"
+            text += f": {row.share:.0%}" if wide > 0.7 else ""
+            axis.text(x + wide / 2, y + 0.03, text, ha="center", va="top", fontsize=6, color=ink)
+            if isinstance(picture := pictures.get(row.photograph), np.ndarray):
+                scale = min((wide - 0.06) / 4, (high - 0.16) / 3)
+                left, top = x + wide / 2 - 2 * scale, y + 0.13
+                extent = left, left + 4 * scale, top + 3 * scale, top
+                axis.imshow(picture, extent=extent, zorder=2)
+        axis.set(xlim=(0, 4), ylim=(3, 0), aspect="equal")
     figure.colorbar(
         ScalarMappable(cmap=SHADES), ax=axes, location="bottom", shrink=0.5, aspect=35, pad=0.01,
         format=PercentFormatter(1), label="images of a photograph that DCLNN gets right",
     )  # fmt: skip
     return figure
-
-
-def _draw_brick(axis, box, row, picture):
-    """A photograph of the wall: its shade, number and share, and its picture if there is one."""
-    x, y, wide, high = box
-    shade = plt.get_cmap(SHADES)(row.share)
-    axis.add_patch(plt.Rectangle((x, y), wide, high, fc=shade, ec="white", lw=1.2))
-    large = wide > 0.7
-    number = f"{row.photograph}{'*' * row.also_in_train}"
-    dark = np.dot(shade[:3], (0.3, 0.6, 0.1)) <= 0.5
-    style = {"color": "white" if dark else "#222222", "ha": "center"}
-    if picture is None:
-        size = 9 if large else 6.5
-        text = f"{number}\n{row.share:.0%}"
-        axis.text(x + wide / 2, y + high / 2, text, fontsize=size, va="center", **style)
-        return
-    line, border = (0.15, 0.05) if large else (0.11, 0.03)
-    scale = min((wide - 2 * border) / 4, (high - line - border) / 3)
-    top = y + line + (high - line - border - 3 * scale) / 2
-    _tile(axis, (x + wide / 2 - 2 * scale, top, 4 * scale, 3 * scale), picture)
-    text, size = (f"{number}: {row.share:.0%}", 7.5) if large else (number, 6)
-    place = x + wide / 2, top - 0.45 * line
-    axis.text(*place, text, fontsize=size, va="center_baseline", **style)
-
-
-def _outline():
-    """The corners of an image of 320x240, [4, 2]."""
-    width, height = images.SOURCE.image_size
-    return np.array([[0, 0], [width, 0], [width, height], [0, height]])
-
-
-def _tile(axis, box, picture, text="", edge="none"):
-    """A picture, or a grey tile with a text, at left, top, width and height."""
-    x, y, wide, high = box
-    face = "none"
-    if picture is None:
-        face = "#eeeeee"
-        axis.text(
-            x + wide / 2, y + high / 2, text, ha="center", va="center", fontsize=8, zorder=4,
-            bbox={"facecolor": face, "lw": 0, "pad": 1},
-        )  # fmt: skip
-    else:
-        limits = axis.get_xlim(), axis.get_ylim()  # which a picture would change
-        extent = (x, x + wide, y + high, y)
-        axis.imshow(picture, extent=extent, interpolation="antialiased", zorder=2)
-        axis.set(xlim=limits[0], ylim=limits[1])
-    axis.add_patch(plt.Rectangle((x, y), wide, high, fc=face, ec=edge, lw=1.5, zorder=2))

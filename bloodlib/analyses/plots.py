@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import to_hex, to_rgb
 
 #: Of figures that hold photographs.
 DPI = 180
@@ -101,7 +102,18 @@ def plot_intervals(
     )
 
 
-def plot_pictures(pictures: Iterable, titles: Iterable[str], columns: int = 4) -> plt.Figure:
+def shade(fraction: float, colours: str) -> tuple[str, str]:
+    """The colour of a fraction in a colour map, and black or white, whichever is readable on it."""
+    colour = to_hex(plt.get_cmap(colours)(float(fraction)))
+    rgb = np.array(to_rgb(colour))
+    linear = np.where(rgb <= 0.04, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    light = linear @ (0.2126, 0.7152, 0.0722)  # of WCAG; at 0.179 both contrasts are 4.58
+    return colour, "#000000" if light > 0.179 else "#ffffff"
+
+
+def plot_pictures(
+    pictures: Iterable[np.ndarray | str], titles: Iterable[str], columns: int = 4
+) -> plt.Figure:
     """Pictures in rows, with titles; a text in the place of a picture stands on a grey tile."""
     pictures = list(pictures)
     rows = max(1, -(-len(pictures) // columns))

@@ -14,14 +14,13 @@ import io
 import json
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import threadpoolctl
 from PIL import Image
 
 from bloodlib import paper, study
-from bloodlib.analyses import examples, prediction
+from bloodlib.analyses import examples, plots, prediction
 from bloodlib.data import images, paths, photographs, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
@@ -135,8 +134,8 @@ def compute_wall(wall: pd.DataFrame, pictures: dict[int, np.ndarray]) -> dict:
     ----------
     wall : pandas.DataFrame
         See :func:`bloodlib.analyses.examples.compute_wall`.
-    pictures : dict of int to uint8 array
-        Photographs by number; none where they can't be had.
+    pictures : dict of int to uint8 array or str
+        Photographs by number, of :func:`bloodlib.analyses.examples.thumbnail`.
 
     Returns
     -------
@@ -154,7 +153,7 @@ def compute_wall(wall: pd.DataFrame, pictures: dict[int, np.ndarray]) -> dict:
     def tile(row, box):
         number = int(row.photograph)
         shown = {}
-        if number in pictures:
+        if isinstance(pictures.get(number), np.ndarray):
             picture = Image.fromarray(pictures[number])
             width = int(SCALE * np.sqrt(row.images))
             picture.thumbnail((width, width), Image.Resampling.LANCZOS)
@@ -366,14 +365,7 @@ def _rounded(values):
 
 
 def _shade(share, colours):
-    """The shade of a share, and black or white, whichever is easier to read on it."""
-    red, green, blue = rgb = np.round(np.array(plt.get_cmap(colours)(float(share))[:3]) * 255)
-    linear = np.where(rgb <= 10, rgb / 255 / 12.92, ((rgb / 255 + 0.055) / 1.055) ** 2.4)
-    light = linear @ (0.2126, 0.7152, 0.0722)  # of WCAG; at 0.179 both contrasts are 4.58
-    return {
-        "colour": f"#{int(red):02x}{int(green):02x}{int(blue):02x}",
-        "ink": "#000000" if light > 0.179 else "#ffffff",
-    }
+    return dict(zip(("colour", "ink"), plots.shade(share, colours), strict=True))
 
 
 def _data_url(picture, quality):
