@@ -52,7 +52,7 @@ def folders(tmp_path, monkeypatch):
     monkeypatch.setenv("BLOODLIB_CACHE", str(found.cache))
     monkeypatch.setenv("BLOODLIB_RESULTS", str(found.results))
     found.results.mkdir()
-    for name in (*photographs.TABLES, photographs.PROVENANCE):
+    for name in (*photographs.TABLES, "photographs.json"):
         shutil.copy(CHECKOUT / "results" / name, found.results)
     study.load.cache_clear()
     yield found

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bloodlib.data import images, paths, photographs, registration, stored
+from bloodlib.data import images, photographs, registration, stored
 
 NAMES = {
     "TRAIN": (
@@ -149,24 +149,6 @@ def test_a_table_about_other_images_is_refused(results, change):
     refused(photographs.table, "photographs.csv is not about the published images")
 
 
-def test_new_tables_are_not_trusted_before_all_are_written(results, monkeypatch):
-    replace, done = paths.write_atomically, []
-
-    def stop(path, raw):
-        if len(done) == len(READERS):
-            raise KeyboardInterrupt
-        done.append(path.name)
-        replace(path, raw)
-
-    table, cells, pairs = planted()
-    new = table.assign(photograph=15), cells.assign(cell=10), pairs.assign(common=0.5)
-    monkeypatch.setattr(paths, "write_atomically", stop)
-    with pytest.raises(KeyboardInterrupt):
-        photographs.save(*new, {})
-    for name in READERS:
-        refused(READERS[name], "is not the file")
-
-
 # ----------------------------------------------------------------------------- what they say
 
 
@@ -185,14 +167,6 @@ def test_the_undecided_are_named_and_not_counted(results):
         "TEST": none | {"NEUTROPHIL": 1, "LYMPHOCYTE": 1},
         "TEST_SIMPLE": none | {"LYMPHOCYTE": 1},
     }
-
-
-def test_cells_are_counted_once(results):
-    table, cells, pairs = planted()
-    table.loc[2, "photograph"] = 11  # another photograph of the cell of 10
-    photographs.save(table, cells, pairs, {})
-    assert photographs.counts()["TRAIN"]["NEUTROPHIL"] == 2
-    assert photographs.counts("cells")["TRAIN"]["NEUTROPHIL"] == 1
 
 
 def test_pairs_that_share_a_cell_and_pairs_that_do_not(results):
@@ -244,20 +218,6 @@ class TestFrozen:
         simple = table[table["split"] == "TEST_SIMPLE"]
         assert (simple["flip"] == "").all()
         assert (abs(simple[["rotation", "shear", "shift_x", "shift_y"]]) < 0.5).all(axis=None)
-
-    def test_the_numbers_in_the_names_count_the_photographs(self):
-        """Keras numbered the photographs of a folder in each round, in another order each time."""
-        table, counts = photographs.table(), photographs.counts()
-        table = table.assign(
-            folder=table["name"].str.split("/").str[0],
-            number=table["name"].str.split("_").str[1].astype(int),
-        )
-        for (split, folder), rows in table[table["split"] != "TEST_SIMPLE"].groupby(
-            ["split", "folder"]
-        ):
-            assert rows["number"].max() + 1 == rows["number"].nunique() == counts[split][folder]
-            # each photograph once a round
-            assert np.ptp(rows.groupby("photograph").size()) <= 6
 
     def test_training_and_test_share_no_photograph_but_cells(self):
         train, test, simple = (set(photographs.photographs(s)) for s in images.SPLITS)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bloodlib.data import images, synthetic
-from bloodlib.data.images import CLASSES, SPLITS, TASKS
+from bloodlib.data.images import CLASSES
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +38,9 @@ def test_more_images_keep_the_first_ones(n):
     np.testing.assert_array_equal(few.labels, many.labels[place])
 
 
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("split", SPLITS)
-def test_balanced(task, split):
-    labels = synthetic.load(split, task, size=(6, 8), n=20).labels
-    tally = np.bincount(labels, minlength=len(TASKS[task]))
-    assert set(tally) == {20 // len(TASKS[task])}
-
-
 def test_two_classes_follow_the_nucleus():
     two, four = synthetic.load("TEST", "two", n=8), synthetic.load("TEST", "four", n=8)
+    assert four.labels.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
     told = dict(zip(four.labels.tolist(), two.labels.tolist(), strict=True))
     assert told == dict(enumerate(images.NUCLEI[name] for name in CLASSES))
     np.testing.assert_array_equal(two.pixels, four.pixels)
@@ -82,18 +75,7 @@ def test_drawing_is_the_one_of_its_version(train):
     np.testing.assert_allclose(shares, NUCLEI, atol=0.002)
 
 
-def test_data_hash_names_what_was_asked():
-    usual = synthetic.data_hash()
-    assert usual == synthetic.data_hash(dict(synthetic.COUNTS)) == synthetic.data_hash({})
-    others = [
-        synthetic.data_hash({"TRAIN": 8}),
-        synthetic.data_hash(size=(30, 40)),
-        synthetic.data_hash(seed=1),
-    ]
-    assert len({usual, *others}) == 4
-
-
-@pytest.mark.parametrize("size", [(240, 320), (480, 640), (300, 240)])
+@pytest.mark.parametrize("size", [(240, 320), (300, 240)])
 def test_stamp_changes_only_a_band_at_the_bottom(size):
     pixels = synthetic.draw("EOSINOPHIL", np.random.default_rng(0), size)
     before = pixels.copy()

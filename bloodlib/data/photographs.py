@@ -23,9 +23,8 @@ from sklearn.model_selection import train_test_split
 
 from bloodlib.data import images, paths, stored
 
-#: The tables, and the file that vouches for them.
+#: The tables; ``photographs.json`` vouches for them.
 TABLES = ("photographs.csv", "cells.csv", "pairs.csv")
-PROVENANCE = "photographs.json"
 #: Where the boxes come from: the annotations' repository and commit; SHA-256 of the boxes' table.
 BCCD = "https://github.com/Shenggan/BCCD_Dataset", "d272fb14cdff6e473fafeeeba32aba5f560e9e43"
 BOXES_SHA256 = "57de57fffec095ea689a32a1cbb5c5d3898d4101865f9d31adda43ec4f402077"
@@ -40,7 +39,7 @@ def provenance() -> dict:
     StoredError
         If there are none.
     """
-    path = paths.results_folder() / PROVENANCE
+    path = paths.results_folder() / "photographs.json"
     made = stored.read_json(path, _REMEDY)
     sums = made.get("sha256")
     if not isinstance(sums, dict) or set(TABLES) - set(sums):

@@ -59,7 +59,6 @@ SETTINGS = {
     "opencv": cv2.__version__,
 }
 CHUNK = 100  # images between two saves
-VERSION = 6  # of what is kept in the cache; raised when the computation changes
 
 
 class Fit(NamedTuple):
@@ -421,8 +420,8 @@ def compute() -> None:
     todo = [(split, name) for split in images.SPLITS for name in images.names(split)]
     drawn = np.random.default_rng(SETTINGS["seed"]).permutation(len(todo))[: SETTINGS["sample"]]
     todo = [(*image, place in drawn) for place, image in enumerate(todo)]
-    kept = stored.checksum(json.dumps([SETTINGS, images.DATA_HASH, CHUNK, VERSION]).encode())[:10]
-    folder = paths.cache_folder() / "photographs" / kept
+    how = json.dumps([SETTINGS, images.DATA_HASH, CHUNK]).encode() + Path(__file__).read_bytes()
+    folder = paths.cache_folder() / "photographs" / stored.checksum(how)[:10]
     folder.mkdir(parents=True, exist_ok=True)
     starts = range(0, len(todo), CHUNK)
     chunks = {folder / f"{start:05}.json": todo[start : start + CHUNK] for start in starts}

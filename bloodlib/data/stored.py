@@ -230,19 +230,14 @@ def commit() -> str:
     not to be had or refuses.
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-
-    def git(*words):
-        ended = subprocess.run(  # noqa: S603
-            ["git", *words],  # noqa: S607
-            cwd=paths.checkout(), env=environment, timeout=60,
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        return ended.stdout.strip()
-
     try:
-        git("ls-files", "--error-unmatch", "study.yml")
-        if not Path(git("rev-parse", "--show-toplevel")).samefile(paths.checkout()):
-            return ""
-        return git("describe", "--always", "--abbrev=40", "--dirty", "--exclude=*")
+        root = paths.checkout()
+        own = [f"--git-dir={root / '.git'}", f"--work-tree={root}"]
+        describe = ["describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+        ended = subprocess.run(  # noqa: S603
+            ["git", *own, *describe],  # noqa: S607
+            env=environment, timeout=60, capture_output=True, text=True, check=True,
+        )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return ""
+    return ended.stdout.strip()

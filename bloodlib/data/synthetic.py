@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from bloodlib.data.images import CLASSES, NUCLEI, SPLITS, TASKS, Images
+from bloodlib.data.images import CLASSES, NUCLEI, SIZE, SPLITS, TASKS, Images
 
 VERSION = 1  # raise it whenever the drawing changes: it is part of `data_hash`
 COUNTS = {"TRAIN": 400, "TEST": 160, "TEST_SIMPLE": 40}
@@ -158,9 +158,7 @@ def _white_cell(label, rng, radius):
     return cell, body
 
 
-def draw(
-    label: str | int, rng: np.random.Generator, size: tuple[int, int] = (60, 80)
-) -> np.ndarray:
+def draw(label: str | int, rng: np.random.Generator, size: tuple[int, int] = SIZE) -> np.ndarray:
     """Draw one smear.
 
     Parameters
@@ -206,7 +204,7 @@ def draw(
 def load(
     split: str,
     task: str = "four",
-    size: tuple[int, int] = (60, 80),
+    size: tuple[int, int] = SIZE,
     n: int | None = None,
     seed: int = 0,
 ) -> Images:
@@ -252,19 +250,15 @@ def load(
     return Images(pixels, labels, tuple(f"drawn/{CLASSES[kind]}/{i:04d}" for kind, i in which))
 
 
-def data_hash(
-    n: Mapping[str, int] | None = None, size: tuple[int, int] = (60, 80), seed: int = 0
-) -> str:
+def data_hash(n: Mapping[str, int] | None = None) -> str:
     """Identity of the drawn images for a record: of what was asked for, not of the pixels.
 
     Parameters
     ----------
     n
         How many images of each split; for splits not named, those of `COUNTS`.
-    size, seed
-        As for `load`.
     """
-    asked = {"version": VERSION, "n": {**COUNTS, **(n or {})}, "size": list(size), "seed": seed}
+    asked = {"version": VERSION, "n": {**COUNTS, **(n or {})}, "size": SIZE, "seed": 0}
     return "drawn-" + hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
