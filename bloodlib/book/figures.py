@@ -260,47 +260,32 @@ def plot_possible_accuracy(possible: pd.DataFrame) -> plt.Figure:
     possible : pandas.DataFrame
         See :func:`bloodlib.paper.arithmetic.compute_blocks`.
     """
+    names = possible["method"] + ", " + possible["split"]
     baseline = possible["method"].isin(["NB", "SVM"])
-    tasks = list(dict.fromkeys(possible["task"]))
-    figure, axes = plt.subplots(len(tasks), 2, figsize=(7.2, 4.4), squeeze=False)
-    for task, row in zip(tasks, axes, strict=True):
-        for axis, chosen in zip(row, (baseline, ~baseline), strict=True):
-            found = possible[(possible["task"] == task) & chosen]
-            _draw_spans(axis, found)
-            axis.set(title=f"{task} classes", xlim=(found["low"].min(), found["high"].max()))
-        low, high = found[["claim_low", "claim_high"]].iloc[0]
-        axis.axvspan(low, high, color="#e4e4e4", lw=0, zorder=0)
-        middle = (low + high) / 2
-        axis.text(middle, -0.8, f"{middle:.0%}", ha="center", va="center", fontsize=8)
-        axis.set_xlim(min(low, found["low"].min()), max(high, found["high"].max()))
-    width = 1.3 * max(np.diff(axis.get_xlim())[0] for axis in axes.flat)
+    panels = [(task, kind) for task in possible["task"].unique() for kind in (True, False)]
+    figure, axes = plt.subplots(len(panels) // 2, 2, figsize=(7.2, 4.4), squeeze=False)
+    for axis, (task, kind) in zip(axes.flat, panels, strict=True):
+        own = possible[(possible["task"] == task) & (baseline == kind)].assign(name=names)
+        rows, known = own["name"].unique().tolist(), own.dropna(subset=["low"])
+        colours = known["method"].map(COLOURS)
+        axis.barh(
+            known["name"].map(rows.index), known["high"] - known["low"], 0.5, left=known["low"],
+            edgecolor=colours, color=colours.where(known["convention"] == "rounded", "none"),
+        )  # fmt: skip
+        for name in set(rows) - set(known["name"]):
+            place, across = (0.98, rows.index(name)), axis.get_yaxis_transform()
+            axis.text(*place, "impossible", ha="right", va="center", fontsize=7, transform=across)
+        axis.set_yticks(range(len(rows)), rows)
+        axis.tick_params(labelsize=7)
+        axis.set(ylim=(len(rows) - 0.4, -0.7), title=f"{task} classes", xlabel="accuracy")
+        if not kind:
+            axis.axvspan(*own[["claim_low", "claim_high"]].iloc[0], color="#e4e4e4", lw=0, zorder=0)
+        upright(axis)
+    width = 1.1 * max(np.ptp(axis.get_xlim()) for axis in axes.flat)
     for axis in axes.flat:
-        centre = np.mean(axis.get_xlim())
-        axis.set_xlim(centre - width / 2, centre + width / 2)
-    for axis in axes[-1]:
-        axis.set_xlabel("accuracy")
+        middle = np.mean(axis.get_xlim())
+        axis.set_xlim(middle - width / 2, middle + width / 2)
     return figure
-
-
-def _draw_spans(axis, possible):
-    """The spans of some methods on some splits, or the word that there is none."""
-    rows = possible.groupby(["method", "split"], sort=False)
-    for y, ((method, _), own) in enumerate(rows):
-        for one in own.dropna().itertuples():
-            filled = one.convention == "rounded"
-            axis.barh(
-                y, one.high - one.low, 0.5, left=one.low, edgecolor=COLOURS[method],
-                facecolor=COLOURS[method] if filled else "none", lw=0 if filled else 1.2,
-            )  # fmt: skip
-        if own["low"].isna().all():
-            axis.text(
-                0.98, y, "impossible", ha="right", va="center", fontsize=7, color="#777777",
-                transform=axis.get_yaxis_transform(),
-            )  # fmt: skip
-    axis.set_yticks(range(len(rows)), [", ".join(name) for name in rows.groups])
-    axis.tick_params(labelsize=7)
-    axis.set_ylim(len(rows) - 0.4, -1.3)
-    upright(axis)
 
 
 def plot_splits(found: pd.DataFrame, shown: dict[str, str], chance: float) -> plt.Figure:
@@ -316,7 +301,6 @@ def plot_splits(found: pd.DataFrame, shown: dict[str, str], chance: float) -> pl
         What guessing scores; dotted.
     """
     methods = list(dict.fromkeys(found["method"]))
-    colours = dict(zip(shown, ("#222222", "#D55E00", "#0072B2", "#009E73"), strict=True))
     figure, axes = plt.subplots(
         1, len(methods), figsize=(7.2, 2.6), sharey=True, sharex=True, squeeze=False
     )
@@ -324,7 +308,7 @@ def plot_splits(found: pd.DataFrame, shown: dict[str, str], chance: float) -> pl
         own = found[found["method"] == method]
         plot_intervals(
             axis, own["split_by"].map(list(shown).index), own["accuracy"], own["low"], own["high"],
-            own["split_by"].map(colours), runs=own["folds"],
+            "#0072B2", runs=own["folds"],
         )  # fmt: skip
         axis.axvline(chance, color="#888888", lw=1, ls=":")
         axis.set(xlim=(0, 1.02), title=method, xlabel="accuracy")
