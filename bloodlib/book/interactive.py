@@ -11,6 +11,7 @@ from disk.
 
 import base64
 import io
+import itertools
 import json
 from pathlib import Path
 
@@ -28,15 +29,11 @@ from bloodlib.models import weights
 from bloodlib.study import records
 
 #: What each kind of figure needs beside its own script, in the folder of the built book.
-LIBRARIES = {
-    "confusion": (),
-    "curves": ("plot/d3.min.js", "plot/plot.umd.min.js"),
-    "wall": (),
-}
+LIBRARIES = {"curves": ("plot/d3.min.js", "plot/plot.umd.min.js")}
 #: The paper's rows for DCLNN with a kind of pooling, by table and method.
 PRINTED = {"max": (1, "DCLNN"), "average": (2, "AveragePooling")}
 #: Settings that say most of a run; their values are told, at the defaults too.
-TOLD = ("kind", "kernel", "features")
+TOLD = ("pooling", "kind", "kernel", "features")
 #: The seed of the mean over seeds.
 MEAN = "mean of all"
 #: Pixels of a photograph's width for the root of its images.
@@ -100,20 +97,17 @@ def compute_curves(run: records.Record) -> dict | None:
         ``band`` of validation's accuracy (its interval by cell), and ``scores`` for each class.
         Numbers of ours have four decimals. None where the run is not among the frozen ones.
     """
-    found = {
-        (task, pooling): comparison.frozen({"method": "DCLNN", "task": task, "pooling": pooling})
-        for task in TASKS
-        for pooling in PRINTED
-    }
-    if run.id not in {one.id for some in found.values() for one in some}:
-        return None
-    curves = []
-    for (task, pooling), some in found.items():
-        some = sorted(some, key=lambda one: one.config["seed"])
-        kinds = [(one.config["seed"], [one]) for one in some]
-        kinds += [(MEAN, some)] if len(some) > 1 else []
+    frozen, curves = set(), []
+    for task, pooling in itertools.product(TASKS, PRINTED):
         kind = {"task": task, "pooling": pooling}
-        curves += [kind | {"seed": seed} | _by_epoch(own) for seed, own in kinds]
+        runs = comparison.frozen({"method": "DCLNN"} | kind)
+        runs = sorted(runs, key=lambda one: one.config["seed"])
+        frozen |= {one.id for one in runs}
+        curves += [kind | {"seed": one.config["seed"]} | _by_epoch([one]) for one in runs]
+        if len(runs) > 1:
+            curves.append(kind | {"seed": MEAN} | _by_epoch(runs))
+    if run.id not in frozen:
+        return None
     config = study.resolve(run.config)
     return {
         "start": {name: config[name] for name in ("task", "pooling", "seed")}
@@ -185,16 +179,9 @@ def compute_wall(wall: pd.DataFrame, pictures: dict[int, np.ndarray]) -> dict:
 
 
 def every_run() -> list[records.Record]:
-    """Every frozen run on the published TEST, by method, task and settings."""
+    """Every frozen run on the published TEST, by method, task, settings and seed."""
     runs = [r for r in records.read_all() if r.status == "complete" and comparison.on_test([r])]
-    first = [row["method"] for row in comparison.COMPARED.values()]
-
-    def place(run):
-        words = _in_words(run)
-        later = first.index(words["method"]) if words["method"] in first else len(first)
-        return later, words["method"], list(TASKS).index(words["task"]), *map(str, words.values())
-
-    return sorted(runs, key=place)
+    return sorted(runs, key=lambda run: tuple(_in_words(run).values()))
 
 
 def show(kind: str, figure: str, data: dict | None) -> None:
@@ -203,7 +190,7 @@ def show(kind: str, figure: str, data: dict | None) -> None:
     Parameters
     ----------
     kind : str
-        Of :data:`LIBRARIES`.
+        "confusion", "curves" or "wall".
     figure : str
         The figure's name, such as ``fig-wall``.
     data : dict or None
@@ -219,19 +206,17 @@ def show(kind: str, figure: str, data: dict | None) -> None:
 
 def scripts(kind: str) -> tuple[str, ...]:
     """The scripts that a kind of figure needs, in order, in the folder of the built book."""
-    return (*LIBRARIES[kind], "interactive/shared.js", f"interactive/{kind}.js")
+    return (*LIBRARIES.get(kind, ()), "interactive/shared.js", f"interactive/{kind}.js")
 
 
 def html(kind: str, figure: str, data: dict) -> str:
     """The numbers behind a figure, and its scripts, for a page in ``chapters/``."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    return "\n".join(
-        [
-            '<link rel="stylesheet" href="../interactive/interactive.css">',
-            f'<script type="application/json" id="data-{figure}">{text}</script>',
-            *(f'<script src="../{script}" defer></script>' for script in scripts(kind)),
-        ]
-    )
+    lines = [
+        '<link rel="stylesheet" href="../interactive/interactive.css">',
+        f'<script type="application/json" id="data-{figure}">{text}</script>',
+    ]
+    return "\n".join(lines + [f'<script src="../{name}" defer></script>' for name in scripts(kind)])
 
 
 def write_try_it(folder: Path) -> None:
@@ -341,19 +326,14 @@ def _in_words(run):
     """Method, task, settings and seed of a run, without what chance may vary."""
     config = study.resolve(run.config)
     usual = study.resolve({"method": config["method"], "task": config["task"]})
-    told = [f"{config['pooling']} pooling"] if "pooling" in config else []
-    told += [str(config[name]) for name in TOLD if name in config]
-    told += [
-        f"{name} {value}"
+    chance = (*comparison.CHANCE, "epochs")
+    told = [
+        f"{name.replace('_', ' ')} {value}"
         for name, value in config.items()
-        if name not in (*TOLD, *comparison.CHANCE, "pooling", "epochs") and value != usual[name]
+        if name in TOLD or (name not in chance and value != usual[name])
     ]
-    return {
-        "method": config["method"],
-        "task": config["task"],
-        "settings": ", ".join(told).replace("split_by", "split by"),
-        "seed": config["seed"],
-    }
+    words = {"method": config["method"], "task": config["task"]}
+    return words | {"settings": ", ".join(told), "seed": config["seed"]}
 
 
 def _named(task):

@@ -432,7 +432,7 @@ def test_a_photograph_tells_every_run_s_vote(opened):
                 labels = run.arrays["labels"][24][own]
                 right = int((labels == run.arrays["truth"][own]).sum())
                 answer = TASKS[task][np.bincount(labels).argmax()].capitalize()
-                row = ["DCLNN", task, f"{pooling} pooling", str(seed), str(right), answer]
+                row = ["DCLNN", task, f"pooling {pooling}", str(seed), str(right), answer]
                 assert row in shown
     page.click("#fig-wall .wall-lymphocyte button")
     assert "lymphocyte" in page.inner_text("#fig-wall [aria-live]")
