@@ -95,7 +95,7 @@ tables.show(
     fmt={"map": attribution.MAPS.get},
 )
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-attention", "caption": "A dot for each photograph of TEST: the share of the map's weight in the box (mean over its images) over the area of the box. Filled: most of its images are right. Grey: the network before training. On the dotted line lie maps that know nothing of the cell."}, "image": {"alt": "Two panels, one for each map. Small grey dots lie along the dotted diagonal. The coloured dots lie far above it: boxes that take up a fiftieth to a fifth of the image hold between a seventh and nine tenths of the weight. Hollow dots tend to lie lower than filled ones."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-attention", "caption": "A dot for each photograph of TEST: the share of the map's weight in the box (mean over its images) over the area of the box. With a white middle: most of its images are wrong. Grey: the network before training. On the dotted line lie maps that know nothing of the cell."}, "image": {"alt": "Two panels, one for each map. Small grey dots lie along the dotted diagonal. The coloured dots lie far above it: boxes that take up a fiftieth to a fifth of the image hold between a seventh and nine tenths of the weight. Dots with a white middle tend to lie lower than the others."}}
 each = attribution.compute_images()
 own = each[each["task"] == task].drop(columns="task")
 means = own.groupby(["class", "photograph"], observed=True).mean().reset_index()

@@ -117,16 +117,6 @@ def test_each_run_tells_how_sure_it_is_with_an_interval(rows):
     np.testing.assert_allclose(fine["gap"], -0.25, atol=1e-3)
 
 
-def test_a_run_that_went_on_after_epoch_25_is_left_out(rows):
-    before = len(calibration.compute_calibration())
-    longer = a_run(wrong_where(True), np.full(len(CELLS), 0.9), seed=3)
-    longer.has_epochs, longer.epochs = True, 40  # its probabilities are those after epoch 40
-    rows["DCLNN", "four"].append(longer)
-    assert len(calibration.compute_calibration()) == before
-    rows["DCLNN", "four"] = [longer]
-    assert len(calibration.compute_calibration()) < before
-
-
 def test_reliability_has_a_bin_for_each_confidence_and_its_interval(rows):
     half = CELLS % 2 == 0
     sure = np.where(half, 0.95, 0.55)

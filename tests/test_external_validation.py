@@ -14,8 +14,6 @@ from bloodlib import cli
 from bloodlib.analyses import external_validation
 from bloodlib.analyses.external_validation import METHODS, QUOTED, SCALES, VARIANTS
 from bloodlib.analyses.stain_normalisation import (
-    Channels,
-    Stain,
     match_stain,
     measure_channels,
     measure_stain,
@@ -205,24 +203,6 @@ def test_every_picture_is_asked_about_in_every_way(asked):
     assert measurements.read(external_validation.NAME).made["images_from_cache"] == 6 * 12
 
 
-def test_ways_are_scale_by_colours(published):
-    target = Stain(np.full(3, 210.0), np.array([[0.14, 0.27, 0.25], [0.4, 0.7, 0.0]]))
-    tint = Channels(np.full(3, 150.0), np.full(3, 20.0))
-    pictures = external_validation.load()
-    pixels = external_validation.prepare(pictures, DIAMETERS, tint, target)
-    place = {way: k for k, way in enumerate(VARIANTS)}
-    assert QUOTED in place
-    np.testing.assert_array_equal(
-        pixels[:, place["squeezed", "own"]], np.stack([images.resize(p) for p in pictures])
-    )
-    for scale in SCALES:
-        found = measure_channels(pixels[:, place[scale, "channels"]])
-        np.testing.assert_allclose(found.mean, tint.mean, atol=1)
-        for colours in ("background", "stain"):
-            found = measure_stain(pixels[:, place[scale, colours]])
-            np.testing.assert_allclose(found.background, target.background, atol=4)
-
-
 def other_pictures(folders):
     path = folders.results / external_validation.MANIFEST
     lines = path.read_text().splitlines(keepends=True)
@@ -291,18 +271,6 @@ def test_differences_are_of_accuracies_on_the_same_pictures(planted):
 
 
 # ------------------------------------------------------------------------------- the frozen answers
-
-
-def test_the_frozen_answers_are_about_the_listed_pictures():
-    arrays = external_validation.read()
-    assert len(arrays["truth"]) == len(external_validation.manifest())
-    assert set(np.bincount(external_validation.labels())) <= {299, 300}
-    made = measurements.read(external_validation.NAME).made
-    for task in TASKS:
-        assert made["settings"]["weights"][task] == weights.provenance(task)["weights"]
-    names = {"ground": "background"}  # as it was called then
-    ways = [(scale, names.get(colours, colours)) for scale, colours in made["settings"]["ways"]]
-    assert ways == list(VARIANTS)
 
 
 def test_figures_are_drawn():

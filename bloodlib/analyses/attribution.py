@@ -21,7 +21,6 @@ from collections.abc import Callable
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.lines import Line2D
 
 from bloodlib.analyses import robustness
 from bloodlib.analyses.plots import COLOURS, GALLERY_SIZE, bare
@@ -349,8 +348,8 @@ def compute_hidden() -> pd.DataFrame:
 def plot_photographs(found: pd.DataFrame) -> plt.Figure:
     """Weight in the box over its area: a dot for each row, such as the mean of a photograph.
 
-    Filled: most images right. Grey: the untrained network. On the dotted line lie maps that
-    know nothing of the cell.
+    With a white middle: most images wrong. Grey: the untrained network. On the dotted line lie
+    maps that know nothing of the cell.
 
     Parameters
     ----------
@@ -360,20 +359,18 @@ def plot_photographs(found: pd.DataFrame) -> plt.Figure:
     figure, axes = plt.subplots(1, len(MAPS), figsize=(7.2, 3.6), sharex=True, sharey=True)
     for axis, (kind, title) in zip(axes, MAPS.items(), strict=True):
         axis.plot([0, 1], [0, 1], color="#888888", lw=1, ls=":")
-        axis.plot(found["area"], found[f"{kind}_untrained"], "o", ms=3, color="#bbbbbb")
+        grey = {"ms": 3, "color": "#bbbbbb", "label": "untrained"}
+        axis.plot(found["area"], found[f"{kind}_untrained"], "o", **grey)
         for name, dots in found.groupby("class", observed=True):
-            faces = np.where(dots["right"] >= 0.5, COLOURS[name], "none")
-            axis.scatter(dots["area"], dots[kind], 26, faces, edgecolors=COLOURS[name], zorder=3)
+            label = name.capitalize()
+            axis.scatter(dots["area"], dots[kind], 26, COLOURS[name], label=label, zorder=3)
+        wrong = found[found["right"] < 0.5]
+        axis.scatter(wrong["area"], wrong[kind], 8, "white", zorder=4)
         axis.set(xlabel="area of the box (share of the image)", title=title)
         axis.set(xlim=(0, 1.1 * found["area"].max()), ylim=(0, 1))
     axes[0].set_ylabel("weight of the map in the box")
-    handles = [Line2D([], [], ls="", marker="o", color=COLOURS[name]) for name in CLASSES]
-    handles += [Line2D([], [], ls="", marker="o", mec="#222222", mfc="none")]
-    handles += [Line2D([], [], ls="", marker="o", ms=3, color="#bbbbbb")]
-    names = [*(name.capitalize() for name in CLASSES), "most wrong", "untrained"]
-    figure.legend(
-        handles, names, loc="outside upper center", ncols=6, fontsize=7.5, handletextpad=0
-    )
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=len(names), fontsize=7.5)
     return figure
 
 

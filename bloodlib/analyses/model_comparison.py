@@ -22,8 +22,6 @@ from bloodlib.study import records
 
 #: Methods whose settings are chosen, with four classes, and used for both tasks.
 TUNED = ("nearest-photograph", "histogram", "small")
-#: The method that the others are compared with.
-REFERENCE = "small"
 NAMES = {
     "majority": "most frequent class",
     "NB": "Naive Bayes",
@@ -50,6 +48,11 @@ def compute_candidates(method: str) -> pd.DataFrame:
         over seeds, on all that was held out; ``lowest, highest`` of a fold; ``seconds`` of a run;
         ``chosen``. Settings tried on fewer folds than others are left out: a fold is easy or hard
         by itself.
+
+    Raises
+    ------
+    bloodlib.data.stored.MissingError
+        If none were tried.
     """
     tried: dict[str, list[records.Record]] = {}
     for run in study.select(method=method, task="four", split_by="train-cell"):
@@ -73,7 +76,10 @@ def compute_candidates(method: str) -> pd.DataFrame:
             }
         )
     if not rows:
-        return pd.DataFrame(columns=["method", "settings", "words", "accuracy"])
+        raise stored.MissingError(
+            f"no settings of {method} were tried on folds of TRAIN's cells: run some with "
+            "split_by: train-cell"
+        )
     found = pd.DataFrame(rows)
     found = found[found["folds"] == found["folds"].max()]
     found = found.sort_values(["accuracy", "words"], ascending=[False, True], ignore_index=True)
@@ -81,22 +87,10 @@ def compute_candidates(method: str) -> pd.DataFrame:
 
 
 def settings(method: str) -> dict:
-    """What represents a method: ``method`` and the settings that were chosen, or the book's.
-
-    Raises
-    ------
-    stored.MissingError
-        If settings are to be chosen and none were tried.
-    """
+    """What represents a method: ``method`` and the settings that were chosen, or the book's."""
     if method not in TUNED:
         return comparison.COMPARED.get(method, {"method": method})
-    tried = compute_candidates(method)
-    if tried.empty:
-        raise stored.MissingError(
-            f"no settings of {method} were tried on folds of TRAIN's cells: run some with "
-            "split_by: train-cell"
-        )
-    return {"method": method} | tried["settings"][0]
+    return {"method": method} | compute_candidates(method)["settings"][0]
 
 
 def runs(method: str, task: str) -> list[records.Record]:
@@ -246,7 +240,7 @@ def held_out(method: str) -> np.ndarray | None:
     return labels
 
 
-def compute_held_out(reference: str = REFERENCE) -> pd.DataFrame:
+def compute_held_out(reference: str = "small") -> pd.DataFrame:
     """Every method on TRAIN's cells, each when it was held out: more cells than TEST has.
 
     Returns

@@ -11,6 +11,7 @@ import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from bloodlib.analyses.plots import COLOURS, GALLERY_SIZE, bare
 from bloodlib.analyses.stain_normalisation import to_pixels
@@ -56,11 +57,6 @@ def corrupt(picture: np.ndarray, kind: str, strength: float) -> np.ndarray:
     Returns
     -------
     uint8 array [height, width, 3]
-
-    Raises
-    ------
-    ValueError
-        If there is no such kind.
     """
     if kind == "none":
         return picture
@@ -70,13 +66,9 @@ def corrupt(picture: np.ndarray, kind: str, strength: float) -> np.ndarray:
         return to_pixels(picture * np.float32(strength))
     if kind == "stain":
         return change_stain(picture, strength)
-    if kind == "JPEG":
-        from PIL import Image
-
-        file = io.BytesIO()
-        Image.fromarray(picture).save(file, "JPEG", quality=int(strength))
-        return np.asarray(Image.open(file))
-    raise ValueError(f"kind is {kind!r}. There are: none, {', '.join(KINDS)}.")
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", quality=int(strength))
+    return np.asarray(Image.open(file))
 
 
 def change_stain(picture: np.ndarray, factor: float) -> np.ndarray:
