@@ -32,44 +32,6 @@ def test_shapes_and_parameters_of_section_4_2(keras, classes, total):
     assert f"{total / 1e6:.1f}" == "8.7"
 
 
-def test_layers_as_stated(keras):
-    model = networks.build_dclnn(4, hidden_dropout=0.4)
-    for name, filters in (("conv_1", 32), ("conv_2", 64)):
-        conv = model.get_layer(name)
-        assert (conv.filters, conv.kernel_size, conv.strides) == (filters, (3, 3), (1, 1))
-        assert (conv.padding, conv.activation.__name__) == ("valid", "relu")
-    assert model.get_layer("pool").pool_size == model.get_layer("pool").strides == (2, 2)
-    assert model.get_layer("hidden").activation.__name__ == "relu"
-    assert model.get_layer("output").activation.__name__ == "softmax"
-    assert [model.get_layer(f"dropout_{i}").rate for i in (1, 2)] == [0.25, 0.4]
-
-
-def test_initial_weights_are_glorot_uniform_and_biases_nothing(keras):
-    model = networks.build_dclnn(4)
-    for name, inputs, outputs in (
-        ("conv_1", 9 * 3, 9 * 32),
-        ("conv_2", 9 * 32, 9 * 64),
-        ("hidden", 68_096, 128),
-        ("output", 128, 4),
-    ):
-        kernel, bias = model.get_layer(name).get_weights()
-        limit = np.sqrt(6 / (inputs + outputs))
-        assert 0.97 * limit < np.abs(kernel).max() <= limit * 1.000001
-        assert kernel.std() == pytest.approx(limit / np.sqrt(3), rel=0.08)
-        assert kernel.mean() == pytest.approx(0, abs=0.1 * limit)
-        assert not bias.any()
-
-
-def test_pixels_are_scaled_to_one_whatever_their_type(keras):
-    pixels = drawn().pixels["TEST"]
-    model = networks.build_dclnn(4, size=SIZE, hidden=8)
-    scaled = keras.Model(model.inputs, model.get_layer("scale").output).predict(pixels, verbose=0)
-    np.testing.assert_allclose(scaled, pixels / 255, atol=1e-6)
-    np.testing.assert_array_equal(
-        model.predict(pixels, verbose=0), model.predict(pixels.astype("float32"), verbose=0)
-    )
-
-
 def test_without_pooling_the_hidden_layer_gets_all_maps():
     model = networks.build_dclnn(4, "none", size=SIZE, hidden=8)
     height, width = SIZE

@@ -5,13 +5,12 @@ import inspect
 import json
 import os
 import re
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
-from conftest import CHECKOUT, answer
+from chance import at_once
+from conftest import CHECKOUT, FAKE, answer
 
 from bloodlib import cli, study
 from bloodlib.data import images, stored
@@ -21,7 +20,6 @@ from bloodlib.study import records
 
 #: The smallest images a run may have: 20 drawn cells to learn from, 5 to be tried on.
 DRAWN = {"images": "drawn", "images_per_class": 5}
-FAKE = {"method": "fake", "task": "four", **DRAWN}
 
 SMALL = """\
 profiles:
@@ -364,54 +362,22 @@ def test_naive_bayes_on_drawn_images(folders):
 
 # -------------------------------------------------------------------------------- at one time
 
-RACE = """
-import os, sys, time
-from pathlib import Path
 
-sys.path.insert(0, sys.argv[1])
-from conftest import answer
-from bloodlib.models import methods
-from bloodlib import study
+def race(log):
+    @methods.method("fake")
+    def fake(data, task, seed, checkpoint, *, depth: int = 3):
+        with log.open("a") as file:
+            print(os.getpid(), file=file)
+        time.sleep(0.5)
+        return answer(data, task, seed=os.getpid())
 
-log, here = Path(sys.argv[2]), os.getpid()
-
-
-@methods.method("fake")
-def fake(data, task, seed, checkpoint, *, depth: int = 3):
-    with log.open("a") as file:
-        print(here, file=file, flush=True)
-    time.sleep(0.5)
-    return answer(data, task, seed=here)
+    study.load("drawn", 5)
+    return lambda: study.compute(FAKE)
 
 
-study.load("drawn", 5)
-(log.parent / f"ready-{here}").touch()
-while not (log.parent / "go").exists():
-    time.sleep(0.005)
-config = {"method": "fake", "task": "four", "images": "drawn", "images_per_class": 5}
-print(study.compute(config).arrays["labels"].tolist())
-"""
-
-
-def test_two_processes_at_one_run_compute_it_once(folders, tmp_path):
-    log = tmp_path / "log"
-    command = [sys.executable, "-c", RACE, os.path.dirname(__file__), str(log)]
-    started = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    try:
-        end = time.monotonic() + 300
-        while len(list(tmp_path.glob("ready-*"))) < 2 and time.monotonic() < end:
-            time.sleep(0.01)
-        (tmp_path / "go").touch()
-        said = [process.communicate(timeout=300) for process in started]
-    finally:
-        for process in started:
-            process.kill()
-    assert [process.returncode for process in started] == [0, 0], said
-    assert len(log.read_text().split()) == 1
-    assert said[0][0] == said[1][0]
+def test_processes_at_one_run_compute_it_once(folders, tmp_path):
+    assert at_once(race, tmp_path / "log", n=3) == [0, 0, 0]
+    assert len((tmp_path / "log").read_text().split()) == 1
 
 
 # --------------------------------------------------------------------------- a method is added

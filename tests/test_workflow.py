@@ -10,12 +10,11 @@ import shutil
 import subprocess
 import sys
 
-import nbformat
 import pytest
 from conftest import CHECKOUT, answer
+from made_records import made_up
 
 from bloodlib import study
-from bloodlib.data import stored
 from bloodlib.study import records
 
 pytestmark = [
@@ -41,12 +40,8 @@ def workflow(checkout, folders):
 
     def make(text):
         folder = checkout(text)
-        for name in ("Snakefile", "profiles", "chapters"):
-            source = CHECKOUT / name
-            if source.is_dir():
-                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("*.ipynb"))
-            else:
-                shutil.copy(source, folder)
+        shutil.copy(CHECKOUT / "Snakefile", folder)
+        shutil.copytree(CHECKOUT / "profiles", folder / "profiles")
 
         def snakemake(*options, config=DRAWN):
             done = subprocess.run(
@@ -78,23 +73,11 @@ def make_record(config, status="complete", epochs=1):
     config = study.resolve(config)
     data = study.load(*(config[key] for key in study.DATA))
     found = answer(data, config["task"], epochs)
-    arrays = study._arrays(found, data, config["task"]) if status == "complete" else None
-    return records.write(
-        study.path(config).parent,
-        {
-            "id": study.identify(config),
-            "status": status,
-            "reason": "" if status == "complete" else "it broke",
-            "config": config,
-            "data": data.hash,
-            "history": {},
-            "weights": "",
-            "environment": stored.environment("", ""),
-            "started": "2025-01-01T00:00:00+00:00",
-            "seconds": 1.0,
-        },
-        arrays,
-    )
+    content, arrays = made_up(status=status)
+    content |= {"id": study.identify(config), "config": config, "data": data.hash, "history": {}}
+    if arrays:
+        arrays = study._arrays(found, data, config["task"])
+    return records.write(study.path(config).parent, content, arrays)
 
 
 # ---------------------------------------------------------------------------- what there is to do
@@ -103,11 +86,7 @@ def make_record(config, status="complete", epochs=1):
 def test_a_dry_run_lists_exactly_the_runs_without_a_record(workflow, folders):
     """Of this book's own study, where three frozen records were taken away."""
     snakemake = workflow((CHECKOUT / "study.yml").read_text(encoding="utf-8"))
-    shutil.copytree(
-        CHECKOUT / "results" / "runs",
-        folders.results / "runs",
-        ignore=shutil.ignore_patterns("*.ipynb"),
-    )
+    shutil.copytree(CHECKOUT / "results" / "runs", folders.results / "runs")
     configs = [
         {"method": "NB", "task": "two"},
         {"method": "SVM", "task": "four", "kernel": "linear"},
@@ -160,9 +139,7 @@ def test_a_grid_of_two_runs_is_computed_once(workflow, folders):
     for config in study.grid("quick", "drawn"):
         record = study.run(config)
         study.check(record)
-        log = nbformat.read(record.path.with_suffix(".ipynb"), as_version=4)
-        (given,) = (c.source for c in log.cells if "injected-parameters" in c.metadata.get("tags"))
-        assert f'"method": "{config["method"]}"' in given
+        assert record.id in record.path.with_suffix(".log").read_text(encoding="utf-8")
         found[config["method"]] = record.path.read_bytes()
     code, printed = snakemake()  # there is nothing left
     assert code == 0, printed
@@ -183,7 +160,7 @@ def test_a_run_that_fails_leaves_its_log_and_the_others_go_on(workflow, folders)
     assert code == 1, printed
     assert study.recorded(naive).status == "complete"
     assert study.recorded(nearest).status == "failed"
-    assert "n_neighbors" in study.path(nearest).with_suffix(".ipynb").read_text(encoding="utf-8")
+    assert "n_neighbors" in study.path(nearest).with_suffix(".log").read_text(encoding="utf-8")
     assert printed.count("Error in rule baseline") == 2  # it was tried once more
 
 
