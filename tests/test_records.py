@@ -1,6 +1,5 @@
 """A record is there whole or not at all, and what was damaged is refused by name."""
 
-import copy
 import subprocess
 
 import numpy as np
@@ -54,8 +53,6 @@ def test_entries_are_attributes_and_others_are_not(good):
     assert good.config["method"] == "fake"
     with pytest.raises(AttributeError, match="'colour'"):
         _ = good.colour
-    assert copy.copy(good).id == good.id
-    assert copy.deepcopy(good).id == good.id
 
 
 def test_confusion_counts_true_classes_in_rows(tmp_path):

@@ -82,10 +82,8 @@ def resolve(config: dict, profile: str = "recorded") -> dict:
         if not isinstance(found[key], str) or found[key] not in known:
             raise ValueError(f"{key} is {found[key]!r}. {methods.suggest(found[key], known)}")
     for key, least in (("seed", 0), ("images_per_class", 5)):
-        value = found[key]
-        if key == "images_per_class" and value is None:
-            continue
-        if type(value) is not int or value < least:
+        value, absent = found[key], key == "images_per_class" and found[key] is None
+        if not absent and (type(value) is not int or value < least):
             raise ValueError(f"{key} is {value!r}, which is not a whole number from {least}")
     splits.check(found["split_by"], found["fold"])
     for key in ("split_by", "resize"):
