@@ -42,8 +42,6 @@ SPLITS = ("TRAIN", "TEST", "TEST_SIMPLE")
 NUCLEI = {"NEUTROPHIL": 1, "EOSINOPHIL": 1, "MONOCYTE": 0, "LYMPHOCYTE": 0}  # index in TASKS["two"]
 FOLDER = "wbc-classification"
 SIZE = (60, 80)  # height and width of the images that the methods see
-#: What operating systems and file servers leave in folders, beside names that begin with a dot.
-LITTER = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir"}
 
 
 @dataclass(frozen=True)
@@ -257,11 +255,12 @@ def verify(thorough: bool = False) -> dict[str, str]:
 def _scan(folder: Path, parts: Iterable[str]) -> dict[str, tuple[int, int]]:
     """Size and time of each file in the dataset's parts, by its path."""
     found = {}
+    left = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir"}  # by systems
     for parent, folders, files in os.walk(folder, followlinks=True):
         inside = os.path.relpath(parent, folder).replace(os.sep, "/")
 
         def counts(name, top=inside == "."):
-            return name in parts if top else name[0] != "." and name.lower() not in LITTER
+            return name in parts if top else name[0] != "." and name.lower() not in left
 
         folders[:] = filter(counts, folders)
         for name in filter(counts, files):

@@ -7,8 +7,6 @@ from typing import BinaryIO
 
 import platformdirs
 
-#: Folders, by environment variables.
-VARIABLES = ("BLOODLIB_DATA", "BLOODLIB_RESULTS", "BLOODLIB_CACHE")
 #: The audit event of asking whether there are images: a chapter that asked runs again when the
 #: answer changes.
 ASKED = "bloodlib.images"
@@ -22,7 +20,7 @@ def settle() -> None:
     FileNotFoundError
         If ``BLOODLIB_RESULTS`` names no folder; the others may be made.
     """
-    for name in VARIABLES:
+    for name in ("BLOODLIB_DATA", "BLOODLIB_RESULTS", "BLOODLIB_CACHE"):
         if os.environ.get(name):
             os.environ[name] = str(_named(name))
     results = _named("BLOODLIB_RESULTS")

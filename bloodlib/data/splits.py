@@ -130,11 +130,8 @@ def rearrange(of: Mapping[str, np.ndarray], by: str, fold: int) -> dict[str, np.
 
 def labels(split_name: str, task: str, by: str = "published", fold: int = 0) -> np.ndarray:
     """True labels of TRAIN, TEST (what is held out) or TEST_SIMPLE: uint8 array [n]."""
-    if by == "published" or split_name == "TEST_SIMPLE":
-        return images.labels(split_name, task)
-    rows = split(by, fold)
-    pool = pooled(functools.partial(images.labels, task=task))
-    return pool[rows.train if split_name == "TRAIN" else rows.test]
+    true = {name: images.labels(name, task) for name in images.SPLITS}
+    return rearrange(true, by, fold)[split_name]
 
 
 def data_hash(by: str = "published", fold: int = 0) -> str:

@@ -22,8 +22,6 @@ import numpy as np
 from bloodlib.data import paths
 
 PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "scipy", "scikit-learn", "pillow")
-#: Files of these kinds are text.
-TEXT = (".csv", ".json", ".sha256")
 
 
 class StoredError(Exception):
@@ -92,7 +90,7 @@ def read(path: Path, remedy: str, sha256: str | None = None) -> bytes:
         raw = path.read_bytes()
     except OSError as error:
         raise StoredError(f"{path} can't be read ({error}). {remedy}") from error
-    if path.suffix in TEXT:
+    if path.suffix in (".csv", ".json", ".sha256"):  # text
         raw = raw.replace(b"\r\n", b"\n")
     if sha256 is not None and checksum(raw) != sha256:
         raise StoredError(f"{path} is not the file that was written (SHA-256 differs). {remedy}")
