@@ -134,8 +134,7 @@ chapter.cite(
 # %% tags=["remove-input"]
 each = {
     "decimals": 3,
-    "columns": [("variant", "usual"), "distance", "closest", "accuracy", "runs"],
-    "headings": {"closest": "At best"},
+    "columns": [("variant", "usual"), "distance", "accuracy", "runs"],
     "fmt": {"variant": lambda words, usual: f"{words} (in the book's tables)" if usual else words},
 }
 
@@ -215,8 +214,7 @@ for task in images.TASKS:
 #
 # A run of the network took {glue:text}`minutes:.0f` minutes at the median, so that its settings were changed one at a time, with
 # one seed each and mostly with four classes: {glue:text}`tried_DCLNN_four` variants ({numref}`tbl-variants-dclnn-four`), beside {glue:text}`tried_DCLNN_two` with two
-# ({numref}`tbl-variants-dclnn-two`). Networks are read after epoch 25; "at best" is the nearest of all epochs and seeds,
-# which nobody could know beforehand.
+# ({numref}`tbl-variants-dclnn-two`). Networks are read after epoch 25.
 #
 # The variant in this book's tables, Adadelta at a learning rate of 1 as in the notebook that the paper seems to descend from, lies between {glue:text}`seeds_least:.3f`
 # and {glue:text}`seeds_most:.3f` from the printed row, from seed to seed; guessing lies at {glue:text}`guess_DCLNN_four:.3f`. Within

@@ -80,10 +80,10 @@ def compute(row: str, task: str) -> pd.DataFrame:
         A row for each variant. ``variant``: its settings that are not the defaults, in words;
         ``usual``: whether it is the one in the book's tables; its ``records`` and how many
         ``runs`` they are; ``distance``: the mean over runs, of networks after epoch 25;
-        ``closest``: the least over runs, and over the epochs of networks; ``hits``: the most
-        printed numbers that one run has; ``numbers``: its numbers [classes, measures], the mean
-        over runs; ``accuracy`` on TEST; ``neighbour``: the distance of the nearest other variant,
-        which one would see if the row had been printed from that one, and it was not tried.
+        ``hits``: the most printed numbers that one run has; ``numbers``: its numbers
+        [classes, measures], the mean over runs; ``accuracy`` on TEST; ``neighbour``: the distance
+        of the nearest other variant, which one would see if the row had been printed from that
+        one, and it was not tried.
     """
     found: dict[str, list[records.Record]] = {}
     whole = {key: study.COMMON[key] for key in study.DATA if key != "resize"}
@@ -96,11 +96,6 @@ def compute(row: str, task: str) -> pd.DataFrame:
     for words, runs in found.items():
         confusions = comparison.confusions(runs)
         ours = measured(confusions)
-        every = [
-            distance(measured(run.confusion(epoch=epoch)), theirs)
-            for run in runs
-            for epoch in range(1, run.epochs + 1)
-        ]
         rows.append(
             {
                 "variant": words,
@@ -108,7 +103,6 @@ def compute(row: str, task: str) -> pd.DataFrame:
                 "records": runs,
                 "runs": len(runs),
                 "distance": float(distance(ours, theirs).mean()),
-                "closest": float(min(every)),
                 "hits": int(hits(ours, theirs).max()),
                 "numbers": ours.mean(axis=0),
                 "accuracy": float(scores.accuracy(confusions).mean()),
