@@ -304,6 +304,7 @@ def read() -> dict[str, np.ndarray]:
     bloodlib.data.stored.StoredError
         If there are none, or they can't be trusted.
     """
+    measurements.read(NAME)  # missing as a whole, it needs no list of pictures to be refused
     y_true = labels()
     shapes = {"truth": y_true.shape}
     for method, (task, classes) in itertools.product(METHODS, TASKS.items()):
