@@ -9,7 +9,7 @@ import pytest
 from bloodlib import paper
 from bloodlib.analyses import attribution, claims, external_validation, model_comparison
 from bloodlib.data import images, stored
-from bloodlib.evidence import comparison, verdicts
+from bloodlib.evidence import comparison
 from bloodlib.evidence.verdicts import (
     CONTRADICTS,
     DIRECTION,
@@ -73,27 +73,14 @@ def test_how_many_images_there_are(facts, claim, each, verdict, said):
     assert said in found.evidence
 
 
-def test_five_categories(facts):
-    assert decide("five-categories").verdict == CONTRADICTS
-    for split in facts["images"].values():
-        split["BASOPHIL"] = 3000
-    assert decide("five-categories").verdict == REPRODUCED
-
-
 def test_what_the_facts_say_of_the_photographs(facts):
-    facts |= {"photographs": 367, "listed": 250, "photographs_with_several_labels": [1, 2, 3]}
-    found = decide("originals-400")
-    assert found.verdict == REPRODUCED
-    assert "367 photographs" in found.evidence
-    facts["photographs"] = 200
+    facts |= {"photographs": 200, "photographs_with_several_labels": [1, 2, 3]}
+    assert decide("five-categories").verdict == CONTRADICTS
     assert decide("originals-400").verdict == NOT
-    found = decide("originals-two-labels")
-    assert found.verdict == NOT
-    assert "3 photographs have more than one" in found.evidence
-    for claim in ("diagnosis-problems-gone", "beneficial-for-diagnosis"):
-        found = decide(claim)
-        assert found.verdict == UNDECIDABLE
-        assert "200 photographs" in found.evidence
+    assert "3 photographs have more than one" in decide("originals-two-labels").evidence
+    found = decide("diagnosis-problems-gone")
+    assert found.verdict == UNDECIDABLE
+    assert "200 photographs" in found.evidence
 
 
 def test_what_the_print_and_the_network_decide():
@@ -240,19 +227,6 @@ def runs(monkeypatch):
     clear()
     yield found
     clear()
-
-
-def test_differences_of_rows_are_those_of_their_runs(runs):
-    """Two runs against one: means, the interval, the ends over pairs, the fewer networks."""
-    runs |= {"DCLNN": [Run(80), Run(90)], "NB": [Run(50, epochs=1)]}
-    runs.difference = comparison.Estimate(0.35, 0.1, 0.6)
-    found = claims._rows("DCLNN", "NB", "two")
-    assert len(found) == 9
-    recall = found["Mononuclear", "recall"]
-    assert recall[:3] == pytest.approx((0.35, 0.1, 0.6))
-    assert recall[3:] == (pytest.approx(0.3), pytest.approx(0.4), 2)
-    runs["SVM"] = runs["NB"]
-    assert claims._rows("SVM", "NB", "two")["Average", "f1"].runs >= verdicts.RUNS
 
 
 def test_cost_is_one_of_all_aspects(runs, ours):

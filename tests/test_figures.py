@@ -86,13 +86,6 @@ def test_numbers_given_are_numbers_written(cells):
             assert {f"{cell['paper']:.2f}", f"{cell['ours']:.2f}"} <= set(averages)
 
 
-def test_counting():
-    written = texts(figures.plot_counting(FOUR, "four", "MONOCYTE"))
-    expected = {(2, 2): "TP", (2, 0): "FN", (0, 2): "FP", (0, 1): "TN"}
-    assert {f"{FOUR[place]}\n{kind}" for place, kind in expected.items()} <= set(written)
-    assert sum(text.endswith("TN") for text in written) == 9
-
-
 def test_curves_are_scores_after_each_epoch_with_intervals(monkeypatch):
     def estimate(runs, score, epoch):
         value = score(confusions["TEST"][epoch - 1])

@@ -9,7 +9,7 @@ import pytest
 from conftest import CHECKOUT
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-from bloodlib import paper, study
+from bloodlib import study
 from bloodlib.analyses import examples, prediction
 from bloodlib.book import interactive
 from bloodlib.data import photographs
@@ -94,29 +94,6 @@ def test_the_band_is_the_interval_of_the_book(curves):
     )
     _, low, high = comparison.estimate([run], epoch=7)
     assert one["band"][6] == pytest.approx([low, high], abs=1e-4)
-
-
-def test_the_mean_after_epoch_25_stands_in_tables_1_and_2(curves):
-    ours = {c["address"]: c["ours"] for c in comparison.cells()}
-    seen = set()
-    for cell in paper.CELLS:
-        for pooling, row in interactive.PRINTED.items():
-            if row != (cell.table, cell.method):
-                continue
-            names = [name.lower() for name in curves["classes"][cell.task]]
-            place = names.index(cell.class_.lower()), list(paper.MEASURES).index(cell.measure)
-            printed = curves["printed"][cell.task][pooling]
-            (one,) = (
-                one
-                for one in curves["runs"]
-                if (one["task"], one["pooling"]) == (cell.task, pooling)
-                and one["seed"] == interactive.MEAN
-            )
-            assert printed["scores"][place[0]][place[1]] == cell.value
-            found = one["scores"][comparison.EPOCH - 1][place[0]][place[1]]
-            assert found == pytest.approx(ours[cell.address], abs=5.1e-5)
-            seen.add(cell.address)
-    assert len(seen) == 2 * 3 * (5 + 3)
 
 
 def test_every_run_votes_on_every_photograph(wall):

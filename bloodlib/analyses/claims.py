@@ -80,18 +80,11 @@ def _ours():
 
 
 def _number(cell):
-    """Ours of a printed number."""
+    """Ours of a printed number, with its interval."""
     if cell.address not in _ours():
         raise stored.MissingError(f"{cell.address} has no number of ours")
-    return _ours()[cell.address]
-
-
-def _shown(number):
-    return with_interval(number["ours"], number["low"], number["high"])
-
-
-def _ends(number):
-    return number["low"], number["high"]
+    found = _ours()[cell.address]
+    return comparison.Estimate(found["ours"], found["low"], found["high"])
 
 
 def _there(runs):
@@ -171,15 +164,14 @@ def _poolings(claim):
 def _times(claim):
     found = _differences(claim)
     ours, others = _number(found[0][0]), [_number(b) for _, b, _ in found]
-    best = max(others, key=lambda other: other["ours"])
-    low, high = verdicts.ratio(_ends(ours), _ends(best))
-    times = ours["ours"] / best["ours"] if best["ours"] else math.inf
+    best = max(others)
+    low, high = verdicts.ratio(ours[1:], best[1:])
     return {
-        "ends": _ends(ours),
-        "others": [_ends(other) for other in others],
+        "ends": ours[1:],
+        "others": [other[1:] for other in others],
         "differences": [d for *_, d in found],
-        "ours": _shown(ours),
-        "ratio": times,
+        "ours": str(ours),
+        "ratio": ours.value / best.value if best.value else math.inf,
         "low": low,
         "high": high,
     }
@@ -188,21 +180,17 @@ def _times(claim):
 def _f1(claim):
     (cell,) = paper.cells(task="four", method="DCLNN", class_="Average", measure="f1")
     found = _number(cell)
-    return {"low": found["low"], "high": found["high"], "ours": _shown(found)}
+    return {"low": found.low, "high": found.high, "ours": str(found)}
 
 
 def _better_on_two(claim):
-    found = [tuple(map(_number, pair)) for pair in verdicts.pairs(claim)]
-    ends = [(two["low"] - four["high"], two["high"] - four["low"]) for two, four in found]
-    apart = [
-        Difference(two["ours"] - four["ours"], *of, *of)
-        for (two, four), of in zip(found, ends, strict=True)
-    ]
-    below = [
-        f"{two['method']} {_shown(two)}"
-        for two, _ in found
-        if two["measure"] == "recall" and two["ours"] < 0.5
-    ]
+    apart, below = [], []
+    for two, four in verdicts.pairs(claim):
+        ours, other = _number(two), _number(four)
+        ends = ours.low - other.high, ours.high - other.low
+        apart.append(Difference(ours.value - other.value, *ends, *ends))
+        if two.measure == "recall" and ours.value < 0.5:
+            below.append(f"{two.method} {ours}")
     note = f" With two classes, average recall is below that: {', '.join(below)}." if below else ""
     return {
         "differences": apart,
