@@ -353,15 +353,8 @@ tables.show(
 # errors. And they are much the same photographs: with max pooling, fewer than half of the images are right of
 # {glue:text}`low_max` photographs, with average pooling of {glue:text}`low_average`, with both of {glue:text}`low_both`. With two classes it is nearly
 # all one photograph: in {glue:text}`binary_runs` runs, number {glue:text}`worst` has {glue:text}`worst_wrong:,` of
-# {glue:text}`worst_all:,` wrong answers, {glue:text}`worst_share:.0%`. {numref}`tbl-monocytes` shows it among the other monocytes
-# of TEST. A score with two classes says, first of all, whether photograph {glue:text}`worst` was right.
-
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-tables.show(
-    examples.compute_class(shares, "MONOCYTE"),
-    "tbl-monocytes",
-    "TEST's monocytes: the share of each photograph's images that is right, by number of classes and pooling, mean over runs.",
-)
+# {glue:text}`worst_all:,` wrong answers, {glue:text}`worst_share:.0%`. It is one of
+# TEST's {glue:text}`test_monocytes` monocytes. A score with two classes says, first of all, whether photograph {glue:text}`worst` was right.
 
 # %% [markdown]
 # The cell may not be the last unit. Photographs that overlap have numbers at most {glue:text}`apart` apart, so that the numbers seem

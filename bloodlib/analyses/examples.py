@@ -274,15 +274,10 @@ def compute_remarkable() -> pd.DataFrame:
         sides = [_side(splits) for splits in pair["splits"]]
         across = ["a side each"] if {*sides} == {"TRAIN", "TEST"} else []
         if why := [*_difference(*pair["labels"]), *across]:
-            rows.append(
-                {
-                    "Photographs": ", ".join(map(str, pair["photographs"])),
-                    "Labels": ", ".join(label.lower() or "none" for label in pair["labels"]),
-                    "Images in": ", ".join(sides),
-                    "Images": ", ".join(str(counts.get(n, 0)) for n in pair["photographs"]),
-                    "What": ", ".join(why),
-                }
-            )
+            labels = [label.lower() or "none" for label in pair["labels"]]
+            images_of = [counts.get(number, 0) for number in pair["photographs"]]
+            cells = (pair["photographs"], labels, sides, images_of, why)
+            rows.append([", ".join(map(str, cell)) for cell in cells])
     return pd.DataFrame(rows, columns=["Photographs", "Labels", "Images in", "Images", "What"])
 
 
@@ -369,32 +364,18 @@ def compute_errors(shares: pd.DataFrame) -> pd.DataFrame:
         where there is no error).
     """
     rows = []
-    for _, own in shares.groupby("run"):
+    for (_, task, pooling), own in shares.groupby(["run", "task", "pooling"]):
         wrong = (own["images"] - own["right"]).set_axis(own["photograph"])
         wrong = wrong.sort_values(ascending=False)
-        total = int(wrong.sum())
-        rows.append(
-            {
-                "task": own["task"].iloc[0],
-                "pooling": own["pooling"].iloc[0],
-                "wrong": total,
-                "all_right": int((own["share"] == 1).sum()),
-                "all_wrong": int((own["share"] == 0).sum()),
-                "half": int((wrong.cumsum() < total / 2).sum()) + 1 if total else 0,
-                "worst": wrong.index[0] if total else None,
-                "share": wrong.iloc[0] / total if total else None,
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def compute_class(shares: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Photographs of a class and the share of their images that is right, by task and pooling."""
-    own = shares[shares["class"] == name]
-    own = own.assign(column=own["task"] + ", " + own["pooling"])
-    wide = own.pivot_table("share", ["photograph", "images"], "column", sort=False)
-    wide = wide[own["column"].unique()].sort_index().rename_axis(columns=None)
-    return wide.rename_axis(["Photograph", "Images"]).reset_index()
+        all_right, all_wrong = (int((own["share"] == share).sum()) for share in (1, 0))
+        row = {"task": task, "pooling": pooling, "wrong": int(wrong.sum())}
+        row |= {"all_right": all_right, "all_wrong": all_wrong, "half": 0}
+        if total := row["wrong"]:
+            row["half"] = int((wrong.cumsum() < total / 2).sum()) + 1
+            row |= {"worst": wrong.index[0], "share": wrong.iloc[0] / total}
+        rows.append(row)
+    columns = ["task", "pooling", "wrong", "all_right", "all_wrong", "half", "worst", "share"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def compute_wall(runs: list[records.Record]) -> pd.DataFrame:
