@@ -89,16 +89,7 @@ networks = [
     run for task in images.TASKS for runs in found["DCLNN", task]["records"] for run in runs
 ]
 
-
-def listed(variants, distances=True):
-    """Variants in words, with their distances."""
-    texts = [
-        f'"{one.variant}" ({one.distance:.3f})' if distances else f'"{one.variant}"'
-        for one in variants.itertuples()
-    ]
-    return ", ".join(texts) or "none"
-
-
+quoted = '"' + others["variant"] + '" (' + others["distance"].map("{:.3f}".format) + ")"
 chapter.cite(
     apart=(classical["distance"] > classical["neighbour"]).sum(),
     most_hits=classical["hits"].max(),
@@ -108,9 +99,9 @@ chapter.cite(
     of_them=len(better),
     seeds_least=off.min(),
     seeds_most=off.max(),
-    within=listed(others[others["distance"] <= off.max()]),
-    beyond=listed(others[others["distance"] > off.max()]),
-    stuck=listed(others[others["accuracy"] < 0.3], distances=False),
+    within=", ".join(quoted[others["distance"] <= off.max()]) or "none",
+    beyond=", ".join(quoted[others["distance"] > off.max()]) or "none",
+    stuck=", ".join(quoted[others["accuracy"] < 0.3]) or "none",
     nearest_runs="one run each"
     if set(nearest_runs) == {1}
     else "{} and {} runs".format(*nearest_runs),

@@ -192,17 +192,6 @@ def test_no_number_is_no_verdict(claim, numbers):
         verdicts.judge(claim, numbers)
 
 
-def test_what_is_held_against_what():
-    sizes = {
-        "dclnn-beats-baselines-four": 24,
-        "better-results": 12,
-        "max-pooling-better-overall": 3,
-        "pooling-same-on-two": 9,
-    }
-    for name, size in sizes.items():
-        assert len(verdicts.pairs(name)) == size
-
-
 # ----------------------------------------------------------------------- held against the print
 
 
