@@ -41,12 +41,26 @@ chapter.begin()
 counts = images.counts("four")["TEST"]
 counts
 
+# %%
+neutrophils = paper.cells(method="DCLNN", task="four", class_="NEUTROPHIL")
+precision, recall, f1 = neutrophils[:3]
+known = {
+    "recall": [recall],
+    "and precision": [recall, precision],
+    "and F1": [recall, precision, f1],
+}
+narrowed = []
+for name, numbers in known.items():
+    possible = arithmetic.pairs(numbers, counts["NEUTROPHIL"], sum(counts.values()))
+    (least, fewest), (most, last) = possible.min(axis=0), possible.max(axis=0)
+    said = f"{name} {numbers[-1].printed}"
+    narrowed.append((said, f"{least:,} to {most:,}", f"{fewest:,} to {last:,}", len(possible)))
+narrowed = pd.DataFrame(narrowed, columns=["Known", "Found", "Called so", "Pairs"])
+
 # %% tags=["remove-input"]
-narrowed = arithmetic.compute_row("DCLNN", "NEUTROPHIL", counts)
-row = narrowed.set_index("Known")
-chapter.cite(row_size=counts["NEUTROPHIL"], row_recall=row.index[0].removeprefix("recall "))
-chapter.cite(row_found=row["Found"].iloc[0], row_called=row["Called so"].iloc[1])
-chapter.cite(row_all=f"{row['Pairs'].iloc[0]:,}", row_left=row["Pairs"].iloc[-1])
+chapter.cite(row_size=counts["NEUTROPHIL"], row_recall=recall.printed)
+chapter.cite(row_found=narrowed["Found"].iloc[0], row_called=narrowed["Called so"].iloc[1])
+chapter.cite(row_all=f"{narrowed['Pairs'].iloc[0]:,}", row_left=narrowed["Pairs"].iloc[-1])
 
 # %% [markdown]
 # Take DCLNN's neutrophils in Table 1. A recall that is printed as {glue:text}`row_recall`, of
@@ -87,14 +101,14 @@ block.feasible, block.correct, block.witness
 # %% tags=["remove-input"]
 every = {task: images.counts(task) for task in images.TASKS}
 blocks = arithmetic.compute_blocks(every)
-by = blocks.set_index(["task", "method", "split", "convention"]).sort_index()
-for convention in arithmetic.CONVENTIONS:
-    possible = by.xs(("TEST", convention), level=["split", "convention"])["feasible"]
+keys = ["task", "method"]
+test = blocks[blocks["split"] == "TEST"].set_index(keys)
+rounded, cut = (test[test["convention"] == name] for name in arithmetic.CONVENTIONS)
+for convention, possible in (("rounded", rounded), ("truncated", cut)):
     found = [arithmetic.misprints(every[task]["TEST"], convention) for task in every]
-    chapter.cite({f"possible_{convention}": possible.sum()})
+    chapter.cite({f"possible_{convention}": possible["feasible"].sum()})
     chapter.cite({f"noticed_{convention}": sum(noticed for noticed, _ in found)})
-chapter.cite(tried=sum(tried for _, tried in found), blocks=len(possible))
-rounded = by.xs(("TEST", "rounded"), level=["split", "convention"])
+chapter.cite(tried=sum(tried for _, tried in found), blocks=len(rounded))
 chapter.cite(widest=int((rounded["most"] - rounded["fewest"]).max()))
 
 # %% [markdown]
@@ -104,11 +118,30 @@ chapter.cite(widest=int((rounded["most"] - rounded["fewest"]).max()))
 # {glue:text}`widest` images or fewer ({numref}`fig-arithmetic-accuracy`).
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-shown = arithmetic.show_blocks(blocks)
+shown = rounded.join(cut.add_suffix("_cut")).reset_index()
+verdict = {True: "consistent", False: "impossible"}.get
+arranged = {
+    "headings": {
+        "method": "Row",
+        "feasible": "Verdict",
+        "fewest": "Right answers",
+        "low": "Accuracy",
+        "low_cut": "Accuracy if cut",
+        "claimed": "Verdict with it",
+        "claimed_cut": "Verdict with it if cut",
+    },
+    "fmt": {
+        **dict.fromkeys(("feasible", "claimed", "claimed_cut"), verdict),
+        **dict.fromkeys(("low", "low_cut"), "{:.4f} to {:.4f}".format),
+        "fewest": "{:,.0f} to {:,.0f}".format,
+    },
+}
 tables.show(
-    shown[["Classes", "Row", "Verdict", "Right answers", "Accuracy", "Accuracy if cut"]],
+    shown,
     "tbl-arithmetic-blocks",
     "Can each block of Tables 1 and 2 be true of TEST? The verdict, the fewest and the most right answers and the accuracy are for rounded numbers; the last column is for numbers cut after two decimals.",
+    columns=[*keys, "feasible", ("fewest", "most"), ("low", "high"), ("low_cut", "high_cut")],
+    **arranged,
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-arithmetic-accuracy", "caption": "The accuracies that the print allows. Filled: rounded numbers; hollow: cut ones. Grey: what rounds to the percentage of section 1. All panels have the same scale; in the lower right one, the filled bar of AveragePooling ends just before the grey band."}, "image": {"alt": "Four panels, for four and two classes, baselines left and networks right. Each row is a method on TEST or on TEST_SIMPLE. On TEST each has two short bars side by side, less than one point of accuracy long. On TEST_SIMPLE the word impossible stands everywhere. With four classes the grey band at 78 percent lies left of all networks. With two classes the band at 94 percent lies right of DCLNN and MaxPooling, and only the hollow bar of AveragePooling lies in it."}}
@@ -127,25 +160,32 @@ plots.show(figures.plot_possible_accuracy(blocks[blocks["split"] != "TRAIN"]))
 # class rows.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-checks = {
-    convention: [
-        check for task in every for check in arithmetic.checks(every[task]["TEST"], convention)
-    ]
+checks = pd.concat(
+    arithmetic.checks(every[task]["TEST"], convention).assign(convention=convention)
     for convention in arithmetic.CONVENTIONS
-}
+    for task in every
+)
 tables.show(
-    arithmetic.show_checks(checks),
+    checks.pivot_table("holds", "kind", "convention", "sum", sort=False)
+    .assign(numbers=checks["kind"].value_counts() // len(arithmetic.CONVENTIONS))
+    .reset_index(),
     "tbl-arithmetic-checks",
     "Printed numbers held against each other: how many there are, and how many of them can be true if they were rounded and if they were cut.",
+    columns=["kind", "numbers", "rounded", "truncated"],
+    headings={
+        "kind": "Held against each other",
+        "rounded": "If rounded",
+        "truncated": "If cut",
+    },
 )
 
 # %% tags=["remove-input"]
-failing = [check for found in checks.values() for check in found if not check.holds]
-chapter.cite(
-    failing="; ".join(dict.fromkeys(f"{f.cell.method}, {f.cell.task} classes" for f in failing))
-)
-chapter.cite(failing_kind="; ".join(dict.fromkeys(f.kind for f in failing)))
-chapter.cite(failing_span=str(failing[0].allowed), failing_printed=failing[0].cell.printed)
+failing = checks[~checks["holds"]]
+blamed = [f"{cell.method}, {cell.task} classes" for cell in failing["cell"]]
+chapter.cite(failing="; ".join(dict.fromkeys(blamed)))
+chapter.cite(failing_kind="; ".join(failing["kind"].unique()))
+first = failing.iloc[0]
+chapter.cite(failing_span=str(first["allowed"]), failing_printed=first["cell"].printed)
 
 # %% [markdown]
 # What fails is one kind of check only, "{glue:text}`failing_kind`", and only for {glue:text}`failing`: an F1 of
@@ -159,10 +199,17 @@ chapter.cite(failing_span=str(failing[0].allowed), failing_printed=failing[0].ce
 # {numref}`tbl-arithmetic-sets` tries all.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+splits = ["TEST", "TRAIN", "TEST_SIMPLE"]
+possible = blocks[blocks["feasible"]].replace({"convention": {"truncated": "cut"}})
+fits = possible.groupby([*keys, "split"])["convention"].agg(" or ".join)
+fits = fits.unstack(fill_value=verdict(False)).reindex(columns=splits, fill_value=verdict(False))
+simple = blocks[(blocks["split"] == "TEST_SIMPLE") & (blocks["convention"] == "rounded")]
 tables.show(
-    shown[["Classes", "Row", "TEST", "TRAIN", "TEST_SIMPLE", "Excluded by"]],
+    simple.join(fits, on=keys),
     "tbl-arithmetic-sets",
     "On which folder each block can have been computed, with rounded or with cut numbers; and a printed number, if rounded, that TEST_SIMPLE can't give.",
+    columns=[*keys, *splits, "excluded_by"],
+    headings={"method": "Row", **dict(zip(splits, splits, strict=True))},
 )
 
 # %% tags=["remove-input"]
@@ -188,21 +235,22 @@ chapter.cite(share_above=(below + 1) / size)
 # whole percent.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-networks = shown["Row"].isin(arithmetic.NETWORKS)
-percent = shown[networks].sort_values("Section 1", ascending=False, kind="stable")
+networks = shown[shown["method"].isin(arithmetic.NETWORKS)]
+networks = networks.sort_values("task", ascending=False, kind="stable")
+section = {task: f"{n} percent, {task} classes" for task, n in arithmetic.PERCENT.items()}
 tables.show(
-    percent[
-        [
-            "Section 1",
-            "Row",
-            "Accuracy",
-            "Verdict with it",
-            "Accuracy if cut",
-            "Verdict with it if cut",
-        ]
-    ],
+    networks.assign(section_1=networks["task"].map(section)),
     "tbl-arithmetic-percent",
     "The accuracies that the tables allow on TEST, with rounded and with cut numbers, and whether one of them rounds to the percentage of section 1.",
+    columns=[
+        "section_1",
+        "method",
+        ("low", "high"),
+        "claimed",
+        ("low_cut", "high_cut"),
+        "claimed_cut",
+    ],
+    **arranged,
 )
 
 # %% tags=["remove-input"]

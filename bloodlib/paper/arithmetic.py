@@ -13,10 +13,9 @@ confusion matrix's rows; their names tell which task it is.
 import functools
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -62,9 +61,7 @@ class Span:
 
 def span(cell: Cell, convention: str = "rounded") -> Span:
     """Where the true value of a printed number lies; a rounded half may have gone either way."""
-    if convention not in CONVENTIONS:
-        raise ValueError(f"convention must be one of {CONVENTIONS}, not {convention!r}")
-    ends = cell.interval if convention == "rounded" else cell.truncated
+    ends = {"rounded": cell.interval, "truncated": cell.truncated}[convention]
     low, high = (Fraction(str(end)) for end in ends)
     return Span(low, high, convention == "rounded" or low == high)
 
@@ -105,11 +102,8 @@ def measured(
 def _shares(counts: Iterable[int], mean: str) -> list[Fraction]:
     """How much each class counts in an average."""
     counts = list(counts)
-    if mean == "weighted":
-        return [Fraction(n, sum(counts)) for n in counts]
-    if mean == "macro":
-        return [Fraction(1, len(counts))] * len(counts)
-    raise ValueError(f"mean must be 'macro' or 'weighted', not {mean!r}")
+    whole = {"macro": [1] * len(counts), "weighted": counts}[mean]
+    return [Fraction(n, sum(whole)) for n in whole]
 
 
 # -------------------------------------------------------------------------- confusion matrices
@@ -133,8 +127,8 @@ class Block:
     images: int
     correct: tuple[int, int] | None
     witness: np.ndarray | None
-    _problem: "Problem"
     _cells: tuple[Cell, ...]
+    _find: Callable[[tuple[Cell, ...]], np.ndarray | None]
 
     @property
     def feasible(self) -> bool:
@@ -153,7 +147,7 @@ class Block:
             return ()
         cells = sorted(self._cells, key=lambda cell: cell.measure != "recall")
         some = (s for n in range(len(cells) + 1) for s in itertools.combinations(cells, n))
-        return next(s for s in some if self._problem.matrix(s) is None)
+        return next(s for s in some if self._find(s) is None)
 
 
 def solve(
@@ -179,8 +173,7 @@ def solve(
     Raises
     ------
     ValueError
-        If a class has no images, if a cell names another class, or if it is an average of
-        precision or F1.
+        If a cell names another class, or is an average of precision or F1.
     RuntimeError
         If the solver ends without an answer, or with a matrix that does not give the numbers.
     """
@@ -190,102 +183,81 @@ def solve(
 @functools.cache
 def _solve(cells, counts, convention, mean, accuracy) -> Block:
     counts = dict(counts)
-    if min(counts.values()) < 1:
-        raise ValueError(f"every class needs an image: {counts}")
-    for cell in cells:
-        if cell.class_ not in counts and (cell.class_, cell.measure) != ("Average", "recall"):
-            raise ValueError(
-                f"no constraint on counts: {cell.class_} {cell.measure} of {list(counts)}"
-            )
-    problem = Problem(counts, convention, mean, accuracy)
-    fewest, most = (problem.matrix(cells, sign) for sign in (1, -1))
-    if (fewest is None) != (most is None):
-        raise RuntimeError("the solver found a matrix, and then that there is none")
+    find = functools.partial(
+        find_matrix, counts=counts, convention=convention, mean=mean, accuracy=accuracy
+    )
+    fewest, most = (find(cells, sign=sign) for sign in (1, -1))
     correct = None
-    if most is not None:
-        most.flags.writeable = False
+    if fewest is not None or most is not None:
         correct = int(np.trace(fewest)), int(np.trace(most))
-    return Block(problem.images, correct, most, problem, cells)
+        most.flags.writeable = False
+    return Block(sum(counts.values()), correct, most, cells, find)
 
 
-class Problem:
-    """An integer programme: a confusion matrix, and a 1 for each class that is never predicted.
+def find_matrix(
+    cells: Iterable[Cell],
+    counts: Mapping[str, int],
+    convention: str,
+    mean: str = "macro",
+    accuracy: Span | None = None,
+    sign: int = 0,
+) -> np.ndarray | None:
+    """A matrix with the fewest (sign 1) or most (-1) right answers, or any (0); or None.
 
-    A limit is a vector of coefficients with the lowest and the highest value of the sum.
+    Unknown are the confusion matrix and a 1 for each class that is never predicted. A limit is a
+    vector of their coefficients, with the lowest and the highest value of the sum.
     """
+    from scipy.optimize import Bounds, LinearConstraint, milp
 
-    def __init__(self, counts, convention, mean, accuracy):
-        self.counts, self.images = counts, sum(counts.values())
-        self.convention, self.mean, self.accuracy = convention, mean, accuracy
-        k = len(self.counts)
-        each = np.eye(k * k + k, dtype=int)
-        matrix = each[: k * k].reshape(k, k, -1)
-        self.true, self.predicted = matrix.sum(axis=1), matrix.sum(axis=0)
-        self.found = matrix[range(k), range(k)]
-        self.never = each[k * k :]
-
-    def matrix(self, cells: tuple[Cell, ...], sign: int = 0) -> np.ndarray | None:
-        """A matrix with the fewest (sign 1) or most (-1) right answers, or any (0); or None."""
-        from scipy.optimize import Bounds, LinearConstraint, milp
-
-        limits = self.frame() + [limit for cell in cells for limit in self.limits(cell)]
-        rows, low, high = (np.array(part, dtype=float) for part in zip(*limits, strict=True))
-        scale = np.abs(rows).max(axis=1)  # so that the tolerance stays far below a whole image
-        k = len(self.counts)
-        result = milp(
-            sign * self.found.sum(axis=0),
-            integrality=np.ones(k * k + k),
-            bounds=Bounds(0, np.repeat([self.images, 1], [k * k, k])),
-            constraints=LinearConstraint(rows / scale[:, None], low / scale, high / scale),
-            options={"mip_rel_gap": 0},
+    names, sizes, n = list(counts), list(counts.values()), sum(counts.values())
+    k = len(counts)
+    unknown = np.eye(k * k + k, dtype=int)
+    matrix, never = unknown[: k * k].reshape(k, k, -1), unknown[k * k :]
+    true, predicted, found = matrix.sum(axis=1), matrix.sum(axis=0), matrix[range(k), range(k)]
+    limits = [*zip(true, sizes, sizes, strict=True)]
+    limits += [(row, 1, math.inf) for row in predicted + never]
+    limits += [(row, -math.inf, n) for row in predicted + n * never]
+    if accuracy is not None:
+        limits += _within(found.sum(axis=0), true.sum(axis=0), accuracy)
+    for cell in cells:
+        if (cell.class_, cell.measure) == ("Average", "recall"):
+            weights = [s / m for s, m in zip(_shares(sizes, mean), sizes, strict=True)]
+            whole = math.lcm(*(weight.denominator for weight in weights))
+            above = sum(int(w * whole) * f for w, f in zip(weights, found, strict=True))
+            limits += _within(n * above, whole * true.sum(axis=0), span(cell, convention))
+        elif cell.class_ in counts:
+            i = names.index(cell.class_)
+            limits += _limits(cell, convention, found[i], true[i], predicted[i], never[i])
+        else:
+            raise ValueError(f"no constraint on counts: {cell.class_} {cell.measure} of {names}")
+    rows, low, high = (np.array(part, dtype=float) for part in zip(*limits, strict=True))
+    scale = np.abs(rows).max(axis=1)  # so that the tolerance stays far below a whole image
+    result = milp(
+        sign * found.sum(axis=0),
+        integrality=np.ones(k * k + k),
+        bounds=Bounds(0, np.repeat([n, 1], [k * k, k])),
+        constraints=LinearConstraint(rows / scale[:, None], low / scale, high / scale),
+        options={"mip_rel_gap": 0},
+    )
+    if result.status == 2:  # HiGHS widens all limits a little: what it excludes is excluded
+        return None
+    if result.status != 0:
+        raise RuntimeError(f"the solver ended without an answer: {result.message}")
+    confusion = np.rint(result.x[: k * k]).astype(int).reshape(k, k)
+    right = Fraction(int(confusion.trace()), n)
+    if sign * confusion.trace() > math.ceil(result.mip_dual_bound - 1e-6):
+        raise RuntimeError("the solver stopped before the last right answer")
+    if not (
+        (confusion >= 0).all()
+        and confusion.sum(axis=1).tolist() == sizes
+        and (accuracy is None or accuracy.holds(right))
+        and all(
+            span(cell, convention).holds(measured(confusion, tuple(names), cell, mean))
+            for cell in cells
         )
-        if result.status == 2:  # HiGHS widens all limits a little: what it excludes is excluded
-            return None
-        if result.status != 0:
-            raise RuntimeError(f"the solver ended without an answer: {result.message}")
-        confusion = np.rint(result.x[: k * k]).astype(int).reshape(k, k)
-        if sign * np.trace(confusion) > math.ceil(result.mip_dual_bound - 1e-6):
-            raise RuntimeError("the solver stopped before the last right answer")
-        self.check(confusion, cells)
-        return confusion
-
-    def check(self, confusion: np.ndarray, cells: tuple[Cell, ...]) -> None:
-        """Refuse a matrix that does not give every number, in exact fractions."""
-        classes, right = tuple(self.counts), Fraction(int(confusion.trace()), self.images)
-        if not (
-            (confusion >= 0).all()
-            and confusion.sum(axis=1).tolist() == list(self.counts.values())
-            and (self.accuracy is None or self.accuracy.holds(right))
-            and all(
-                span(cell, self.convention).holds(measured(confusion, classes, cell, self.mean))
-                for cell in cells
-            )
-        ):
-            raise RuntimeError(f"the solver's matrix does not give the numbers: {confusion}")
-
-    def frame(self) -> list[tuple]:
-        """What holds whatever is printed."""
-        n, limits = self.images, []
-        for i, size in enumerate(self.counts.values()):
-            limits.append((self.true[i], size, size))
-            limits.append((self.predicted[i] + self.never[i], 1, math.inf))
-            limits.append((self.predicted[i] + n * self.never[i], -math.inf, n))
-        if self.accuracy is not None:
-            limits += _within(self.found.sum(axis=0), self.true.sum(axis=0), self.accuracy)
-        return limits
-
-    def limits(self, cell: Cell) -> list[tuple]:
-        """A printed number."""
-        if cell.class_ != "Average":
-            i = list(self.counts).index(cell.class_)
-            parts = (self.found, self.true, self.predicted, self.never)
-            return _limits(cell, self.convention, *(part[i] for part in parts))
-        n = list(self.counts.values())
-        weights = [s / m for s, m in zip(_shares(n, self.mean), n, strict=True)]
-        whole = math.lcm(*(weight.denominator for weight in weights))
-        above = sum(int(w * whole) * f for w, f in zip(weights, self.found, strict=True))
-        where = span(cell, self.convention)
-        return _within(self.images * above, whole * self.true.sum(axis=0), where)
+    ):
+        raise RuntimeError(f"the solver's matrix does not give the numbers: {confusion}")
+    return confusion
 
 
 def _limits(cell: Cell, convention: str, found, true, predicted, never) -> list[tuple]:
@@ -359,40 +331,20 @@ def pairs(cells: Iterable[Cell], size: int, total: int, convention: str = "round
 
 
 def misprints(counts: Mapping[str, int], convention: str = "rounded") -> tuple[int, int]:
-    """Misprints of 0.01 in one number that leave no matrix, and how many were tried.
-
-    Rows that are the same in both tables are tried once.
-    """
-    tried = set()
-    for method in METHODS:
+    """Misprints of 0.01 in one number that leave no matrix, and how many were tried."""
+    found = []
+    for method in METHODS[:-1]:  # the rows of the last, MaxPooling, are DCLNN's
         rows = _rows(method, _task(counts))
         for i, step in itertools.product(range(len(rows)), (-1, 1)):
             printed = round(100 * rows[i].value) + step
             if 0 <= printed <= 100:
-                values = [f"{row.value:.2f}" for row in rows]
-                values[i] = f"{printed / 100:.2f}"
-                tried.add((i, step, *values))
-    problem = Problem(counts, convention, "macro", None)
-    noticed = [
-        problem.matrix([replace(c, printed=p) for c, p in zip(rows, values, strict=True)]) is None
-        for _, _, *values in tried
-    ]
-    return sum(noticed), len(noticed)
+                changed = replace(rows[i], printed=f"{printed / 100:.2f}")
+                cells = (*rows[:i], changed, *rows[i + 1 :])
+                found.append(find_matrix(cells, counts, convention) is None)
+    return sum(found), len(found)
 
 
 # ----------------------------------------------------------------- numbers among themselves
-
-
-class Check(NamedTuple):
-    """A printed number held against others: what kind, where they put it, whether it can be true.
-
-    ``allowed`` is None where a confusion matrix was searched instead.
-    """
-
-    kind: str
-    cell: Cell
-    allowed: Span | None
-    holds: bool
 
 
 def f1_span(precision: Span, recall: Span) -> Span:
@@ -418,57 +370,41 @@ F1_OF_AVERAGES = "Average F1 from the average precision and recall"
 MEANS = {"macro": "plain", "weighted": "weighted"}
 
 
-def checks(counts: Mapping[str, int], convention: str = "rounded") -> list[Check]:
+def checks(counts: Mapping[str, int], convention: str = "rounded") -> pd.DataFrame:
     """Every F1 and every average of a task held against the numbers it follows from.
 
     Precision, recall and F1 are taken as independent of each other; only the average recall is also
     sought in a confusion matrix that gives all numbers of the class rows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``kind``; ``cell``; ``allowed``, the Span where the others put it, None where a confusion
+        matrix was searched; ``holds``, whether it can be true.
     """
     found = []
     for method in METHODS:
         block = {(c.class_, c.measure): c for c in paper.cells(method=method, task=_task(counts))}
         where = {key: span(cell, convention) for key, cell in block.items()}
-
-        def check(kind, key, allowed, block=block, where=where):
-            return Check(kind, block[key], allowed, allowed.meets(where[key]))
-
+        allowed = []
         for class_ in (*counts, "Average"):
             kind = F1_OF_AVERAGES if class_ == "Average" else F1_OF_ROW
-            allowed = f1_span(where[class_, "precision"], where[class_, "recall"])
-            found.append(check(kind, (class_, "f1"), allowed))
+            f1 = f1_span(where[class_, "precision"], where[class_, "recall"])
+            allowed.append((kind, (class_, "f1"), f1))
         for (mean, word), measure in itertools.product(MEANS.items(), paper.MEASURES):
             shares = _shares(counts.values(), mean)
-            allowed = mean_span((where[class_, measure] for class_ in counts), shares)
+            average = mean_span((where[class_, measure] for class_ in counts), shares)
             kind = f"Average as the {word} mean of its class rows"
-            found.append(check(kind, ("Average", measure), allowed))
+            allowed.append((kind, ("Average", measure), average))
+        found += [(kind, block[key], one, one.meets(where[key])) for kind, key, one in allowed]
         for mean, word in MEANS.items():
             kind = f"Average recall, {word}, in one matrix with the class rows"
             holds = bounds(method, counts, convention, mean).feasible
-            found.append(Check(kind, block["Average", "recall"], None, holds))
-    return found
+            found.append((kind, block["Average", "recall"], None, holds))
+    return pd.DataFrame(found, columns=["kind", "cell", "allowed", "holds"])
 
 
-# ---------------------------------------------------------------------------- tables of the chapter
-
-
-def compute_row(method: str, class_: str, counts: Mapping[str, int]) -> pd.DataFrame:
-    """How each printed number of a class narrows its counts, if rounded."""
-    row = {c.measure: c for c in paper.cells(method=method, task=_task(counts), class_=class_)}
-    lines, known = [], []
-    for measure in ("recall", "precision", "f1"):
-        known.append(row[measure])
-        found = pairs(known, counts[class_], sum(counts.values()))
-        (least, fewest), (most, last) = found.min(axis=0), found.max(axis=0)
-        also = "and " if len(known) > 1 else ""
-        lines.append(
-            {
-                "Known": f"{also}{_name(row[measure])} {row[measure].printed}",
-                "Found": f"{least:,} to {most:,}",
-                "Called so": f"{fewest:,} to {last:,}",
-                "Pairs": len(found),
-            }
-        )
-    return pd.DataFrame(lines)
+# ---------------------------------------------------------------------------- every block
 
 
 def compute_blocks(counts: Mapping[str, Mapping[str, Mapping[str, int]]]) -> pd.DataFrame:
@@ -488,56 +424,29 @@ def compute_blocks(counts: Mapping[str, Mapping[str, Mapping[str, int]]]) -> pd.
         for split, convention in itertools.product(counts[task], CONVENTIONS):
             block = bounds(method, counts[task][split], convention)
             claimed = bounds(method, counts[task][split], convention, accuracy=claim)
-            conflict = ", ".join(
-                f"{c.class_.lower()} {_name(c)} {c.printed}" for c in block.conflict
+            fewest, most = block.correct or (math.nan, math.nan)
+            excluded = (
+                f"{c.class_.lower()} {c.measure.replace('f1', 'F1')} {c.printed}"
+                for c in block.conflict
             )
             lines.append(
-                (task, method, split, convention, block.feasible)
-                + (block.correct or (math.nan, math.nan))
-                + (block.accuracy or (math.nan, math.nan))
-                + (float(claim.low), float(claim.high), claimed.feasible, conflict)
+                {
+                    "task": task,
+                    "method": method,
+                    "split": split,
+                    "convention": convention,
+                    "feasible": block.feasible,
+                    "fewest": fewest,
+                    "most": most,
+                    "low": fewest / block.images,
+                    "high": most / block.images,
+                    "claim_low": float(claim.low),
+                    "claim_high": float(claim.high),
+                    "claimed": claimed.feasible,
+                    "excluded_by": ", ".join(excluded),
+                }
             )
-    names = (
-        "task method split convention feasible fewest most low high claim_low claim_high claimed"
-    )
-    return pd.DataFrame(lines, columns=[*names.split(), "excluded_by"])
-
-
-def show_blocks(blocks: pd.DataFrame) -> pd.DataFrame:
-    """A line for each block of :func:`compute_blocks`, in words, for a page."""
-
-    def verdict(feasible):
-        return "consistent" if feasible else "impossible"
-
-    lines = []
-    for (task, method), found in blocks.groupby(["task", "method"], sort=False):
-        by = found.set_index(["split", "convention"])
-        rounded, cut = (by.loc["TEST", convention] for convention in CONVENTIONS)
-        line = {
-            "Classes": task,
-            "Row": method,
-            "Verdict": verdict(rounded.feasible),
-            "Right answers": f"{rounded.fewest:,.0f} to {rounded.most:,.0f}",
-            "Accuracy": f"{rounded.low:.4f} to {rounded.high:.4f}",
-            "Accuracy if cut": f"{cut.low:.4f} to {cut.high:.4f}",
-            "Section 1": f"{PERCENT[task]} percent, {task} classes",
-            "Verdict with it": verdict(rounded.claimed),
-            "Verdict with it if cut": verdict(cut.claimed),
-            "Excluded by": by.loc["TEST_SIMPLE", "rounded"].excluded_by,
-        }
-        for split, fits in by["feasible"].groupby("split"):
-            words = [w for w, fit in zip(("rounded", "cut"), fits, strict=True) if fit]
-            line[split] = " or ".join(words) or verdict(False)
-        lines.append(line)
     return pd.DataFrame(lines)
-
-
-def show_checks(found: Mapping[str, list[Check]]) -> pd.DataFrame:
-    """How many of the :func:`checks` of each convention hold, by their kind."""
-    rounded, cut = (pd.DataFrame(found[convention]) for convention in CONVENTIONS)
-    kinds = [frame.groupby("kind", sort=False)["holds"] for frame in (rounded, cut)]
-    columns = {"Numbers": kinds[0].size(), "If rounded": kinds[0].sum(), "If cut": kinds[1].sum()}
-    return pd.DataFrame(columns).rename_axis("Held against each other").reset_index()
 
 
 def tables(counts: Mapping[str, Mapping[str, Mapping[str, int]]]) -> dict[str, dict]:
@@ -548,25 +457,23 @@ def tables(counts: Mapping[str, Mapping[str, Mapping[str, int]]]) -> dict[str, d
     witness. What can't be had where there is no matrix is None.
     """
 
-    def content(block):
-        ends = {"accuracy": block.accuracy, "correct": block.correct}
+    def content(method, counts, convention="rounded"):
+        block = bounds(method, counts, convention)
         return {
             "feasible": block.feasible,
-            **{name: None if end is None else list(end) for name, end in ends.items()},
+            "accuracy": block.accuracy,
+            "correct": block.correct,
             "images": block.images,
         }
 
     found = {}
     for task, method in itertools.product(counts, METHODS):
-        block = bounds(method, counts[task]["TEST"])
+        test, simple = counts[task]["TEST"], counts[task]["TEST_SIMPLE"]
+        witness = bounds(method, test).witness
         found[f"{task}/{method}"] = {
-            **content(block),
-            "witness": None if block.witness is None else block.witness.tolist(),
-            "truncated": content(bounds(method, counts[task]["TEST"], "truncated")),
-            "TEST_SIMPLE": content(bounds(method, counts[task]["TEST_SIMPLE"])),
+            **content(method, test),
+            "witness": None if witness is None else witness.tolist(),
+            "truncated": content(method, test, "truncated"),
+            "TEST_SIMPLE": content(method, simple),
         }
     return found
-
-
-def _name(cell: Cell) -> str:
-    return "F1" if cell.measure == "f1" else cell.measure
