@@ -10,12 +10,30 @@ import signal
 import sys
 import threading
 import unicodedata
+from itertools import chain
 from pathlib import Path
 
 from bloodlib import __version__
 
 #: What stands for a sign that the terminal's encoding lacks.
 PLAIN = str.maketrans({"–": "-", "−": "-", "×": "x", "“": '"', "”": '"', "’": "'", "…": "..."})
+
+#: What ``bloodlib measure`` computes: the module and its function, and what it says of itself.
+MEASUREMENTS = {
+    "boxes": (
+        "data.photographs", "compute_boxes", "where the white cells are, from BCCD's annotations"
+    ),
+    "attribution": ("analyses.attribution", "compute", "maps of the answers (some ten minutes)"),
+    "robustness": ("analyses.robustness", "compute", "answers for corrupted images (minutes)"),
+    "external-validation": (
+        "analyses.external_validation",
+        "compute",
+        "answers for cells of another laboratory (some ten minutes; needs PBC)",
+    ),
+    "out-of-distribution": (
+        "analyses.prediction", "compute", "how unlike the training images others are (needs PBC)"
+    ),
+}  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -106,119 +124,89 @@ def _parser():
     parser.add_argument("--version", action="version", version=f"bloodlib {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(run, help, description):
+    def command(run, help, description, json=False):
         found = commands.add_parser(run.__name__[1:], help=help, description=description)
         found.set_defaults(run=run)
-        return found
+        if json:
+            found.add_argument("--json", action="store_true", help="for programs")
+        return found.add_argument
 
     data = command(
         _data,
-        help="say where the images are and verify them, or fetch them",
-        description="Print where the images are, how many of each class, and their hashes. "
+        "say where the images are and verify them, or fetch them",
+        "Print where the images are, how many of each class, and their hashes. "
         "Exit with 1 if they are not there or do not verify.",
     )
-    data.add_argument("--fetch", action="store_true", help="fetch the images first, if missing")
-    data.add_argument(
-        "--facts", action="store_true", help="print the facts of results/dataset.json instead"
-    )
-
+    data("--fetch", action="store_true", help="fetch the images first, if missing")
     study = command(
         _study,
-        help="compute the runs of study.yml that have no record yet",
-        description="Compute the runs of study.yml that have no record yet, one after the other. "
+        "compute the runs of study.yml that have no record yet",
+        "Compute the runs of study.yml that have no record yet, one after the other. "
         "A run that was stopped goes on from its last epoch; one that fails is recorded and "
         "the others go on. Started several times, it shares the runs out. Exit with 1 if a run "
         "failed.",
     )
-    study.add_argument("--list", action="store_true", help="only show the runs and their state")
-    study.add_argument(
-        "--verify", action="store_true",
-        help="only check every record, and compute a cheap one again; with --only, one that holds "
-        "WORD, whatever it takes",
-    )  # fmt: skip
-    study.add_argument(
-        "--only", metavar="WORD", action="append", default=[],
-        help="only runs whose id or description holds WORD; several: all of them",
-    )  # fmt: skip
-    study.add_argument(
-        "--profile", choices=("quick", "full"), default="full",
-        help="quick: few images, minutes, not for quoting; full: the paper's scale (default)",
-    )  # fmt: skip
-    study.add_argument(
-        "--images", choices=("published", "drawn"), default="published",
-        help="drawn: on drawn cells, where the images can't be had; never frozen",
-    )  # fmt: skip
-
+    study("--list", action="store_true", help="only show the runs and their state")
+    verify = "only check every record, and compute a cheap one, or one that --only names, again"
+    study("--verify", action="store_true", help=verify)
+    only = "only runs whose id or description holds WORD; several: all of them"
+    study("--only", metavar="WORD", action="append", default=[], help=only)
+    scale = "quick: few images, minutes, not for quoting; full: the paper's scale (default)"
+    study("--profile", choices=("quick", "full"), default="full", help=scale)
+    drawn = "drawn: on drawn cells, where the images can't be had; never frozen"
+    study("--images", choices=("published", "drawn"), default="published", help=drawn)
     measure = command(
         _measure,
-        help="ask the trained networks again, and freeze what they answer",
-        description="Freeze in results/ what needs the images and the trained networks, but no "
-        "training, such as maps of their answers. What was stopped goes on.",
+        "ask the trained networks again, and freeze what they answer",
+        "Freeze in results/ what needs the images and the trained networks, but no training, such "
+        "as maps of their answers. What was stopped goes on. "
+        + "; ".join(f"{name}: {about}" for name, (_, _, about) in MEASUREMENTS.items()),
     )
-    measure.add_argument(
-        "what", metavar="NAME",
-        help="boxes: where the white cells are, from BCCD's annotations; attribution: maps of the "
-        "answers (some ten minutes); robustness: answers for corrupted images (minutes); "
-        "external-validation: answers for cells of another laboratory (some ten minutes; needs "
-        "PBC); out-of-distribution: how unlike the training images others are (needs PBC)",
-    )  # fmt: skip
-
+    measure("what", metavar="NAME", choices=MEASUREMENTS, help=", ".join(MEASUREMENTS))
     audit = command(
         _audit,
-        help="what the evidence can bear: tables, photographs, leakage",
-        description="Print whether the paper's tables can be true, how many photographs and cells "
+        "what the evidence can bear: tables, photographs, leakage",
+        "Print whether the paper's tables can be true, how many photographs and cells "
         "are behind the images, which cells were photographed twice, and what leaks.",
+        json=True,
     )
-    audit.add_argument("--json", action="store_true", help="for programs")
-    audit.add_argument(
-        "--remake", action="store_true",
-        help="first find the photograph of every image again (minutes; needs the images)",
-    )  # fmt: skip
-
-    report = command(
+    again = "first find the photograph of every image again (minutes; needs the images)"
+    audit("--remake", action="store_true", help=again)
+    command(
         _report,
-        help="print Tables 1 and 2 and the claims, the paper beside ours",
-        description="Print Tables 1 and 2, the paper beside ours, and the claims with verdicts.",
+        "print Tables 1 and 2 and the claims, the paper beside ours",
+        "Print Tables 1 and 2, the paper beside ours, and the claims with verdicts.",
+        json=True,
     )
-    report.add_argument("--json", action="store_true", help="for programs")
-    report.add_argument(
-        "--picture", metavar="FILE", type=Path, help="only draw the averages, as SVG, as in README"
-    )
-
     weights = command(
         _weights,
-        help="say what the trained networks in results are and check them, or make them",
-        description="Print which run the weights in results are of; with the images at hand, "
+        "say what the trained networks in results are and check them, or make them",
+        "Print which run the weights in results are of; with the images at hand, "
         "compare what they answer with that run's record, image by image.",
     )
-    weights.add_argument(
-        "--freeze", action="store_true",
-        help="first write them anew, from the weights that training left in the cache",
-    )  # fmt: skip
-
+    anew = "first write them anew, from the weights that training left in the cache"
+    weights("--freeze", action="store_true", help=anew)
     predict = command(
         _predict,
-        help="ask the trained networks about pictures of cells",
-        description="Print what the trained networks answer for pictures: the probability of each "
+        "ask the trained networks about pictures of cells",
+        "Print what the trained networks answer for pictures: the probability of each "
         "class, and how unlike the training images a picture is by its light and colours. Of "
         "pictures that are not 4:3 the middle is taken. Exit with 1 if a file has no answer.",
+        json=True,
     )
-    predict.add_argument("files", metavar="IMAGE", type=Path, nargs="+", help="JPEG, PNG, ...")
-    predict.add_argument("--json", action="store_true", help="for programs: a line for each file")
-
+    predict("files", metavar="IMAGE", type=Path, nargs="+", help="JPEG, PNG, ...")
     explain = command(
         _explain,
-        help="say where a number of the tables comes from",
-        description="Say where a number of Tables 1 and 2 comes from: what the paper prints and "
+        "say where a number of the tables comes from",
+        "Say where a number of Tables 1 and 2 comes from: what the paper prints and "
         "where, our value, how it is computed, from which runs, and the command that repeats them.",
+        json=True,
     )
-    explain.add_argument(
-        "address", nargs="?", default="", metavar="ADDRESS",
-        help="such as tbl-paper-1/four/DCLNN/NEUTROPHIL/recall; its beginning lists what is below; "
-        "the id of a record or of a claim is one too",
-    )  # fmt: skip
-    explain.add_argument("--json", action="store_true", help="for programs")
-
+    address = (
+        "such as tbl-paper-1/four/DCLNN/NEUTROPHIL/recall; its beginning lists what is below; "
+        "the id of a record or of a claim is one too"
+    )
+    explain("address", nargs="?", default="", metavar="ADDRESS", help=address)
     return parser
 
 
@@ -228,10 +216,6 @@ def _data(options):
     if options.fetch:
         images.fetch()
     folder = images.find()
-    if options.facts:
-        images.verify()
-        print(json.dumps(images.facts(), indent=1))
-        return
     print(f"datasets in {paths.data_folder()}")
     for name in ("BCCD_Dataset", "PBC_dataset_normal_DIB"):
         there = (paths.data_folder() / name).is_dir()
@@ -250,6 +234,7 @@ def _data(options):
 
 def _study(options):
     from bloodlib import study
+    from bloodlib.models import training
 
     if options.verify:
         return _verify(options.only)
@@ -265,22 +250,14 @@ def _study(options):
         print(f"{len(chosen) - len(todo)} of {len(chosen)} runs have a record.", flush=True)
         if not todo:
             return 0
-        _say_if_slow(todo)
+        short = sum(config.get("precision") == "mixed_bfloat16" for config in todo)
+        if short and not training.device_name() and not training.has_short_floats():
+            print(
+                f"{short} of these runs compute in mixed_bfloat16, for which this processor has no "
+                "instructions: they take about ten times as long as in float32.",
+                flush=True,
+            )
         return _compute(todo)
-
-
-def _say_if_slow(todo):
-    """Say that this processor computes 16-bit runs slower than others, where it does."""
-    from bloodlib.models import training
-
-    short = sum(config.get("precision") == "mixed_bfloat16" for config in todo)
-    if short and not training.device_name() and not training.has_short_floats():
-        print(
-            f"{short} of these runs compute in mixed_bfloat16, for which this processor has no "
-            "instructions: they take about ten times as long as in float32. Ctrl-C stops them at "
-            "any time.",
-            flush=True,
-        )
 
 
 def _compute(todo):
@@ -289,23 +266,20 @@ def _compute(todo):
 
     from bloodlib import study
 
-    failed, busy, queue = 0, set(), list(todo)
+    failed, busy = 0, []
     with tqdm(total=len(todo), desc="study", unit=" runs") as bar:
-        while queue:
-            config = queue.pop(0)
-            name = study.identify(config)
-            bar.set_postfix_str(study.describe(config))
+        for place, config in enumerate(chain(todo, busy)):
+            name, words = study.identify(config), study.describe(config)
+            bar.set_postfix_str(words)
             try:
-                record = study.compute(config, wait=name in busy)
+                record = study.compute(config, wait=place >= len(todo))
+                tqdm.write(f"{name}  {words}  {record.seconds:.0f} s")
             except study.BusyError:
-                busy.add(name)
-                queue.append(config)
+                busy.append(config)
                 continue
             except study.RunError as error:
                 failed += study.is_open(config)
                 tqdm.write(f"{name}  {error}")
-            else:
-                tqdm.write(f"{name}  {study.describe(config)}  {record.seconds:.0f} s")
             bar.update()
     return 1 if failed else 0
 
@@ -322,21 +296,19 @@ def _verify(only):
     for record in tqdm(found, desc="records", unit=" records", disable=None):
         study.check(record)
     print(f"{len(found)} records verified in {records.folder()}")
-    complete = [record for record in found if record.status == "complete"]
-    # methods that take seconds; those of an SVM are of a machine that had its kernel from before
-    again = [run for run in complete if run.config["method"] in ("NB", "KNN") and run.seconds < 60]
+    again = [record for record in found if record.status == "complete"]
     if only:
         again = [
-            record
-            for record in complete
-            if all(word in f"{record.id} {study.describe(record.config)}" for word in only)
+            run for run in again if all(w in f"{run.id} {study.describe(run.config)}" for w in only)
         ]
         if not again:
             raise ValueError(f"no complete record holds {' and '.join(only)}: see --list")
-    elif not again or not images.available():
-        why = "the images are not here (`bloodlib data --fetch`)" if again else "none is cheap"
-        print(f"None was computed again: {why}.")
-        return 0
+    else:  # methods that take seconds, without an SVM, whose record may not count its kernel
+        again = [run for run in again if run.config["method"] in ("NB", "KNN") and run.seconds < 60]
+        if not again or not images.available():
+            why = "the images are not here (`bloodlib data --fetch`)" if again else "none is cheap"
+            print(f"None was computed again: {why}.")
+            return 0
     record = again[np.random.default_rng().integers(len(again))]
     words = f"{study.describe(record.config)}, {record.seconds:.0f} s in its record"
     print(f"Computing one again: {words} (--only {record.id} chooses it too)", flush=True)
@@ -351,16 +323,7 @@ def _verify(only):
 
 
 def _measure(options):
-    modules = {
-        "boxes": ("data.photographs", "compute_boxes"),
-        "attribution": ("analyses.attribution", "compute"),
-        "robustness": ("analyses.robustness", "compute"),
-        "external-validation": ("analyses.external_validation", "compute"),
-        "out-of-distribution": ("analyses.prediction", "compute"),
-    }
-    if options.what not in modules:
-        raise ValueError(f"nothing is called {options.what!r}. There are: {', '.join(modules)}.")
-    module, function = modules[options.what]
+    module, function, _ = MEASUREMENTS[options.what]
     getattr(importlib.import_module(f"bloodlib.{module}"), function)()
 
 
@@ -376,11 +339,6 @@ def _audit(options):
 
 
 def _report(options):
-    if options.picture:
-        from bloodlib.book import figures
-
-        figures.draw_finding(options.picture)
-        return
     from bloodlib.book import tables
 
     report = tables.report()

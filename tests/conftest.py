@@ -184,10 +184,10 @@ def update(tiny, monkeypatch):
     ran = []
 
     def run_all(jobs):
-        for source, parameters, notebook in jobs:
+        for source, parameters in jobs.items():
             ran.append(source.stem)
             update.given = parameters
-            jupytext.write(jupytext.read(source), notebook)
+            jupytext.write(jupytext.read(source), source.with_suffix(".ipynb"))
             failure = "failed in cell 1: 1 / 0" if source.stem in update.failing else ""
             states = chapters.States(tiny)
             reads = {name: states[name] for name in update.reads.get(source.stem, ())}

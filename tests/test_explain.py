@@ -77,11 +77,6 @@ def test_from_the_tables_down_every_number_is_reached_once(folders):
     ("address", "below"),
     [
         ("", ["tbl-paper-1", "tbl-paper-2"]),
-        ("tbl-paper-1", ["tbl-paper-1/four", "tbl-paper-1/two"]),
-        (
-            "tbl-paper-2/two/",
-            ["tbl-paper-2/two/AveragePooling", "tbl-paper-2/two/MaxPooling"],
-        ),
         (
             "tbl-paper-1/TWO/nb/polynuclear",
             [f"tbl-paper-1/two/NB/Polynuclear/{m}" for m in paper.MEASURES],
@@ -96,9 +91,7 @@ def test_a_beginning_lists_what_is_below(folders, address, below):
     ("address", "words"),
     [
         ("tbl-papr-1", "no 'tbl-papr-1' among tables, records and claims.*mean 'tbl-paper-1'"),
-        ("xyz", "There are: tbl-paper-1, tbl-paper-2."),
         ("tbl-paper-1/four/DCLN", "below tbl-paper-1/four. Did you mean 'DCLNN'"),
-        ("tbl-paper-2/four/NB", "There are: AveragePooling, MaxPooling."),
         (f"{ADDRESS}/seed", f"no 'seed' below {ADDRESS}"),
         ("recall-almost-tripel", "mean 'recall-almost-triple'"),
         ("../runs", "no '..' among"),
@@ -150,23 +143,6 @@ def test_a_damaged_record_is_not_explained_away(two_runs):
     assert "Checked   verified" in explain.text(explain.explain(two_runs[1].id))
 
 
-def test_a_run_without_a_result_says_why(folders):
-    labels = images.labels("TEST", "two")[None]
-    record = freeze({"method": "SVM", "task": "two", "kind": "nu"}, labels, "infeasible")
-    text = explain.text(explain.explain(record.id))
-    assert "infeasible: no solution" in text
-
-
-def test_a_claim_has_its_place_and_its_verdict(folders):
-    shutil.copy(CHECKOUT / "results" / "dataset.json", folders.results)
-    found = explain.explain("originals-400")
-    claim = next(claim for claim in paper.CLAIMS if claim.id == "originals-400")
-    assert (found["place"], found["text"]) == (claim.place, claim.text)
-    text = " ".join(explain.text(found).split())
-    assert claim.text in text
-    assert f"Verdict {found['verdict']}" in text
-
-
 @pytest.mark.parametrize("address", ["", "tbl-paper-1/four", ADDRESS, "no-basophil"])
 def test_in_a_terminal_and_as_json(two_runs, folders, capsys, address):
     shutil.copy(CHECKOUT / "results" / "dataset.json", folders.results)
@@ -180,17 +156,6 @@ def test_in_a_terminal_and_as_json(two_runs, folders, capsys, address):
 
 
 # ------------------------------------------------------------------------------------ on a page
-
-
-def test_the_rows_of_the_page_say_what_explain_says(two_runs):
-    frame = explain.load_numbers(comparison.cells(), 1, "four", "DCLNN")
-    found = explain.explain(ADDRESS)
-    (row,) = frame[frame["Number"] == f"{{anchor}}`NEUTROPHIL/recall <{ADDRESS}>`"].to_numpy()
-    assert list(row[1:]) == [
-        found["printed"],
-        comparison.with_interval(found["ours"], found["low"], found["high"]),
-        *(f"{run['value']:.4f}" for run in found["records"]),
-    ]
 
 
 def test_only_numbers_of_frozen_runs_are_links(two_runs):

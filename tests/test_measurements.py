@@ -110,7 +110,6 @@ def test_other_settings_and_damaged_chunks_are_computed_anew(folders):
         ("boxes", "Clone https://github.com/Shenggan/BCCD_Dataset"),
         ("attribution", "bloodlib data --fetch"),
         ("robustness", "bloodlib data --fetch"),
-        ("sleep", "There are: boxes, attribution, robustness"),
     ],
 )
 def test_the_command_says_what_is_missing(folders, tmp_path, monkeypatch, capsys, what, said):

@@ -14,8 +14,8 @@ import yaml
 from conftest import CHECKOUT
 from PIL import Image
 
-from bloodlib import __version__, cli
-from bloodlib.book import publishing
+from bloodlib import __version__
+from bloodlib.book import figures, publishing
 from bloodlib.data import synthetic
 
 
@@ -47,13 +47,13 @@ def test_actions_are_pinned_and_may_do_little():
 
 def test_readmes_picture_is_that_of_the_records(tmp_path):
     """Its words and numbers; how they are drawn is matplotlib's business."""
-    assert cli.main(["report", "--picture", str(tmp_path / "finding.svg")]) == 0
+    figures.draw_finding(tmp_path / "finding.svg")
     shown, drawn = (
         re.findall(r"<text[^>]*>(.*?)</text>", file.read_text(encoding="utf-8"))
         for file in (CHECKOUT / "_static" / "finding.svg", tmp_path / "finding.svg")
     )
     assert len(shown) > 20
-    assert shown == drawn, "run: bloodlib report --picture _static/finding.svg"
+    assert shown == drawn, "write it anew with bloodlib.book.figures.draw_finding"
 
 
 # ------------------------------------------------------------------------ a notebook elsewhere

@@ -9,6 +9,8 @@ import types
 
 from bs4 import BeautifulSoup
 
+from bloodlib.book import chapter as chapters
+
 HEADER = """\
 # ---
 # jupyter:
@@ -47,6 +49,12 @@ chapters:
 
 def chapter(title, code, tags=""):
     return f"{HEADER}# %% [markdown]\n# # {title}\n\n# %%{tags}\n{code}\n"
+
+
+def run(source, **parameters):
+    """How the run of one chapter ended."""
+    (outcome,) = chapters.run_all({source: parameters})
+    return outcome
 
 
 JUPYTER_BOOK = shutil.which("jupyter-book", path=os.path.dirname(sys.executable))

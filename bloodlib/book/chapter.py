@@ -44,18 +44,6 @@ BEGINNINGS = ("BLOODLIB_", "CUDA_", "NVIDIA_", "OMP_", "SLURM_")
 NOTES = "BLOODLIB_NOTES"
 
 
-class ChapterError(Exception):
-    """A chapter that failed; the message says in which cell and why."""
-
-
-class Job(NamedTuple):
-    """A chapter to run: its source, what papermill sets, and where the notebook goes."""
-
-    source: Path
-    parameters: dict
-    notebook: Path
-
-
 class Outcome(NamedTuple):
     """How a chapter's run ended: after how many seconds, what it read, why it failed ("": not)."""
 
@@ -114,19 +102,6 @@ def cite(values: dict[str, object] | None = None, /, **named) -> None:
             value.item() if isinstance(value, np.generic | np.ndarray) else value,
             display=False,
         )
-
-
-def difference(name: str, found) -> dict[str, str]:
-    """A difference for :func:`cite`: its text, and as ``<name>_side`` on which side of zero it is.
-
-    Parameters
-    ----------
-    name : str
-    found : bloodlib.evidence.comparison.Estimate
-    """
-    from bloodlib.evidence import comparison
-
-    return {name: comparison.signed(*found), f"{name}_side": comparison.beside(*found[1:])}
 
 
 def refuse_unknown_parameters(cells: list[str]) -> None:
@@ -202,31 +177,19 @@ def sources(root: Path) -> list[Path]:
     return [root / f"{name}.py" for name in _pages(root) if (root / f"{name}.py").is_file()]
 
 
-def run(source: Path, parameters: dict, notebook: Path | None = None) -> Outcome:
-    """Execute a chapter into a notebook, which lies beside the source if not said otherwise.
+def run_all(jobs: dict[Path, dict]) -> Iterator[Outcome]:
+    """Execute chapters with their parameters, some at once, each into the notebook beside it.
 
-    Raises
-    ------
-    ChapterError
-        If a cell fails; the notebook, with the traceback, is written all the same.
+    Of one that fails, the notebook has the traceback. Their processes end when this one does.
     """
-    job = Job(source, parameters, notebook or source.with_suffix(".ipynb"))
-    (outcome,) = run_all([job])
-    if outcome.failure:
-        raise ChapterError(outcome.failure)
-    return outcome
-
-
-def run_all(jobs: list[Job]) -> Iterator[Outcome]:
-    """Execute chapters, some at once; their processes end when this one does."""
     import joblib
 
-    waiting, running = list(jobs), []
+    waiting, running = list(jobs.items()), []
     n = min(AT_ONCE, joblib.cpu_count())
     try:
         while waiting or running:
             while waiting and len(running) < n:
-                running.append(_Process(waiting.pop(0)))
+                running.append(_Process(*waiting.pop(0)))
             for process in running:
                 if process.has_ended():
                     running.remove(process)
@@ -276,17 +239,17 @@ def environment(home: Path, cache: Path) -> dict[str, str]:
 class _Process:
     """A process that executes a chapter."""
 
-    def __init__(self, job):
-        self.job, self.started = job, time.time()
-        self.root = next(p for p in job.source.parents if (p / "_toc.yml").is_file())
+    def __init__(self, source, parameters):
+        self.source, self.started = source, time.time()
+        self.root = next(p for p in source.parents if (p / "_toc.yml").is_file())
         self.folder = tempfile.TemporaryDirectory(prefix="bloodlib-", ignore_cleanup_errors=True)
         self.home = Path(self.folder.name)
         command = [sys.executable, "-P", "-m", __spec__.name]
         with (self.home / "printed.txt").open("wb") as printed:
             self.process = subprocess.Popen(  # noqa: S603 - this Python, and our arguments
-                [*command, job.source, json.dumps(job.parameters), PACKAGE],
+                [*command, source, json.dumps(parameters), PACKAGE],
                 env=environment(self.home, self.root / "_build" / "matplotlib"),
-                cwd=job.source.parent,
+                cwd=source.parent,
                 stdin=subprocess.PIPE,  # it ends when this is closed
                 stdout=printed,
                 stderr=subprocess.STDOUT,
@@ -309,10 +272,10 @@ class _Process:
                 notebook = _cleaned(nbformat.read(executed, as_version=4))
                 failure = _failure(notebook) or failure
                 text = f"{nbformat.writes(notebook)}\n"
-                paths.write_atomically(self.job.notebook, text.encode())
+                paths.write_atomically(self.source.with_suffix(".ipynb"), text.encode())
             reads = {} if failure else self._reads()
         seconds = round(time.time() - self.started, 1)
-        return Outcome(self.job.source, seconds, reads, failure)
+        return Outcome(self.source, seconds, reads, failure)
 
     def _reads(self):
         """What the kernel noted, each with its state now; none if it changed meanwhile."""
@@ -573,7 +536,7 @@ def _bring_up_to_date(root, wanted):
     for problem in damaged_records():
         logger.warning("%s", problem, type="bloodlib", subtype="record")
     chapters, known, now = sources(root), stamps(root), States(root)
-    jobs, fixed = [], {}
+    jobs, fixed = {}, {}
     for source, parameters in _parameters(chapters, wanted).items():
         fixed[source] = _fixed(root, source, parameters)
         last = known.get(_name(root, source), {})
@@ -588,7 +551,7 @@ def _bring_up_to_date(root, wanted):
                     "in the book belongs in %s.",
                     *(p.relative_to(root) for p in (source.with_suffix(".ipynb"), kept, source)),
                 )
-            jobs.append(Job(source, parameters, source.with_suffix(".ipynb")))
+            jobs[source] = parameters
     if jobs:
         logger.info("chapters: running %d", len(jobs))
     for source, seconds, reads, failure in run_all(jobs):

@@ -135,31 +135,6 @@ def text(found: dict) -> str:
 # ----------------------------------------------------------------------------------- on a page
 
 
-def load_numbers(cells: list[dict], table: int, task: str, method: str) -> pd.DataFrame:
-    """The numbers of one method: where they lead to, the paper's, ours, and that of each run.
-
-    Parameters
-    ----------
-    cells : list of dict
-        See :func:`bloodlib.evidence.comparison.cells`.
-    table : {1, 2}
-    task, method : str
-    """
-    rows = {row["address"]: row for row in cells}
-    runs = _runs(method, task)
-    return pd.DataFrame(
-        [
-            {
-                "Number": f"{{anchor}}`{cell.class_}/{cell.measure} <{cell.address}>`",
-                "Paper": cell.printed,
-                "Ours": _ours(rows[cell.address]),
-            }
-            | {f"Run {k}": f"{value:.4f}" for k, value in enumerate(_values(cell, runs), 1)}
-            for cell in paper.cells(table=table, task=task, method=method)
-        ]
-    )
-
-
 def show_numbers(cells: list[dict], table: int):
     """Every number of a table of the paper, with the runs behind it.
 
@@ -176,7 +151,7 @@ def show_numbers(cells: list[dict], table: int):
     """
     from IPython.display import Markdown
 
-    parts = []
+    parts, rows = [], {row["address"]: row for row in cells}
     groups = dict.fromkeys((cell.task, cell.method) for cell in paper.cells(table=table))
     for task, method in groups:
         above, runs = f"tbl-paper-{table}/{task}/{method}", _runs(method, task)
@@ -184,12 +159,23 @@ def show_numbers(cells: list[dict], table: int):
             f"Run {k} is {tables.link(study.describe(run.config), run.id)}."
             for k, run in enumerate(runs, 1)
         ]
+        numbers = pd.DataFrame(
+            [
+                {
+                    "Number": f"{{anchor}}`{cell.class_}/{cell.measure} <{cell.address}>`",
+                    "Paper": cell.printed,
+                    "Ours": _ours(rows[cell.address]),
+                }
+                | {f"Run {k}": f"{value:.4f}" for k, value in enumerate(_values(cell, runs), 1)}
+                for cell in paper.cells(table=table, task=task, method=method)
+            ]
+        )
         parts += [
             f"**{method}, {task} classes.** {{numref}}`{tables.anchor(above)}` has the numbers "
             f"below `{above}`. {_computed('Precision, recall and F1 (equations 15 to 17)', runs)} "
             + " ".join(named),
             tables.markdown(
-                load_numbers(cells, table, task, method),
+                numbers,
                 tables.anchor(above),
                 f"Table {table}, {task} classes, {method}: the paper's numbers, ours, each run's.",
             ),

@@ -150,21 +150,11 @@ class Columns(SphinxPostTransform):
                 cell.children = []  # or it would be two lines high
         for table in list(self.document.findall(nodes.table)):
             rows = [list(row) for row in table.findall(nodes.row)]
-            sides, needs, wishes, bodies = [], [], [], []
-            for _, *cells in zip(*rows, strict=True):
-                texts = [_text(cell) for cell in cells]
-                number = any(texts) and NUMBERS.issuperset("".join(texts))
-                sides.append(r"\raggedleft" if number else r"\raggedright")
-            for column in zip(*rows, strict=True):
-                wide = [_width(cell) for cell in column]
-                needs.append(2 + max(word for word, _ in wide))
-                wishes.append(2 + max(text for _, text in wide))
-                bodies.append(max([needs[-1], *(2 + text for _, text in wide[1:])]))
-            if sum(wishes) > LINE:  # heads may take two lines
-                wishes = bodies
+            columns = list(zip(*rows, strict=True))
             spec = "".join(
-                rf">{{{side}\arraybackslash}}p{{\dimexpr {share:.4f}\linewidth-2\tabcolsep}}"
-                for side, share in zip(sides, shares(needs, wishes), strict=True)
+                rf">{{{_side(cells)}\arraybackslash}}"
+                rf"p{{\dimexpr {share:.4f}\linewidth-2\tabcolsep}}"
+                for cells, share in zip(columns, shares(columns), strict=True)
             )
             place = table.parent.index(table)
             table.parent.insert(place, addnodes.tabular_col_spec(spec=spec))
@@ -186,32 +176,23 @@ class Numbered(SphinxPostTransform):
                 block["nowrap"] = True
 
 
-def shares(needs: list[float], wishes: list[float], line: float = LINE) -> list[float]:
-    """How much of the line each column of a table gets.
+def shares(columns: list[tuple[nodes.entry, ...]]) -> list[float]:
+    """How much of the line each column of a table gets, at most 1 together.
 
-    Parameters
-    ----------
-    needs, wishes : list of float
-        Of each column, what its longest word takes, and what its longest text would.
-    line : float
-        What there is.
-
-    Returns
-    -------
-    list of float
-        Their sum is at most 1. Where there is less than wished for, what the needs leave is shared
-        out by the roots of what is missing: a text twice as long gets less than twice as much.
+    What its longest text asks for; where that is too much, what its longest word does, and of what
+    is left a share by the root of what is missing: a text twice as long gets less than twice as
+    much.
     """
-    if sum(wishes) <= line:
-        return [wish / line for wish in wishes]
-    spare = max(0, line - sum(needs))
+    widths = [[_width(cell) for cell in cells] for cells in columns]
+    needs = [2 + max(word for word, _ in column) for column in widths]
+    wishes = [2 + max(text for _, text in column) for column in widths]
+    if sum(wishes) <= LINE:
+        return [wish / LINE for wish in wishes]
+    spare = max(0, LINE - sum(needs))
     roots = [(wish - need) ** 0.5 for need, wish in zip(needs, wishes, strict=True)]
     whole = sum(roots) or 1
-    found = [
-        min(wish, need + spare * root / whole)
-        for need, wish, root in zip(needs, wishes, roots, strict=True)
-    ]
-    return [width / max(line, sum(found)) for width in found]
+    found = [need + spare * root / whole for need, root in zip(needs, roots, strict=True)]
+    return [width / max(LINE, sum(found)) for width in found]
 
 
 def _is(component):
@@ -246,6 +227,12 @@ def _width(cell):
 
     text = _text(cell)
     return max((wide(word) for word in re.split(r"[ \n]+", text)), default=0), wide(text)
+
+
+def _side(cells):
+    """Numbers below a head to the right, words to the left."""
+    below = "".join(map(_text, cells[1:]))
+    return r"\raggedleft" if below and NUMBERS.issuperset(below) else r"\raggedright"
 
 
 def _set(app, config):

@@ -117,10 +117,10 @@ class BuildTable(SphinxDirective):
     def run(self) -> list:
         """Parse the table as MyST Markdown."""
         self.env.note_reread()
-        frame, caption = {
-            "environment": lambda: (tables.load_environment(), "The build."),
-            "chapters": lambda: (load_chapters(Path(self.env.srcdir)), "Runs of the chapters."),
-        }[self.arguments[0]]()
+        if self.arguments[0] == "environment":
+            frame, caption = tables.load_environment(), "The build."
+        else:
+            frame, caption = _chapters(Path(self.env.srcdir)), "Runs of the chapters."
         text = tables.markdown(frame, f"tbl-{self.arguments[0]}", caption, decimals=1)
         place = nodes.Element()
         self.state.nested_parse(StringList(text.splitlines()), self.content_offset, place)
@@ -142,7 +142,7 @@ class Anchor(ReferenceRole):
         return [target], []
 
 
-def load_chapters(root: Path) -> pd.DataFrame:
+def _chapters(root):
     """When each chapter was run last, and how long it took."""
     return pd.DataFrame(
         [

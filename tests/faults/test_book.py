@@ -15,10 +15,9 @@ import pytest
 from chance import SCALE
 from made_records import edit, made_up
 from made_up import posix
-from tiny_book import STRICT, build, chapter, command, page
+from tiny_book import STRICT, build, chapter, command, page, run
 
 from bloodlib.book import chapter as chapters
-from bloodlib.book import tables
 from bloodlib.study import records
 
 # --------------------------------------------------------------------------- stale or damaged
@@ -44,15 +43,9 @@ def changed(**entries):
 STALE = {
     "a notebook lost": lambda root: (root / NOTEBOOK).unlink(),
     "a notebook edited by hand": write(NOTEBOOK, '{"cells": [{"outputs": 43}]}'),
-    "a notebook truncated": write(NOTEBOOK, '{"cel'),
-    "a notebook emptied": write(NOTEBOOK, ""),
     "a stamp lost": lambda root: (root / STAMP).unlink(),
-    "a stamp truncated": write(STAMP, '{"fixed": "12'),
     "a stamp that is something else": write(STAMP, "[1, 2]"),
-    "a stamp that is no text": lambda root: (root / STAMP).write_bytes(b"\xff\0"),
     "a stamp without a time": changed(at=None),
-    "a stamp of another source": changed(fixed="12"),
-    "a stamp that knows no notebook": changed(notebook=None),
     "a stamp that doesn't know what was read": changed(reads=None),
     "a stamp of what is nowhere": changed(reads={"file elsewhere/x": "12"}),
     "a stamp of a file that changed while it was read": changed(
@@ -100,7 +93,6 @@ def test_a_chapter_that_was_removed_is_not_shown_as_it_was(tiny, update, left):
 STUDIES = {
     "a setting misspelt": ("{method: NB, task: four, kid: Gaussian}", "study.yml: .*mean 'kind'"),
     "a method misspelt": ("{method: NBB, task: four}", "study.yml: method is 'NBB'"),
-    "a table that is none": ("{method: NB, task: four, table: 3}", "study.yml: table is 3"),
     "half a line": ("{method: NB", "is no YAML"),
 }
 
@@ -120,7 +112,6 @@ def test_a_study_that_no_chapter_could_read_stops_the_build_at_once(tiny, update
 
 FAILURES = {
     "an error": ("1 / 0", "cell 1: ZeroDivisionError: division by zero"),
-    "a syntax error": ("value = (", "SyntaxError"),
     "a kernel that is killed": ("import os\nos.kill(os.getpid(), 9)", "Kernel died"),
     "an exit": ("raise SystemExit(2)", "SystemExit"),
     "a record that is missing": (
@@ -143,16 +134,14 @@ def test_a_chapter_fails_with(tiny, fault):
         source.write_bytes(code)
     else:
         source.write_text(chapter("Two", code), encoding="utf-8")
-    with pytest.raises(chapters.ChapterError, match=words):
-        chapters.run(source, {})
+    assert re.search(words, run(source).failure)
     assert source.with_suffix(".ipynb").exists() == isinstance(code, str)
 
 
 def test_a_chapter_is_run_by_the_package_that_builds_the_book(tiny, tmp_path, monkeypatch):
     """PYTHONPATH may hold another one, which a chapter would not see."""
     monkeypatch.setattr(chapters, "PACKAGE", tmp_path)
-    with pytest.raises(chapters.ChapterError, match="the build takes bloodlib from"):
-        chapters.run(tiny / "chapters" / "two.py", {})
+    assert "the build takes bloodlib from" in run(tiny / "chapters" / "two.py").failure
 
 
 # --------------------------------------------------------------------------- records and runs
@@ -179,40 +168,7 @@ def test_the_book_names_a_record(fake, folders, fault):
     assert str(record.path.parent / record.id) in found
 
 
-def test_the_book_says_which_record_it_does_without(fake, folders, checkout):
-    checkout("profiles: {}\nruns:\n  - {method: fake, task: two, depth: [1, 2]}\n")
-    found = tables.load_records()
-    assert found[["Run", "State"]].to_numpy().tolist() == [
-        ["fake two, depth 1", "missing"],
-        ["fake two, depth 2", "missing"],
-    ]
-
-
 # --------------------------------------------------------------------------- whole builds
-
-
-@pytest.mark.long
-def test_a_failing_chapter_is_named_and_heals(tiny):
-    source = tiny / "chapters" / "two.py"
-    good = source.read_text()
-    source.write_text(chapter("Two", "1 / 0"))
-    failed = build(tiny, *STRICT)
-    assert failed.code != 0
-    assert "two says 42" not in page(tiny, "two")
-    assert failed.ran == ["one", "two"]
-    words = r"WARNING: chapters.two\.py failed in cell 1: ZeroDivisionError: division by zero"
-    assert re.search(words, failed.printed), failed.printed[-3000:]
-
-    lenient = build(tiny)
-    assert (lenient.code, lenient.ran) == (0, ["two"])
-    assert "ZeroDivisionError: division by zero" in page(tiny, "two")
-    assert "Traceback" in page(tiny, "two")
-
-    source.write_text(good)
-    healed = build(tiny, *STRICT)
-    assert (healed.code, healed.ran) == (0, ["two"]), healed.printed[-3000:]
-    assert "ZeroDivisionError" not in page(tiny, "two")
-    assert "two says 42" in page(tiny, "two")
 
 
 def append(source):
@@ -279,16 +235,10 @@ def test_a_build_fails_loudly_with(tiny, fault):
         assert "Traceback" not in printed
 
 
-ENCODINGS = {
-    "no language set": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-    "Windows' letters": {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"},
-}
-
-
 @pytest.mark.long
-@pytest.mark.parametrize("fault", ENCODINGS)
-def test_a_build_whose_output_has_not_all_letters(tiny, fault):
-    """As on a server where nobody has set a language; the folder's name has an accent."""
+@posix
+def test_a_build_where_no_language_is_set(tiny):
+    """As on many a server; the folder's name has an accent."""
     (tiny / "chapters" / "two.py").write_text(
         chapter("Two", "print('two says', 6 * 7, 'µm – née ≤')"), encoding="utf-8"
     )
@@ -296,7 +246,7 @@ def test_a_build_whose_output_has_not_all_letters(tiny, fault):
     given = command(tiny)
     given["env"] = {k: v for k, v in given["env"].items() if not k.startswith(("LC_", "LANG"))}
     given["env"].pop("PYTHONIOENCODING")
-    given["env"] |= ENCODINGS[fault]
+    given["env"] |= {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     done = subprocess.run(**given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     printed = done.stdout.decode(errors="replace")
     assert done.returncode == 0, printed[-3000:]
