@@ -138,7 +138,7 @@ cells = comparison.cells(runs)
 tables.show(
     tables.load_cells(cells, 1, method=["NB", "SVM"]),
     "tbl-baselines",
-    "The rows of Naive Bayes and SVM in Table 1: the paper's number, then ours on TEST with its interval by cell (chapter 13)<span class='screen'>, also drawn from 0 to 1 with the paper's as a diamond</span>.",
+    "The rows of Naive Bayes and SVM in Table 1: the paper's number, then ours on TEST with its interval by cell (chapter 13).",
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-baselines-four", "caption": "Naive Bayes and SVM with four classes: the paper (hollow) and ours (filled). Wide lines: intervals by cell (chapter 13). Dotted: what guessing would score."}, "image": {"alt": "Three panels, for precision, recall and F1 score. In each, every class and method has a wide line, the interval by cell, with a filled point, our value, and near it a hollow one, the paper's. Most of the wide lines cross the dotted line of guessing; those of monocytes and lymphocytes are the longest."}}

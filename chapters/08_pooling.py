@@ -43,7 +43,7 @@ for claim in (
 tables.show(
     tables.load_cells(cells + comparison.added(2), 2),
     "tbl-paper-2",
-    "The paper's Table 2, after epoch 25: the paper's number, then ours on TEST with its interval by cell (chapter 13)<span class='screen'>, also drawn from 0 to 1 with the paper's as a diamond</span>.",
+    "The paper's Table 2, after epoch 25: the paper's number, then ours on TEST with its interval by cell (chapter 13).",
 )
 
 # %% [markdown]

@@ -35,7 +35,7 @@ for first, second in (("DCLNN", "SVM"), ("SVM", "NB")):
 tables.show(
     tables.load_cells(cells + comparison.added(1), 1),
     "tbl-paper-1",
-    "The paper's Table 1: the paper's number, then ours on TEST with its interval by cell (chapter 13)<span class='screen'>, also drawn from 0 to 1 with the paper's as a diamond</span>; DCLNN after epoch 25.",
+    "The paper's Table 1: the paper's number, then ours on TEST with its interval by cell (chapter 13); DCLNN after epoch 25.",
 )
 
 # %% [markdown]
