@@ -47,7 +47,7 @@ chapter.cite(n_twins=facts["identical"]["within TEST_SIMPLE"])
 # {numref}`fig-gallery` shows a few images of each class, chosen by chance. Where the photographs
 # can't be had, it shows drawn cells instead, and says so inside each picture.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-gallery", "caption": "Images of each class from TRAIN, chosen by chance. Pictures that say so are drawn by `bloodlib.data.synthetic` and are only there to show what to look for."}, "image": {"alt": "Four rows of pictures of blood smears, one row for each class. Each picture shows pink red cells and one larger white cell with a violet nucleus: in several lobes for neutrophils, in two lobes among red granules for eosinophils, kidney-shaped for monocytes, round and nearly filling the cell for lymphocytes."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-gallery", "caption": "Images of each class from TRAIN, chosen at random: photographs of BCCD (MIT licence), turned by this book as the dataset turned them. Pictures that say so are drawn by `bloodlib.data.synthetic` and are only there to show what to look for."}, "image": {"alt": "Four rows of pictures of blood smears, one row for each class. Each picture shows pink red cells and one larger white cell with a violet nucleus: in several lobes for neutrophils, in two lobes among red granules for eosinophils, kidney-shaped for monocytes, round and nearly filling the cell for lymphocytes."}}
 plots.show(figures.plot_gallery(per_class, seed))
 
 # %% [markdown]

@@ -71,7 +71,7 @@ chapter.cite(corner=int(feature[0, 0]), side=len(image), side_after=len(feature)
 # {numref}`fig-kernels` tries four kernels on one cell, in grey and at the 60 × 80 pixels that the network
 # sees.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-kernels", "caption": "Four kernels and what they make of one image. Edges are shown by their size, bright on black. Pictures that say so are drawn by `bloodlib.data.synthetic`."}, "image": {"alt": "Four pairs of a yellow 3 by 3 matrix and a grey picture of a blood smear. Identity: the picture as it is. Edges: bright outlines of cells on black. Sharpen: the same picture with harder outlines. Blur: the same picture out of focus."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-kernels", "caption": "Four kernels and what they make of one image (a photograph of BCCD, MIT licence, turned by this book). Edges are shown by their size, bright on black. Pictures that say so are drawn by `bloodlib.data.synthetic`."}, "image": {"alt": "Four pairs of a yellow 3 by 3 matrix and a grey picture of a blood smear. Identity: the picture as it is. Edges: bright outlines of cells on black. Sharpen: the same picture with harder outlines. Blur: the same picture out of focus."}}
 grey, published = drawings.load_grey(kind, seed)
 plots.show(drawings.plot_kernels(grey, published))
 

@@ -219,7 +219,7 @@ tables.show(
 # {numref}`fig-mistakes` has the images that it was most sure of and wrong about. Look for the same
 # cell standing in several of them: the test images are many, the cells behind them few.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-mistakes", "caption": "Mistakes of which the network was most sure, with its probability. Grey tiles with a name stand where the images can't be had."}, "image": {"alt": "Two rows of four small pictures of single white cells among red cells, each titled with the true class, the class it was taken for, and a probability near 1; grey tiles with file names where there are no images."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-mistakes", "caption": "Mistakes of which the network was most sure, with its probability (photographs of BCCD, MIT licence, turned by this book). Grey tiles with a name stand where the images can't be had."}, "image": {"alt": "Two rows of four small pictures of single white cells among red cells, each titled with the true class, the class it was taken for, and a probability near 1; grey tiles with file names where there are no images."}}
 plots.show(figures.plot_mistakes(run))
 
 # %% tags=["remove-input"]

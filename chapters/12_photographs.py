@@ -51,7 +51,7 @@ row[["photograph", "inliers", "flip", "rotation", "shear"]].to_dict()
 # So many features (inliers) agree with a mirroring, a rotation and a shear in degrees, and a shift;
 # {numref}`fig-example` shows them.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-example", "caption": "Left an image of TEST, right the photograph that it was made from. Dashed: the outline of the image, and where it lies in the photograph; the dot is the same corner in both. Grey tiles stand where the pictures can't be had."}, "image": {"alt": "Two pictures side by side. Left the image, with black wedges at its edges where the turning left it empty. Right the photograph, with the image's outline as a slanted parallelogram that reaches beyond the photograph exactly where the image is black."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-example", "caption": "Left an image of TEST, right the photograph that it was made from (BCCD, MIT licence), from which this book made the left one again by the map it found. Dashed: the outline of the image, and where it lies in the photograph; the dot is the same corner in both. Grey tiles stand where the pictures can't be had."}, "image": {"alt": "Two pictures side by side. Left the image, with black wedges at its edges where the turning left it empty. Right the photograph, with the image's outline as a slanted parallelogram that reaches beyond the photograph exactly where the image is black."}}
 plots.show_photographs(examples.plot_example("TEST", example))
 
 # %% [markdown]
@@ -232,7 +232,7 @@ chapter.cite(
 # less than half of a white cell lies in that piece, and we count two cells; in {glue:text}`same` it holds the same
 # white cell, and {numref}`fig-pairs` has all of these.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-pairs", "caption": "All pairs of photographs of the same white cell: number, label, and the side on which images were made from it. Dashed: what both show. Titles have the colours of the classes; grey for several labels. Grey tiles with numbers stand where the photographs can't be had."}, "image": {"alt": "Rows of photographs, two and two. In each pair the dashed frames hold the same white cell among the same red cells, shifted. Most pairs are of one colour, so of one label; one has a lymphocyte's and a monocyte's."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-pairs", "caption": "All pairs of photographs of the same white cell: number, label, and the side on which images were made from it. Dashed: what both show. Titles have the colours of the classes; grey for several labels. Photographs: BCCD (MIT licence). Grey tiles with numbers stand where the photographs can't be had."}, "image": {"alt": "Rows of photographs, two and two. In each pair the dashed frames hold the same white cell among the same red cells, shifted. Most pairs are of one colour, so of one label; one has a lymphocyte's and a monocyte's."}}
 plots.show_photographs(examples.plot_pairs())
 
 # %% tags=["remove-input"]
@@ -272,7 +272,7 @@ runs = comparison.compared("DCLNN", "four")
 wall = examples.compute_wall(runs)
 pictures = {number: examples.thumbnail(number) for number in wall["photograph"]}
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-wall", "caption": "TEST's photographs, each as large as the number of its images, in the shade of how often DCLNN (four classes, max pooling, epoch 25, mean over runs) gets them right. Written: the photograph's number and, in large tiles, the share that is right. A star: another photograph of the same cell is in TRAIN. Where the photographs can't be had, tiles show the numbers alone."}, "image": {"alt": "Four blocks of equal size. Neutrophils are 48 small tiles, eosinophils 13 larger ones, lymphocytes 6, monocytes 4 very large ones. About half of the tiles are dark blue, all right; the rest run from light blue to orange, and one, a monocyte, is dark red, none right."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-wall", "caption": "TEST's photographs (BCCD, MIT licence), each as large as the number of its images, in the shade of how often DCLNN (four classes, max pooling, epoch 25, mean over runs) gets them right. Written: the photograph's number and, in large tiles, the share that is right. A star: another photograph of the same cell is in TRAIN. Where the photographs can't be had, tiles show the numbers alone."}, "image": {"alt": "Four blocks of equal size. Neutrophils are 48 small tiles, eosinophils 13 larger ones, lymphocytes 6, monocytes 4 very large ones. About half of the tiles are dark blue, all right; the rest run from light blue to orange, and one, a monocyte, is dark red, none right."}}
 plots.show_photographs(examples.plot_wall(wall, pictures))
 
 # %% tags=["remove-input"]

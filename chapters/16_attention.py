@@ -64,7 +64,7 @@ chapter.cite(
 # {glue:text}`half` of {glue:text}`images:,` images show less than half of it, and {glue:text}`nothing` nothing at all:
 # the augmentation shifted the cell out of the picture, and left its name. {numref}`fig-attention-examples` shows images, boxes and maps.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-attention-examples", "caption": "The middle image of each class, in the order of names, and the two maps of its answer with four classes, at a quarter of the network's resolution. Dashed: the box that BCCD's annotators drew. Where the images can't be had, drawn cells take their place and say so; the maps are then theirs, and there is no box."}, "image": {"alt": "Four pictures of white cells among red cells, one a class, and below each two maps in which bright patches lie on the white cell, inside the dashed box, and little lies elsewhere."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-attention-examples", "caption": "The middle image of each class, in the order of names (photographs of BCCD, MIT licence, turned by this book), and the two maps of its answer with four classes, at a quarter of the network's resolution. Dashed: the box that BCCD's annotators drew. Where the images can't be had, drawn cells take their place and say so; the maps are then theirs, and there is no box."}, "image": {"alt": "Four pictures of white cells among red cells, one a class, and below each two maps in which bright patches lie on the white cell, inside the dashed box, and little lies elsewhere."}}
 plots.show_photographs(attribution.plot_examples())
 
 # %% [markdown]

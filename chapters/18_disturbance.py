@@ -41,7 +41,7 @@ chapter.begin()
 #   other divided, and bare glass stays as it is;
 # - **JPEG**: saved once more, at a lower quality.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-disturbed", "caption": "One image under every disturbance: blur (standard deviation in pixels), brightness (times), stain (blue times, eosin divided by), JPEG (quality). Where the images can't be had, a drawn cell takes its place and says so."}, "image": {"alt": "Four rows of five small pictures of one white cell among red cells. First row sharper to blurred, second dark to bright, third pink to bluish, last row fine to blocky. The cell stays easy to recognise in all but the most blurred."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-disturbed", "caption": "One image (a photograph of BCCD, MIT licence, turned by this book) under every disturbance: blur (standard deviation in pixels), brightness (times), stain (blue times, eosin divided by), JPEG (quality). Where the images can't be had, a drawn cell takes its place and says so."}, "image": {"alt": "Four rows of five small pictures of one white cell among red cells. First row sharper to blurred, second dark to bright, third pink to bluish, last row fine to blocky. The cell stays easy to recognise in all but the most blurred."}}
 plots.show_photographs(robustness.plot_pictures("TEST", example))
 
 # %%

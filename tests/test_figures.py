@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from bloodlib.book import figures
-from bloodlib.data import images, synthetic
+from bloodlib.data import images, registration, synthetic
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.evidence import comparison
 
@@ -149,8 +149,8 @@ def test_gallery_shows_photographs_or_drawn_cells_that_say_so(monkeypatch, publi
         asked.append((split, name.split("/")[0]))
         return np.zeros((240, 320, 3), np.uint8)
 
-    monkeypatch.setattr(images, "available", lambda: published)
-    monkeypatch.setattr(images, "picture", picture)
+    monkeypatch.setattr(images, "available", lambda *_: published)
+    monkeypatch.setattr(registration, "view", picture)
     axes = figures.plot_gallery(2, seed=3).axes
     assert asked == [("TRAIN", name) for name in CLASSES for _ in range(2)] * published
     titles = [name.capitalize() for name in CLASSES for _ in range(2)]

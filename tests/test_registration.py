@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import hashlib
 import io
 import json
 import types
@@ -472,6 +473,29 @@ def test_a_run_that_was_stopped_goes_on_and_what_other_settings_found_is_not_tak
     monkeypatch.setitem(registration.SETTINGS, "sample", 2)
     registration.compute()
     assert len(chunks()) == 2 * n
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not images.available(), reason="no real images here")
+def test_what_is_published_is_turned_from_bccds_photographs(monkeypatch):
+    listing = paths.data_folder() / "BCCD_Dataset" / "blobs.txt"
+    if not listing.exists():
+        pytest.skip("no list of BCCD's files here")
+    bccd = {line.split()[0] for line in listing.read_text(encoding="utf-8").splitlines()}
+    for number in images.photograph_numbers():
+        path = images.find() / "Original_Images" / f"BloodImage_{number:05d}.jpg"
+        content = path.read_bytes()
+        blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+        assert photographs.is_bccd(number) is (blob in bccd)
+    monkeypatch.setenv("BLOODLIB_PUBLISH", "1")
+    table = photographs.table()
+    ours = table[table["photograph"].map(photographs.is_bccd)]
+    for row in ours.sample(12, random_state=0).itertuples():
+        shown, theirs = registration.view(row.split, row.name), images.picture(row.split, row.name)
+        assert np.corrcoef(shown.ravel(), theirs.ravel())[0, 1] > 0.95
+        assert not np.array_equal(shown, theirs)
+    for row in table[~table["photograph"].map(photographs.is_bccd)].head(3).itertuples():
+        assert np.ptp(registration.view(row.split, row.name)) == 0
 
 
 @pytest.mark.data

@@ -24,7 +24,7 @@ import pandas as pd
 
 from bloodlib.analyses import robustness
 from bloodlib.analyses.plots import COLOURS, GALLERY_SIZE, bare
-from bloodlib.data import images, photographs, stored, synthetic
+from bloodlib.data import images, photographs, registration, stored, synthetic
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.evidence import comparison, intervals
 from bloodlib.study import measurements
@@ -385,7 +385,7 @@ def plot_examples() -> plt.Figure:
     frame = {"extent": (-0.5, width - 0.5, height - 0.5, -0.5)}  # pixels of the network
     for place, (column, name) in enumerate(zip(axes.T, CLASSES, strict=True)):
         if there:
-            picture = images.picture("TEST", images.names("TEST")[rows[place]])
+            picture = registration.view("TEST", images.names("TEST")[rows[place]])
             own = slice(rows[place], rows[place] + 1)
             box = photographs.inside(photographs.coordinates("TEST", own))[0]
             for axis, colour in zip(column, ("black", "white", "white"), strict=True):

@@ -38,7 +38,8 @@ SHADES = "RdYlBu"
 
 def thumbnail(number: int) -> np.ndarray | str:
     """A photograph as small as an image, uint8 [240, 320, 3]; its number where it can't be had."""
-    if not images.available("Original_Images"):
+    hidden = paths.publishing() and not photographs.is_bccd(number)
+    if hidden or not images.available("Original_Images"):
         return str(number)
     whole = Image.fromarray(images.photograph(number))
     return np.asarray(whole.resize(images.SOURCE.image_size, Image.Resampling.BOX))
@@ -57,12 +58,11 @@ def plot_example(split: str, name: str) -> plt.Figure:
     """
     table = photographs.table()
     row = table[(table["split"] == split) & (table["name"] == name)].iloc[0]
-    parts = ["flip", "rotation", "shear", "shift_x", "shift_y", "scale_x", "scale_y"]
     width, height = images.SOURCE.image_size
     outline = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]])
-    corners = outline @ registration.compose(**row[parts]).T
+    corners = outline @ registration.compose(**row[registration.PARTS]).T
     titles = f"{split}/{name}", f"photograph {row['photograph']}"
-    image = images.picture(split, name) if images.available() else titles[0]
+    image = registration.view(split, name) if images.available() else titles[0]
     figure = plot_pictures([image, thumbnail(int(row["photograph"]))], titles, 2)
     reach = np.concatenate([outline[:, :2], corners])
     (left, top), (right, bottom) = reach.min(axis=0), reach.max(axis=0)

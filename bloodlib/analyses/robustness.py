@@ -15,7 +15,7 @@ from PIL import Image
 
 from bloodlib.analyses.plots import COLOURS, GALLERY_SIZE, bare
 from bloodlib.analyses.stain_normalisation import to_pixels
-from bloodlib.data import images, stored, synthetic
+from bloodlib.data import images, registration, stored, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.study import measurements
@@ -216,7 +216,7 @@ def plot_pictures(split: str, name: str) -> plt.Figure:
     """An image under every corruption; where there are no images a drawn cell, stamped so."""
     published = images.available()
     if published:
-        picture = images.picture(split, name)
+        picture = registration.view(split, name)
     else:
         picture = synthetic.draw("NEUTROPHIL", np.random.default_rng(0), GALLERY_SIZE)
     columns = max(map(len, KINDS.values()))

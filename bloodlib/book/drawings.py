@@ -8,7 +8,7 @@ from matplotlib.colors import ListedColormap
 from PIL import Image
 from scipy.signal import correlate2d
 
-from bloodlib.data import images, synthetic
+from bloodlib.data import images, registration, synthetic
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.paper import equations
 
@@ -40,7 +40,7 @@ def load_grey(kind: str = "NEUTROPHIL", seed: int = 0) -> tuple[np.ndarray, bool
     published = images.available()
     if published:
         rows = np.flatnonzero(images.labels("TRAIN") == CLASSES.index(kind))
-        picture = images.picture("TRAIN", images.names("TRAIN")[rng.choice(rows)])
+        picture = registration.view("TRAIN", images.names("TRAIN")[rng.choice(rows)])
         small = Image.fromarray(picture).resize((80, 60), Image.Resampling.BILINEAR)
     else:
         small = Image.fromarray(synthetic.draw(kind, rng))

@@ -17,7 +17,7 @@ from bloodlib.analyses.plots import (
     plot_pictures,
     upright,
 )
-from bloodlib.data import images, paths, synthetic
+from bloodlib.data import images, paths, registration, synthetic
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.evidence import comparison, scores
 from bloodlib.study import records
@@ -31,7 +31,7 @@ def plot_gallery(n: int = 4, seed: int = 0) -> plt.Figure:
     for label in range(len(CLASSES)):
         if images.available():
             rows = rng.choice(np.flatnonzero(y_true == label), n, replace=False)
-            pictures += [images.picture("TRAIN", names[row]) for row in rows]
+            pictures += [registration.view("TRAIN", names[row]) for row in rows]
         else:
             drawn = [synthetic.draw(label, rng, size=GALLERY_SIZE) for _ in range(n)]
             pictures += map(synthetic.stamp, drawn)
@@ -236,10 +236,14 @@ def plot_mistakes(run: records.Record, n: int = 8) -> plt.Figure:
     order = np.argsort(-sure, kind="stable")[:n]
     rows = wrong[order]
     seen = {key: study.resolve(run.config)[key] for key in study.DATA}
-    if seen["images"] == "drawn" or images.available():
+    if seen == {key: study.COMMON[key] for key in study.DATA}:
+        names = [images.names("TEST")[row] for row in rows]
+        if images.available():
+            pictures = [images.resize(registration.view("TEST", name)) for name in names]
+        else:
+            pictures = [name.split("/")[-1] for name in names]
+    elif seen["images"] == "drawn" or images.available():
         pictures = study.load(*seen.values()).pixels["TEST"][rows]
-    elif seen == {key: study.COMMON[key] for key in study.DATA}:
-        pictures = [images.names("TEST")[row].split("/")[-1] for row in rows]
     else:
         pictures = [f"number {row}" for row in rows]
     titles = [

@@ -80,11 +80,6 @@ def setup(app) -> dict:
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def publishing() -> bool:
-    """Whether what is built now is to be published: ``BLOODLIB_PUBLISH`` is set."""
-    return os.environ.get("BLOODLIB_PUBLISH", "") not in ("", "0")
-
-
 def openable(notebook, name: str, address: str):
     """An executed notebook as Binder and Colab open it: with a cell that installs what is missing.
 
@@ -241,8 +236,8 @@ def _pdf(app):
 
 
 def _leave_pictures_out(app):
-    """Publish as if the images were not here, unless ``_config.yml`` says otherwise."""
-    if publishing() and not app.config.publish_dataset_pictures and images.available():
+    """Publish as if the images were not here, if ``_config.yml`` says so."""
+    if paths.publishing() and not app.config.publish_dataset_pictures and images.available():
         nowhere = Path(app.srcdir) / "_build" / "no-images"
         nowhere.mkdir(parents=True, exist_ok=True)
         os.environ["BLOODLIB_DATA"] = str(nowhere)

@@ -55,6 +55,11 @@ def checkout() -> Path:
     )
 
 
+def publishing() -> bool:
+    """Whether what is built now is to be published: ``BLOODLIB_PUBLISH`` is set."""
+    return os.environ.get("BLOODLIB_PUBLISH", "") not in ("", "0")
+
+
 def cache_folder() -> Path:
     """Folder for what can be remade: ``BLOODLIB_CACHE``, or the user's cache."""
     if chosen := _named("BLOODLIB_CACHE"):

@@ -29,6 +29,8 @@ from bloodlib.data import images, paths, photographs, stored
 #: Height and width at which images and photographs are compared.
 SIZE = (240, 320)
 #: What the augmentation of the published images did, with a tolerance. It turned by up to 20°,
+#: Of :func:`decompose`, and columns of ``results/photographs.csv``.
+PARTS = ["flip", "rotation", "shear", "shift_x", "shift_y", "scale_x", "scale_y"]
 #: sheared by up to 0.2 radians, shifted by up to a tenth of height and width, never scaled (1).
 LIMITS = {
     "rotation": 20 + 1.0,
@@ -289,6 +291,33 @@ def compose(
     back = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     offset = back @ [shift_y, shift_x] + middle - linear @ middle
     return np.column_stack([linear, offset])[::-1][:, [1, 0, 2]]
+
+
+def view(split: str, name: str) -> np.ndarray:
+    """An image as figures show it: its photograph, turned by our own code as the image is turned.
+
+    BCCD's photographs may be shown under its licence; the images' own files come without one. Where
+    an image has no such photograph, this is its file, or grey where the book is to be published.
+
+    Parameters
+    ----------
+    split, name : str
+        As for :func:`bloodlib.data.images.picture`.
+
+    Returns
+    -------
+    uint8 array [240, 320, 3]
+    """
+    found = photographs.table()
+    row = found[(found["split"] == split) & (found["name"] == name)].iloc[0]
+    number = int(row["photograph"])
+    if photographs.is_bccd(number) and images.available("Original_Images"):
+        whole = cv2.resize(images.photograph(number), SIZE[::-1], interpolation=cv2.INTER_AREA)
+        turned = compose(**row[PARTS])
+        return cv2.warpAffine(whole, turned, SIZE[::-1], flags=cv2.WARP_INVERSE_MAP)
+    if paths.publishing():
+        return np.full((*SIZE, 3), 225, np.uint8)
+    return images.picture(split, name)
 
 
 def augmented(matrix: np.ndarray) -> bool:
