@@ -65,8 +65,7 @@ def look_back(run):
 
 found = look_back(run)
 chapter.cite(
-    gain=comparison.signed(*found["gain"]),
-    gain_side=comparison.beside(*found["gain"][1:]),
+    chapter.difference("gain", found["gain"]),
     epochs=run.epochs,
     at25=str(comparison.estimate([run])),
     precision25=str(comparison.estimate([run], lambda c: scores.precision(c).mean(axis=-1))),
@@ -118,10 +117,7 @@ late_gain = comparison.difference(
     longer, longer, epochs=(range(last - 9, last + 1), comparison.LATE)
 )
 chapter.cite(
-    after_gain=comparison.signed(*gain),
-    after_gain_side=comparison.beside(*gain[1:]),
-    late_gain=comparison.signed(*late_gain),
-    late_gain_side=comparison.beside(*late_gain[1:]),
+    chapter.difference("after_gain", gain) | chapter.difference("late_gain", late_gain),
     n_longer=len(longer),
     last=last,
     top_epoch=after.loc["validation", "accuracy"].idxmax(),
