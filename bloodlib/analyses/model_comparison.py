@@ -18,6 +18,7 @@ from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.evidence.comparison import CHANCE, EPOCH
 from bloodlib.models.networks import parameter_counts
+from bloodlib.paper import arithmetic
 from bloodlib.study import records
 
 #: Methods whose settings are chosen, with four classes, and used for both tasks.
@@ -181,7 +182,8 @@ def plot_test(found: pd.DataFrame) -> plt.Figure:
     """Accuracy of every method with its CI, a panel for each task of :func:`compute_test`.
 
     Diamonds: the average recall that the paper prints in Table 1, which is the accuracy where
-    classes are as equal in size as those of TEST; dotted: guessing.
+    classes are as equal in size as those of TEST; dashed: the accuracy that section 1 claims;
+    dotted: chance.
     """
     printed = {
         (cell.method, cell.task): cell.value
@@ -197,6 +199,7 @@ def plot_test(found: pd.DataFrame) -> plt.Figure:
             printed=[printed.get((method, task), np.nan) for method in own["method"]],
         )  # fmt: skip
         axis.axvline(1 / len(TASKS[task]), color="#888888", lw=1, ls=":")
+        axis.axvline(arithmetic.PERCENT[task] / 100, color="#222222", lw=1, ls="--")
         axis.set(xlim=(0, 1.02), title=f"{task} classes", xlabel="accuracy on TEST")
     plots.in_rows(axes[0], own["method"].map(NAMES))
     return figure
