@@ -77,9 +77,7 @@ def _ended():
 def _bounds(values, found, task):
     """Cell-clustered interval of the mean of values [runs, n], of rows of :func:`answers`."""
     y_true, strata = found["y_true"].to_numpy(), found["class"].to_numpy()
-    drawn = intervals.resample(
-        y_true, found["cell"].to_numpy(), len(TASKS[task]), strata=strata, unseen=True
-    )
+    drawn = intervals.resample(y_true, found["cell"].to_numpy(), len(TASKS[task]), strata=strata)
     return intervals.mean_bounds(values, drawn, (-1.0, 1.0))
 
 

@@ -398,7 +398,7 @@ def compute_differences() -> pd.DataFrame:
     rows, cells = [], np.arange(len(labels()))
     for task, classes in TASKS.items():
         y_true, ours = labels(task), predicted("DCLNN", task)
-        drawn = intervals.resample(y_true, cells, len(classes), strata=labels(), unseen=True)
+        drawn = intervals.resample(y_true, cells, len(classes), strata=labels())
         for other in METHODS[:2]:
             theirs = predicted(other, task)
             difference = (ours == y_true).mean() - (theirs == y_true).mean()

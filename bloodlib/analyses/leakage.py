@@ -62,7 +62,7 @@ def compute_accuracy(runs: list[records.Record]) -> tuple[float, float, float]:
     cells = splits.pooled(photographs.cells)
     cells = np.concatenate([cells[splits.split(by, fold).test] for fold in folds])
     strata = np.concatenate([splits.labels("TEST", "four", by, fold) for fold in folds])
-    drawn = intervals.resample(truth, cells, len(images.TASKS[task]), strata=strata, unseen=True)
+    drawn = intervals.resample(truth, cells, len(images.TASKS[task]), strata=strata)
     return float(right.mean()), *intervals.mean_bounds(right[None], drawn)
 
 

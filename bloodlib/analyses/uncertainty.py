@@ -5,11 +5,13 @@ other cells than TEST's. It is computed by :mod:`bloodlib.evidence.intervals`.
 """
 
 import functools
+import itertools
 from collections.abc import Callable
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from bloodlib.analyses import plots
 from bloodlib.analyses.plots import COLOURS
@@ -28,7 +30,7 @@ SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"accuracy": scores.accu
     )
     for name, measure in scores.MEASURES.items()
 }
-#: The intervals whose coverage is drawn, by their names in ``intervals.coverage``.
+#: The intervals whose coverage is drawn, by their names in :func:`compute_coverage`.
 DRAWN = {
     "images": ("exact, images as observations", "#999999"),
     "bootstrap": ("percentiles of the bootstrap by cell", "#E69F00"),
@@ -93,21 +95,18 @@ def compute_votes() -> pd.DataFrame:
     """
     rows = []
     for task, names in TASKS.items():
-        truth, cells = images.labels("TEST", task), photographs.cells("TEST")
-        found = {
-            method: intervals.majority(
-                truth, comparison.predicted(comparison.compared(method, task)), cells, len(names)
-            )
-            for method in METHODS
-        }
-        for label, name in enumerate(names):
-            row = {"Classes": task, "Class": name.capitalize()}
-            for method, by in found.items():
-                low, high = by.low[label], by.high[label]
-                counts = f"{by.right[label]} of {by.cells[label]}"
-                row[method] = f"{counts} ({low:.2f}–{high:.2f})"
-            rows.append(row)
-    return pd.DataFrame(rows)
+        groups = images.labels("TEST", task), photographs.cells("TEST")
+        truth, cell = np.unique(np.stack(groups), axis=1, return_inverse=True)
+        n = np.bincount(truth[0])
+        found = {"Classes": task, "Class": [name.capitalize() for name in names]}
+        for method in METHODS:
+            labels = comparison.predicted(comparison.compared(method, task))
+            votes = intervals.vote(labels.ravel(), np.tile(cell, len(labels)))
+            right = np.bincount(truth[0], votes == truth[0]).astype(int)
+            columns = zip(right, n, *intervals.clopper_pearson(right, n), strict=True)
+            found[method] = [f"{r} of {k} ({low:.2f}–{high:.2f})" for r, k, low, high in columns]
+        rows.append(pd.DataFrame(found))
+    return pd.concat(rows, ignore_index=True)
 
 
 # ---------------------------------------------------------------------------- three intervals
@@ -129,7 +128,7 @@ def compute_recalls(method: str = "DCLNN", task: str = "four") -> pd.DataFrame:
     sizes = np.append(confusion[0].sum(axis=-1), confusion[0].sum())
     found = {
         "images": intervals.clopper_pearson(np.rint(value * sizes), sizes),
-        "bootstrap": intervals.interval(intervals.bootstrap(_recalls, labels, drawn)),
+        "bootstrap": intervals.bounds(_recalls, labels, drawn),
         "gaffke": ends,
     }
     truth, cells = images.labels("TEST", task), photographs.cells("TEST")
@@ -149,59 +148,62 @@ def compute_coverage(
     simulations: int = 1000,
     resamples: int = 500,
 ) -> pd.DataFrame:
-    """Simulated shares of intervals that contain a recall, with the sizes of TEST's cells.
+    """Simulated fractions of intervals that contain a recall, with the sizes of TEST's cells.
+
+    A cell's images are right with a probability of the cell's own, drawn from a beta distribution.
 
     Parameters
     ----------
     icc : float
-        How alike a cell's images are in being right.
+        How alike a cell's images are in being right, between 0 and 1.
     recalls : tuple of float
         The true recalls that are tried.
     simulations, resamples : int
-        See :func:`bloodlib.evidence.intervals.coverage`.
 
     Returns
     -------
     pandas.DataFrame
-        ``class, cells, recall, interval, share, error``, intervals by their names there.
+        ``class, cells, recall, interval, share``. Intervals of the recall are ``bootstrap``
+        (percentiles), ``gaffke`` and ``images`` (Clopper and Pearson's, as if images were
+        independent); ``majority`` (the same, a cell being one observation) is one of the
+        probability that the majority of a cell's images is right.
     """
     truth, cells = images.labels("TEST"), photographs.cells("TEST")
     rows = []
-    for label, name in enumerate(images.CLASSES):
+    for (label, name), recall in itertools.product(enumerate(images.CLASSES), recalls):
         sizes = np.unique(cells[truth == label], return_counts=True)[1]
-        for recall in recalls:
-            found = intervals.coverage(sizes, recall, icc, simulations, resamples)
-            rows += [
-                (name, len(sizes), recall, interval, one.share, one.error)
-                for interval, one in found.items()
-            ]
-    names = ["class", "cells", "recall", "interval", "share", "error"]
-    return pd.DataFrame(rows, columns=names)
+        rng, k = np.random.default_rng(0), len(sizes)
+        shape = recall * (1 / icc - 1), (1 - recall) * (1 / icc - 1)
+        found = rng.binomial(sizes, rng.beta(*shape, (simulations, k)))
+        weights = rng.multinomial(k, np.full(k, 1 / k), resamples)
+        drawn = weights @ found.T / (weights @ sizes)[:, None]
+        votes = (2 * found > sizes).sum(axis=-1)
+        majority = stats.betabinom.sf(sizes // 2, sizes, *shape).mean()
+        ends = {
+            "bootstrap": (recall, np.quantile(drawn, [0.025, 0.975], axis=0)),
+            "gaffke": (recall, intervals.gaffke(found, sizes, resamples)),
+            "images": (recall, intervals.clopper_pearson(found.sum(axis=-1), sizes.sum())),
+            "majority": (majority, intervals.clopper_pearson(votes, k)),
+        }
+        for interval, (true, (low, high)) in ends.items():
+            rows.append((name, k, recall, interval, np.mean((low <= true) & (true <= high))))
+    return pd.DataFrame(rows, columns=["class", "cells", "recall", "interval", "share"])
 
 
 def plot_coverage(coverage: pd.DataFrame) -> plt.Figure:
-    """Coverage over the true recall, a panel for each class; dotted: 95 percent.
-
-    Parameters
-    ----------
-    coverage : pandas.DataFrame
-        See :func:`compute_coverage`.
-    """
-    classes = list(dict.fromkeys(coverage["class"]))
+    """Coverage over the true recall, a panel for each class; dotted: 95 percent."""
     figure, axes = plt.subplots(
-        1, len(classes), figsize=(7.2, 2.9), sharey=True, sharex=True, squeeze=False
+        1, len(images.CLASSES), figsize=(7.2, 2.9), sharey=True, sharex=True
     )
-    for axis, name in zip(axes[0], classes, strict=True):
-        chosen = coverage[coverage["class"] == name]
+    for axis, (name, chosen) in zip(axes, coverage.groupby("class", sort=False), strict=True):
         for interval, (label, colour) in DRAWN.items():
             line = chosen[chosen["interval"] == interval]
             axis.plot(line["recall"], line["share"], "o-", ms=3.5, color=colour, label=label)
         axis.axhline(0.95, color=COLOURS["paper"], lw=1, ls=":")
         axis.set(ylim=(0, 1.02), xlabel="true recall")
         axis.set_title(f"{name.capitalize()}\n{chosen['cells'].iloc[0]} cells", fontsize=9)
-    axes[0, 0].set_ylabel("contain the truth")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=8)
+    axes[0].set_ylabel("contain the truth")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
 
 
@@ -253,7 +255,7 @@ def simulate(icc: float, simulations: int = 400, resamples: int = 400) -> pd.Dat
         ours, other = labels["DCLNN"], labels["SVM"]
         score = expected["DCLNN"]
         found = (
-            (intervals.interval(intervals.bootstrap(numbers, ours, plain)), score),
+            (intervals.bounds(numbers, ours, plain), score),
             (intervals.bounds(numbers, ours, unseen), score),
             (intervals.bounds(numbers, ours, unseen, other), score - expected["SVM"]),
         )
@@ -285,8 +287,8 @@ def compute_differences() -> pd.DataFrame:
             if all(runs):
                 found = comparison.difference(*runs, numbers)
                 first, second = map(comparison.predicted, runs)
-                draws = intervals.bootstrap(numbers, first, drawn, second)
-                columns = zip(SCORES, *found, *intervals.interval(draws), strict=True)
+                narrow = intervals.bounds(numbers, first, drawn, second)
+                columns = zip(SCORES, *found, *narrow, strict=True)
                 rows += [(task, *pair, *column) for column in columns]
     names = ["task", "first", "second", "score", "value", "low", "high", "least", "most"]
     found = pd.DataFrame(rows, columns=names)
