@@ -130,12 +130,3 @@ def test_folds_are_taken_together_seeds_first(folds):
     assert row["highest"] == pytest.approx(0.8, abs=1e-3)
     wanted = np.average([0.4, *[0.8] * 4], weights=sizes)
     assert row["accuracy"] == pytest.approx(wanted, abs=1e-3)
-
-
-def test_three_ways_to_select_an_epoch(folds):
-    curve = np.zeros(30)
-    curve[[2, 6, 24, 28]] = 0.5, 0.8, 0.6, 0.9  # after epoch 25 nobody looks
-    run = network(shares(curve))
-    found = seeds.compare_epochs([run], folds)
-    assert found["epochs"].tolist() == [[25], [3], [7]]
-    assert found["accuracy"].tolist() == pytest.approx([0.6, 0.5, 0.8], abs=1e-3)

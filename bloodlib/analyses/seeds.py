@@ -18,7 +18,6 @@ from bloodlib.data import images, photographs, splits, stored
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, scores
 from bloodlib.evidence.comparison import CHANCE, COMPARED, EPOCH, LATE
-from bloodlib.study import records
 
 #: The networks of Tables 1 and 2.
 POOLINGS = ("MaxPooling", "AveragePooling")
@@ -105,14 +104,9 @@ def plot_spread(runs: pd.DataFrame, spread: pd.DataFrame) -> plt.Figure:
             across = place + np.linspace(-0.3, 0.3, len(own) + 2)[1:-1]
             axis.vlines(across, own["low"], own["high"], color="0.35", linewidth=1.2)
             faces = np.where(own["precision"] == "float32", colour, "none")
-            axis.scatter(
-                across, own["accuracy"], s=36, facecolors=faces, edgecolors=colour, zorder=3
-            )
+            axis.scatter(across, own["accuracy"], facecolors=faces, edgecolors=colour, zorder=3)
             for x, low, seed in zip(across, own["low"], own["seed"], strict=True):
-                axis.annotate(
-                    str(seed), (x, low), (0, -3), textcoords="offset points",
-                    ha="center", va="top", fontsize=8, color="0.35",
-                )  # fmt: skip
+                axis.text(x, low - 0.01, seed, ha="center", va="top", fontsize=8, color="0.35")
         axis.axhline(1 / len(TASKS[task]), linestyle=":", color="0.5")
         axis.set(title=f"{task} classes", xticks=range(len(POOLINGS)), xlim=(-0.5, 1.5))
         axis.set_xticklabels([p.removesuffix("Pooling").lower() + " pooling" for p in POOLINGS])
@@ -202,49 +196,3 @@ def compute_folds() -> pd.DataFrame:
             "highest": each.max(axis=0),
         }
     )
-
-
-def compare_epochs(runs: list[records.Record], folds: pd.DataFrame) -> pd.DataFrame:
-    """Epochs selected in three ways, and the accuracy of runs on TEST after them.
-
-    Parameters
-    ----------
-    runs : list of Record
-        On TEST, with at least 25 epochs.
-    folds : pandas.DataFrame
-        See :func:`compute_folds`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``how``; ``epochs``: a list, one for each run; ``each``: accuracies on TEST; ``accuracy``:
-        their mean.
-    """
-    curves = np.array([comparison.accuracies(run, folds["epoch"]) for run in runs])
-    selected = {
-        "the paper's": [EPOCH] * len(runs),
-        "the best on folds of TRAIN's cells": [folds["accuracy"].argmax() + 1] * len(runs),
-        "each run's best on TEST": list(curves.argmax(axis=1) + 1),
-    }
-    rows = []
-    for how, epochs in selected.items():
-        each = [curve[epoch - 1] for curve, epoch in zip(curves, epochs, strict=True)]
-        rows.append({"how": how, "epochs": epochs, "each": each, "accuracy": np.mean(each)})
-    return pd.DataFrame(rows)
-
-
-def plot_epochs(runs: list[records.Record], folds: pd.DataFrame) -> plt.Figure:
-    """Accuracy by epoch: on TRAIN's cells held out, with the range of folds, and on TEST."""
-    figure, axis = plt.subplots(figsize=(7.2, 3))
-    colour, epochs = COLOURS["DCLNN"], folds["epoch"]
-    axis.fill_between(epochs, folds["lowest"], folds["highest"], color=colour, alpha=0.18, lw=0)
-    axis.plot(epochs, folds["accuracy"], color=colour, label="TRAIN's cells")
-    for number, run in enumerate(runs):
-        label = None if number else "TEST, each run"
-        axis.plot(epochs, comparison.accuracies(run, epochs), color="0.35", lw=0.8, label=label)
-    best = folds.loc[folds["accuracy"].idxmax()]
-    axis.plot(best["epoch"], best["accuracy"], "o", color=colour)
-    axis.axvline(EPOCH, color="#888888", lw=1, ls=":")
-    axis.set(xlabel="epoch", ylabel="accuracy", ylim=(0, 1))
-    axis.legend(loc="lower right", fontsize=8)
-    return figure

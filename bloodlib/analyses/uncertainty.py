@@ -4,9 +4,7 @@ Everything here is about the frozen runs that stand beside the paper's rows, on 
 other cells than TEST's. It is computed by :mod:`bloodlib.evidence.intervals`.
 """
 
-import functools
 import itertools
-from collections.abc import Callable
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -24,11 +22,11 @@ METHODS = ("NB", "SVM", "DCLNN")
 #: Which rows are compared, the first minus the second.
 PAIRS = (("SVM", "NB"), ("DCLNN", "SVM"), ("MaxPooling", "AveragePooling"))
 #: The scores of a whole method.
-SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"accuracy": scores.accuracy} | {
-    f"average {'F1' if name == 'f1' else name}": functools.partial(
-        lambda confusion, measure: measure(confusion).mean(axis=-1), measure=measure
-    )
-    for name, measure in scores.MEASURES.items()
+SCORES = {
+    "accuracy": scores.accuracy,
+    "average precision": lambda confusion: scores.precision(confusion).mean(axis=-1),
+    "average recall": lambda confusion: scores.recall(confusion).mean(axis=-1),
+    "average F1": lambda confusion: scores.f1(confusion).mean(axis=-1),
 }
 #: The intervals whose coverage is drawn, by their names in :func:`compute_coverage`.
 DRAWN = {
@@ -124,14 +122,13 @@ def compute_recalls(method: str = "DCLNN", task: str = "four") -> pd.DataFrame:
     runs = comparison.compared(method, task)
     labels, drawn = comparison.predicted(runs), comparison.resamples(task, unseen=False)
     value, *ends = comparison.estimate(runs, _recalls)
-    confusion = comparison.confusions(runs)
-    sizes = np.append(confusion[0].sum(axis=-1), confusion[0].sum())
+    truth, cells = images.labels("TEST", task), photographs.cells("TEST")
+    sizes = np.append(np.bincount(truth), len(truth))
     found = {
         "images": intervals.clopper_pearson(np.rint(value * sizes), sizes),
         "bootstrap": intervals.bounds(_recalls, labels, drawn),
         "gaffke": ends,
     }
-    truth, cells = images.labels("TEST", task), photographs.cells("TEST")
     k = [len(np.unique(cells[truth == label])) for label in range(len(TASKS[task]))]
     frame = pd.DataFrame({"class": [*TASKS[task], ALL], "cells": [*k, sum(k)], "recall": value})
     for name, (low, high) in found.items():

@@ -165,11 +165,11 @@ def estimate(
     Estimate
         Without an interval where runs were tried on other images than the published ones.
     """
-    value = score(confusions(runs, epoch, split)).mean(axis=0)
+    labels, value = _measured(runs, score, epoch, split)
     if not on_test(runs):
         return Estimate(value, None, None)
     drawn = resamples(runs[0].config["task"], split=split)
-    return Estimate(value, *intervals.bounds(score, predicted(runs, epoch, split), drawn))
+    return Estimate(value, *intervals.bounds(score, labels, drawn))
 
 
 def difference(
@@ -178,7 +178,7 @@ def difference(
     score: intervals.Score = scores.accuracy,
     epochs: tuple[int | range, int | range] = (EPOCH, EPOCH),
 ) -> Estimate:
-    """The score of runs less that of others, on the same cells of TEST.
+    """The score of runs minus that of others, on the same cells of TEST.
 
     Parameters
     ----------
@@ -189,18 +189,19 @@ def difference(
     epochs : tuple of int or range
         After which epoch, of the runs and of the others; of several epochs the mean counts.
     """
-    each = [
-        [(found, int(epoch)) for epoch in np.atleast_1d(which)]
-        for found, which in zip((runs, other), epochs, strict=True)
-    ]
-    labels = [np.concatenate([predicted(*one) for one in some]) for some in each]
-    ours, theirs = (
-        np.concatenate([score(confusions(*one)) for one in some]).mean(axis=0) for some in each
-    )
+    ours, value = _measured(runs, score, epochs[0])
+    theirs, subtracted = _measured(other, score, epochs[1])
     if not on_test([*runs, *other]):
-        return Estimate(ours - theirs, None, None)
+        return Estimate(value - subtracted, None, None)
     drawn = resamples(runs[0].config["task"])
-    return Estimate(ours - theirs, *intervals.bounds(score, labels[0], drawn, labels[1]))
+    return Estimate(value - subtracted, *intervals.bounds(score, ours, drawn, theirs))
+
+
+def _measured(runs, score, epochs, split="TEST"):
+    """Labels of runs after an epoch or several, and the mean of a score."""
+    each = [(runs, int(epoch), split) for epoch in np.atleast_1d(epochs)]
+    labels = np.concatenate([predicted(*one) for one in each])
+    return labels, np.concatenate([score(confusions(*one)) for one in each]).mean(axis=0)
 
 
 def with_interval(value: float | None, low: float | None, high: float | None) -> str:
@@ -252,17 +253,15 @@ def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> li
         TEST. ``frozen``: whether the runs are :func:`compared`'s.
     """
     asked = itertools.product(COMPARED, TASKS) if runs is None else runs
-    recorded = {row: compared(*row) for row in asked}
-    chosen = recorded if runs is None else runs
-    ids = {row: tuple(sorted(run.id for run in found)) for row, found in chosen.items()}
-    published = {row: tuple(sorted(run.id for run in found)) for row, found in recorded.items()}
+    saved = {row: compared(*row) for row in asked}
+    runs = saved if runs is None else runs
     numbers = {}  # by the runs: those of DCLNN and MaxPooling are the same
     rows = []
     for cell in paper.CELLS:
-        row = cell.method, cell.task
-        found = ids.get(row, ())
-        if found not in numbers:
-            numbers[found] = _numbers(chosen.get(row, []), cell.task)
+        found = runs.get((cell.method, cell.task), [])
+        ids = frozenset(run.id for run in found)
+        if (cell.task, ids) not in numbers:
+            numbers[cell.task, ids] = _numbers(found, cell.task)
         rows.append(
             {
                 "address": cell.address,
@@ -272,9 +271,9 @@ def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> li
                 "class": cell.class_,
                 "measure": cell.measure,
                 "paper": cell.value,
-                **numbers[found].get((cell.measure, cell.class_), _NONE),
+                **numbers[cell.task, ids][cell.measure, cell.class_],
                 "runs": len(found),
-                "frozen": bool(found) and found == published[row],
+                "frozen": bool(ids) and ids == {run.id for run in saved[cell.method, cell.task]},
             }
         )
     return rows
@@ -299,7 +298,6 @@ def added(table: int) -> list[dict]:
         groups[study.identify(alike)] = alike
     for ident, config in groups.items():
         task, runs = config["task"], frozen(config)
-        numbers = _numbers(runs, task)
         rows += [
             {
                 "address": runs[0].id if runs else ident,
@@ -309,11 +307,11 @@ def added(table: int) -> list[dict]:
                 "class": class_,
                 "measure": measure,
                 "paper": None,
-                **numbers.get((measure, class_), _NONE),
+                **numbers,
                 "runs": len(runs),
                 "frozen": len(runs) == 1,
             }
-            for measure, class_ in itertools.product(paper.MEASURES, [*TASKS[task], "Average"])
+            for (measure, class_), numbers in _numbers(runs, task).items()
         ]
     return rows
 
@@ -323,25 +321,18 @@ def outside(cells: list[dict]) -> tuple[int, int]:
 
     Outside by more than the print's rounding, as in :func:`bloodlib.evidence.verdicts.number`.
     """
-    found = [
-        verdicts.number(cell["paper"], cell["low"], cell["high"])
-        for cell in cells
-        if cell["low"] is not None
-    ]
+    beside_ours = [cell for cell in cells if cell["low"] is not None]
+    found = [verdicts.number(cell["paper"], cell["low"], cell["high"]) for cell in beside_ours]
     return found.count(verdicts.NOT), len(found)
 
 
-_NONE = {"ours": None, "low": None, "high": None}
-
-
 def _numbers(runs, task):
-    """Numbers of runs and the ends of their intervals by measure and class; none without a run."""
+    """Numbers of runs and the ends of their intervals by measure and class; None without a run."""
     found = {}
-    for measure in paper.MEASURES if runs else ():
-        estimated = estimate(runs, functools.partial(scores.printed_rows, measure=measure))
+    for measure in paper.MEASURES:
+        score = functools.partial(scores.printed_rows, measure=measure)
+        ends = estimate(runs, score) if runs else (None, None, None)
         for place, class_ in enumerate([*TASKS[task], "Average"]):
-            found[measure, class_] = {
-                name: None if values is None else float(values[place])
-                for name, values in zip(_NONE, estimated, strict=True)
-            }
+            values = [None if each is None else float(each[place]) for each in ends]
+            found[measure, class_] = dict(zip(("ours", "low", "high"), values, strict=True))
     return found

@@ -159,9 +159,7 @@ def bounds(
 
 
 def mean_bounds(
-    values: np.ndarray,
-    resamples: Resamples,
-    limits: tuple[float, float] = (0.0, 1.0),
+    values: np.ndarray, resamples: Resamples, limits: tuple[float, float] = (0.0, 1.0)
 ) -> tuple[float, float]:
     """Interval of a mean over images, as :func:`bounds`, for what is no score of labels.
 
@@ -281,10 +279,7 @@ def design_effect(successes: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray,
 
 
 def gaffke(
-    successes: np.ndarray,
-    sizes: np.ndarray,
-    draws: int = 10_000,
-    seed: int = 0,
+    successes: np.ndarray, sizes: np.ndarray, draws: int = 10_000
 ) -> tuple[np.ndarray, np.ndarray]:
     """Gaffke's bounds for the share of successes: :func:`bounds`, for many recalls at once.
 
@@ -295,13 +290,13 @@ def gaffke(
     successes : int array [..., clusters]
     sizes : int array [clusters]
         As :func:`tally` gives them.
-    draws, seed : int
+    draws : int
 
     Returns
     -------
     low, high : float array [...]
     """
-    drawn = np.random.default_rng(seed).dirichlet(_concentrations(sizes), draws)
+    drawn = np.random.default_rng(0).dirichlet(_concentrations(sizes), draws)
     seen = successes / sizes @ drawn[:, :-1].T
     high = np.quantile(seen + drawn[:, -1], 1 - TAIL, axis=-1)
     return np.quantile(seen, TAIL, axis=-1), np.minimum(high, 1)
