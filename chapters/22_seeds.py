@@ -26,12 +26,21 @@ import numpy as np
 
 from bloodlib.analyses import plots, seeds
 from bloodlib.book import chapter, tables
+from bloodlib.evidence import comparison
 
 chapter.begin()
 
 # %%
 runs = seeds.compute_runs()
-spread = seeds.compute_spread(runs)
+spread = runs.groupby(["task", "pooling"], as_index=False).agg(
+    runs=("accuracy", "size"),
+    mean=("accuracy", "mean"),
+    by_seed=("accuracy", "std"),
+    by_epoch=("deviation", lambda each: np.sqrt(np.mean(each**2))),
+)
+networks = zip(spread["pooling"], spread["task"], strict=True)
+ends = [comparison.estimate(comparison.compared(*network))[1:] for network in networks]
+spread[["low", "high"]] = np.array(ends, dtype=float)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-seeds", "caption": "Accuracy on TEST of every run with the lineage's settings; the number below is its seed. Point: after epoch 25, filled for float32, hollow for mixed bfloat16. Line: its last ten epochs up to there. Band: interval by cell of the mean (chapter 13). Dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, each with max and average pooling. For each run a point stands on a vertical line, the range of its last ten epochs. Points of different seeds lie close together inside the wide shaded band, the interval by cell; the lines are several times as long, and some reach below the band."}}
 plots.show(seeds.plot_spread(runs, spread))

@@ -71,13 +71,6 @@ def expected(labels, task):
     return found
 
 
-def test_without_records_every_cell_waits(folders):
-    cells = comparison.cells()
-    assert len(cells) == 120
-    assert {cell["ours"] for cell in cells} == {None}
-    assert {cell["runs"] for cell in cells} == {0}
-
-
 @pytest.mark.parametrize("task", ["four", "two"])
 @pytest.mark.parametrize(
     ("method", "config"),
@@ -101,7 +94,7 @@ def test_a_row_is_its_runs(folders, method, config, task):
 
 
 @pytest.mark.parametrize("task", ["four", "two"])
-def test_every_number_has_its_interval_by_cell(folders, task):
+def test_seeds_are_averaged_and_every_number_has_its_interval_by_cell(folders, task):
     rng = np.random.default_rng(6)
     labels = [invented(rng, task, 25) for _ in range(2)]
     for seed, found in enumerate(labels):
@@ -121,6 +114,8 @@ def test_every_number_has_its_interval_by_cell(folders, task):
             cell = found[name, measure]
             assert (cell["low"], cell["high"]) == pytest.approx((low[place], high[place]))
             assert cell["low"] < cell["ours"] < cell["high"]
+            each = [expected(run, task)[name, measure] for run in last]
+            assert (cell["ours"], cell["runs"]) == (pytest.approx(np.mean(each)), 2)
 
 
 def by_cell(task, split):
@@ -176,41 +171,22 @@ def test_a_difference_is_paired_by_cell(folders):
 
 
 @pytest.mark.parametrize(
-    ("number", "text"),
+    ("write", "numbers", "text"),
     [
-        ((None, None, None), "–"),
-        ((0.789, float("nan"), float("nan")), "0.79"),
-        ((0.789, 0.6, 1.0), "0.79 (0.60–1.00)"),
+        (comparison.with_interval, (None, None, None), "–"),
+        (comparison.with_interval, (0.789, np.nan, np.nan), "0.79"),
+        (comparison.with_interval, (0.789, 0.6, 1.0), "0.79 (0.60–1.00)"),
+        (comparison.signed, (0.123,), "+0.12"),
+        (comparison.signed, (-0.123, -0.5, 0.004), "−0.123 (−0.500 to +0.004)"),
+        (comparison.signed, (0.113, 0.00096, 0.22), "+0.113 (+0.001 to +0.220)"),
+        (comparison.beside, (0.3, 0.6, 0.25), "above"),
+        (comparison.beside, (0.1, 0.2, 0.25), "below"),
+        (comparison.beside, (0.2, 0.3, 0.25), "not told apart from"),
+        (comparison.beside, (np.nan, np.nan), "not compared with"),
     ],
 )
-def test_a_number_with_its_interval(number, text):
-    assert comparison.with_interval(*number) == text
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [
-        ((0.123,), "+0.12"),
-        ((-0.123, -0.5, 0.004), "−0.123 (−0.500 to +0.004)"),
-        ((0.113, 0.00096, 0.22), "+0.113 (+0.001 to +0.220)"),
-        ((-0.001,), "−0.00"),
-    ],
-)
-def test_a_difference_has_a_sign(number, text):
-    assert comparison.signed(*number) == text
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "words"),
-    [
-        (0.3, 0.6, "above"),
-        (0.1, 0.2, "below"),
-        (0.2, 0.3, "not told apart from"),
-        (float("nan"), float("nan"), "not compared with"),
-    ],
-)
-def test_where_an_interval_lies(low, high, words):
-    assert comparison.beside(low, high, 0.25) == words
+def test_numbers_in_words(write, numbers, text):
+    assert write(*numbers) == text
 
 
 def test_without_a_run_there_is_no_number():
@@ -219,17 +195,6 @@ def test_without_a_run_there_is_no_number():
             call([])
     with pytest.raises(stored.MissingError, match="bloodlib study"):
         comparison.difference([], [])
-
-
-def test_seeds_are_averaged(folders):
-    rng = np.random.default_rng(1)
-    labels = [invented(rng, "four", 25) for _ in range(3)]
-    for seed, found in enumerate(labels):
-        freeze({"method": "DCLNN", "task": "four", "seed": seed, "epochs": 25}, found)
-    each = [expected(found[-1], "four") for found in labels]
-    mean = {key: np.mean([one[key] for one in each]) for key in each[0]}
-    assert ours("DCLNN", "four") == pytest.approx(mean)
-    assert {c["runs"] for c in comparison.cells() if c["method"] == "DCLNN"} == {0, 3}
 
 
 def test_other_settings_are_not_mixed_in(folders):

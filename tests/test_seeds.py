@@ -7,7 +7,6 @@ from test_comparison import freeze
 from bloodlib.analyses import seeds
 from bloodlib.data import images, photographs, splits, stored
 from bloodlib.data.images import TASKS
-from bloodlib.evidence import comparison
 
 pytestmark = pytest.mark.usefixtures("style")
 EPOCHS = 25
@@ -61,20 +60,6 @@ def test_every_run_of_the_tables_networks_with_its_late_epochs(runs):
         wanted = (late[-1], late.min(), late.max(), late.mean(), late.std(ddof=1))
         found = (row.accuracy, row.low, row.high, row.mean, row.deviation)
         assert found == pytest.approx(wanted, abs=1e-3)
-
-
-def test_spread_over_seeds_epochs_and_cells(runs):
-    found = seeds.compute_spread(runs).set_index(["task", "pooling"])
-    row = found.loc["four", "MaxPooling"]
-    last = [curve[24] for curve in CURVES]
-    assert row["runs"] == 3
-    assert row["mean"] == pytest.approx(np.mean(last), abs=1e-3)
-    assert row["by_seed"] == pytest.approx(np.std(last, ddof=1), abs=1e-3)
-    within = [np.var(curve[15:25], ddof=1) for curve in CURVES]
-    assert row["by_epoch"] == pytest.approx(np.sqrt(np.mean(within)), abs=1e-3)
-    estimate = comparison.estimate(comparison.compared("MaxPooling", "four"))
-    assert (row["low"], row["high"]) == pytest.approx(estimate[1:])
-    assert np.isnan(found.loc[("two", "AveragePooling"), "by_seed"])  # a single run
 
 
 # --------------------------------------------------------------------------- selecting the epoch

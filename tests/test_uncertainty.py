@@ -93,17 +93,6 @@ def test_effective_sizes_by_class(task):
     assert whole["effective"] == pytest.approx(len(truth) * independent / variance)
 
 
-def test_independent_images_count_as_many_and_like_ones_as_cells():
-    rng = np.random.default_rng(2)
-    scattered = uncertainty.compute_effective(
-        [made_up(guessed("four", 0.5, rng, alike=False), "four")]
-    )
-    assert scattered["effective"].iloc[-1] > 1000
-    alike = uncertainty.compute_effective([made_up(guessed("four", 0.5, rng), "four")])
-    assert alike["effective"].iloc[-1] < 100
-    np.testing.assert_allclose(alike["icc"].iloc[:2], 1)
-
-
 def test_what_is_all_right_tells_nothing():
     truth = images.labels("TEST")
     found = uncertainty.compute_effective([made_up(truth, "four")])
@@ -181,13 +170,11 @@ def test_this_books_intervals_are_95_percent_intervals(coverage):
     assert lowest["majority"] > 0.93
 
 
-def test_whole_methods_are_simulated_always_alike(runs):
+def test_bounds_of_whole_methods_cover_and_percentiles_do_not(runs):
     found = uncertainty.simulate(0.5, simulations=60, resamples=200)
     assert found["score"].tolist() == list(uncertainty.SCORES)
     assert (found[["bounds", "differences"]] > 0.95).all(axis=None)
     assert (found["percentiles"] < found["bounds"]).all()
-    again = uncertainty.simulate(0.5, simulations=60, resamples=200)
-    pd.testing.assert_frame_equal(found, again)
 
 
 # ---------------------------------------------------------------------------------- differences

@@ -64,36 +64,16 @@ def compute_runs() -> pd.DataFrame:
     return found.sort_values(["task", "pooling", "seed", "precision"], ignore_index=True)
 
 
-def compute_spread(runs: pd.DataFrame) -> pd.DataFrame:
-    """How far accuracy moves with the seed, with the epoch and with the cells.
+def plot_spread(runs: pd.DataFrame, spread: pd.DataFrame) -> plt.Figure:
+    """Each run's epoch 25 and its last ten epochs, before the CI by cell of their mean.
 
     Parameters
     ----------
     runs : pandas.DataFrame
         See :func:`compute_runs`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each network. ``task, pooling, runs``; ``mean`` accuracy after epoch 25;
-        ``by_seed``: standard deviation over runs (NaN for one); ``by_epoch``: standard deviation
-        over the late epochs within a run, root mean square over runs; ``low, high``: the CI by
-        cell.
+    spread : pandas.DataFrame
+        ``task, pooling, low, high``: the CI of each network.
     """
-    found = runs.groupby(["task", "pooling"], as_index=False).agg(
-        runs=("accuracy", "size"),
-        mean=("accuracy", "mean"),
-        by_seed=("accuracy", "std"),
-        by_epoch=("deviation", lambda each: np.sqrt(np.mean(each**2))),
-    )
-    networks = zip(found["pooling"], found["task"], strict=True)
-    ends = [comparison.estimate(comparison.compared(*network))[1:] for network in networks]
-    found[["low", "high"]] = np.array(ends, dtype=float)
-    return found
-
-
-def plot_spread(runs: pd.DataFrame, spread: pd.DataFrame) -> plt.Figure:
-    """Each run's epoch 25 and its last ten epochs, before the CI by cell of their mean."""
     figure, axes = plt.subplots(1, len(TASKS), figsize=(7, 3.2), sharey=True)
     for axis, task in zip(axes, TASKS, strict=True):
         for row in spread[spread["task"] == task].itertuples():
