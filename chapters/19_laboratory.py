@@ -64,21 +64,21 @@ chapter.cite(
 # ## In which colours
 #
 # Stain, lamp and camera differ too. {numref}`fig-swatches` has the colours
-# of bare ground, red cells and nuclei. We tried four:
+# of the background, red cells and nuclei. We tried four:
 #
 # - **own**: the colours as published;
 # - **channels**: red, green and blue each get the mean and the standard deviation that they have in TRAIN, a common remedy;
-# - **ground**: each picture is lit so that its ground has the colour of TRAIN's;
+# - **background**: each picture is lit so that its background has the colour of TRAIN's;
 # - **stain**: the same, and then the optical densities of red cells and nuclei are mapped onto TRAIN's, as if with other dyes.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-swatches", "caption": "Ground, red cells and nuclei in TRAIN, in PBC as published, and in PBC as changed. Stain gives PBC the colours of TRAIN."}, "image": {"alt": "Four rows of three colour patches. TRAIN, and PBC by stain: light grey, pale rose-brown, bright violet. PBC, own: cream, pink, very dark purple. PBC, channels: light grey, grey-brown, dull grey-purple. PBC, ground: light grey, pale mauve, dark blue-violet."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-swatches", "caption": "Background, red cells and nuclei in TRAIN, in PBC as published, and in PBC as changed. Stain gives PBC the colours of TRAIN."}, "image": {"alt": "Four rows of three colour patches. TRAIN, and PBC by stain: light grey, pale rose-brown, bright violet. PBC, own: cream, pink, very dark purple. PBC, channels: light grey, grey-brown, dull grey-purple. PBC, background: light grey, pale mauve, dark blue-violet."}}
 plots.show(external_validation.plot_swatches())
 
 # %% [markdown]
 # The maps are computed from PBC's pictures without their labels, and from TRAIN. (One ruler knows the classes: the box round a
 # white cell is a mean over the four.) All scales and colours but one were settled before any answer was seen, the
 # colours by looking at the coloured pictures, where two other maps turned red cells green and were
-# dropped. Only "ground" was added afterwards, to see what it is that helps. What is quoted below was settled
+# dropped. Only "background" was added afterwards, to see what it is that helps. What is quoted below was settled
 # before, too: scale by {glue:text}`quoted_scale`, colours by {glue:text}`quoted_tint`. The best of {glue:text}`ways` ways, picked by its
 # score, would be no measurement.
 #
@@ -87,7 +87,7 @@ plots.show(external_validation.plot_swatches())
 # %%
 found = external_validation.compute_scores()
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-laboratory", "caption": "Accuracy on cells of another laboratory, by scale and colours, with intervals that take each picture for an observation. Bold: the way that is quoted. Dotted: naming always the same class. Dashed: the same network on TEST."}, "image": {"alt": "Two panels, for four and for two classes, with a row for each way. DCLNN's points lie on the dotted line with own colours and with channels, well above it with ground, and near the dashed line with stain, whatever the scale. Those of Naive Bayes lie on the dotted line or close to it everywhere. Those of the SVM lie between with four classes, and close to the dotted line with two."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-laboratory", "caption": "Accuracy on cells of another laboratory, by scale and colours, with intervals that take each picture for an observation. Bold: the way that is quoted. Dotted: naming always the same class. Dashed: the same network on TEST."}, "image": {"alt": "Two panels, for four and for two classes, with a row for each way. DCLNN's points lie on the dotted line with own colours and with channels, well above it with background, and near the dashed line with stain, whatever the scale. Those of Naive Bayes lie on the dotted line or close to it everywhere. Those of the SVM lie between with four classes, and close to the dotted line with two."}}
 plots.show(external_validation.plot_scores(found))
 
 # %% tags=["remove-input"]
@@ -121,10 +121,10 @@ chapter.cite(inside=("none", "one", "both")[int(inside)])
 # {glue:text}`two_sure:.2f`. Whoever relied on that would not notice.
 #
 # ({numref}`fig-laboratory` draws every variant; {numref}`tbl-laboratory` has those scaled by {glue:text}`quoted_scale`.) **Channels** don't help, {glue:text}`four_channels` and {glue:text}`two_channels`. {numref}`fig-swatches` shows what happens:
-# the ground fits, but nuclei, which are violet in TRAIN and purple in PBC, turn grey.
+# the background fits, but nuclei, which are violet in TRAIN and purple in PBC, turn grey.
 #
 # **Another ground** alone brings most of what there is to gain, {glue:text}`four_background` and {glue:text}`two_background`. Nuclei
-# stay darker than TRAIN's, but they are blue against a grey ground.
+# stay darker than TRAIN's, but they are blue against a grey background.
 #
 # **With TRAIN's stain** the same networks score {glue:text}`four_stain` and {glue:text}`two_stain`. On TEST they score
 # {glue:text}`four_home` and {glue:text}`two_home`, with intervals by cell; of the two numbers here, these contain {glue:text}`inside`.
@@ -215,7 +215,7 @@ chapter.cite(narrow=high - low, wide=on_test.high[monocyte] - on_test.low[monocy
 # What the networks learned holds for the cells of others, but only in the colours they learned it in. Every new
 # laboratory has colours of its own, and nothing in the answers warns of them. Others found that networks trained on
 # one set of blood cells lose much of their score on another {cite}`tsutsui2023`. What helped here is cheap: the colours of
-# ground, red cells and nuclei, measured on pictures without labels. Whether it would help as much
+# the background, red cells and nuclei, measured on pictures without labels. Whether it would help as much
 # elsewhere we don't know.
 #
 # It is one other laboratory, and one network a task; networks of other seeds were not tried. A cell in the middle, on a film

@@ -95,7 +95,7 @@ def test_every_image_is_answered_under_every_corruption(folder, folders, network
 
 
 def freeze(**arrays):
-    measurements.save("robustness", arrays, {}, stored.Clock())
+    measurements.save("robustness", arrays, {"kinds": robustness.KINDS}, stored.Clock())
 
 
 @pytest.fixture

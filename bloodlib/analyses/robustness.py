@@ -66,6 +66,8 @@ def corrupt(picture: np.ndarray, kind: str, strength: float) -> np.ndarray:
         return to_pixels(picture * np.float32(strength))
     if kind == "stain":
         return change_stain(picture, strength)
+    if kind != "JPEG":
+        raise ValueError(f"corrupt() does not know {kind!r}, which KINDS may list")
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "JPEG", quality=int(strength))
     return np.asarray(Image.open(file))
@@ -139,7 +141,12 @@ def read() -> dict[str, np.ndarray]:
         If there are none, or they can't be trusted.
     """
     n = len(images.names("TEST"))
-    return measurements.read(NAME, {task: (n, len(CONDITIONS)) for task in TASKS}).arrays
+    found = measurements.read(NAME, {task: (n, len(CONDITIONS)) for task in TASKS})
+    if found.made["settings"]["kinds"] != {kind: list(values) for kind, values in KINDS.items()}:
+        raise stored.StoredError(
+            "the stored answers are of other corruptions: `bloodlib measure robustness` asks again"
+        )
+    return found.arrays
 
 
 # --------------------------------------------------------------------------------- what is shown

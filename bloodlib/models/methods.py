@@ -10,7 +10,6 @@ as 14,400 numbers from 0 to 1.
 """
 
 import difflib
-import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -158,7 +157,7 @@ def method(name: str) -> Callable:
 
 def defaults(name: str) -> dict[str, object]:
     """Settings of a method and their default values."""
-    return {p.name: p.default for p in _settings(name)}
+    return {key: value for key, (_, value) in _settings(name).items()}
 
 
 def check(name: str, given: dict[str, object]) -> dict[str, object]:
@@ -169,13 +168,13 @@ def check(name: str, given: dict[str, object]) -> dict[str, object]:
     ValueError
         For a method or a setting that does not exist, and for a value of the wrong type.
     """
-    known = {p.name: p for p in _settings(name)}
+    known = _settings(name)
     for key in given:
         if key not in known:
             raise ValueError(f"{name} has no setting {key!r}. {suggest(key, known)}")
     return {
-        key: _checked(f"{name}: {key}", given[key], p.annotation) if key in given else p.default
-        for key, p in known.items()
+        key: _checked(f"{name}: {key}", given[key], wanted) if key in given else default
+        for key, (wanted, default) in known.items()
     }
 
 
@@ -241,8 +240,9 @@ def histogram(pixels: np.ndarray, bins: int = 8, colours: Colours = "RGB") -> np
 def _settings(name):
     if name not in METHODS:
         raise ValueError(f"there is no method {name!r}. {suggest(name, METHODS)}")
-    parameters = inspect.signature(METHODS[name]).parameters.values()
-    return [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+    method = METHODS[name]  # its signature is what Sphinx makes of it, where that runs
+    usual = method.__kwdefaults__ or {}
+    return {key: (method.__annotations__[key], value) for key, value in usual.items()}
 
 
 def _checked(what, value, wanted):
