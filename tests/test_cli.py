@@ -121,23 +121,6 @@ def test_every_subcommand_has_help(capsys):
         assert f"usage: bloodlib {name}" in said
 
 
-def test_version(capsys):
-    with pytest.raises(SystemExit) as caught:
-        cli.main(["--version"])
-    assert caught.value.code == 0
-    assert re.fullmatch(r"bloodlib \d+\.\d+\.\d+\n", capsys.readouterr().out)
-
-
-@pytest.mark.parametrize(
-    "arguments", [[], ["stduy"], ["study", "--profile", "recorded"], ["measure", "sleep"]]
-)
-def test_what_is_no_command_exits_with_2(arguments, capsys):
-    with pytest.raises(SystemExit) as caught:
-        cli.main(arguments)
-    assert caught.value.code == 2
-    assert "usage: bloodlib" in capsys.readouterr().err
-
-
 # ------------------------------------------------------------------------------------- study
 
 

@@ -29,15 +29,6 @@ def test_same_seed_same_images_and_other_seed_or_split_others():
         assert all((first.pixels[k] != other.pixels[k]).any() for other in others)
 
 
-@pytest.mark.parametrize("n", [0, 11])
-def test_more_images_keep_the_first_ones(n):
-    few, many = synthetic.load("TEST", n=n), synthetic.load("TEST", n=17)
-    place = [many.names.index(name) for name in few.names]
-    assert len(place) == n
-    np.testing.assert_array_equal(few.pixels, many.pixels[place])
-    np.testing.assert_array_equal(few.labels, many.labels[place])
-
-
 def test_two_classes_follow_the_nucleus():
     two, four = synthetic.load("TEST", "two", n=8), synthetic.load("TEST", "four", n=8)
     assert four.labels.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
