@@ -97,11 +97,8 @@ def cite(values: dict[str, object] | None = None, /, **named) -> None:
     from myst_nb import glue
 
     for name, value in ((values or {}) | named).items():
-        glue(
-            name,
-            value.item() if isinstance(value, np.generic | np.ndarray) else value,
-            display=False,
-        )
+        plain = value.item() if isinstance(value, np.generic | np.ndarray) else value
+        glue(name, plain, display=False)
 
 
 def difference(name: str, found) -> dict[str, str]:
