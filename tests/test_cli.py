@@ -102,7 +102,7 @@ def test_nothing_heavy_is_loaded_without_need(code):
     assert loaded_by(code, cwd=CHECKOUT) == "[]"
 
 
-@pytest.mark.parametrize("option", ["--list", "--verify"])
+@pytest.mark.parametrize("option", ["--list", pytest.param("--verify", marks=pytest.mark.long)])
 def test_to_look_at_the_study_no_network_is_loaded(no_images, option):
     """The splits of some runs are scikit-learn's; their tables take pandas."""
     loaded = ast.literal_eval(

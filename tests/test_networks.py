@@ -116,7 +116,7 @@ def test_it_learns_colours(keras, short, tmp_path, halving):
     assert found.history["loss"][-1] < 0.7 * found.history["loss"][0]
 
 
-@pytest.mark.parametrize("epoch", [1, 3])
+@pytest.mark.parametrize("epoch", [1, pytest.param(3, marks=pytest.mark.long)])
 def test_stopped_and_started_again_it_ends_as_the_unbroken_run(
     whole, short, tmp_path, monkeypatch, epoch
 ):

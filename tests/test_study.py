@@ -374,6 +374,7 @@ def race(log):
     return lambda: study.compute(FAKE)
 
 
+@pytest.mark.long
 def test_processes_at_one_run_compute_it_once(folders, tmp_path):
     assert at_once(race, tmp_path / "log", n=3) == [0, 0, 0]
     assert len((tmp_path / "log").read_text().split()) == 1

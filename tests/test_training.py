@@ -146,7 +146,7 @@ def test_a_gpu_is_named_and_its_memory_grows_as_needed(keras):
             assert tensorflow.config.experimental.get_memory_growth(gpu)
 
 
-@pytest.mark.parametrize("pooling", ["max", "average"])
+@pytest.mark.parametrize("pooling", ["max", pytest.param("average", marks=pytest.mark.long)])
 def test_the_plain_code_of_the_page_and_the_recorded_training_take_the_same_steps(keras, pooling):
     page = jupytext.read(Path(__file__).parents[1] / "chapters" / "07_training.py")
     (source,) = [cell.source for cell in page.cells if "def build_network" in cell.source]
