@@ -11,11 +11,11 @@
 # ---
 
 # %% [markdown]
-# # Does deep learning classify white blood cells at 94 %?
+# # Does deep learning classify white blood cells at 94%?
 #
 # *Two convolutions and the evidence: a reproduction of a paper of 2018*
 #
-# **Claimed.** A small convolutional network, DCLNN, reaches 94 % accuracy with two classes and 78 % with four, and beats Naive
+# **Claimed.** A small convolutional network, DCLNN, reaches 94% accuracy with two classes and 78% with four, and beats Naive
 # Bayes and a support vector machine (SVM) {cite}`tiwari`.
 #
 # **Found.** Retrained on the same images, it reaches {glue:text}`DCLNN_two:.0%` and {glue:text}`DCLNN_four:.0%`, far above both
@@ -26,7 +26,7 @@
 #
 # **How sure?** Not very. The {glue:text}`n_test:,` test images are altered copies of {glue:text}`n_photographs` photographs of
 # {glue:text}`n_cells` cells, {glue:text}`n_monocytes` of them monocytes: on other cells of the kind, the network's accuracy with four classes may
-# be anything from {glue:text}`DCLNN_low:.0%` to {glue:text}`DCLNN_high:.0%` (95 % confidence interval). And no confusion matrix gives both the
+# be anything from {glue:text}`DCLNN_low:.0%` to {glue:text}`DCLNN_high:.0%` (95% confidence interval). And no confusion matrix gives both the
 # numbers in the paper's Table 1 for DCLNN and either of these percentages ({doc}`chapters/11_arithmetic`).
 
 # %% tags=["remove-input"]
@@ -79,7 +79,7 @@ pictures = [registration.view("TEST", name) if there else short for short, name 
 titles = [f"photograph 110: {len(names)} test images", *views]
 plots.show_photographs(plots.plot_pictures([examples.thumbnail(110), *pictures], titles))
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-front", "caption": "Accuracy of every method on TEST. Dots: our runs and their mean; wide lines: 95 % confidence intervals over cells (chapter 13); diamonds: the average recall that the paper prints, which equals accuracy where classes are equally large; dashed: the accuracy that the paper claims; dotted: chance."}, "image": {"alt": "Two panels, four and two classes, a line for each method. Most frequent class, Naive Bayes and SVM lie at or little above chance, in the paper and here. Nearest photograph lies between. Colour histogram, compact CNN and DCLNN lie far to the right, close together, and their wide lines overlap; the paper's diamonds for DCLNN lie within them. A dashed line marks 78 percent in the panel of four classes, 94 percent in the other."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-front", "caption": "Accuracy of every method on TEST. Dots: our runs and their mean; wide lines: 95% confidence intervals over cells (chapter 13); diamonds: the average recall that the paper prints, which equals accuracy where classes are equally large; dashed: the accuracy that the paper claims; dotted: chance."}, "image": {"alt": "Two panels, four and two classes, a line for each method. Most frequent class, Naive Bayes and SVM lie at or little above chance, in the paper and here. Nearest photograph lies between. Colour histogram, compact CNN and DCLNN lie far to the right, close together, and their wide lines overlap; the paper's diamonds for DCLNN lie within them. A dashed line marks 78 percent in the panel of four classes, 94 percent in the other."}}
 plots.show(model_comparison.plot_test(found))
 
 # %% [markdown]
@@ -99,7 +99,7 @@ tables.show(counted, "tbl-verdicts", "The paper's claims by verdict.")
 # :::{grid-item-card} To read
 # :link: chapters/01_claims
 # :link-type: doc
-# What does the paper claim, and what became of each claim? The results begin with chapter 6, the doubts with chapter 11.
+# What does the paper claim, and what became of each claim? The results begin with chapter 6, what the evidence can bear with chapter 11.
 # :::
 #
 # :::{grid-item-card} To run it again

@@ -11,10 +11,10 @@
 # ---
 
 # %% [markdown]
-# # What does DCLNN learn?
+# # Training: what does DCLNN learn?
 #
-# The network of section 4.2, trained on all of TRAIN with the lineage's settings where the paper is
-# silent, and asked about TEST after every epoch. This is the chapter to run in batches: with other
+# The network of section 4.2, trained on all of TRAIN with the settings of the Kaggle notebook where the
+# paper is silent, and evaluated on TEST after every epoch. This is the chapter to run in batches: with other
 # parameters it trains, records, and shows the same figures for another run.
 
 # %% tags=["parameters"]
@@ -23,8 +23,8 @@ task = "four"  # four | two
 pooling = "max"  # max | average
 seed = 0  # weights, order, augmentation and dropout
 source = "published"  # published: the paper's images | drawn: drawn cells
-settings = {}  # any other of the run's, as in study.yml: {"split_by": "cell", "hidden": 64}
-loop = "small"  # the code in plain Keras: small: on 256 images | plain: on all, for 25 epochs
+settings = {}  # others, as in study.yml: {"split_by": "cell", "hidden": 64}
+loop = "small"  # plain Keras: small: on 256 images | plain: on all, 25 epochs
 
 # %% tags=["remove-input"]
 
@@ -40,31 +40,33 @@ from bloodlib.models import training
 
 chapter.begin()
 
-# %% [markdown]
-# ## The training in plain Keras
-#
-# The next four cells are all that training takes. They run whenever this page is built: on 64 images of each class and
-# for two epochs, enough to see that the code runs and far too little to learn from. With `-p loop plain` the
-# same cells train on all of TRAIN for 25 epochs, on a GPU if Keras finds one. First the images, 60 × 80 pixels in RGB,
-# and their labels:
-
-# %% tags=["remove-stderr"]
+# %% tags=["remove-input", "remove-stderr"]
 images_per_class, epochs, kinds = {
     "small": (64, 2, ["max", "average"]),
     "plain": (None, 25, [pooling]),
 }[loop]
 obstacle = ""
 try:
-    keras = training.load_keras()  # as "import keras", without the backend's first messages
+    keras = training.load_keras()  # "import keras" without the first messages of its backend
 except ImportError as error:
-    obstacle = f"Nothing is trained here: {error}"
+    obstacle = str(error)
 if source == "published" and not images.available():
     obstacle = (
-        "Nothing is trained here, where the images are not. `bloodlib data --fetch` fetches them; "
-        "`-p source drawn` trains on drawn cells."
+        "the images are not here. `bloodlib data --fetch` fetches them; `-p source drawn` trains on "
+        "drawn cells."
     )
+
+# %% [markdown]
+# ## The training in plain Keras
+#
+# The next cells are all that training takes. They run whenever this page is built: on 64 images of each class and
+# for two epochs, enough to see that the code runs and far too little to learn from. With `-p loop plain` the
+# same cells train on all of TRAIN for 25 epochs, on a GPU if Keras finds one. First the images, 60 × 80 pixels in RGB,
+# and their labels:
+
+# %%
 if obstacle:
-    print(obstacle)
+    print("Nothing is trained here:", obstacle)
 else:
     data = study.load(source, images_per_class)
     x_train, y_train = data.pixels["TRAIN"], data.labels[task]["TRAIN"]
@@ -81,14 +83,14 @@ else:
 # %%
 def build_network(pooling):
     layers = keras.layers
-    pool = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}[pooling]
+    pools = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
     return keras.Sequential(
         [
             keras.Input((60, 80, 3)),
             layers.Rescaling(1 / 255),
             layers.Conv2D(32, 3, activation="relu"),
             layers.Conv2D(64, 3, activation="relu"),
-            pool(2),
+            pools[pooling](2),
             layers.Dropout(0.25),
             layers.Flatten(),
             layers.Dense(128, activation="relu"),
@@ -113,7 +115,8 @@ def fit(pooling):
         keras.layers.RandomRotation(10 / 360, fill_mode="nearest"),
         keras.layers.RandomTranslation(0.1, 0.1, fill_mode="nearest"),
     ]
-    model = keras.Sequential([keras.Input((60, 80, 3)), *augment, build_network(pooling)])
+    network = build_network(pooling)
+    model = keras.Sequential([keras.Input((60, 80, 3)), *augment, network])
     model.compile(
         optimizer=keras.optimizers.Adadelta(learning_rate=1.0),
         loss="sparse_categorical_crossentropy",
