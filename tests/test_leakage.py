@@ -110,6 +110,7 @@ def test_the_audit_is_plain_json():
     for block in found["tables"].values():
         assert block["feasible"] is (block["accuracy"] is not None)
     assert set(found["cells"]) == set(images.SPLITS)
+    assert found["replay"]["TEST"] == dict.fromkeys(("found", "expected", "agree"), 71)
     assert all(len(pair["photographs"]) == 2 for pair in found["pairs"])
     assert all(finding["evidence"] in leakage.audit_text(found) for finding in found["leakage"])
     types = {finding["type"].split()[0].strip(",") for finding in found["leakage"]}

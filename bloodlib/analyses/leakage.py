@@ -203,6 +203,25 @@ def findings() -> list[dict[str, str]]:
     return [dict(zip(("type", "verdict", "evidence"), row, strict=True)) for row in rows]
 
 
+def compute_replay() -> dict[str, dict[str, int]]:
+    """The published split against :func:`bloodlib.data.photographs.replay`, in photographs.
+
+    Returns
+    -------
+    dict
+        By split: ``found`` by the pixels, ``expected`` by the replay, and those that ``agree``.
+    """
+    found = {split: set(photographs.photographs(split)) - {-1} for split in ("TRAIN", "TEST")}
+    return {
+        split: {
+            "found": len(found[split]),
+            "expected": len(expected),
+            "agree": len(found[split] & expected),
+        }
+        for split, expected in photographs.replay().items()
+    }
+
+
 def audit() -> dict:
     """Everything that ``bloodlib audit --json`` prints."""
     return {
@@ -212,8 +231,17 @@ def audit() -> dict:
         "pairs": photographs.pairs(),
         "overlaps": photographs.pairs(same_cell=False),
         "undecided": photographs.undecided(),
+        "replay": compute_replay(),
         "leakage": findings(),
     }
+
+
+def replay_text(replay: dict[str, dict[str, int]]) -> str:
+    """:func:`compute_replay`, to be read in a terminal."""
+    lines = ["The split, drawn again from the photographs' labels and the public seed"]
+    for split, n in replay.items():
+        lines.append(f"  {split:12} {n['agree']} of {n['expected']} photographs agree")
+    return "\n".join(lines)
 
 
 def audit_text(audit: dict) -> str:
@@ -236,6 +264,7 @@ def audit_text(audit: dict) -> str:
             for number, label, split in sides
         ]
         lines.append(f"  {' and '.join(described)}")
+    lines.append(replay_text(audit["replay"]))
     lines.append("Leakage")
     for finding in audit["leakage"]:
         lines.append(f"  [{finding['verdict']}] {finding['type']}\n      {finding['evidence']}")
