@@ -24,7 +24,7 @@
 # {glue:text}`outside_own:.0%` with four classes, until their stain is matched to that of the training images
 # ({glue:text}`outside_stain:.0%`).
 #
-# **How sure?** Not very. The {glue:text}`n_test:,` test images are altered copies of {glue:text}`n_photographs` photographs of
+# **How sure?** Not very. The {glue:text}`n_test:,` test images are altered copies ({numref}`fig-views`) of {glue:text}`n_photographs` photographs of
 # {glue:text}`n_cells` cells, {glue:text}`n_monocytes` of them monocytes: on other cells of the kind, the network's accuracy with four classes may
 # be anything from {glue:text}`DCLNN_low:.0%` to {glue:text}`DCLNN_high:.0%` (95% confidence interval). And no confusion matrix gives both the
 # numbers in the paper's Table 1 for DCLNN and either of these percentages ({doc}`chapters/11_arithmetic`).

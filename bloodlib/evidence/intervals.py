@@ -16,7 +16,7 @@ is the cell: a cluster here is all images of one cell, and intervals are about c
 ``clopper_pearson``
     For counts of independent cells.
 
-:func:`bloodlib.analyses.uncertainty.compute_coverage` simulates how often they contain the truth;
+:func:`~bloodlib.analyses.uncertainty.compute_coverage` simulates how often they contain the truth;
 that, and no name, makes a 95 % interval.
 """
 
