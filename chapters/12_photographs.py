@@ -41,7 +41,7 @@ chapter.begin()
 
 # %%
 replayed = pd.DataFrame(leakage.compute_replay()).T
-replayed
+print(replayed)
 
 # %% [markdown]
 # All agree, so the matching of this chapter can be trusted. Two oddities of the notebook come back with the split. Its test
@@ -56,7 +56,7 @@ for split, n in {"TRAIN": 2500, "TEST": 625}.items():  # images of each class
         expected = 10_000 * k * (1 - (1 - 1 / 10_000) ** (n / k))
         rows.append((split, name, k, expected, images.counts()[split][name]))
 files = pd.DataFrame(rows, columns=["split", "class", "photographs", "expected", "found"])
-files.round(1)
+print(files.round(1))
 
 # %% tags=["remove-input"]
 assert (replayed["agree"] == replayed["expected"]).all()

@@ -117,7 +117,7 @@ y_true, y_pred = images.labels("TEST"), comparison.predicted([run])[0]
 monocyte = y_true == images.CLASSES.index("MONOCYTE")
 cell = photographs.cells("TEST")[monocyte]
 by_cell = pd.Series(y_pred == y_true)[monocyte].groupby(cell).agg(["sum", "size"])
-by_cell
+print(by_cell)
 
 # %% [markdown]
 # The bootstrap draws as many cells, with replacement. Gaffke's bound gives each cell a random weight, in the mean its
@@ -133,7 +133,7 @@ concentration = size * size.sum() / (size**2).sum()  # cells of one size: 1 for 
 weights = rng.dirichlet([*concentration, 1], 10_000)
 seen, unseen = weights[:, :-1] @ (right / size), weights[:, -1]
 bound = np.quantile(seen, 0.025), np.quantile(seen + unseen, 0.975)
-pd.DataFrame([percentiles, bound], ["percentiles", "bound"], ["low", "high"]).round(2)
+print(pd.DataFrame([percentiles, bound], ["percentiles", "bound"], ["low", "high"]).round(2))
 
 # %% [markdown]
 # {numref}`tbl-three` has all classes, and means over the runs.

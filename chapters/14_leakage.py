@@ -99,7 +99,8 @@ for by, is_right in right.items():
 inflation = right["image"] - right["cell"]  # for each seed and image
 drawn = intervals.resample(labels, cells, len(images.CLASSES))
 low, high = intervals.mean_bounds(inflation, drawn, limits=(-1, 1))
-pd.DataFrame({by: values.mean(axis=1) for by, values in right.items()}).rename_axis("seed").round(3)
+by_seed = pd.DataFrame({by: values.mean(axis=1) for by, values in right.items()})
+print(by_seed.rename_axis("seed").round(3))
 
 # %% tags=["remove-input"]
 assert low > 0  # it inflates,
