@@ -129,7 +129,7 @@ chapter.cite(commit=images.SOURCE.commit[:8])
 # ## Distribution and maintenance
 #
 # **How is it had, and under which terms?** From the public repository, commit {glue:text}`commit`; `bloodlib data --fetch` fetches and checks it.
-# The repository states no licence. 364 of the 367 photographs are files of BCCD, under the MIT licence: this book shows these, and
+# The repository states no licence. All photographs but three (96, 280 and 329) are files of BCCD, under the MIT licence: this book shows these, and
 # turns them itself ({doc}`cite`).
 #
 # **Who looks after it?** We know of nobody. We keep no copy, and can't correct it; mistakes found in it are in this book.
