@@ -64,10 +64,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(arguments):
     options = _parser().parse_args(arguments)
     from bloodlib import study
-    from bloodlib.data import images, paths, stored
+    from bloodlib.data import images, stored
 
     try:
-        paths.settle()
+        stored.settle()
         return options.run(options) or 0
     except KeyboardInterrupt as error:
         print("Stopped. The same command goes on from here.", file=sys.stderr)
@@ -219,16 +219,16 @@ def _parser():
 
 
 def _data(options):
-    from bloodlib.data import images, paths
+    from bloodlib.data import images, stored
 
     if options.fetch:
         images.fetch()
     folder = images.find()
-    print(f"datasets in {paths.data_folder()}")
+    print(f"datasets in {stored.data_folder()}")
     for name in ("BCCD_Dataset", "PBC_dataset_normal_DIB"):
-        there = (paths.data_folder() / name).is_dir()
+        there = (stored.data_folder() / name).is_dir()
         print(f"  {name:24} {'there' if there else 'not there'}")
-    print(f"  {folder.name if folder.parent == paths.data_folder() else folder}")
+    print(f"  {folder.name if folder.parent == stored.data_folder() else folder}")
     hashes = images.verify(thorough=True)
     for split, found in images.counts().items():
         listed = ", ".join(f"{n} {name.lower()}" for name, n in found.items())

@@ -24,13 +24,13 @@ import pandas as pd
 
 from bloodlib.analyses import plots
 from bloodlib.book import chapter, tables
-from bloodlib.data import paths
+from bloodlib.data import stored
 from bloodlib.study import records
 
 chapter.begin()
 
 # %%
-measured = json.loads((paths.results_folder() / "bench.json").read_bytes())
+measured = json.loads((stored.results_folder() / "bench.json").read_bytes())
 rows = pd.DataFrame(measured["rows"]).set_index("row")
 training = rows[rows.index.str.startswith("training")]
 contests = rows.drop(training.index).dropna(subset=["ratio"])

@@ -14,7 +14,7 @@ from tiny_book import CONFIG, TOC, chapter
 
 from bloodlib import study
 from bloodlib.book import chapter as chapters
-from bloodlib.data import images, paths, photographs
+from bloodlib.data import images, photographs, stored
 from bloodlib.data.images import SPLITS, TASKS
 from bloodlib.models import methods, training
 
@@ -24,7 +24,7 @@ if (
 ):  # in a shell's background; children inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 # some tests move to a folder of their own: the checkout is that of the start
-CHECKOUT = paths.checkout()
+CHECKOUT = stored.checkout()
 FAKE = {"method": "fake", "task": "four", "images": "drawn", "images_per_class": 5}
 
 

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from bloodlib.data import paths
+from bloodlib.data import stored
 from bloodlib.models import training
 
-FILE = paths.checkout() / "benchmarks" / "conftest.py"
+FILE = stored.checkout() / "benchmarks" / "conftest.py"
 SPEC = importlib.util.spec_from_file_location("benchmarks_conftest", FILE)
 CONTEST = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(CONTEST)
@@ -39,9 +39,9 @@ def test_without_a_peer_there_is_no_ratio():
 
 
 def test_the_stored_rows_have_what_new_ones_have():
-    stored = json.loads((paths.checkout() / "results" / "bench.json").read_bytes())
+    kept = json.loads((stored.checkout() / "results" / "bench.json").read_bytes())
     fresh = CONTEST.row("work", [found("a", 2.0, ours=True)])
-    for row in stored["rows"]:
+    for row in kept["rows"]:
         assert fresh.keys() <= row.keys()
         if row["ratio"]:
             times = row["ours"] / row["peers"][row["best"]]
@@ -67,8 +67,8 @@ def test_all_but_the_gpu_is_tried_on_the_processor(keras, options):
 
 
 def test_the_page_says_whether_a_run_of_this_book_was_computed_on_a_gpu():
-    page = (paths.checkout() / "chapters" / "run_it_yourself.md").read_text(encoding="utf-8")
-    files = (paths.checkout() / "results" / "runs").glob("*.json")
+    page = (stored.checkout() / "chapters" / "run_it_yourself.md").read_text(encoding="utf-8")
+    files = (stored.checkout() / "results" / "runs").glob("*.json")
     devices = {json.loads(file.read_bytes())["environment"].get("device") for file in files}
     said = "No run of this book was computed on a GPU" in page
     assert said is (devices == {"processor"})

@@ -17,7 +17,7 @@ import pytest
 from tiny_book import STRICT, build, chapter, command, page, run
 
 from bloodlib.book import chapter as chapters
-from bloodlib.data import images, paths
+from bloodlib.data import images, stored
 
 # --------------------------------------------------------------------------- what is stale
 
@@ -59,7 +59,7 @@ CHANGES = {
     "a record half written": (write("results/runs/.b.json.1.tmp"), []),
     "a file that none reads": (write("results/other.json"), []),
     "images that arrive": (
-        lambda root: (paths.data_folder() / images.FOLDER / "images").mkdir(parents=True),
+        lambda root: (stored.data_folder() / images.FOLDER / "images").mkdir(parents=True),
         ["two"],
     ),
 }
@@ -126,12 +126,12 @@ READS = """\
 import json
 from pathlib import Path
 from bloodlib import paper
-from bloodlib.data import images, paths
+from bloodlib.data import images, stored
 from bloodlib.data.splits import *
-(paths.results_folder() / "facts.json").read_text()
-[*(paths.results_folder() / "runs").glob("*.json")]
+(stored.results_folder() / "facts.json").read_text()
+[*(stored.results_folder() / "runs").glob("*.json")]
 try:
-    json.loads((paths.results_folder() / "runs" / "none.json").read_bytes())
+    json.loads((stored.results_folder() / "runs" / "none.json").read_bytes())
 except FileNotFoundError:
     images.available()
 Path("written.txt").write_text("")

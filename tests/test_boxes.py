@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from conftest import CHECKOUT
 
-from bloodlib.data import images, paths, photographs, registration, stored
+from bloodlib.data import images, photographs, registration, stored
 
 OBJECT = (
     "<object><name>{}</name><bndbox><xmin>{}</xmin><ymin>{}</ymin>"
@@ -134,7 +134,7 @@ def test_every_photograph_of_test_has_a_box():
 
 @pytest.mark.data
 def test_the_frozen_table_is_that_of_the_annotations(folders):
-    if not (paths.data_folder() / "BCCD_Dataset").is_dir():
+    if not (stored.data_folder() / "BCCD_Dataset").is_dir():
         pytest.skip("needs BCCD's annotations")
     photographs.compute_boxes()
     written = (folders.results / "boxes.csv").read_bytes()

@@ -214,7 +214,7 @@ def test_a_mistake_in_study_yml_is_one_sentence(checkout, capsys, text, words):
 
 def test_outside_a_checkout(folders, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("bloodlib.data.paths.__file__", str(tmp_path / "bloodlib" / "paths.py"))
+    monkeypatch.setattr("bloodlib.data.stored.__file__", str(tmp_path / "bloodlib" / "stored.py"))
     assert "no checkout of the book" in sentence(capsys, cli.main(["study", "--list"]))
 
 

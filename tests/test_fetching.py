@@ -8,7 +8,7 @@ import pytest
 from chance import SCALE, at_once, count_calls, kill_at_random
 from made_up import VICTIM, posix, publish, published, write
 
-from bloodlib.data import images, paths
+from bloodlib.data import images, stored
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 
@@ -138,7 +138,7 @@ def test_killed_at_any_moment(repository, place, record_property):
     calls = count_calls(*asked)
     for _ in range(times):
         shutil.rmtree(place / images.FOLDER, ignore_errors=True)
-        shutil.rmtree(paths.cache_folder(), ignore_errors=True)
+        shutil.rmtree(stored.cache_folder(), ignore_errors=True)
         killed += kill_at_random(*asked, rng=rng, calls=calls)
         if images.available():
             assert images.verify(thorough=True) == images.SOURCE.hashes

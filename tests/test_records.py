@@ -129,7 +129,7 @@ def test_the_environment_says_what_computed_it(monkeypatch):
 
 
 def test_outside_a_checkout_there_is_no_commit(monkeypatch, tmp_path):
-    monkeypatch.setattr(records.paths, "checkout", lambda: tmp_path)
+    monkeypatch.setattr(records.stored, "checkout", lambda: tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert stored.commit.__wrapped__() == ""
 
@@ -149,9 +149,9 @@ def test_somebody_elses_repository_is_not_where_it_comes_from(monkeypatch, tmp_p
     if committed:
         git("add", "book")
     git("commit", "--allow-empty", "-m", "theirs")
-    monkeypatch.setattr(records.paths, "checkout", lambda: book)
+    monkeypatch.setattr(records.stored, "checkout", lambda: book)
     assert stored.commit.__wrapped__() == ""
-    monkeypatch.setattr(records.paths, "checkout", lambda: tmp_path)
+    monkeypatch.setattr(records.stored, "checkout", lambda: tmp_path)
     (tmp_path / "study.yml").write_text("runs: []\n")
     git("add", "study.yml")
     git("commit", "-m", "a checkout of its own")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from made_up import publish, write
 from PIL import Image
 
-from bloodlib.data import images, paths, photographs, registration
+from bloodlib.data import images, photographs, registration, stored
 
 ROOT = Path(registration.__file__).parents[1]
 FLIPS = ("", "h", "v", "hv")
@@ -371,11 +371,11 @@ def dataset(tmp_path):
 
 
 def written():
-    return {path.name: path.read_bytes() for path in paths.results_folder().glob("*")}
+    return {path.name: path.read_bytes() for path in stored.results_folder().glob("*")}
 
 
 def chunks():
-    return sorted((paths.cache_folder() / "photographs").rglob("*.json"))
+    return sorted((stored.cache_folder() / "photographs").rglob("*.json"))
 
 
 @pytest.fixture(scope="module")
@@ -450,7 +450,7 @@ def test_without_images_it_is_said_where_to_get_them(dataset, monkeypatch, tmp_p
 def test_a_run_that_was_stopped_goes_on_and_what_other_settings_found_is_not_taken(
     dataset, remade, monkeypatch
 ):
-    replace, done = paths.write_atomically, []
+    replace, done = stored.write_atomically, []
 
     def stop(path, raw):
         if len(done) == 2:
@@ -459,7 +459,7 @@ def test_a_run_that_was_stopped_goes_on_and_what_other_settings_found_is_not_tak
         replace(path, raw)
 
     with monkeypatch.context() as patch:
-        patch.setattr(paths, "write_atomically", stop)
+        patch.setattr(stored, "write_atomically", stop)
         with pytest.raises(KeyboardInterrupt):
             registration.compute()
     assert len(chunks()) == 2
@@ -478,7 +478,7 @@ def test_a_run_that_was_stopped_goes_on_and_what_other_settings_found_is_not_tak
 @pytest.mark.data
 @pytest.mark.skipif(not images.available(), reason="no real images here")
 def test_what_is_published_is_turned_from_bccds_photographs(monkeypatch):
-    listing = paths.data_folder() / "BCCD_Dataset" / "blobs.txt"
+    listing = stored.data_folder() / "BCCD_Dataset" / "blobs.txt"
     if not listing.exists():
         pytest.skip("no list of BCCD's files here")
     bccd = {line.split()[0] for line in listing.read_text(encoding="utf-8").splitlines()}

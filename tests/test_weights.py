@@ -9,7 +9,7 @@ import pytest
 
 from bloodlib import cli
 from bloodlib.analyses import prediction
-from bloodlib.data import images, paths, stored, synthetic
+from bloodlib.data import images, stored, synthetic
 from bloodlib.models import networks, training, weights
 from bloodlib.study import records
 
@@ -38,7 +38,7 @@ def trained(task, pooling="max", hidden=16):
 
 
 def checkpoint(name):
-    return paths.cache_folder() / "checkpoints" / f"{name}.npz"
+    return stored.cache_folder() / "checkpoints" / f"{name}.npz"
 
 
 def put(name, arrays):

@@ -15,7 +15,7 @@ from PIL import Image
 
 from bloodlib import study
 from bloodlib.analyses.plots import COLOURS, DPI, bare, plot_pictures, shade
-from bloodlib.data import images, paths, photographs, registration, stored
+from bloodlib.data import images, photographs, registration, stored
 from bloodlib.data.images import CLASSES, SPLITS, TASKS
 from bloodlib.evidence import comparison
 from bloodlib.study import records
@@ -38,7 +38,7 @@ SHADES = "RdYlBu"
 
 def thumbnail(number: int) -> np.ndarray | str:
     """A photograph as small as an image, uint8 [240, 320, 3]; its number where it can't be had."""
-    hidden = paths.publishing() and not photographs.is_bccd(number)
+    hidden = stored.publishing() and not photographs.is_bccd(number)
     if hidden or not images.available("Original_Images"):
         return str(number)
     whole = Image.fromarray(images.photograph(number))
@@ -145,7 +145,7 @@ def load_handcheck() -> pd.DataFrame:
     bloodlib.data.stored.StoredError
         If it is not there, or was made for another table.
     """
-    path = paths.results_folder() / "handcheck.csv"
+    path = stored.results_folder() / "handcheck.csv"
     raw = stored.read(path, "Restore it with 'git checkout results'.")
     found = pd.read_csv(io.BytesIO(raw), keep_default_na=False)
     known = found.merge(photographs.table(), on=["split", "name", "photograph"])

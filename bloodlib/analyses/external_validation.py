@@ -20,7 +20,7 @@ from bloodlib import study
 from bloodlib.analyses import plots, prediction, stain_normalisation
 from bloodlib.analyses.plots import COLOURS
 from bloodlib.analyses.stain_normalisation import Channels, Stain
-from bloodlib.data import images, paths, photographs, stored
+from bloodlib.data import images, photographs, stored
 from bloodlib.data.images import CLASSES, NUCLEI, TASKS
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.models import methods, weights
@@ -67,7 +67,7 @@ def manifest() -> dict[str, str]:
 
 
 def _listed():
-    return stored.read(paths.results_folder() / MANIFEST, REMEDY)
+    return stored.read(stored.results_folder() / MANIFEST, REMEDY)
 
 
 def labels(task: str = "four") -> np.ndarray:
@@ -89,7 +89,7 @@ def load() -> list[np.ndarray]:
     """
     from PIL import Image
 
-    folder = paths.data_folder() / FOLDER
+    folder = stored.data_folder() / FOLDER
     if not folder.is_dir():
         raise images.DatasetNotFoundError(
             f"no pictures at {folder}. Download PBC from {SOURCE}, unpack it so that its classes "

@@ -28,7 +28,7 @@ from importlib import resources, util
 from pathlib import Path
 from typing import NamedTuple
 
-from bloodlib.data import paths
+from bloodlib.data import stored
 
 PACKAGE = Path(__file__).parents[1]
 #: How many chapters run at the same time, where there are as many processors; each may hold a GB.
@@ -159,7 +159,7 @@ def load_ipython_extension(shell) -> None:
             line = f"file {os.path.abspath(given[0])}"
         elif event in ("os.listdir", "os.scandir") and isinstance(given[0], str):
             line = f"names {os.path.abspath(given[0])}"
-        elif event == paths.ASKED:
+        elif event == stored.ASKED:
             line = f"images {given[0]}"
         else:
             return
@@ -234,9 +234,9 @@ def environment(home: Path, cache: Path) -> dict[str, str]:
     if os.path.isfile(git):  # it may say whose checkouts are to be trusted
         own["GIT_CONFIG_GLOBAL"] = git
     return taken | own | {
-        "BLOODLIB_CACHE": str(paths.cache_folder()),
-        "BLOODLIB_DATA": str(paths.data_folder()),
-        "BLOODLIB_RESULTS": str(paths.results_folder()),
+        "BLOODLIB_CACHE": str(stored.cache_folder()),
+        "BLOODLIB_DATA": str(stored.data_folder()),
+        "BLOODLIB_RESULTS": str(stored.results_folder()),
         NOTES: str(home / "notes.txt"),
         "JUPYTER_PATH": str(home / "jupyter"),
         "LC_ALL": "C.UTF-8",
@@ -282,7 +282,7 @@ class _Process:
                 notebook = _cleaned(nbformat.read(executed, as_version=4))
                 failure = _failure(notebook) or failure
                 text = f"{nbformat.writes(notebook)}\n"
-                paths.write_atomically(self.source.with_suffix(".ipynb"), text.encode())
+                stored.write_atomically(self.source.with_suffix(".ipynb"), text.encode())
             reads = {} if failure else self._reads()
         seconds = round(time.time() - self.started, 1)
         return Outcome(self.source, seconds, reads, failure)
@@ -435,7 +435,7 @@ class States(dict):
 def _folders(root):
     """Folders with what chapters read, by the names that stamps have for them."""
     return {
-        "results": paths.results_folder(),
+        "results": stored.results_folder(),
         "bloodlib": PACKAGE,
         "book": root,
     }
@@ -497,7 +497,7 @@ def _settle_folders(app, config):
     from bloodlib.data import images
 
     try:
-        paths.settle()
+        stored.settle()
     except FileNotFoundError as error:
         raise SystemExit(str(error)) from error
     if os.environ.get("BLOODLIB_DATA"):
@@ -583,7 +583,7 @@ def _bring_up_to_date(root, wanted):
         }
         path = _stamp(root, source)
         path.parent.mkdir(parents=True, exist_ok=True)
-        paths.write_atomically(path, json.dumps(stamp, indent=1).encode())
+        stored.write_atomically(path, json.dumps(stamp, indent=1).encode())
     logger.info("chapters: %d run, %d unchanged", len(jobs), len(chapters) - len(jobs))
 
 

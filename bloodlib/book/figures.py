@@ -17,7 +17,7 @@ from bloodlib.analyses.plots import (
     plot_pictures,
     upright,
 )
-from bloodlib.data import images, paths, registration, synthetic
+from bloodlib.data import images, registration, stored, synthetic
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.evidence import comparison, scores
 from bloodlib.study import records
@@ -220,7 +220,7 @@ def draw_finding(path: Path) -> None:
         figure = plot_averages(comparison.cells(), "recall")
         figure.savefig(drawn, format="svg", metadata={"Date": None})
         plt.close(figure)
-    paths.write_atomically(path, drawn.getvalue())
+    stored.write_atomically(path, drawn.getvalue())
 
 
 def plot_mistakes(run: records.Record, n: int = 8) -> plt.Figure:

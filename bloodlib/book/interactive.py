@@ -22,7 +22,7 @@ from PIL import Image
 
 from bloodlib import paper, study
 from bloodlib.analyses import examples, plots, prediction
-from bloodlib.data import images, paths, photographs, synthetic
+from bloodlib.data import images, photographs, stored, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.models import weights
@@ -232,7 +232,7 @@ def write_try_it(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, value in [("facts", facts()), *((f"weights-{t}", network(t)) for t in TASKS)]:
         script = f"bloodlib.give({json.dumps(name)}, {json.dumps(value)});\n"
-        paths.write_atomically(folder / f"{name}.js", script.encode())
+        stored.write_atomically(folder / f"{name}.js", script.encode())
 
 
 def network(task: str) -> dict:

@@ -27,7 +27,7 @@ from docutils.statemachine import StringList
 from sphinx.util.docutils import ReferenceRole, SphinxDirective
 
 from bloodlib.book import chapter, interactive, tables
-from bloodlib.data import images, paths
+from bloodlib.data import images, stored
 
 #: The branch that Binder and Colab open.
 BRANCH = "published"
@@ -161,7 +161,7 @@ def write_policy(page: Path) -> None:
         raise ValueError(f"{page} has no head for a content security policy")
     new = head + tag + _META.format(policy(plain)) + rest
     if new != text:
-        paths.write_atomically(page, new.encode())
+        stored.write_atomically(page, new.encode())
 
 
 def policy(text: str) -> str:
@@ -237,7 +237,7 @@ def _pdf(app):
 
 def _leave_pictures_out(app):
     """Publish as if the images were not here, if ``_config.yml`` says so."""
-    if paths.publishing() and not app.config.publish_dataset_pictures and images.available():
+    if stored.publishing() and not app.config.publish_dataset_pictures and images.available():
         nowhere = Path(app.srcdir) / "_build" / "no-images"
         nowhere.mkdir(parents=True, exist_ok=True)
         os.environ["BLOODLIB_DATA"] = str(nowhere)
@@ -295,7 +295,7 @@ def _give(app, exception):
             found = openable(nbformat.read(notebook, as_version=4), name.as_posix(), address)
             there = root / "_build" / BRANCH / name.with_suffix(".ipynb")
             there.parent.mkdir(parents=True, exist_ok=True)
-            paths.write_atomically(there, f"{nbformat.writes(found)}\n".encode())
+            stored.write_atomically(there, f"{nbformat.writes(found)}\n".encode())
     if "chapters/try_it" in app.env.all_docs:
         interactive.write_try_it(out / interactive.TRY_IT)
     if app.config.offers_pdf:

@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bloodlib.data import paths
+from bloodlib.data import stored
 
 #: The four classes, in the paper's order.
 CLASSES = ("NEUTROPHIL", "EOSINOPHIL", "MONOCYTE", "LYMPHOCYTE")
@@ -166,8 +166,8 @@ def find() -> Path:
     DatasetNotFoundError
         If there is none.
     """
-    sys.audit(paths.ASKED, "images")
-    data, usual = paths.data_folder(), paths.data_folder() / FOLDER
+    sys.audit(stored.ASKED, "images")
+    data, usual = stored.data_folder(), stored.data_folder() / FOLDER
     if usual.is_dir():
         return usual
     top = data.parent if data.name == "images" else data
@@ -189,7 +189,7 @@ def available(part: str = "images") -> bool:
     part : {"images", "Original_Images", "labels.csv"}
         Kaggle's copy has not all of them.
     """
-    sys.audit(paths.ASKED, part)
+    sys.audit(stored.ASKED, part)
     try:
         return (find() / part).exists()
     except DatasetNotFoundError:
@@ -229,7 +229,7 @@ def verify(thorough: bool = False) -> dict[str, str]:
     found = _scan(folder, parts)
     state = repr([str(folder.resolve()), sorted(found.items()), sorted(expected.items())])
     mark = hashlib.sha256(state.encode(errors="surrogateescape")).hexdigest()
-    mark = paths.cache_folder() / "verified" / mark
+    mark = stored.cache_folder() / "verified" / mark
     if thorough or not mark.exists():
         with contextlib.suppress(OSError):
             mark.unlink(missing_ok=True)
@@ -317,7 +317,7 @@ def fetch() -> Path:
     """
     from filelock import FileLock
 
-    target = paths.data_folder() / FOLDER
+    target = stored.data_folder() / FOLDER
     if not os.path.lexists(target) and not all(map(available, SOURCE.hashes)):
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -419,7 +419,7 @@ def load(
     folder = find()
     verify()
     shape = (len(inside), *size, 3)
-    path = paths.cache_folder() / "pixels" / _pixels_name(split, size, filter)
+    path = stored.cache_folder() / "pixels" / _pixels_name(split, size, filter)
     pixels = _mapped(path, shape)
     if pixels is None:
         files = [folder / "images" / split / name for name in inside]
@@ -429,7 +429,7 @@ def load(
                 pixels = _mapped(path, shape)
                 if pixels is None:
                     decoded = _decode_all(files, size, filter)
-                    paths.write_atomically(path, lambda file: np.save(file, decoded))
+                    stored.write_atomically(path, lambda file: np.save(file, decoded))
                     pixels = _mapped(path, shape)
         except OSError as error:
             raise DatasetError(
@@ -520,7 +520,7 @@ def photograph_labels() -> dict[int, tuple[str, ...]]:
 @functools.cache
 def dataset() -> dict:
     """What :func:`facts` found, stored in ``results/dataset.json``: needs no images."""
-    return json.loads((paths.results_folder() / "dataset.json").read_text(encoding="utf-8"))
+    return json.loads((stored.results_folder() / "dataset.json").read_text(encoding="utf-8"))
 
 
 def facts() -> dict:

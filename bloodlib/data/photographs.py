@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from bloodlib.data import images, paths, stored
+from bloodlib.data import images, stored
 
 #: The tables; ``photographs.json`` vouches for them.
 TABLES = ("photographs.csv", "cells.csv", "pairs.csv")
@@ -39,7 +39,7 @@ def provenance() -> dict:
     StoredError
         If there are none.
     """
-    path = paths.results_folder() / "photographs.json"
+    path = stored.results_folder() / "photographs.json"
     made = stored.read_json(path, _REMEDY)
     sums = made.get("sha256")
     if not isinstance(sums, dict) or set(TABLES) - set(sums):
@@ -231,7 +231,7 @@ def save(images_: pd.DataFrame, cells_: pd.DataFrame, pairs_: pd.DataFrame, made
     content = {
         name: frame.to_csv(index=False, lineterminator="\n").encode() for name, frame in frames
     }
-    stored.write(paths.results_folder(), "photographs", content, made)
+    stored.write(stored.results_folder(), "photographs", content, made)
     for cached in (provenance, table, cell_table, pair_table):
         cached.cache_clear()
 
@@ -240,7 +240,7 @@ _REMEDY = "Restore it with 'git checkout results', or make it with 'bloodlib aud
 
 
 def _read(name: str, **options) -> pd.DataFrame:
-    path = paths.results_folder() / name
+    path = stored.results_folder() / name
     raw = stored.read(path, _REMEDY, provenance()["sha256"][name])
     return pd.read_csv(io.BytesIO(raw), **options)
 
@@ -256,7 +256,7 @@ def compute_boxes() -> None:
     bloodlib.data.images.DatasetError
         If there are no annotations, or not those of the commit.
     """
-    folder = paths.data_folder() / "BCCD_Dataset" / "BCCD" / "Annotations"
+    folder = stored.data_folder() / "BCCD_Dataset" / "BCCD" / "Annotations"
     rows = []
     for path in sorted(folder.glob("[!.]*.xml")):
         number = int(re.search(r"\d+", path.name)[0])
@@ -270,7 +270,7 @@ def compute_boxes() -> None:
             f"{folder} does not hold the annotations. Clone {BCCD[0]} to {folder.parents[1]} and "
             f"check out {BCCD[1][:10]}."
         )
-    paths.write_atomically(paths.results_folder() / "boxes.csv", raw)
+    stored.write_atomically(stored.results_folder() / "boxes.csv", raw)
 
 
 @functools.cache
@@ -289,7 +289,7 @@ def boxes() -> pd.DataFrame:
         If it is not there, or not the one that was written.
     """
     remedy = "Restore it with 'git checkout results', or make it with 'bloodlib measure boxes'."
-    raw = stored.read(paths.results_folder() / "boxes.csv", remedy, BOXES_SHA256)
+    raw = stored.read(stored.results_folder() / "boxes.csv", remedy, BOXES_SHA256)
     return pd.read_csv(io.BytesIO(raw))
 
 

@@ -24,7 +24,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm, trange
 
-from bloodlib.data import images, paths, photographs, stored
+from bloodlib.data import images, photographs, stored
 
 #: Height and width at which images and photographs are compared.
 SIZE = (240, 320)
@@ -315,7 +315,7 @@ def view(split: str, name: str) -> np.ndarray:
         whole = cv2.resize(images.photograph(number), SIZE[::-1], interpolation=cv2.INTER_AREA)
         turned = compose(**row[PARTS])
         return cv2.warpAffine(whole, turned, SIZE[::-1], flags=cv2.WARP_INVERSE_MAP)
-    if paths.publishing():
+    if stored.publishing():
         return np.full((*SIZE, 3), 225, np.uint8)
     return images.picture(split, name)
 
@@ -450,7 +450,7 @@ def compute() -> None:
     drawn = np.random.default_rng(SETTINGS["seed"]).permutation(len(todo))[: SETTINGS["sample"]]
     todo = [(*image, place in drawn) for place, image in enumerate(todo)]
     how = json.dumps([SETTINGS, images.DATA_HASH, CHUNK]).encode() + Path(__file__).read_bytes()
-    folder = paths.cache_folder() / "photographs" / stored.checksum(how)[:10]
+    folder = stored.cache_folder() / "photographs" / stored.checksum(how)[:10]
     folder.mkdir(parents=True, exist_ok=True)
     starts = range(0, len(todo), CHUNK)
     chunks = {folder / f"{start:05}.json": todo[start : start + CHUNK] for start in starts}
@@ -482,7 +482,7 @@ def _match_chunk(path: Path, chunk: list[tuple], known: Index) -> None:
     """Match images in a worker, and keep what was found."""
     cv2.setNumThreads(1)  # each processor has a worker
     rows = [_match_image(*image, known) for image in chunk]
-    paths.write_atomically(path, json.dumps(rows).encode())
+    stored.write_atomically(path, json.dumps(rows).encode())
 
 
 def _match_image(split, name, in_sample, known):

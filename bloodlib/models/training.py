@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from bloodlib.data import paths, stored
+from bloodlib.data import stored
 from bloodlib.data.images import TASKS
 from bloodlib.models.methods import Data, Predictions
 
@@ -313,7 +313,7 @@ def _save(model, checkpoint, state):
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     for left in checkpoint.parent.glob(f".{checkpoint.name}.*.tmp"):  # by a run that was killed
         left.unlink()
-    paths.write_atomically(checkpoint, lambda file: np.savez(file, **arrays))
+    stored.write_atomically(checkpoint, lambda file: np.savez(file, **arrays))
 
 
 def _restore(model, checkpoint):

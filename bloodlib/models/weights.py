@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from bloodlib import __version__
-from bloodlib.data import paths, stored
+from bloodlib.data import stored
 from bloodlib.data.images import TASKS
 from bloodlib.models import training
 
@@ -30,7 +30,7 @@ _BLANK = "0" * 64  # in the place of the file's checksum while it is computed
 
 def path(task: str) -> Path:
     """Where a task's file lies."""
-    return paths.results_folder() / f"weights-{task}.onnx"
+    return stored.results_folder() / f"weights-{task}.onnx"
 
 
 def export(record, file: Path) -> None:
@@ -85,7 +85,7 @@ def export(record, file: Path) -> None:
     helper.set_model_props(model, plain | {"sha256": _BLANK})
     raw = model.SerializeToString(deterministic=True)
     file.parent.mkdir(parents=True, exist_ok=True)
-    paths.write_atomically(file, raw.replace(_BLANK.encode(), stored.checksum(raw).encode()))
+    stored.write_atomically(file, raw.replace(_BLANK.encode(), stored.checksum(raw).encode()))
 
 
 def provenance(task: str) -> dict:
@@ -199,7 +199,7 @@ def _session(task, file, written):
 
 def _trained(record):
     """The weights of a record, float32 in Keras' order."""
-    checkpoint = paths.cache_folder() / "checkpoints" / f"{record.id}.npz"
+    checkpoint = stored.cache_folder() / "checkpoints" / f"{record.id}.npz"
     remedy = (
         f"Remove {record.path} and run `bloodlib study --only {record.id}`: it trains the network, "
         "which takes long without a GPU, and records it anew."

@@ -18,7 +18,7 @@ from pathlib import Path
 import filelock
 import numpy as np
 
-from bloodlib.data import images, paths, splits, stored, synthetic
+from bloodlib.data import images, splits, stored, synthetic
 from bloodlib.models import (
     methods,
     networks,  # noqa: F401  (registers its methods)
@@ -277,7 +277,7 @@ def path(config: dict) -> Path:
     """
     config = resolve(config)
     whole = config["images"] == "published" and config["images_per_class"] is None
-    folder = records.folder() if whole else paths.cache_folder() / "runs"
+    folder = records.folder() if whole else stored.cache_folder() / "runs"
     return folder / f"{identify(config)}.json"
 
 
@@ -380,7 +380,7 @@ def compute(config: dict, wait: bool = True) -> records.Record:
         If another process is at the run and isn't waited for.
     """
     config = resolve(config)
-    locks = paths.cache_folder() / "locks"
+    locks = stored.cache_folder() / "locks"
     locks.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(locks / f"{identify(config)}.lock", timeout=-1 if wait else 0):
@@ -415,7 +415,7 @@ def repeat(record: records.Record) -> list[str]:
 def _compute(config):
     data = load(*(config[key] for key in DATA))
     started, clock = datetime.now(UTC), time.monotonic()
-    checkpoint = paths.cache_folder() / "checkpoints" / f"{identify(config)}.npz"
+    checkpoint = stored.cache_folder() / "checkpoints" / f"{identify(config)}.npz"
 
     def record(status, reason="", predictions=None):
         found = predictions or methods.Predictions(None, None, None, None)
@@ -476,7 +476,7 @@ def _data_hash(config):
 
 
 def _study():
-    path = paths.checkout() / "study.yml"
+    path = stored.checkout() / "study.yml"
     return _parsed(path, path.read_bytes())
 
 

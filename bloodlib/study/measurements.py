@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bloodlib.data import images, paths, stored
+from bloodlib.data import images, stored
 
 #: The files' names, by what ``bloodlib measure`` calls them.
 FILES = {
@@ -38,7 +38,7 @@ def save(
     """Store arrays that ``bloodlib measure NAME`` makes; see :func:`bloodlib.data.stored.made`."""
     made = stored.made(f"bloodlib measure {name}", images.DATA_HASH, settings, clock, backend)
     content = {f"{FILES[name]}.npz": stored.pack(arrays)}
-    stored.write(paths.results_folder(), FILES[name], content, made)
+    stored.write(stored.results_folder(), FILES[name], content, made)
 
 
 def read(name: str, shapes: dict[str, tuple[int, ...]] | None = None) -> Measurement:
@@ -51,7 +51,7 @@ def read(name: str, shapes: dict[str, tuple[int, ...]] | None = None) -> Measure
     bloodlib.data.stored.StoredError
         If it can't be trusted, or an array is not there or has another shape.
     """
-    folder = paths.results_folder()
+    folder = stored.results_folder()
     files = folder / f"{FILES[name]}.json", folder / f"{FILES[name]}.npz"
     remedy = f"`bloodlib measure {name}` makes it; 'git checkout results' restores it."
     for file in files:
@@ -101,7 +101,7 @@ def in_chunks(
     from tqdm import tqdm
 
     text = json.dumps([settings, images.DATA_HASH, n, size], sort_keys=True)
-    folder = paths.cache_folder() / "measured" / f"{name}-{stored.checksum(text.encode())[:10]}"
+    folder = stored.cache_folder() / "measured" / f"{name}-{stored.checksum(text.encode())[:10]}"
     folder.mkdir(parents=True, exist_ok=True)
     found = []
     with tqdm(total=n, desc=name, unit=" images", disable=None) as bar:
@@ -112,6 +112,6 @@ def in_chunks(
                 clock.from_cache += rows.stop - start
             except (FileNotFoundError, ValueError):  # not computed yet, or damaged
                 found.append(function(rows))
-                paths.write_atomically(path, stored.pack(found[-1]))
+                stored.write_atomically(path, stored.pack(found[-1]))
             bar.update(rows.stop - start)
     return {key: np.concatenate([chunk[key] for chunk in found]) for key in found[0]}

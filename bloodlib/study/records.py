@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bloodlib.data import images, paths, splits, stored
+from bloodlib.data import images, splits, stored
 
 SCHEMA = 1
 #: Arrays of a record, with their type; every complete one has all but the last.
@@ -126,7 +126,7 @@ def _json(name):
 
 def folder() -> Path:
     """Where the frozen records lie."""
-    return paths.results_folder() / "runs"
+    return stored.results_folder() / "runs"
 
 
 def write(where: Path, content: dict, arrays: dict[str, np.ndarray] | None) -> Record:
@@ -159,10 +159,10 @@ def write(where: Path, content: dict, arrays: dict[str, np.ndarray] | None) -> R
         name = f"{record.id}.{digest[:8]}.npz"
         record.content["arrays"] = {"file": name, "sha256": digest}
         new = None if (where / name).exists() else where / name
-        paths.write_atomically(where / name, raw)
+        stored.write_atomically(where / name, raw)
     try:
         check(record)
-        paths.write_atomically(record.path, json.dumps(record.content, indent=1).encode() + b"\n")
+        stored.write_atomically(record.path, json.dumps(record.content, indent=1).encode() + b"\n")
     except (stored.StoredError, OSError):
         if new:
             new.unlink()

@@ -17,7 +17,7 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from bloodlib import __version__, study
 from bloodlib.book import chapter, publishing, tables
-from bloodlib.data import paths
+from bloodlib.data import stored
 
 CLASSES = {
     "four": ["NEUTROPHIL", "EOSINOPHIL", "MONOCYTE", "LYMPHOCYTE"],
@@ -45,7 +45,7 @@ def cells_of(table):
 
 def here(root):
     """Beginnings of paths that only this machine has."""
-    places = {root, root.resolve(), Path.home(), paths.cache_folder(), paths.data_folder()}
+    places = {root, root.resolve(), Path.home(), stored.cache_folder(), stored.data_folder()}
     places.add(Path(tempfile.gettempdir()) / "bloodlib-")
     return [str(place) for place in places if len(place.parts) > 1]
 
@@ -258,7 +258,7 @@ def test_chapters_lead_to_the_reference_and_back(pages):
 
 def recomputed(config):
     """Precision, recall and F1 of a frozen record, from its files, by scikit-learn."""
-    folder = paths.results_folder() / "runs"
+    folder = stored.results_folder() / "runs"
     defaults = {"seed": 0, "images": "published", "images_per_class": None}
     defaults |= {"split_by": "published", "features": "pixels"}
     contents = [json.loads(path.read_text()) for path in folder.glob("*.json")]

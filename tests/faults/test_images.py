@@ -21,7 +21,7 @@ from PIL import Image
 
 from bloodlib import cli
 from bloodlib.analyses import prediction
-from bloodlib.data import images, paths, synthetic
+from bloodlib.data import images, stored, synthetic
 
 FOLDER = VICTIM.rpartition("/")[0]
 
@@ -126,8 +126,8 @@ def test_published_as(place, monkeypatch, fault):
     with pytest.raises(images.DatasetError, match="no picture of 320 × 240") as caught:
         images.load("TRAIN")
     assert str(place / images.FOLDER / VICTIM) in str(caught.value)
-    assert not list(paths.cache_folder().glob("pixels/*.npy"))
-    assert not list(paths.cache_folder().glob("pixels/.*.tmp"))
+    assert not list(stored.cache_folder().glob("pixels/*.npy"))
+    assert not list(stored.cache_folder().glob("pixels/.*.tmp"))
     assert len(images.load("TEST").pixels) == 8
 
 
@@ -145,12 +145,12 @@ CACHE = {
 @pytest.mark.parametrize("fault", CACHE)
 def test_a_cache_that_is(folder, fault):
     want = np.array(images.load("TEST").pixels)
-    (path,) = paths.cache_folder().glob("pixels/*.npy")
+    (path,) = stored.cache_folder().glob("pixels/*.npy")
     size = path.stat().st_size
     CACHE[fault](path)
     np.testing.assert_array_equal(images.load("TEST").pixels, want)
     assert path.stat().st_size == size
-    assert not list(paths.cache_folder().glob("pixels/.*.tmp"))
+    assert not list(stored.cache_folder().glob("pixels/.*.tmp"))
 
 
 @posix
@@ -158,7 +158,7 @@ def test_a_full_disk(folder):
     images.verify()
     with full_disk(50_000), pytest.raises(images.DatasetError, match=r"cannot be written.*BLOOD"):
         images.load("TEST")
-    assert {path.suffix for path in paths.cache_folder().glob("pixels/*")} <= {".lock"}
+    assert {path.suffix for path in stored.cache_folder().glob("pixels/*")} <= {".lock"}
     assert len(images.load("TEST").pixels) == 8
 
 

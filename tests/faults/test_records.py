@@ -12,7 +12,7 @@ from made_records import cut, edit, files, flip, forge, forge_arrays, made_up, n
 from made_up import posix
 
 from bloodlib import study
-from bloodlib.data import images, paths, stored
+from bloodlib.data import images, stored
 from bloodlib.study import records
 
 
@@ -266,7 +266,7 @@ def test_a_writer_killed_at_any_moment(tmp_path, record_property):
 WRITERS = {
     "a record": lambda folder: records.write(folder, *made_up(epochs=9, seed=5, n=400)),
     "a record without predictions": lambda folder: records.write(folder, *made_up(status="failed")),
-    "any file": lambda folder: paths.write_atomically(folder / "any", bytes(100_000)),
+    "any file": lambda folder: stored.write_atomically(folder / "any", bytes(100_000)),
 }
 
 
