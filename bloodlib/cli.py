@@ -278,6 +278,7 @@ def _study(options):
 
 def _compute(todo):
     """Compute runs one by one, those that another process is computing last."""
+    from filelock import Timeout
     from tqdm import tqdm
 
     from bloodlib import study
@@ -290,7 +291,7 @@ def _compute(todo):
             try:
                 record = study.compute(config, wait=place >= len(todo))
                 tqdm.write(f"{name}  {words}  {record.seconds:.0f} s")
-            except study.BusyError:
+            except Timeout:  # another process is at it
                 busy.append(config)
                 continue
             except study.RunError as error:
@@ -372,7 +373,7 @@ def _weights(options):
     for task in images.TASKS:
         if options.freeze:
             weights.export(prediction.recorded(task), weights.path(task))
-        made = weights.provenance(task)
+        made = weights.read(task)[2]
         megabytes = weights.path(task).stat().st_size / 1e6
         print(f"{weights.path(task)}  {megabytes:.1f} MB, of {made['record']}", flush=True)
         if images.available():

@@ -13,7 +13,7 @@ from bloodlib.data import images, photographs, stored, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals
 from bloodlib.models import networks, training, weights
-from bloodlib.study import measurements
+from bloodlib.study import records
 
 SMALL = (12, 16)
 N = len(images.names("TEST"))
@@ -108,7 +108,7 @@ def small_study(folder, folders, monkeypatch):
 def test_all_that_is_shown_is_frozen(small_study):
     attribution.compute()
     n = len(images.names("TEST"))
-    found, made = attribution.read(), measurements.read("attribution").made
+    found, made = attribution.read(), records.read_measured("attribution")[1]
     assert made["settings"]["weights"] == {task: task for task in TASKS}
     np.testing.assert_allclose(found["area"], 30 * 20 / 4800)
     np.testing.assert_allclose(found["visible"], 1)
@@ -128,13 +128,13 @@ def test_all_that_is_shown_is_frozen(small_study):
     assert found["examples"].shape == (8, len(MAPS), *COARSE)
     np.testing.assert_allclose(found["examples"].max(axis=(2, 3)), 1)
     attribution.compute()
-    assert measurements.read("attribution").made["images_from_cache"] == 2 * n
+    assert records.read_measured("attribution")[1]["images_from_cache"] == 2 * n
 
 
 def test_what_is_missing_or_misshapen_is_refused(folders):
     with pytest.raises(stored.MissingError, match="bloodlib measure attribution"):
         attribution.read()
-    measurements.save("attribution", {"area": np.zeros(3)}, {}, stored.Clock())
+    records.save_measured("attribution", {"area": np.zeros(3)}, {}, stored.Clock())
     with pytest.raises(stored.StoredError, match=r"no area .*: `bloodlib measure attribution`"):
         attribution.read()
 
@@ -162,7 +162,7 @@ def frozen(folders, tmp_path, monkeypatch):
         found |= {f"labels_{task}": labels, f"shares_{task}": shares, f"hidden_{task}": hidden}
     found["examples"] = rng.random((8, len(MAPS), *COARSE)).astype(np.float16)
     found["example_labels"] = np.array([0, 1, 2, 3, 3, 2, 1, 0], np.uint8)
-    measurements.save("attribution", found, {}, stored.Clock())
+    records.save_measured("attribution", found, {}, stored.Clock())
     return found
 
 

@@ -22,7 +22,7 @@ from bloodlib.data import images, stored, synthetic
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.evidence import intervals
 from bloodlib.models import weights
-from bloodlib.study import measurements
+from bloodlib.study import records
 
 pytestmark = pytest.mark.usefixtures("style")
 FOUR = ("eosinophil", "lymphocyte", "monocyte", "neutrophil")
@@ -200,7 +200,7 @@ def test_every_picture_is_asked_about_in_every_way(asked):
     assert external_validation.diameters() == DIAMETERS
     external_validation.compute()  # what was answered is not asked again
     assert len(asked) == len(TASKS)
-    assert measurements.read(external_validation.NAME).made["images_from_cache"] == 6 * 12
+    assert records.read_measured(external_validation.NAME)[1]["images_from_cache"] == 6 * 12
 
 
 def other_pictures(folders):
@@ -210,9 +210,9 @@ def other_pictures(folders):
 
 
 def one_missing(folders):
-    arrays, made = measurements.read("external-validation")
+    arrays, made = records.read_measured("external-validation")
     del arrays["SVM_two"]
-    measurements.save("external-validation", arrays, made["settings"], stored.Clock())
+    records.save_measured("external-validation", arrays, made["settings"], stored.Clock())
 
 
 @pytest.mark.parametrize("harm", [other_pictures, one_missing])

@@ -7,7 +7,7 @@ import pytest
 
 from bloodlib import cli
 from bloodlib.data import images, stored
-from bloodlib.study import measurements
+from bloodlib.study import records
 
 ARRAYS = {"labels": np.arange(6, dtype=np.uint8).reshape(3, 2), "shares": np.float16([0.5, 0.25])}
 
@@ -18,8 +18,8 @@ def files(folders):
 
 def test_what_is_saved_is_read_with_how_it_was_made(folders):
     clock = stored.Clock()
-    measurements.save("attribution", ARRAYS, {"steps": 8}, clock, "tensorflow")
-    found, made = measurements.read("attribution")
+    records.save_measured("attribution", ARRAYS, {"steps": 8}, clock, "tensorflow")
+    found, made = records.read_measured("attribution")
     assert set(found) == set(ARRAYS)
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(found[name], array, strict=True)
@@ -35,10 +35,10 @@ def test_what_is_saved_is_read_with_how_it_was_made(folders):
 
 @pytest.mark.parametrize("lost", [0, 1])
 def test_what_was_not_measured_names_the_command(folders, lost):
-    measurements.save("attribution", ARRAYS, {}, stored.Clock())
+    records.save_measured("attribution", ARRAYS, {}, stored.Clock())
     files(folders)[lost].unlink()
     with pytest.raises(stored.MissingError, match="`bloodlib measure attribution` makes it"):
-        measurements.read("attribution")
+        records.read_measured("attribution")
 
 
 def other_images(path):
@@ -56,10 +56,10 @@ def other_images(path):
     ],
 )
 def test_what_was_harmed_is_not_read(folders, which, harm, said):
-    measurements.save("attribution", ARRAYS, {}, stored.Clock())
+    records.save_measured("attribution", ARRAYS, {}, stored.Clock())
     harm(files(folders)[which])
     with pytest.raises(stored.StoredError, match=said) as caught:
-        measurements.read("attribution")
+        records.read_measured("attribution")
     assert "git checkout results" in str(caught.value)
 
 
@@ -78,7 +78,7 @@ class Doubled:
 
 
 def chunks(function, settings=0, clock=None):
-    return measurements.in_chunks(
+    return records.in_chunks(
         "attribution", {"settings": settings}, function, 10, clock or stored.Clock(), 4
     )
 

@@ -13,7 +13,7 @@ from bloodlib.analyses import external_validation, prediction
 from bloodlib.data import images, stored, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.models import weights
-from bloodlib.study import measurements
+from bloodlib.study import records
 
 pytest.importorskip("onnxruntime")
 
@@ -147,7 +147,7 @@ def test_distances_are_those_of_scipy():
 def test_the_frozen_reference_knows_its_own_from_another_laboratory():
     reference = prediction.load_reference()
     assert (np.diff(reference["distances"]) >= 0).all()
-    arrays = measurements.read(prediction.NAME).arrays
+    arrays = records.read_measured(prediction.NAME)[0]
     assert arrays["test"].shape == (len(images.names("TEST")),)
     own, there = (
         (prediction.fraction_nearer(arrays[name], reference) >= prediction.LIMIT).mean()
@@ -158,7 +158,7 @@ def test_the_frozen_reference_knows_its_own_from_another_laboratory():
 
 
 def test_a_damaged_reference_is_refused(folders):
-    measurements.save(prediction.NAME, {"mean": np.zeros(6)}, {}, stored.Clock())
+    records.save_measured(prediction.NAME, {"mean": np.zeros(6)}, {}, stored.Clock())
     with pytest.raises(stored.StoredError, match="bloodlib measure out-of-distribution"):
         prediction.load_reference()
 
@@ -169,7 +169,7 @@ def test_it_is_made_from_train_and_tried_on_others(folders, monkeypatch):
     monkeypatch.setattr(images, "load", lambda split: images.Images(drawn[split], None, ()))
     monkeypatch.setattr(external_validation, "load", lambda: [synthetic.draw(0, rng, (30, 40))] * 3)
     prediction.compute()
-    arrays, made = measurements.read(prediction.NAME)
+    arrays, made = records.read_measured(prediction.NAME)
     assert made["command"] == "bloodlib measure out-of-distribution"
     assert (arrays["test"].shape, arrays["laboratory"].shape) == ((20,), (3,))
     described = prediction.describe(drawn["TRAIN"])

@@ -9,7 +9,7 @@ from bloodlib.data import images, stored, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.models import weights
-from bloodlib.study import measurements
+from bloodlib.study import records
 
 pytestmark = pytest.mark.usefixtures("style")
 PICTURE = synthetic.draw("EOSINOPHIL", np.random.default_rng(1), (240, 320))
@@ -79,7 +79,7 @@ def network(monkeypatch):
 def test_every_image_is_answered_under_every_corruption(folder, folders, network, monkeypatch):
     monkeypatch.setattr(images, "verify", lambda: None)
     robustness.compute()
-    found, made = robustness.read(), measurements.read("robustness").made
+    found, made = robustness.read(), records.read_measured("robustness")[1]
     names = images.names("TEST")
     assert network == [(task, len(names) * len(CONDITIONS)) for task in TASKS]
     assert made["settings"]["weights"] == {task: task for task in TASKS}
@@ -91,11 +91,11 @@ def test_every_image_is_answered_under_every_corruption(folder, folders, network
                 assert found[task][row, column] == label
     robustness.compute()
     assert len(network) == len(TASKS)
-    assert measurements.read("robustness").made["images_from_cache"] == len(names)
+    assert records.read_measured("robustness")[1]["images_from_cache"] == len(names)
 
 
 def freeze(**arrays):
-    measurements.save("robustness", arrays, {"kinds": robustness.KINDS}, stored.Clock())
+    records.save_measured("robustness", arrays, {"kinds": robustness.KINDS}, stored.Clock())
 
 
 @pytest.fixture

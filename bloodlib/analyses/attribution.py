@@ -27,7 +27,7 @@ from bloodlib.analyses.plots import COLOURS, GALLERY_SIZE, bare
 from bloodlib.data import images, photographs, registration, stored, synthetic
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.evidence import comparison, intervals
-from bloodlib.study import measurements
+from bloodlib.study import records
 
 NAME = "attribution"
 MAPS = {"pixels": "Integrated gradients", "features": "HiResCAM"}
@@ -69,7 +69,7 @@ def compute() -> None:
     pixels, arrays = images.load("TEST").pixels, {}
     # the version is raised when the computation changes
     settings = {"steps": STEPS, "seed": SEED, "version": 3}
-    settings["weights"] = {task: weights.provenance(task)["weights"] for task in TASKS}
+    settings["weights"] = {task: weights.read(task)[2]["weights"] for task in TASKS}
     for task, names in TASKS.items():
         network, fresh = weights.load(task), networks.build_dclnn(len(names), seed=SEED)
         explain, explain_fresh = make_explainer(network), make_explainer(fresh)
@@ -102,9 +102,7 @@ def compute() -> None:
             }
 
         title = f"{NAME}-{task}"
-        found = measurements.in_chunks(
-            title, settings | {"task": task}, describe, len(pixels), clock
-        )
+        found = records.in_chunks(title, settings | {"task": task}, describe, len(pixels), clock)
         arrays |= {key: found.pop(key) for key in ("area", "visible", "blob")}
         arrays |= {f"{key}_{task}": value for key, value in found.items()}
         if task == "four":
@@ -114,7 +112,7 @@ def compute() -> None:
             labels = predict(network, shown)
             arrays["example_labels"] = labels
             arrays["examples"] = _coarse(np.abs(explain(shown, labels)))
-    measurements.save(NAME, arrays, settings, clock, training.load_keras().backend.backend())
+    records.save_measured(NAME, arrays, settings, clock, training.load_keras().backend.backend())
 
 
 def _blob(size):
@@ -269,7 +267,7 @@ def read() -> dict[str, np.ndarray]:
             f"hidden_{task}": (n, len(HIDDEN)),
         }
     shapes |= {"examples": (2 * len(CLASSES), len(MAPS), *COARSE)}
-    return measurements.read(NAME, shapes).arrays
+    return records.read_measured(NAME, shapes)[0]
 
 
 # --------------------------------------------------------------------------------- what is shown

@@ -24,7 +24,7 @@ from bloodlib.data import images, photographs, stored
 from bloodlib.data.images import CLASSES, NUCLEI, TASKS
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.models import methods, weights
-from bloodlib.study import measurements
+from bloodlib.study import records
 
 NAME = "external-validation"
 FOLDER = "PBC_dataset_normal_DIB"
@@ -252,7 +252,7 @@ def compute() -> None:
         "tint": _plain(TRAIN=channels, PBC=stain_normalisation.measure_channels(own)),
         "stain": _plain(TRAIN=stain, PBC=stain_normalisation.measure_stain(own)),
         "version": 1,  # raised when the computation changes
-        "weights": {task: weights.provenance(task)["weights"] for task in TASKS},
+        "weights": {task: weights.read(task)[2]["weights"] for task in TASKS},
     }
     n, variants = pixels.shape[:2]
     flat = pixels.reshape(-1, *pixels.shape[2:])
@@ -276,9 +276,9 @@ def compute() -> None:
 
         size = 100 if method == "DCLNN" else n  # a baseline learns once, and answers for all
         title, asked = f"{NAME} {method} {task}", settings | {"method": method, "task": task}
-        found = measurements.in_chunks(title, asked, answer, n, clock, size)
+        found = records.in_chunks(title, asked, answer, n, clock, size)
         arrays[f"{method}_{task}"] = found["answers"]
-    measurements.save(NAME, arrays, settings, clock)
+    records.save_measured(NAME, arrays, settings, clock)
 
 
 def _plain(**measured):
@@ -304,13 +304,13 @@ def read() -> dict[str, np.ndarray]:
     bloodlib.data.stored.StoredError
         If there are none, or they can't be trusted.
     """
-    measurements.read(NAME)  # missing as a whole, it needs no list of pictures to be refused
+    records.read_measured(NAME)  # missing as a whole, it needs no list of pictures to be refused
     y_true = labels()
     shapes = {"truth": y_true.shape}
     for method, (task, classes) in itertools.product(METHODS, TASKS.items()):
         more = (len(classes),) if method == "DCLNN" else ()
         shapes[f"{method}_{task}"] = (len(y_true), len(VARIANTS), *more)
-    arrays, made = measurements.read(NAME, shapes)
+    arrays, made = records.read_measured(NAME, shapes)
     if made["settings"]["pictures"] != stored.checksum(_listed()):
         raise stored.StoredError(
             f"laboratory.npz is not about the pictures of {MANIFEST}: "
@@ -330,7 +330,7 @@ def predicted(method: str, task: str, variant: tuple[str, str] = QUOTED) -> np.n
 
 def diameters() -> dict[str, tuple[float, float]]:
     """The diameters that the pictures were scaled with: see :func:`measure_diameters`."""
-    found = measurements.read(NAME).made["settings"]["rulers"]
+    found = records.read_measured(NAME)[1]["settings"]["rulers"]
     return {name: tuple(found[name].values()) for name in SCALES[2:]}
 
 
@@ -413,7 +413,7 @@ def plot_swatches() -> plt.Figure:
     def seen(background, density):
         return np.exp(np.log(background + 1) - np.vstack([np.zeros(3), density])) - 1
 
-    made = measurements.read(NAME).made["settings"]
+    made = records.read_measured(NAME)[1]["settings"]
     (train, train_density), (pbc, pbc_density) = (
         map(np.array, made["stain"][whose].values()) for whose in ("TRAIN", "PBC")
     )

@@ -53,12 +53,12 @@ def upright(axis: plt.Axes) -> None:
 
 
 def in_rows(axes: Iterable[plt.Axes], names: Iterable[str]) -> None:
-    """Give panels side by side a row for each name, the first on top, and an upright grid."""
+    """Give panels side by side a row for each name, if any, the first on top; an upright grid."""
     names = list(names)
     for axis in axes:
         upright(axis)
     axes[0].set_yticks(range(len(names)), names)
-    axes[0].set_ylim(len(names) - 0.5, -0.5)
+    axes[0].set_ylim(max(len(names), 1) - 0.5, -0.5)
 
 
 def plot_intervals(

@@ -16,7 +16,7 @@ from bloodlib import study
 from bloodlib.data import images, stored
 from bloodlib.data.images import TASKS
 from bloodlib.models import weights
-from bloodlib.study import measurements, records
+from bloodlib.study import records
 
 NAME = "out-of-distribution"
 #: Further from TRAIN's mean than this fraction of its images counts as unlike them.
@@ -67,7 +67,7 @@ def check(task: str) -> dict[str, float]:
     """
     record, n, furthest = recorded(task), 0, 0.0
     file, remedy = weights.path(task), f"`{weights.COMMAND}` makes it anew."
-    if weights.provenance(task)["weights"] != record.weights:
+    if weights.read(task)[2]["weights"] != record.weights:
         raise stored.StoredError(f"{file} is not of {record.id}. {remedy}")
     for split, suffix in (("TEST", ""), ("TEST_SIMPLE", "_simple")):
         found = weights.predict(task, images.load(split).pixels)
@@ -126,7 +126,7 @@ def load_reference() -> dict[str, np.ndarray]:
         If there is none, or it can't be trusted.
     """
     shapes = {"mean": (6,), "precision": (6, 6), "distances": (101,)}
-    arrays = measurements.read(NAME, shapes).arrays
+    arrays = records.read_measured(NAME, shapes)[0]
     return {name: arrays[name] for name in shapes}
 
 
@@ -148,7 +148,7 @@ def compute() -> None:
     arrays["distances"] = np.percentile(distance(train, arrays), range(101))
     arrays |= {"test": distance(test, arrays), "laboratory": distance(there, arrays)}
     settings = {"version": 1}  # raised when the computation changes
-    measurements.save(NAME, arrays, settings, clock)
+    records.save_measured(NAME, arrays, settings, clock)
 
 
 # ----------------------------------------------------------------------------------- the pictures

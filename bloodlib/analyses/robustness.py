@@ -18,7 +18,7 @@ from bloodlib.analyses.stain_normalisation import to_pixels
 from bloodlib.data import images, registration, stored, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
-from bloodlib.study import measurements
+from bloodlib.study import records
 
 NAME = "robustness"
 #: Strengths of each kind, the Gaussian's standard deviation in pixels of 320x240; what brightness
@@ -114,7 +114,7 @@ def compute() -> None:
     settings = {
         "kinds": KINDS,
         "version": 1,  # raised when the computation changes
-        "weights": {task: weights.provenance(task)["weights"] for task in TASKS},
+        "weights": {task: weights.read(task)[2]["weights"] for task in TASKS},
     }
 
     def answered(rows):
@@ -128,8 +128,8 @@ def compute() -> None:
             for task in TASKS
         }
 
-    arrays = measurements.in_chunks(NAME, settings, answered, len(names), clock)
-    measurements.save(NAME, arrays, settings, clock)
+    arrays = records.in_chunks(NAME, settings, answered, len(names), clock)
+    records.save_measured(NAME, arrays, settings, clock)
 
 
 def read() -> dict[str, np.ndarray]:
@@ -141,12 +141,12 @@ def read() -> dict[str, np.ndarray]:
         If there are none, or they can't be trusted.
     """
     n = len(images.names("TEST"))
-    found = measurements.read(NAME, {task: (n, len(CONDITIONS)) for task in TASKS})
-    if found.made["settings"]["kinds"] != {kind: list(values) for kind, values in KINDS.items()}:
+    arrays, made = records.read_measured(NAME, {task: (n, len(CONDITIONS)) for task in TASKS})
+    if made["settings"]["kinds"] != {kind: list(values) for kind, values in KINDS.items()}:
         raise stored.StoredError(
             "the stored answers are of other corruptions: `bloodlib measure robustness` asks again"
         )
-    return found.arrays
+    return arrays
 
 
 # --------------------------------------------------------------------------------- what is shown

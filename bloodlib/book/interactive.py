@@ -246,7 +246,7 @@ def network(task: str) -> dict:
                 "type": array.dtype.name,
                 "data": base64.b64encode(np.ascontiguousarray(array).tobytes()).decode(),
             }
-            for name, array in weights.arrays(task).items()
+            for name, array in weights.read(task)[1].items()
         },
     }
 

@@ -88,33 +88,46 @@ def export(record, file: Path) -> None:
     stored.write_atomically(file, raw.replace(_BLANK.encode(), stored.checksum(raw).encode()))
 
 
-def provenance(task: str) -> dict:
-    """What a file says of itself.
+def read(task: str) -> tuple[bytes, dict[str, np.ndarray], dict]:
+    """A file, its checksum verified.
 
     Returns
     -------
-    dict
-        ``record``, ``config``, ``data``, ``weights`` and ``environment`` as in the record of the
-        run (``results/README.md``); ``classes``, in the order of the probabilities; ``command``
-        and ``commit`` that made the file; ``sha256``, its checksum, with 64 zeros in its own place.
+    raw : bytes
+        All of it.
+    arrays : dict of array
+        By name: kernels with the filters first, the hidden layer in 8 bits.
+    made : dict
+        What the file says of itself: ``record``, ``config``, ``data``, ``weights`` and
+        ``environment`` as in the record of the run (``results/README.md``); ``classes``, in the
+        order of the probabilities; ``command`` and ``commit`` that made it; ``sha256``, its
+        checksum, with 64 zeros in its own place.
 
     Raises
     ------
     bloodlib.data.stored.StoredError
         If there is no file, or it is damaged.
     """
-    return _read(task)[2]
+    import onnx
+    from google.protobuf.message import DecodeError
+    from onnx import numpy_helper
 
-
-def arrays(task: str) -> dict[str, np.ndarray]:
-    """The arrays of a file by name: kernels with the filters first, the hidden layer in 8 bits.
-
-    Raises
-    ------
-    bloodlib.data.stored.StoredError
-        If there is no file, or it is damaged.
-    """
-    return _read(task)[1]
+    file = path(task)
+    remedy = f"Restore it with 'git checkout results', or make it with `{COMMAND}`."
+    raw = stored.read(file, remedy)
+    try:
+        model = onnx.load_model_from_string(raw)
+        made = {entry.key: entry.value for entry in model.metadata_props}
+        digest = made["sha256"]
+    except (DecodeError, KeyError) as error:
+        raise stored.StoredError(f"{file} is damaged ({error}). {remedy}") from error
+    blanked = raw.replace(digest.encode(), _BLANK.encode()) if digest else raw
+    if stored.checksum(blanked) != digest:
+        raise stored.StoredError(f"{file} is not the file that was written. {remedy}")
+    arrays = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
+    for name in ("config", "environment", "classes"):
+        made[name] = json.loads(made[name])
+    return raw, arrays, made
 
 
 def load(task: str):
@@ -135,7 +148,7 @@ def load(task: str):
     """
     from bloodlib.models import networks
 
-    _, arrays, made = _read(task)
+    _, arrays, made = read(task)
     config = made["config"]
     model = networks.build_dclnn(
         len(made["classes"]), config["pooling"], config["hidden"], config["hidden_dropout"]
@@ -194,7 +207,7 @@ def _session(task, file, written):
         raise ImportError(
             "ONNX Runtime is not installed here: pip install onnxruntime, where it has wheels."
         ) from error
-    return onnxruntime.InferenceSession(_read(task)[0], providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(read(task)[0], providers=["CPUExecutionProvider"])
 
 
 def _trained(record):
@@ -253,27 +266,3 @@ def _nodes(pooling):
         make_node("Gemm", ["hidden", "output/kernel", "output/bias"], ["output/sum"]),
         make_node("Softmax", ["output/sum"], ["probabilities"], axis=1),
     ]  # fmt: skip
-
-
-def _read(task):
-    """A file's bytes, its arrays by name and what it says of itself, its checksum verified."""
-    import onnx
-    from google.protobuf.message import DecodeError
-    from onnx import numpy_helper
-
-    file = path(task)
-    remedy = f"Restore it with 'git checkout results', or make it with `{COMMAND}`."
-    raw = stored.read(file, remedy)
-    try:
-        model = onnx.load_model_from_string(raw)
-        made = {entry.key: entry.value for entry in model.metadata_props}
-        digest = made["sha256"]
-    except (DecodeError, KeyError) as error:
-        raise stored.StoredError(f"{file} is damaged ({error}). {remedy}") from error
-    blanked = raw.replace(digest.encode(), _BLANK.encode()) if digest else raw
-    if stored.checksum(blanked) != digest:
-        raise stored.StoredError(f"{file} is not the file that was written. {remedy}")
-    arrays = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
-    for name in ("config", "environment", "classes"):
-        made[name] = json.loads(made[name])
-    return raw, arrays, made

@@ -43,10 +43,6 @@ class RunError(Exception):
     """A run that ended without predictions; its record says why."""
 
 
-class BusyError(Exception):
-    """A run that another process is computing."""
-
-
 # ------------------------------------------------------------------------- what there is to run
 
 
@@ -376,17 +372,14 @@ def compute(config: dict, wait: bool = True) -> records.Record:
     ------
     RunError
         If there is no solution or the run failed; the record says so.
-    BusyError
+    filelock.Timeout
         If another process is at the run and isn't waited for.
     """
     config = resolve(config)
-    locks = stored.cache_folder() / "locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    try:
-        with filelock.FileLock(locks / f"{identify(config)}.lock", timeout=-1 if wait else 0):
-            record = _compute(config) if is_open(config) else recorded(config)
-    except filelock.Timeout:
-        raise BusyError(f"another process is computing {describe(config)}") from None
+    lock = stored.cache_folder() / "locks" / f"{identify(config)}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(lock, timeout=-1 if wait else 0):
+        record = _compute(config) if is_open(config) else recorded(config)
     return _complete(record, config)
 
 

@@ -1,12 +1,16 @@
-"""A run's record: what was run, where, and what was predicted.
+"""A run's record: what was run, where, and what was predicted; and what was measured.
 
 A record is a JSON file and, beside it, an ``.npz`` of predictions whose name
 the JSON holds (``results/README.md`` describes both). The JSON is written last and
 replaced in one step: a record is there whole, or it is not there.
+
+What ``bloodlib measure`` finds lies in ``results`` under the names of :data:`MEASURED`: arrays in
+an ``.npz``, and in a ``.json`` their checksum and how they were made.
 """
 
 import functools
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -25,6 +29,13 @@ ARRAYS = {
     "probabilities": np.float16,
     "probabilities_simple": np.float16,
     "confusion_train": np.int32,
+}
+#: Names of files in ``results``, by what ``bloodlib measure`` calls them.
+MEASURED = {
+    "attribution": "attention",
+    "robustness": "disturbance",
+    "external-validation": "laboratory",
+    "out-of-distribution": "likeness",
 }
 REMEDY = "Remove the record, or restore it from the repository; `bloodlib study` makes it anew."
 
@@ -270,3 +281,97 @@ def _validate(path, content):
     if error:
         place = "/".join(map(str, error.absolute_path)) or "the file"
         raise stored.StoredError(f"{path}: {place}: {error.message[:200]}. {REMEDY}")
+
+
+# ---------------------------------------------------------------------------- what was measured
+
+
+def save_measured(
+    name: str,
+    arrays: dict[str, np.ndarray],
+    settings: dict,
+    clock: stored.Clock,
+    backend: str = "",
+) -> None:
+    """Store arrays that ``bloodlib measure NAME`` makes; see :func:`bloodlib.data.stored.made`."""
+    made = stored.made(f"bloodlib measure {name}", images.DATA_HASH, settings, clock, backend)
+    content = {f"{MEASURED[name]}.npz": stored.pack(arrays)}
+    stored.write(stored.results_folder(), MEASURED[name], content, made)
+
+
+def read_measured(
+    name: str, shapes: dict[str, tuple[int, ...]] | None = None
+) -> tuple[dict[str, np.ndarray], dict]:
+    """What was measured, and how: its checksum and the shapes of its arrays verified.
+
+    Raises
+    ------
+    bloodlib.data.stored.MissingError
+        If it was not measured; the message names the command.
+    bloodlib.data.stored.StoredError
+        If it can't be trusted, or an array is not there or has another shape.
+    """
+    folder = stored.results_folder()
+    files = folder / f"{MEASURED[name]}.json", folder / f"{MEASURED[name]}.npz"
+    remedy = f"`bloodlib measure {name}` makes it; 'git checkout results' restores it."
+    for file in files:
+        if not file.exists():
+            raise stored.MissingError(f"there is no {file}. {remedy}")
+    made = stored.read_json(files[0], remedy)
+    arrays = stored.read_arrays(files[1], remedy, made.get("sha256", ""))
+    if made.get("images") != images.DATA_HASH:
+        raise stored.StoredError(f"{files[1]} is not about the published images. {remedy}")
+    for key, shape in (shapes or {}).items():
+        if key not in arrays or arrays[key].shape != shape:
+            raise stored.StoredError(f"{files[1]} has no {key} {shape}: {remedy}")
+    return arrays, made
+
+
+def in_chunks(
+    name: str,
+    settings: dict,
+    function: Callable[[slice], dict[str, np.ndarray]],
+    n: int,
+    clock: stored.Clock,
+    size: int = 100,
+) -> dict[str, np.ndarray]:
+    """Compute something for n images, some at a time; what was computed is kept in the cache.
+
+    Parameters
+    ----------
+    name : str
+        What is computed; the title of the progress bar.
+    settings : dict
+        All that the outcome depends on, for JSON: with others, all is computed anew.
+    function : callable
+        From the rows of a chunk to arrays with an entry for each image, or one for the chunk,
+        along the first axis.
+    n : int
+        How many images.
+    clock : Clock
+        It is told of what was in the cache.
+    size : int
+        How many images make a chunk.
+
+    Returns
+    -------
+    dict of array
+        The chunks' arrays, one behind the other.
+    """
+    from tqdm import tqdm
+
+    text = json.dumps([settings, images.DATA_HASH, n, size], sort_keys=True)
+    folder = stored.cache_folder() / "measured" / f"{name}-{stored.checksum(text.encode())[:10]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    found = []
+    with tqdm(total=n, desc=name, unit=" images", disable=None) as bar:
+        for start in range(0, n, size):
+            rows, path = slice(start, min(start + size, n)), folder / f"{start:05}.npz"
+            try:
+                found.append(stored.unpack(path.read_bytes()))
+                clock.from_cache += rows.stop - start
+            except (FileNotFoundError, ValueError):  # not computed yet, or damaged
+                found.append(function(rows))
+                stored.write_atomically(path, stored.pack(found[-1]))
+            bar.update(rows.stop - start)
+    return {key: np.concatenate([chunk[key] for chunk in found]) for key in found[0]}
