@@ -97,7 +97,7 @@ def small_study(folder, folders, monkeypatch):
     monkeypatch.setattr(
         weights, "load", lambda task: networks.build_dclnn(len(TASKS[task]), hidden=32, seed=7)
     )
-    monkeypatch.setattr(weights, "provenance", lambda task: {"weights": task})
+    monkeypatch.setattr(weights, "read", lambda task: (b"", {}, {"weights": task}))
     build = networks.build_dclnn
     monkeypatch.setattr(
         networks, "build_dclnn", lambda n, **more: build(n, **({"hidden": 32} | more))

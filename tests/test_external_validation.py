@@ -169,7 +169,7 @@ def asked(published, monkeypatch):
     monkeypatch.setattr(images, "load", lambda split: train)
     monkeypatch.setattr(images, "labels", lambda split, task="four": known[task])
     monkeypatch.setattr(external_validation, "measure_diameters", lambda pictures: DIAMETERS)
-    monkeypatch.setattr(weights, "provenance", lambda task: {"weights": task * 16})
+    monkeypatch.setattr(weights, "read", lambda task: (b"", {}, {"weights": task * 16}))
     calls = []
 
     def predict(task, pixels):

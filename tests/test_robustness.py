@@ -72,7 +72,7 @@ def network(monkeypatch):
         return np.eye(n, dtype=np.float32)[labels]
 
     monkeypatch.setattr(weights, "predict", predict)
-    monkeypatch.setattr(weights, "provenance", lambda task: {"weights": task})
+    monkeypatch.setattr(weights, "read", lambda task: (b"", {}, {"weights": task}))
     return calls
 
 
