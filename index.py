@@ -27,7 +27,7 @@
 # **How sure?** Not very. The {glue:text}`n_test:,` test images are altered copies ({numref}`fig-views`) of {glue:text}`n_photographs` photographs of
 # {glue:text}`n_cells` cells, {glue:text}`n_monocytes` of them monocytes: on other cells of the kind, the network's accuracy with four classes may
 # be anything from {glue:text}`DCLNN_low:.0%` to {glue:text}`DCLNN_high:.0%` (95% confidence interval). And no confusion matrix gives both the
-# numbers in the paper's Table 1 for DCLNN and either of these percentages ({doc}`chapters/11_arithmetic`).
+# numbers in the paper's Table 1 for DCLNN and either of these percentages ({doc}`chapters/arithmetic`).
 
 # %% tags=["remove-input"]
 import pandas as pd
@@ -79,12 +79,12 @@ pictures = [registration.view("TEST", name) if there else short for short, name 
 titles = [f"photograph 110: {len(names)} test images", *views]
 plots.show_photographs(plots.plot_pictures([examples.thumbnail(110), *pictures], titles))
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-front", "caption": "Accuracy of every method on TEST. Dots: our runs and their mean; wide lines: 95% confidence intervals over cells (chapter 13); diamonds: the average recall that the paper prints, which equals accuracy where classes are equally large; dashed: the accuracy that the paper claims; dotted: chance."}, "image": {"alt": "Two panels, four and two classes, a line for each method. Most frequent class, Naive Bayes and SVM lie at or little above chance, in the paper and here. Nearest photograph lies between. Colour histogram, compact CNN and DCLNN lie far to the right, close together, and their wide lines overlap; the paper's diamonds for DCLNN lie within them. A dashed line marks 78 percent in the panel of four classes, 94 percent in the other."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-front", "caption": "Accuracy of every method on TEST. Dots: our runs and their mean; wide lines: 95% confidence intervals over cells ({doc}`chapters/intervals`); diamonds: the average recall that the paper prints, which equals accuracy where classes are equally large; dashed: the accuracy that the paper claims; dotted: chance."}, "image": {"alt": "Two panels, four and two classes, a line for each method. Most frequent class, Naive Bayes and SVM lie at or little above chance, in the paper and here. Nearest photograph lies between. Colour histogram, compact CNN and DCLNN lie far to the right, close together, and their wide lines overlap; the paper's diamonds for DCLNN lie within them. A dashed line marks 78 percent in the panel of four classes, 94 percent in the other."}}
 plots.show(model_comparison.plot_test(found))
 
 # %% [markdown]
 # {numref}`fig-front` has every method that was tried, and {numref}`tbl-verdicts` counts the paper's {glue:text}`n_claims` claims
-# by their verdict; each stands in {doc}`chapters/01_claims` with its reason.
+# by their verdict; each stands in {doc}`chapters/claims` with its reason.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 counted = tables.load_claims().value_counts("Verdict").reset_index(name="Claims")
@@ -97,9 +97,9 @@ tables.show(counted, "tbl-verdicts", "The paper's claims by verdict.")
 # :gutter: 3
 #
 # :::{grid-item-card} To read
-# :link: chapters/01_claims
+# :link: chapters/claims
 # :link-type: doc
-# What does the paper claim, and what became of each claim? The results begin with chapter 6, what the evidence can bear with chapter 11.
+# What does the paper claim, and what became of each claim? The results begin with the training, what the evidence can bear with the section on confidence intervals.
 # :::
 #
 # :::{grid-item-card} To run it again
@@ -109,7 +109,7 @@ tables.show(counted, "tbl-verdicts", "The paper's claims by verdict.")
 # :::
 #
 # :::{grid-item-card} To teach with it
-# :link: chapters/13_intervals
+# :link: chapters/intervals
 # :link-type: doc
 # Every chapter ends with questions and folded answers. What is a number worth, for a start?
 # :::

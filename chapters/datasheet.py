@@ -74,11 +74,11 @@ chapter.cite(commit=images.SOURCE.commit[:8])
 #
 # **What is in it?** Photographs of stained blood films, 640 × 480 pixels, mostly with one white cell among red ones: {glue:text}`photographs` are
 # published. And images of 320 × 240 that were made from them by turning, shifting, shearing and mirroring: {glue:text}`train:,` in
-# TRAIN, {glue:text}`test:,` in TEST; {glue:text}`simple` in TEST_SIMPLE are not turned. {doc}`02_images` counts them by class.
+# TRAIN, {glue:text}`test:,` in TEST; {glue:text}`simple` in TEST_SIMPLE are not turned. {doc}`images` counts them by class.
 #
 # **How many things are that really?** TRAIN's images show {glue:text}`train_cells` cells in {glue:text}`train_photographs` photographs, TEST's
 # {glue:text}`test_cells` cells in {glue:text}`test_photographs`. Of the {glue:text}`fewest_class` TEST has {glue:text}`fewest` cells, of the
-# class with most {glue:text}`most`. We found nobody who had published that; {doc}`12_photographs` recovers it from the pixels, and leaves
+# class with most {glue:text}`most`. We found nobody who had published that; {doc}`photographs` recovers it from the pixels, and leaves
 # {glue:text}`undecided` of the images undecided.
 #
 # **Is it a sample of something larger?** Surely of more films, and we don't know how it was drawn: from how many people, sick or
@@ -93,11 +93,11 @@ chapter.cite(commit=images.SOURCE.commit[:8])
 #
 # **What is wrong in it?** {glue:text}`both_cells` cells were photographed twice, with one photograph behind TRAIN and one behind TEST:
 # {glue:text}`both_images` images of TEST show such a cell. {glue:text}`contradictory` pairs of photographs of the same cell have contradictory
-# labels. {glue:text}`twins` files of TEST_SIMPLE have a twin. In some images the cell lies outside of the picture ({doc}`16_attention`).
+# labels. {glue:text}`twins` files of TEST_SIMPLE have a twin. In some images the cell lies outside of the picture ({doc}`behaviour`).
 # Of the images, {glue:text}`disagree` lie in a folder that their photograph's label doesn't name.
 #
 # **Which splits are recommended?** TRAIN and TEST, as published. No photograph is behind both. For new cells, divide by cell
-# ({doc}`14_leakage`): `results/cells.csv` says which photographs show the same one.
+# ({doc}`leakage`): `results/cells.csv` says which photographs show the same one.
 #
 # **Are people in it?** Parts of their blood. The photographs carry no names, and we know of nothing that would tell whose they are. Nothing
 # is published of consent, of an ethics committee, or of age, sex and illness, so that no result can be given by any of these.
@@ -105,7 +105,7 @@ chapter.cite(commit=images.SOURCE.commit[:8])
 # ## How it was collected
 #
 # **How were the photographs taken?** Through a microscope with a camera, from stained films. Which microscope, magnification, stain and camera,
-# and when, is not in the repositories. Photographs that overlap have neighbouring numbers ({doc}`12_photographs`), so that the numbers
+# and when, is not in the repositories. Photographs that overlap have neighbouring numbers ({doc}`photographs`), so that the numbers
 # seem to follow the slides.
 #
 # ## What was done to it
@@ -121,7 +121,7 @@ chapter.cite(commit=images.SOURCE.commit[:8])
 # ## Uses
 #
 # **What is it good for?** To teach: how such methods work, and what a test set of few cells can't tell. **For what should it not be
-# used?** To decide on patients; to compare methods whose scores are nearer to each other than the intervals of {doc}`13_intervals`; to
+# used?** To decide on patients; to compare methods whose scores are nearer to each other than the intervals of {doc}`intervals`; to
 # claim anything of other laboratories. Its equal classes are not those of blood.
 #
 # **What else has it been used for?** For public notebooks; those that we read take its images for as many observations.
@@ -136,5 +136,5 @@ chapter.cite(commit=images.SOURCE.commit[:8])
 #
 # ## The other laboratory
 #
-# {doc}`19_laboratory` uses {glue:text}`pbc:,` pictures of PBC {cite}`acevedo2020`, whose makers describe it in an article: people, stain, machine and who named
+# {doc}`external_validation` uses {glue:text}`pbc:,` pictures of PBC {cite}`acevedo2020`, whose makers describe it in an article: people, stain, machine and who named
 # the cells. They are not passed on here either; their list is in `results/pbc.sha256`.

@@ -87,7 +87,7 @@ chapter.cite(
 # ## What they are
 #
 # - **Made by** the authors of this book, to repeat those of the paper; trained on {glue:text}`started`, with the seed {glue:text}`seed`.
-# - **Kind:** DCLNN, two convolutions and one pooling layer ({doc}`04_network`), with {glue:text}`four_parameters:,` parameters for four classes and
+# - **Kind:** DCLNN, two convolutions and one pooling layer ({doc}`network`), with {glue:text}`four_parameters:,` parameters for four classes and
 #   {glue:text}`two_parameters:,` for two. What the paper leaves open is taken from its lineage ({numref}`tbl-unstated`).
 # - **Training:** {glue:text}`epochs` epochs with {glue:text}`optimizer`, learning rate {glue:text}`rate`, batches of {glue:text}`batch`, in Keras
 #   {glue:text}`keras`; {glue:text}`four_minutes:.0f` and {glue:text}`two_minutes:.0f` minutes. Neither epoch nor seed was picked by a score: it is the
@@ -111,15 +111,15 @@ chapter.cite(
 #
 # ## How they were measured
 #
-# Accuracy, precision, recall and F1 ({doc}`05_measures`), on classes that TEST has made equal; with intervals over other cells of the same kind
-# ({doc}`13_intervals`). No threshold is set: the most probable class is the answer.
+# Accuracy, precision, recall and F1 ({doc}`intervals`), on classes that TEST has made equal; with intervals over other cells of the same kind
+# ({doc}`intervals`). No threshold is set: the most probable class is the answer.
 #
 # ## On what
 #
 # - **Trained on** TRAIN: {glue:text}`train:,` images of {glue:text}`train_cells` cells, turned, shifted and mirrored further while training.
 # - **Tried on** TEST: {glue:text}`test:,` images of {glue:text}`test_cells` cells, from the same source. TEST was also looked at after every epoch, by us
-#   for the curves of {doc}`07_training`, and presumably by the paper, to choose the number of epochs that we use.
-# - **And on** {glue:text}`pictures:,` pictures of another laboratory ({doc}`19_laboratory`).
+#   for the curves of {doc}`training`, and presumably by the paper, to choose the number of epochs that we use.
+# - **And on** {glue:text}`pictures:,` pictures of another laboratory ({doc}`external_validation`).
 #
 # ## How they do
 #
@@ -137,7 +137,7 @@ for task, run in runs.items():
 #   {glue:text}`two_guessing:.2f`. {glue:text}`four_given:.0%` of the pictures are called {glue:text}`four_favourite`, with a mean confidence of
 #   {glue:text}`four_sure:.2f`. With TRAIN's stain mapped onto them: {glue:text}`four_like` and {glue:text}`two_like`.
 # - **At half the brightness:** {glue:text}`four_dark:.2f` and {glue:text}`two_dark:.2f`. **With less blue and more eosin:** {glue:text}`four_red:.2f` and
-#   {glue:text}`two_red:.2f` ({doc}`18_disturbance`).
+#   {glue:text}`two_red:.2f` ({doc}`behaviour`).
 # - **By photograph:** of the {glue:text}`worst_wrong` wrong answers with two classes, {glue:text}`worst_share:.0%` are images of one photograph, number
 #   {glue:text}`worst`.
 #
@@ -149,7 +149,7 @@ for task, run in runs.items():
 #
 # ## What to keep in mind
 #
-# - Probabilities are not to be trusted as such: how sure a network is depends on its seed ({doc}`17_confidence`).
-# - Each is one draw; other seeds give other networks ({doc}`22_seeds`), which are not shipped.
-# - A linear method that sees a histogram of colours and no shapes scores {glue:text}`four_colours` on TEST with four classes ({doc}`20_better`). Whoever needs a classifier of blood cells should start with
+# - Probabilities are not to be trusted as such: how sure a network is depends on its seed ({doc}`behaviour`).
+# - Each is one draw; other seeds give other networks ({doc}`epochs`), which are not shipped.
+# - A linear method that sees a histogram of colours and no shapes scores {glue:text}`four_colours` on TEST with four classes ({doc}`comparison`). Whoever needs a classifier of blood cells should start with
 #   many cells of several laboratories, and not with these weights.

@@ -77,7 +77,7 @@ def papermill(tmp_path):
 
 
 def test_a_misspelt_parameter_of_a_real_chapter(papermill):
-    code, printed, _ = papermill("06_baselines.py", "-p", "profil", "quick")
+    code, printed, _ = papermill("tables.py", "-p", "profil", "quick")
     assert code != 0
     assert "this chapter has no parameter 'profil'. Did you mean 'profile'?" in printed
 
@@ -85,7 +85,7 @@ def test_a_misspelt_parameter_of_a_real_chapter(papermill):
 @pytest.mark.long
 def test_a_real_chapter_with_other_parameters(papermill):
     code, printed, out = papermill(
-        "06_baselines.py", "-p", "profile", "quick", "-p", "source", "drawn", "-p", "seed", "1"
+        "tables.py", "-p", "profile", "quick", "-p", "source", "drawn", "-p", "seed", "1"
     )
     assert code == 0, printed[-3000:]
     notebook = nbformat.read(out, as_version=4)

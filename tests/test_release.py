@@ -61,7 +61,7 @@ def test_readmes_picture_is_that_of_the_records(tmp_path):
 
 def test_a_notebook_that_is_opened_elsewhere_installs_what_is_missing():
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")])
-    found = publishing.openable(notebook, "chapters/14_leakage", "https://example.org/a/b")
+    found = publishing.openable(notebook, "chapters/leakage", "https://example.org/a/b")
     nbformat.validate(found)
     first, second = found.cells
     assert second.source == "1 + 1"

@@ -148,7 +148,7 @@ def test_a_gpu_is_named_and_its_memory_grows_as_needed(keras):
 
 @pytest.mark.parametrize("pooling", ["max", pytest.param("average", marks=pytest.mark.long)])
 def test_the_plain_code_of_the_page_and_the_recorded_training_take_the_same_steps(keras, pooling):
-    page = jupytext.read(Path(__file__).parents[1] / "chapters" / "07_training.py")
+    page = jupytext.read(Path(__file__).parents[1] / "chapters" / "training.py")
     (source,) = [cell.source for cell in page.cells if "def build_network" in cell.source]
     keras.utils.set_random_seed(0)
     known = {"keras": keras, "images": images, "task": "four"}

@@ -178,7 +178,7 @@ def findings() -> list[dict[str, str]]:
             "L2 features that are not legitimate",
             UNDECIDABLE,
             "All methods see the whole picture, red cells and stain included. DCLNN looks at the "
-            "white cell (chapter 16), but its answers change with the stain (chapter 18); and "
+            "white cell, as attribution maps show, but its answers change with the stain; and "
             "nothing published tells one film or person from another.",
         ),
         (

@@ -87,7 +87,7 @@ def openable(notebook, name: str, address: str):
     ----------
     notebook : nbformat.NotebookNode
     name : str
-        The page, such as ``chapters/13_intervals``.
+        The page, such as ``chapters/intervals``.
     address : str
         Of the repository.
     """

@@ -158,7 +158,7 @@ def barriers(page):
 
 
 def test_an_answer_unfolds_by_keyboard_and_lies_open_on_paper(opened):
-    page = opened("chapters/05_measures")
+    page = opened("chapters/intervals")
     answer = page.query_selector("section#questions details")
     text = answer.query_selector(".sd-card-body p")
     assert not text.is_visible()
@@ -299,9 +299,9 @@ def test_a_hundred_answers_are_those_of_the_terminal(opened, cells):
 
 #: Figures that scripts replace, their pages, and what is in them then.
 FIGURES = {
-    "fig-confusion": ("chapters/07_training", ".interactive-matrix button"),
-    "fig-paper-7": ("chapters/09_epochs", "#curves-epoch"),
-    "fig-wall": ("chapters/12_photographs", ".wall-tiles button"),
+    "fig-confusion": ("chapters/training", ".interactive-matrix button"),
+    "fig-paper-7": ("chapters/epochs", "#curves-epoch"),
+    "fig-wall": ("chapters/photographs", ".wall-tiles button"),
 }
 
 

@@ -76,7 +76,7 @@ def test_what_only_a_browser_shows_is_said_in_words(source):
 
 
 def test_what_is_for_the_screen_is_left_out(source, pages):
-    assert pages["chapters/08_pooling"].find("span", "screen")
+    assert pages["chapters/tables"].find("span", "screen")
     assert "paper\u2019s as a diamond" not in source
     assert PAGES not in source
     assert r"\printindex" not in source

@@ -11,9 +11,11 @@
 # ---
 
 # %% [markdown]
-# # What would do better?
+# # Model comparison
 #
-# The paper holds its network against Naive Bayes and an SVM on pixels ({doc}`06_baselines`). Four other ways to
+# *What would do better?*
+#
+# The paper holds its network against Naive Bayes and an SVM on pixels ({doc}`tables`). Four other ways to
 # answer, from the plainest to one of today:
 #
 # - **most frequent class**: always the class that TRAIN has most images of;
@@ -86,7 +88,7 @@ tables.show(
 # %%
 found = pd.concat([model_comparison.compute_test(task) for task in images.TASKS])
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-comparison", "caption": "Accuracy on TEST of every method. Filled: the mean over runs; hollow: runs with other seeds; wide lines: intervals by cell (chapter 13); diamonds: the paper's average recall; dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, a line for each method. Most frequent class, Naive Bayes and SVM lie at or little above the dotted line of guessing, the nearest photograph between. Colour histogram, compact CNN and DCLNN lie far to the right, close together. All wide lines are long, and those of these three overlap almost wholly."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-comparison", "caption": "Accuracy on TEST of every method. Filled: the mean over runs; hollow: runs with other seeds; wide lines: intervals by cell ({doc}`intervals`); diamonds: the paper's average recall; dotted: guessing."}, "image": {"alt": "Two panels, four and two classes, a line for each method. Most frequent class, Naive Bayes and SVM lie at or little above the dotted line of guessing, the nearest photograph between. Colour histogram, compact CNN and DCLNN lie far to the right, close together. All wide lines are long, and those of these three overlap almost wholly."}}
 plots.show(model_comparison.plot_test(found))
 
 # %% tags=["remove-input"]
@@ -114,7 +116,7 @@ on_test = {
 tables.show(
     found[found["task"] == "four"],
     "tbl-comparison-four",
-    "Four classes: accuracy on TEST with its interval by cell (chapter 13), how many numbers each method has learned (the SVM at most), and the seconds of its quickest run, of networks to epoch 25. Other work ran beside them: seconds are upper bounds.",
+    "Four classes: accuracy on TEST with its interval by cell ({doc}`intervals`), how many numbers each method has learned (the SVM at most), and the seconds of its quickest run, of networks to epoch 25. Other work ran beside them: seconds are upper bounds.",
     **on_test,
 )
 
@@ -284,7 +286,7 @@ chapter.cite({f"{m}_moved": comparison.signed(moved[m]) for m in ("histogram", "
 #
 # The order of the methods is one on these {glue:text}`folds` folds and this TEST. From the folds of TRAIN to TEST, the
 # histogram's accuracy moved by {glue:text}`histogram_moved` and the compact CNN's by {glue:text}`small_moved`. All intervals
-# are as wide as TEST has few cells ({doc}`13_intervals`). And all of the methods may go by what is common to a
+# are as wide as TEST has few cells ({doc}`intervals`). And all of the methods may go by what is common to a
 # laboratory: that stain and light give away the class of a cell here does not mean that they would elsewhere.
 
 # %% [markdown]

@@ -11,29 +11,145 @@
 # ---
 
 # %% [markdown]
-# # How sure are these numbers?
-#
-# Images made from one photograph are right or wrong together. {doc}`12_photographs` finds that TEST's
-# {glue:text}`images:,` images show {glue:text}`cells` cells, so a score on TEST says less about the next cell than its many
-# images suggest. How much less, and which differences are left?
+# # Scores and confidence intervals
+
+# %% tags=["parameters"]
+profile = "recorded"  # recorded | quick: few images, not for quoting | full
+task = "four"  # four | two
+positive = None  # the class to count for; the first of the task's if None
+settings = {}  # of another run, as in study.yml: {"method": "SVM", "kernel": "linear"}
 
 # %% tags=["remove-input"]
 import numpy as np
 import pandas as pd
 
+from bloodlib import study
 from bloodlib.analyses import plots, uncertainty
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison, intervals, scores
 
 chapter.begin()
+
+# %% [markdown]
+# ## Scores
+#
+# *How are the scores computed?*
+#
+# Section 4.4 defines four measures. Here they are applied to one confusion matrix that can be
+# followed by hand: what one run, {glue:text}`run`, answered on TEST.
+
+# %%
+run = study.run({"method": "NB", "task": task} | settings, profile)
+task = run.config["task"]
+confusion = run.confusion("TEST")
+confusion
+
+# %% [markdown]
+# Rows are the true classes, columns the predicted ones. For one class, everything in this matrix
+# is one of four counts ({numref}`fig-counting`): true positives (TP), images of the class that were
+# found; false negatives (FN), those that were missed; false positives (FP), other images taken
+# for the class; and true negatives (TN), the rest.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-counting", "caption": "A confusion matrix and the four counts for one class."}, "image": {"alt": "A square of numbers with the true classes in rows and the predicted classes in columns. The cell where row and column of one class meet is marked TP, the rest of its row FN, the rest of its column FP, and everything else TN."}}
+plots.show(figures.plot_counting(confusion, task, positive or images.TASKS[task][0]))
+
+# %% [markdown]
+# ### Equations 14 to 17
+#
+# (eq-14)=
+# ```{math}
+# \text{Accuracy} = \frac{TP + TN}{TP + TN + FP + FN} \tag{14}
+# ```
+#
+# (eq-15)=
+# ```{math}
+# \text{Precision} = \frac{TP}{TP + FP} \tag{15}
+# ```
+#
+# (eq-16)=
+# ```{math}
+# \text{Recall} = \frac{TP}{TP + FN} \tag{16}
+# ```
+#
+# (eq-17)=
+# ```{math}
+# F_1 = \frac{2 \cdot \text{Precision} \cdot \text{Recall}}{\text{Precision} + \text{Recall}} \tag{17}
+# ```
+#
+# Precision asks: of the images called by this name, how many are it? Recall asks: of the images
+# that are it, how many are called so? F1 is their harmonic mean, near the smaller of the two.
+# {numref}`tbl-measures` has all four, computed from the matrix above.
+
+# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
+measured = {
+    "Class": [name.capitalize() for name in images.TASKS[task]],
+    "Equation 14": scores.class_accuracy(confusion),
+    "Precision": scores.precision(confusion),
+    "Recall": scores.recall(confusion),
+    "F1": scores.f1(confusion),
+}
+tables.show(
+    pd.DataFrame(measured),
+    "tbl-measures",
+    "The four measures for each class.",
+)
+
+# %% [markdown]
+# ### Two things called accuracy
+#
+# Equation 14 is written for one class against the rest. With several classes the rest is large,
+# and its true negatives make the number high whatever the method does:
+
+# %%
+by_class = scores.class_accuracy(confusion)
+by_class.round(2), round(float(scores.accuracy(confusion)), 2)
+
+# %% tags=["remove-input"]
+k = len(images.TASKS[task])
+chapter.cite(run=study.describe(run.config), eq14=by_class.mean())
+chapter.cite(accuracy=scores.accuracy(confusion), chance=1 / k, eq14_chance=1 - 2 * (k - 1) / k**2)
+
+# %% [markdown]
+# Averaged over the classes, equation 14 gives {glue:text}`eq14:.2f`. The share of images whose class is
+# right, which is what most people mean by accuracy, is {glue:text}`accuracy:.2f`. Guessing by chance among
+# equal classes would score {glue:text}`eq14_chance:.2f` by the first reading and {glue:text}`chance:.2f` by the
+# second. Where this book says accuracy, it means the second.
+#
+# ### Average
+#
+# The rows called "Average" in the paper's tables are plain means of the rows above them: each class
+# counts the same. F1 is averaged too, and is not the F1 of the averages.
+
+# %% tags=["remove-input"]
+rare = confusion.copy()
+rare[-1] //= 10
+chapter.cite(q_class=images.TASKS[task][-1].lower() + "s")
+for name, matrix in {"all": confusion, "rare": rare}.items():
+    for measure, score in scores.MEASURES.items():
+        chapter.cite({f"q_{measure}_{name}": score(matrix)[-1]})
+always = np.zeros_like(confusion)
+always[:, np.bincount(images.labels("TRAIN", task)).argmax()] = confusion.sum(axis=1)
+chapter.cite(q_accuracy=scores.accuracy(always), q_eq14=scores.class_accuracy(always).mean())
+chapter.cite(q_f1=scores.f1(always).mean())
+
+# %% [markdown]
+# ## Confidence intervals
+#
+# *How sure are these numbers?*
+#
+# Images made from one photograph are right or wrong together. {doc}`photographs` finds that TEST's
+# {glue:text}`images:,` images show {glue:text}`cells` cells, so a score on TEST says less about the next cell than its many
+# images suggest. How much less, and which differences are left?
+
+# %% tags=["remove-input"]
 counts = photographs.counts("cells")["TEST"]
 chapter.cite(images=len(images.names("TEST")))
 chapter.cite(photographs=sum(photographs.counts()["TEST"].values()), cells=sum(counts.values()))
 chapter.cite(fewest=min(counts.values()), fewest_class=min(counts, key=counts.get).lower() + "s")
 
 # %% [markdown]
-# ## As many images as that?
+# ### As many images as that?
 #
 # If a cell's images are as alike in being right as images of different cells, they are as good as independent. If
 # they are all right or all wrong, only the cell counts. Between the two lies the intracluster correlation,
@@ -81,7 +197,7 @@ chapter.cite(icc=icc, icc_most=icc_most)
 # {glue:text}`least_class`, DCLNN gets {glue:text}`least_wrong` wrong, and nobody can see from that how alike the images of a
 # cell are.
 #
-# ## One cell, one observation
+# ### One cell, one observation
 #
 # The simplest honest count lets each cell speak once: it is right if most of its images are. TEST's
 # {glue:text}`photographs` photographs show {glue:text}`cells` cells, some of them more than once, and a cell is one
@@ -96,7 +212,7 @@ tables.show(
 )
 
 # %% [markdown]
-# ## Three intervals for one number
+# ### Three intervals for one number
 #
 # For recalls over images, and for precision, F1 and averages, there is no such formula. One can resample: draw
 # cells with replacement within each class, as many as there are, and take the middle 95% of the scores
@@ -153,7 +269,7 @@ tables.show(
 )
 
 # %% [markdown]
-# ## Which of them are 95% intervals?
+# ### Which of them are 95% intervals?
 #
 # An interval may be called that if it contains the truth 95 times in 100. To count, we make the truth: cells as
 # many and as large as TEST's, each with a chance of its own that an image of it is right. The correlation is
@@ -201,7 +317,7 @@ tables.show(
 )
 
 # %% [markdown]
-# ## Table 1 with its intervals
+# ### Table 1 with its intervals
 #
 # {numref}`fig-certainty-four` and {numref}`fig-certainty-two` draw all of Table 1 again: the paper's number, ours, and
 # its interval by cell.
@@ -232,7 +348,7 @@ plots.show(figures.plot_beside(cells, 1, "two", list(uncertainty.METHODS)))
 # is not yet different: of so many 95 % intervals some miss by chance. The intervals are as wide as their cells are few, on
 # average {glue:text}`width_neutrophil:.2f` for neutrophils and {glue:text}`width_monocyte:.2f` for monocytes.
 #
-# ## What the test set can't tell apart
+# ### What the test set can't tell apart
 #
 # Overlapping intervals don't settle whether one method is better: all were tried on the same cells, and a hard cell
 # is hard for each of them. So the difference itself is computed on the same draws of cells. The cell that nobody
@@ -283,7 +399,7 @@ chapter.cite(untold=len(left), untold_narrow=narrow.sum())
 #
 # That two methods are not told apart does not make them equal. It says that TEST has too few cells to know.
 #
-# ## What no interval here contains
+# ### What no interval here contains
 #
 # A network trained again with another seed is another network. Our draws know seeds as a second level: beside cells,
 # they draw the runs behind a row. {numref}`tbl-seeds` has their number. A row with one run has nothing to
@@ -317,6 +433,29 @@ tables.show(
 
 # %% [markdown]
 # ## Questions
+
+# %% [markdown]
+# ### Scores
+#
+# **1. What does F1 do when a class is rare?** Below `confusion = run.confusion("TEST")` add a line, `confusion[-1] //= 10`:
+# of {glue:text}`q_class` only a tenth is left, and the method answers for each image what it did before.
+#
+# :::{dropdown} Answer
+# Recall stays about what it was, {glue:text}`q_recall_all:.2f` and {glue:text}`q_recall_rare:.2f`: it only looks at the row of the
+# class. Precision falls from {glue:text}`q_precision_all:.2f` to {glue:text}`q_precision_rare:.2f`, because as many of the others are
+# still called so, and F1 falls with it, from {glue:text}`q_f1_all:.2f` to {glue:text}`q_f1_rare:.2f`. The method is as good as
+# before. In blood the classes are not equal as in TEST, so that precision and F1 of a clinic are not those of the tables.
+# :::
+#
+# **2. What score has a method that always says the same?** Run this chapter with `-y "settings: {method: majority}"`, which
+# names the most frequent class of TRAIN for every image ({doc}`run_it_yourself`).
+#
+# :::{dropdown} Answer
+# Accuracy is {glue:text}`q_accuracy:.2f`; equation 14, averaged over the classes, {glue:text}`q_eq14:.2f`; the average F1
+# {glue:text}`q_f1:.2f`. Three numbers for the same answers: which one a paper calls accuracy decides how well it seems to do.
+# :::
+# %% [markdown]
+# ### Confidence intervals
 #
 # This is the interval of DCLNN's accuracy with four classes, from 2,000 draws of TEST's cells:
 
@@ -352,7 +491,7 @@ chapter.cite(q_half=half, q_few=round(cells_now * (half / 0.05) ** 2, -2))
 chapter.cite(q_many=round(cells_now * (half / 0.02) ** 2, -2))
 
 # %% [markdown]
-# **1. What happens if images are drawn and not cells?** In the first of the two cells, let every image be its own group:
+# **3. What happens if images are drawn and not cells?** In the first of the two cells, let every image be its own group:
 # `groups = np.arange(len(truth))`.
 #
 # :::{dropdown} Answer
@@ -361,7 +500,7 @@ chapter.cite(q_many=round(cells_now * (half / 0.02) ** 2, -2))
 # photograph is news.
 # :::
 #
-# **2. How many cells would it take?** In the second cell, put 0.05 for 0.02: five points in place of two.
+# **4. How many cells would it take?** In the second cell, put 0.05 for 0.02: five points in place of two.
 #
 # :::{dropdown} Answer
 # On TEST the interval of the difference reaches {glue:text}`q_half:.2f` to either side. For five points it would take about

@@ -11,7 +11,9 @@
 # ---
 
 # %% [markdown]
-# # What is the network?
+# # The network
+#
+# *What is the network?*
 #
 # The paper calls it DCLNN, for "double convolution layer neural network". Section 4.2 lists its parts:
 # two convolutions, one pooling layer, one hidden layer and the output. Here it is built from that list,

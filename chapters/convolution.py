@@ -11,7 +11,9 @@
 # ---
 
 # %% [markdown]
-# # What do convolution and pooling do?
+# # Convolution and pooling
+#
+# *What do convolution and pooling do?*
 #
 # The paper's section 4.1 explains them with two small examples (its Figures 1 and 2), section 4.3 with
 # equations. Here the examples are computed, tried on a cell, and the equations set beside the code

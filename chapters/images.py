@@ -11,7 +11,9 @@
 # ---
 
 # %% [markdown]
-# # What is in the images?
+# # The images
+#
+# *What is in the images?*
 #
 # The paper's section 5 speaks of "around 13k augmented pictures". They are public: the repository
 # `dhruvp/wbc-classification`, which also feeds the Kaggle set `paultimothymooney/blood-cells`. Its
@@ -64,7 +66,7 @@ plots.show(figures.plot_gallery(per_class, seed))
 #
 # The images come in three folders: TRAIN with {glue:text}`n_train:,`, TEST with {glue:text}`n_test:,` and
 # TEST_SIMPLE with {glue:text}`n_simple` images. TEST_SIMPLE holds nearly all test photographs themselves, reduced
-# but not turned ({doc}`12_photographs`); TEST was made from them. {numref}`fig-counts` counts by class: TRAIN and TEST were
+# but not turned ({doc}`photographs`); TEST was made from them. {numref}`fig-counts` counts by class: TRAIN and TEST were
 # filled up until the classes were equal, TEST_SIMPLE shows how few photographs of a class there were.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-counts", "caption": "Images by folder and class. The scales differ."}, "image": {"alt": "Three bar charts. TRAIN and TEST have four bars of nearly equal height. TEST_SIMPLE has a tall bar for neutrophils, a lower one for eosinophils, and two very low ones for monocytes and lymphocytes."}}

@@ -11,7 +11,9 @@
 # ---
 
 # %% [markdown]
-# # Which photograph is this?
+# # The photographs behind the images
+#
+# *Which photograph is this?*
 #
 # TRAIN and TEST were made from a few hundred photographs, and the names of the images don't say which image
 # came from which. Their pixels do. This chapter finds the photograph behind every image and the cell behind
@@ -407,8 +409,8 @@ tables.show(
 # together: the second one adds little to what the first has told, and the last of {glue:text}`most` hardly anything. One
 # monocyte photograph that goes from wrong to right moves the recall of its class by {glue:text}`quarter:.2f`, however
 # many images are made from it. How many independent images TEST is worth, and which intervals that leaves round the
-# numbers of Tables 1 and 2, is the question of {doc}`13_intervals`; what happens when images of one
-# photograph stand on both sides, that of {doc}`14_leakage`.
+# numbers of Tables 1 and 2, is the question of {doc}`intervals`; what happens when images of one
+# photograph stand on both sides, that of {doc}`leakage`.
 
 # %% tags=["remove-input"]
 other = table[(table["split"] == "TEST") & (table["name"] == "NEUTROPHIL/_16_6249.jpeg")].iloc[0]

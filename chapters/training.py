@@ -11,7 +11,9 @@
 # ---
 
 # %% [markdown]
-# # Training: what does DCLNN learn?
+# # Training
+#
+# *Training: what does DCLNN learn?*
 #
 # The network of section 4.2, trained on all of TRAIN with the settings of the Kaggle notebook where the
 # paper is silent, and evaluated on TEST after every epoch. This is the chapter to run in batches: with other
@@ -76,7 +78,7 @@ else:
 
 # %% [markdown]
 # The network of section 4.2. Between its two convolutions and the hidden layer stands the one pooling layer; the
-# {doc}`04_network` counts its weights. What the paper leaves open (128 nodes, both dropout rates) is as in the Kaggle
+# {doc}`network` counts its weights. What the paper leaves open (128 nodes, both dropout rates) is as in the Kaggle
 # notebook.
 
 
@@ -134,7 +136,7 @@ def fit(pooling):
 
 # %% [markdown]
 # Now change one thing and leave the rest, the seed too, as it is. Here it is the pooling layer, the subject of
-# {doc}`08_pooling`:
+# {doc}`tables`:
 
 # %% tags=["remove-stderr"]
 if not obstacle:
@@ -184,13 +186,13 @@ chapter.cite(simple=str(estimate([run], split="TEST_SIMPLE")))
 # counts it, while the epoch runs, on augmented images and with dropout, which makes it look worse than
 # it is; validation is TEST, after the epoch, and the band round its accuracy is the interval by cell.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-8", "caption": "Model accuracy and loss over epochs, as in the paper's Figure 8: training in red, validation (TEST) in blue. Band: interval by cell (chapter 13), for runs that were tried on all of TEST."}, "image": {"alt": "Two panels over epochs. Left, accuracy: the training curve rises smoothly; the validation curve rises too, but jumps up and down from epoch to epoch, inside a band that is wider than its jumps. Right, loss: the training curve falls smoothly, the validation curve is jagged and lies above it."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-8", "caption": "Model accuracy and loss over epochs, as in the paper's Figure 8: training in red, validation (TEST) in blue. Band: interval by cell ({doc}`intervals`), for runs that were tried on all of TEST."}, "image": {"alt": "Two panels over epochs. Left, accuracy: the training curve rises smoothly; the validation curve rises too, but jumps up and down from epoch to epoch, inside a band that is wider than its jumps. Right, loss: the training curve falls smoothly, the validation curve is jagged and lies above it."}}
 plots.show(figures.plot_curves(curves, ("accuracy", "loss")))
 
 # %% [markdown]
 # After {glue:text}`epochs` epochs ({glue:text}`minutes:.0f` minutes on {glue:text}`device`) the share of TEST that is
 # right is {glue:text}`last`; on the unturned photographs of TEST_SIMPLE it is {glue:text}`simple`. Brackets are
-# intervals by cell, over other cells of the same kind ({doc}`13_intervals`); a run on other images than the whole of
+# intervals by cell, over other cells of the same kind ({doc}`intervals`); a run on other images than the whole of
 # TEST, such as a quick one, has none.
 #
 # Over the last {glue:text}`n_late` epochs TEST went up and down between {glue:text}`low` and {glue:text}`high`. Which
@@ -201,7 +203,7 @@ plots.show(figures.plot_curves(curves, ("accuracy", "loss")))
 #
 # {numref}`fig-confusion` counts the answers after the last epoch, {numref}`tbl-training` has the scores. On the
 # screen, point at a cell of the matrix, or go there with the arrow keys: it names the photographs behind its images
-# ({doc}`12_photographs`).
+# ({doc}`photographs`).
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-confusion", "caption": "What DCLNN answers for TEST after the last epoch. Numbers are images; the shade is their share of the row."}, "image": {"alt": "A confusion matrix. Most images lie on the diagonal; the largest counts beside it are where one class is taken for another."}}
 plots.show(figures.plot_confusions({"": run.confusion()}))
@@ -213,7 +215,7 @@ interactive.show("confusion", "fig-confusion", interactive.compute_confusion(run
 tables.show(
     tables.load_measured(run),
     "tbl-training",
-    "The measures for each class after the last epoch, with intervals by cell (chapter 13) for runs that were tried on all of TEST.",
+    "The measures for each class after the last epoch, with intervals by cell ({doc}`intervals`) for runs that were tried on all of TEST.",
 )
 
 # %% [markdown]
@@ -241,7 +243,7 @@ for name, changed in asked.items():
 #
 # :::{dropdown} Answer
 # Seed 0 has {glue:text}`q_published`, seed 1 {glue:text}`q_seed_1` and seed 2 {glue:text}`q_seed_2`. All three are the same
-# network on the same images. An honest row gives their mean and says that there were three ({doc}`22_seeds`).
+# network on the same images. An honest row gives their mean and says that there were three ({doc}`epochs`).
 # :::
 #
 # **2. What if it has seen the cell before?** Run it with `-y "settings: {split_by: image}"`, which holds out a fifth of all images at
@@ -250,5 +252,5 @@ for name, changed in asked.items():
 # :::{dropdown} Answer
 # {glue:text}`q_image` with images at random, {glue:text}`q_cell` by cell, and {glue:text}`q_published` on the published TEST. The
 # first is the highest, as one expects where every cell held out was seen in training. But each is one run, and runs of
-# one kind differ too; {doc}`14_leakage` weighs that.
+# one kind differ too; {doc}`leakage` weighs that.
 # :::

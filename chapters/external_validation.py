@@ -11,7 +11,9 @@
 # ---
 
 # %% [markdown]
-# # Another laboratory
+# # External validation
+#
+# *Another laboratory*
 #
 # Everything so far is about one set of photographs. Whatever was held out was stained, lit and photographed like what was
 # learned from. A method that is of use to anyone must do with the cells of others. What are the trained networks worth
@@ -50,7 +52,7 @@ chapter.cite(
 # their checksums in `results/pbc.sha256`. Each shows one cell, in its middle. Nothing in this book was trained on them, and none of them is shown here.
 #
 # The networks are those of Table 1, one for each task, from `results/weights-four.onnx` and
-# `results/weights-two.onnx`: {doc}`07_training` shows their training. Nothing is trained again.
+# `results/weights-two.onnx`: {doc}`training` shows their training. Nothing is trained again.
 #
 # ## As large as at home
 #
@@ -175,7 +177,7 @@ chapter.cite(svm_better=better["four", "channels"], scales=len(external_validati
 
 # %% [markdown]
 # DCLNN is ahead of the SVM by {glue:text}`four_ahead` with four classes and by {glue:text}`two_ahead` with two. These are
-# {glue:text}`pictures:,` cells, where TEST has {glue:text}`cells` ({doc}`13_intervals`), and so the
+# {glue:text}`pictures:,` cells, where TEST has {glue:text}`cells` ({doc}`intervals`), and so the
 # intervals are narrow. That DCLNN does better than the other two, as the paper claims, is better founded on these cells than on
 # its own test set. But it takes colours that the network knows. With channels and four classes the SVM is ahead of it
 # at {glue:text}`svm_better` of {glue:text}`scales` scales ({glue:text}`svm_channels:.2f` by {glue:text}`quoted_scale`).

@@ -11,7 +11,9 @@
 # ---
 
 # %% [markdown]
-# # What it costs
+# # Computing cost
+#
+# *What it costs*
 #
 # A result that takes days to repeat is seldom repeated. This page says how long the pieces of the book take, beside
 # other ways to do the same work, and how many hours the recorded runs took.
@@ -104,7 +106,7 @@ chapter.cite(decoding_best=decoding["best"], loading=rows["ours"]["loading TRAIN
 
 # %% [markdown]
 # scikit-learn computes an RBF kernel one inner product at a time. We compute all of them by one product of matrices and
-# give scikit-learn the kernel ({doc}`06_baselines`): for all images and both tasks {glue:text}`svm_ours:.0f` seconds
+# give scikit-learn the kernel ({doc}`tables`): for all images and both tasks {glue:text}`svm_ours:.0f` seconds
 # where scikit-learn's own kernel takes {glue:text}`svm_peer:.0f` minutes, with the same labels. That was measured when both
 # tasks still shared one kernel; now each run computes its own, so that its time does not depend on what ran before.
 #
@@ -162,7 +164,7 @@ chapter.cite(q_hidden=wider / operations, q_size=240 * 320 / (height * width))
 # %% [markdown]
 # :::{dropdown} Answer
 # {glue:text}`q_hidden:.2f` times the operations, for four times the hidden nodes. Nearly all parameters are in the hidden
-# layer ({doc}`04_network`), nearly all operations in the second convolution.
+# layer ({doc}`network`), nearly all operations in the second convolution.
 # :::
 #
 # **2. What would the images cost as they were published?** Put `height, width = 240, 320`.

@@ -11,11 +11,13 @@
 # ---
 
 # %% [markdown]
-# # Which variant of the unstated settings comes nearest?
+# # Variants of the unstated settings
+#
+# *Which variant of the unstated settings comes nearest?*
 #
 # The paper leaves much open: which Naive Bayes, which of its two SVMs, which kernel, which $C$, whether these methods
 # see colours, greys or features; and for the network the width of a layer, the optimizer, the batch
-# ({doc}`06_baselines`, {doc}`04_network`). We tried much of what the text allows of these two methods, and the network's settings one by one. Is there a variant that gives the printed numbers?
+# ({doc}`tables`, {doc}`network`). We tried much of what the text allows of these two methods, and the network's settings one by one. Is there a variant that gives the printed numbers?
 #
 # A variant's distance from a printed row is the root mean square of the differences between its numbers and the
 # printed ones: precision, recall and F1 of each class, on TEST.
@@ -160,7 +162,7 @@ nearest = {
 tables.show(
     tables.load_cells(comparison.cells(nearest), 1, method=["NB", "SVM"]),
     "tbl-nearest-cells",
-    "The printed rows of Naive Bayes and SVM, and the variant that comes nearest to each, with its interval by cell (chapter 13).",
+    "The printed rows of Naive Bayes and SVM, and the variant that comes nearest to each, with its interval by cell ({doc}`intervals`).",
 )
 
 # %% [markdown]
@@ -198,7 +200,7 @@ for task in images.TASKS:
 # right for {glue:text}`right_SVM_four`. With two classes they are "{glue:text}`best_NB_two`" with {glue:text}`right_NB_two` and
 # "{glue:text}`best_SVM_two`" with {glue:text}`right_SVM_two`. DCLNN has {glue:text}`network_four` and {glue:text}`network_two`; less the most
 # accurate SVM that is {glue:text}`gap_four` ({glue:text}`gap_four_side` zero) and {glue:text}`gap_two` ({glue:text}`gap_two_side` zero).
-# These were found by looking at TEST, and the best of many is too good by that; {doc}`20_better` has what is left when
+# These were found by looking at TEST, and the best of many is too good by that; {doc}`comparison` has what is left when
 # settings are chosen without it.
 #
 # ## The network

@@ -11,7 +11,9 @@
 # ---
 
 # %% [markdown]
-# # Can the printed tables be true?
+# # Consistency of the paper's tables
+#
+# *Can the printed tables be true?*
 #
 # This chapter runs no method. It asks whether the numbers of Tables 1 and 2 can have come from
 # any run at all. Images come whole, and we know how many of each class the folder TEST holds; so every
@@ -190,7 +192,7 @@ chapter.cite(failing_span=str(first["allowed"]), failing_printed=first["cell"].p
 # %% [markdown]
 # What fails is one kind of check only, "{glue:text}`failing_kind`", and only for {glue:text}`failing`: an F1 of
 # the averages would be {glue:text}`failing_span`, printed is {glue:text}`failing_printed`. So the averages of F1
-# are means of the F1s above them, as in {doc}`05_measures`. Whether classes count alike in an average
+# are means of the F1s above them, as in {doc}`intervals`. Whether classes count alike in an average
 # or by their number of images can't be told: TEST's classes are too nearly equal.
 #
 # ## Which images?
@@ -323,7 +325,7 @@ chapter.cite(apart_most=int(average["most"] - largest["fewest"]))
 # second look: with two classes the poolings are "virtually identical", but AveragePooling must have been
 # right for {glue:text}`apart_least` to {glue:text}`apart_most` images more, and it is not the pooling that the
 # paper chose. That the paper reads its tables correctly says nothing of whether another run, another
-# seed or another laboratory's images would fill them the same way: {doc}`10_averages` has our runs.
+# seed or another laboratory's images would fill them the same way: {doc}`tables` has our runs.
 
 # %% tags=["remove-input"]
 for method in ("DCLNN", "SVM"):

@@ -11,7 +11,9 @@
 # ---
 
 # %% [markdown]
-# # What does the paper claim?
+# # The paper's claims
+#
+# *What does the paper claim?*
 #
 # Everything in the paper that could be true or false, in its own words, with the place where it
 # stands, what would have to be true, and the verdict so far.
@@ -43,7 +45,7 @@ tables.show(tables.load_claims(), "tbl-claims", "The paper's claims and what bec
 # The rules are code, `bloodlib.evidence.verdicts`, and are tested on invented numbers. They were not blind: the first runs were known
 # when they were fixed. A score of ours has one value for each run, and behind it, in brackets, an interval: where the score
 # could lie, 95 times in 100, with other cells of the same kinds, as few as TEST's. That is what this book calls an interval by cell
-# ({doc}`13_intervals`); of other laboratories it says nothing. A difference
+# ({doc}`intervals`); of other laboratories it says nothing. A difference
 # of two scores *holds* if its interval lies above zero and even the lowest run of the one is above the highest of the
 # other; it *fails* if both lie the other way; it is *open* otherwise, and wherever a network has fewer than
 # {glue:text}`least_runs` runs.
@@ -132,7 +134,7 @@ chapter.cite(q_most=ahead.interval[1] - behind.interval[0])
 # :::{dropdown} Answer
 # Of TEST's neutrophils, {glue:text}`q_fit` different numbers give a recall that prints so. Of TEST_SIMPLE's it would be
 # {glue:text}`q_simple_fit`: with few images the values that a recall can have lie further apart than two decimals, so that
-# not every printed number is possible. {doc}`11_arithmetic` goes on from here.
+# not every printed number is possible. {doc}`arithmetic` goes on from here.
 # :::
 #
 # **2. By how much is DCLNN ahead of the SVM in print?** In the last cell, set `"class_": "Average"` and then `"method": "SVM"`
@@ -141,5 +143,5 @@ chapter.cite(q_most=ahead.interval[1] - behind.interval[0])
 # :::{dropdown} Answer
 # Printed are {glue:text}`q_ahead` and {glue:text}`q_behind`, and the difference is between {glue:text}`q_least:.2f` and
 # {glue:text}`q_most:.2f`: a difference of two rounded numbers is twice as uncertain as each of them. That is what rounding
-# leaves open, and nothing else. What few cells leave open is far more ({doc}`13_intervals`).
+# leaves open, and nothing else. What few cells leave open is far more ({doc}`intervals`).
 # :::

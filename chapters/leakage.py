@@ -26,7 +26,7 @@
 #
 # - **as published**: the folders TRAIN and TEST;
 # - **images at random**: a fifth of all images, drawn one by one, as many public notebooks do;
-# - **by photograph**: a fifth, all images of a photograph together ({doc}`12_photographs`);
+# - **by photograph**: a fifth, all images of a photograph together ({doc}`photographs`);
 # - **by cell**: a fifth, all photographs of a cell together.
 #
 # The last three divide TRAIN and TEST together, into five fifths with the classes in equal shares.
@@ -87,7 +87,7 @@ chapter.cite(
 #
 # The compact CNN was trained with each way of holding images out, in five folds and with three seeds. Each of the
 # {glue:text}`pooled:,` images is held out once a seed both ways, so that the two can be compared image by image. A cell's images
-# are not independent, so the interval is over cells ({doc}`13_intervals`) and over seeds:
+# are not independent, so the interval is over cells ({doc}`intervals`) and over seeds:
 
 # %%
 labels, cells = splits.pooled(images.labels), splits.groups("cell")
