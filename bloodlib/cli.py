@@ -70,7 +70,7 @@ def _run(arguments):
         stored.settle()
         return options.run(options) or 0
     except KeyboardInterrupt as error:
-        print("Stopped. The same command goes on from here.", file=sys.stderr)
+        print("Stopped. Run it again: what is stored is not computed again.", file=sys.stderr)
         return 143 if isinstance(error, Terminated) else 130
     except BrokenPipeError:
         raise

@@ -236,7 +236,7 @@ def test_a_study_told_to_end_says_how_it_goes_on(small, folders, sent):
     process.send_signal(sent)
     _, said = process.communicate(timeout=300)
     assert process.returncode == 128 + sent
-    assert said.endswith("Stopped. The same command goes on from here.\n")
+    assert said.endswith("Stopped. Run it again: what is stored is not computed again.\n")
     assert "Traceback" not in said
 
 

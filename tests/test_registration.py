@@ -357,8 +357,8 @@ def small_dataset(folder):
         for name in ("DATA", "CACHE", "RESULTS"):
             patch.setenv(f"BLOODLIB_{name}", str(folder / name.lower()))
         publish(patch, published()[0])
-        patch.setattr(registration, "CHUNK", 4)
         patch.setitem(registration.SETTINGS, "sample", 3)
+        forget()
         with joblib.parallel_config("sequential"):
             yield
     forget()
@@ -372,10 +372,6 @@ def dataset(tmp_path):
 
 def written():
     return {path.name: path.read_bytes() for path in stored.results_folder().glob("*")}
-
-
-def chunks():
-    return sorted((stored.cache_folder() / "photographs").rglob("*.json"))
 
 
 @pytest.fixture(scope="module")
@@ -436,7 +432,6 @@ def test_altered_images_are_refused_before_anything_is_done(dataset):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(images.DatasetError, match=r"MONOCYTE/_0_0\.jpeg"):
         registration.compute()
-    assert not chunks()
     assert written() == {}
 
 
@@ -444,35 +439,6 @@ def test_without_images_it_is_said_where_to_get_them(dataset, monkeypatch, tmp_p
     monkeypatch.setenv("BLOODLIB_DATA", str(tmp_path / "nowhere"))
     with pytest.raises(images.DatasetNotFoundError, match="bloodlib data --fetch"):
         registration.compute()
-
-
-@pytest.mark.long
-def test_a_run_that_was_stopped_goes_on_and_what_other_settings_found_is_not_taken(
-    dataset, remade, monkeypatch
-):
-    replace, done = stored.write_atomically, []
-
-    def stop(path, raw):
-        if len(done) == 2:
-            raise KeyboardInterrupt
-        done.append(path)
-        replace(path, raw)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(stored, "write_atomically", stop)
-        with pytest.raises(KeyboardInterrupt):
-            registration.compute()
-    assert len(chunks()) == 2
-    assert written() == {}
-    before = {path: path.stat().st_mtime_ns for path in chunks()}
-    registration.compute()
-    assert {path: path.stat().st_mtime_ns for path in before} == before
-    for name in photographs.TABLES:
-        assert written()[name] == remade.files[name]
-    n = len(chunks())
-    monkeypatch.setitem(registration.SETTINGS, "sample", 2)
-    registration.compute()
-    assert len(chunks()) == 2 * n
 
 
 @pytest.mark.data

@@ -201,8 +201,7 @@ def verify(thorough: bool = False) -> dict[str, str]:
 
     Git's hashes are computed from the files and compared with the manifest's. A success is
     remembered in the cache under names, sizes and times of all files, so that the next call only
-    lists the folder. What lies beside the dataset's three parts (a clone's other files) is not
-    looked at, nor what operating systems leave in folders.
+    looks at these. Other files are never read, and may lie beside.
 
     Parameters
     ----------
@@ -217,7 +216,7 @@ def verify(thorough: bool = False) -> dict[str, str]:
     Raises
     ------
     DatasetError
-        If a file is missing, added or altered; the message names it.
+        If a file is missing or altered; the message names it.
     """
     folder = find()
     parts = {
@@ -226,16 +225,18 @@ def verify(thorough: bool = False) -> dict[str, str]:
         if part == "images" or os.path.lexists(folder / part)
     }
     expected = {path: sha for path, sha in manifest().items() if _class(path) in parts}
-    found = _scan(folder, parts)
-    state = repr([str(folder.resolve()), sorted(found.items()), sorted(expected.items())])
-    mark = hashlib.sha256(state.encode(errors="surrogateescape")).hexdigest()
+    state, problems = [str(folder.resolve())], []
+    for path, sha in expected.items():
+        if (folder / path).is_file():
+            stat = (folder / path).stat()
+            state.append(f"{path} {sha} {stat.st_size} {stat.st_mtime_ns}")
+        else:
+            problems.append(f"{path} is missing")
+    mark = hashlib.sha256("\n".join(state).encode(errors="surrogateescape")).hexdigest()
     mark = stored.cache_folder() / "verified" / mark
-    if thorough or not mark.exists():
+    if thorough or problems or not mark.exists():
         with contextlib.suppress(OSError):
             mark.unlink(missing_ok=True)
-        problems = [f"{path} is missing" for path in expected if path not in found]
-        strays = sorted(found.keys() - expected.keys())
-        problems += [f"{path} does not belong there" for path in strays]
         if not problems:
             own = _in_threads(lambda path: _sha(_read(folder / path)), list(expected), "verifying")
             pairs = zip(expected.items(), own, strict=True)
@@ -250,25 +251,6 @@ def verify(thorough: bool = False) -> dict[str, str]:
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.touch()
     return parts
-
-
-def _scan(folder: Path, parts: Iterable[str]) -> dict[str, tuple[int, int]]:
-    """Size and time of each file in the dataset's parts, by its path."""
-    found = {}
-    left = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir"}  # by systems
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        inside = os.path.relpath(parent, folder).replace(os.sep, "/")
-
-        def counts(name, top=inside == "."):
-            return name in parts if top else name[0] != "." and name.lower() not in left
-
-        folders[:] = filter(counts, folders)
-        for name in filter(counts, files):
-            with contextlib.suppress(OSError):  # a link to nothing: the file is missing
-                stat = os.stat(os.path.join(parent, name))
-                path = name if inside == "." else f"{inside}/{name}"
-                found[path] = stat.st_size, stat.st_mtime_ns
-    return found
 
 
 def _sha(content: bytes) -> str:
@@ -413,24 +395,30 @@ def load(
     DatasetNotFoundError, DatasetError
         If there are no images, or not those that were published.
     """
-    from filelock import FileLock
+    import cv2
+    import PIL
 
     target, inside = labels(split, task), names(split)
-    folder = find()
+    folder = find() / "images" / split
     verify()
+    # all that the pixels depend on is in the file's name
+    made = f"{SOURCE.hashes['images'][:12]}-pillow{PIL.__version__}-opencv{cv2.__version__}"
+    path = stored.cache_folder() / "pixels" / f"{split}-{size[0]}x{size[1]}-{filter}-{made}.npy"
     shape = (len(inside), *size, 3)
-    path = stored.cache_folder() / "pixels" / _pixels_name(split, size, filter)
     pixels = _mapped(path, shape)
     if pixels is None:
-        files = [folder / "images" / split / name for name in inside]
+
+        def decode(name):
+            whole = _decode(folder / name, _read(folder / name), SOURCE.image_size)
+            return resize(whole, size, filter)
+
+        decoded = np.empty(shape, np.uint8)
+        for row, image in zip(decoded, _in_threads(decode, inside, "decoding"), strict=True):
+            row[:] = image
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{path}.lock"):  # one decodes and the others wait
-                pixels = _mapped(path, shape)
-                if pixels is None:
-                    decoded = _decode_all(files, size, filter)
-                    stored.write_atomically(path, lambda file: np.save(file, decoded))
-                    pixels = _mapped(path, shape)
+            stored.write_atomically(path, lambda file: np.save(file, decoded))
+            pixels = _mapped(path, shape)
         except OSError as error:
             raise DatasetError(
                 f"{path} cannot be written: {error.strerror}. Set BLOODLIB_CACHE to another folder."
@@ -541,9 +529,14 @@ def facts() -> dict:
     listed, published = photograph_labels(), photograph_numbers()
     cells = {number: listed.get(number, ()) for number in published}
     lost = sorted(listed.keys() - cells.keys())
-    several = [number for number, named in cells.items() if len(named) > 1]
-    basophils = [number for number, named in cells.items() if "BASOPHIL" in named]
     single = collections.Counter(named[0] for named in cells.values() if len(named) == 1)
+    identical, shas = {}, manifest()
+    for split in SPLITS:
+        own = [shas[f"images/{split}/{name}"] for name in names(split)]
+        for other in SPLITS:
+            times = collections.Counter(shas[f"images/{other}/{name}"] for name in names(other))
+            what = f"within {split}" if other == split else f"of {split} in {other}"
+            identical[what] = sum(times[sha] > (other == split) for sha in own)
     return {
         "commit": SOURCE.commit,
         "hashes": dict(SOURCE.hashes),
@@ -553,28 +546,12 @@ def facts() -> dict:
         "listed_but_not_published": lost,
         "labelled_but_not_published": [number for number in lost if listed[number]],
         "photographs": len(published),
-        "photographs_without_label": [number for number, named in cells.items() if not named],
+        "photographs_without_label": [n for n, named in cells.items() if not named],
         "photographs_with_one_label": dict(single.most_common()),
-        "photographs_with_several_labels": several,
-        "photographs_with_a_basophil": basophils,
-        "identical": _identical(),
+        "photographs_with_several_labels": [n for n, named in cells.items() if len(named) > 1],
+        "photographs_with_a_basophil": [n for n, named in cells.items() if "BASOPHIL" in named],
+        "identical": identical,
     }
-
-
-def _identical() -> dict[str, int]:
-    """Count the images that have a byte-identical twin in the same or in another split."""
-    shas = {
-        split: [manifest()[f"images/{split}/{name}"] for name in names(split)] for split in SPLITS
-    }
-    found = {}
-    for split, own in shas.items():
-        for other in SPLITS:
-            times = collections.Counter(shas[other])
-            if other == split:
-                found[f"within {split}"] = sum(times[sha] > 1 for sha in own)
-            else:
-                found[f"of {split} in {other}"] = sum(sha in times for sha in own)
-    return found
 
 
 def _published(path: str) -> bytes:
@@ -603,25 +580,6 @@ def _decode(path: Path, content: bytes, size: tuple[int, int]) -> np.ndarray:
             "Run 'bloodlib data' to check all files."
         )
     return pixels
-
-
-def _decode_all(files: list[Path], size: tuple[int, int], filter: str) -> np.ndarray:
-    def decode(path):
-        return resize(_decode(path, _read(path), SOURCE.image_size), size, filter)
-
-    pixels = np.empty((len(files), *size, 3), dtype=np.uint8)
-    for i, image in enumerate(_in_threads(decode, files, "decoding")):
-        pixels[i] = image
-    return pixels
-
-
-def _pixels_name(split: str, size: tuple[int, int], filter: str) -> str:
-    """Name of the file of pixels: all that they depend on is in it."""
-    import cv2
-    import PIL
-
-    made = f"{SOURCE.hashes['images'][:12]}-pillow{PIL.__version__}-opencv{cv2.__version__}"
-    return f"{split}-{size[0]}x{size[1]}-{filter}-{made}.npy"
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:

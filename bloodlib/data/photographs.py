@@ -217,25 +217,6 @@ def disagreements() -> pd.DataFrame:
     return found.assign(folder=folder, labels=labels)[folder.to_numpy() != labels]
 
 
-def save(images_: pd.DataFrame, cells_: pd.DataFrame, pairs_: pd.DataFrame, made: dict) -> None:
-    """Write the tables and, last, the file that vouches for them.
-
-    Parameters
-    ----------
-    images_, cells_, pairs_ : pandas.DataFrame
-        As :func:`table`, :func:`cell_table` and :func:`pair_table` return them.
-    made : dict
-        How they were made.
-    """
-    frames = zip(TABLES, (images_, cells_, pairs_), strict=True)
-    content = {
-        name: frame.to_csv(index=False, lineterminator="\n").encode() for name, frame in frames
-    }
-    stored.write(stored.results_folder(), "photographs", content, made)
-    for cached in (provenance, table, cell_table, pair_table):
-        cached.cache_clear()
-
-
 _REMEDY = "Restore it with 'git checkout results', or make it with 'bloodlib audit --remake'."
 
 

@@ -11,8 +11,6 @@ between two of them, nothing else, so that every shift of every pair can be trie
 """
 
 import functools
-import json
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -28,9 +26,9 @@ from bloodlib.data import images, photographs, stored
 
 #: Height and width at which images and photographs are compared.
 SIZE = (240, 320)
-#: What the augmentation of the published images did, with a tolerance. It turned by up to 20°,
 #: Of :func:`decompose`, and columns of ``results/photographs.csv``.
 PARTS = ["flip", "rotation", "shear", "shift_x", "shift_y", "scale_x", "scale_y"]
+#: What the augmentation of the published images did, with a tolerance. It turned by up to 20°,
 #: sheared by up to 0.2 radians, shifted by up to a tenth of height and width, never scaled (1).
 LIMITS = {
     "rotation": 20 + 1.0,
@@ -60,7 +58,6 @@ SETTINGS = {
     "seed": 0,
     "opencv": cv2.__version__,
 }
-CHUNK = 100  # images between two saves
 
 
 class Fit(NamedTuple):
@@ -174,12 +171,18 @@ def match(picture: np.ndarray, known: Index) -> tuple[Fit, Fit]:
         own = descriptors @ known.descriptors[start:stop].T
         best = own.argmax(axis=1)
         alike = own[np.arange(len(own)), best] > 0.85
-        fit = _fit(points[alike], known.points[start:stop][best[alike]])
+        if alike.sum() < 3:
+            continue
+        matrix, agrees = cv2.estimateAffine2D(
+            points[alike], known.points[start:stop][best[alike]], method=cv2.RANSAC,
+            ransacReprojThreshold=2.5, maxIters=2000, confidence=0.999,
+        )  # fmt: skip
         number = known.numbers[candidate // 2]
-        if fit is not None and fit[0] > fits.get(number, NONE).inliers:
-            inliers, matrix = fit
+        if matrix is None or agrees.sum() <= fits.get(number, NONE).inliers:
+            continue
+        if np.isfinite(matrix).all() and augmented(matrix):
             agreement = correlation(picture, known.grey[candidate // 2], matrix)
-            fits[number] = Fit(number, inliers, agreement, matrix)
+            fits[number] = Fit(number, int(agrees.sum()), agreement, matrix)
     ranked = sorted(fits.values(), key=lambda fit: (-fit.inliers, -fit.correlation))
     return (*ranked, NONE, NONE)[:2]
 
@@ -434,8 +437,7 @@ def shared(a: np.ndarray, b: np.ndarray, shift: tuple[int, int]) -> tuple[float,
 def compute() -> None:
     """Match every image and every photograph, and write the tables of :mod:`~.photographs`.
 
-    Takes minutes, on all processors. What was computed is kept in the user's cache every hundred
-    images, so that a run that was stopped goes on from there.
+    Takes minutes, on all processors.
 
     Raises
     ------
@@ -446,25 +448,18 @@ def compute() -> None:
     clock = stored.Clock()
     numbers = images.photograph_numbers()
     known = index({number: grey(images.photograph(number)) for number in numbers})
-    todo = [(split, name) for split in images.SPLITS for name in images.names(split)]
-    drawn = np.random.default_rng(SETTINGS["seed"]).permutation(len(todo))[: SETTINGS["sample"]]
-    todo = [(*image, place in drawn) for place, image in enumerate(todo)]
-    how = json.dumps([SETTINGS, images.DATA_HASH, CHUNK]).encode() + Path(__file__).read_bytes()
-    folder = stored.cache_folder() / "photographs" / stored.checksum(how)[:10]
-    folder.mkdir(parents=True, exist_ok=True)
-    starts = range(0, len(todo), CHUNK)
-    chunks = {folder / f"{start:05}.json": todo[start : start + CHUNK] for start in starts}
-    missing = [path for path in chunks if not path.exists()]
-    clock.from_cache = len(todo) - sum(len(chunks[path]) for path in missing)
-    jobs = (joblib.delayed(_match_chunk)(path, chunks[path], known) for path in missing)
-    done = joblib.Parallel(-1, return_as="generator_unordered")(jobs)
-    for _ in tqdm(done, f"{CHUNK} images each", len(missing), disable=None):
-        pass
-    found = pd.DataFrame([row for path in chunks for row in json.loads(path.read_text())])
-    found["registered"] = found["registered"].astype("Int64")
     pairs = _pairs(known)
     cells = _cells(numbers, pairs)
-    found = _settle(found, cells)
+    cell = dict(zip(cells["photograph"], cells["cell"], strict=True))
+    todo = [(split, name) for split in images.SPLITS for name in images.names(split)]
+    drawn = np.random.default_rng(SETTINGS["seed"]).permutation(len(todo))[: SETTINGS["sample"]]
+    jobs = (
+        joblib.delayed(_match_image)(*image, place in drawn, known, cell)
+        for place, image in enumerate(todo)
+    )
+    rows = joblib.Parallel(-1, batch_size=50, return_as="generator")(jobs)
+    found = pd.DataFrame(tqdm(rows, "images", len(todo), disable=None))
+    found["registered"] = found["registered"].astype("Int64")
     both = found[found["registered"].notna() & (found["found_by"] == "features")]
     made = stored.made(
         "bloodlib audit --remake",
@@ -475,17 +470,15 @@ def compute() -> None:
         registered_too=len(both),
         of_these_agree=int((both["registered"] == both["photograph"]).sum()),
     )
-    photographs.save(found, cells, pairs, made)
+    tables = zip(photographs.TABLES, (found, cells, pairs), strict=True)
+    content = {name: frame.to_csv(index=False, lineterminator="\n") for name, frame in tables}
+    raw = {name: text.encode() for name, text in content.items()}
+    stored.write(stored.results_folder(), "photographs", raw, made)
 
 
-def _match_chunk(path: Path, chunk: list[tuple], known: Index) -> None:
-    """Match images in a worker, and keep what was found."""
+def _match_image(split, name, in_sample, known, cell):
+    """A row of ``results/photographs.csv``; of two photographs of one cell the better is taken."""
     cv2.setNumThreads(1)  # each processor has a worker
-    rows = [_match_image(*image, known) for image in chunk]
-    stored.write_atomically(path, json.dumps(rows).encode())
-
-
-def _match_image(split, name, in_sample, known):
     picture = grey(images.picture(split, name))
     best, second = match(picture, known)
     found_by, registered = "features", None
@@ -494,11 +487,12 @@ def _match_image(split, name, in_sample, known):
         if by_pixels[0].correlation >= SETTINGS["by_pixels"]:
             registered = by_pixels[0].photograph
         if not decided(best, second):
-            found_by, (best, second) = "pixels", by_pixels
+            best, second = by_pixels
             ahead = best.correlation >= second.correlation + SETTINGS["margin"]
-            if not ahead or best.correlation < SETTINGS["by_pixels"]:
-                found_by = "nothing"
-    return {
+            one_cell = second is not NONE and cell[best.photograph] == cell[second.photograph]
+            sure = registered is not None and (ahead or one_cell)
+            found_by = "pixels" if sure else "nothing"
+    row = {
         "split": split,
         "name": name,
         "photograph": -1 if found_by == "nothing" else best.photograph,
@@ -508,34 +502,24 @@ def _match_image(split, name, in_sample, known):
         "runner_up": second.photograph,
         "runner_up_inliers": second.inliers,
         "runner_up_correlation": round(second.correlation, 4),
-        **{
-            part: value if part == "flip" else round(float(value), 3)
-            for part, value in decompose(best.matrix).items()
-            if best is not NONE
-        },
-        "registered": registered,
     }
-
-
-def _settle(found, cells):
-    """Decide for the better of two photographs of one cell, however near the other comes."""
-    cell = cells.set_index("photograph")["cell"]
-    near = found["found_by"].eq("nothing") & found["correlation"].ge(SETTINGS["by_pixels"])
-    for row in found.index[near]:
-        best, second = found.loc[row, ["registered", "runner_up"]]
-        if second != -1 and cell[best] == cell[second]:
-            found.loc[row, ["photograph", "found_by"]] = best, "pixels"
-    return found
+    if best is not NONE:
+        parts = decompose(best.matrix)
+        row |= {"flip": parts.pop("flip")} | {
+            part: round(float(value), 3) for part, value in parts.items()
+        }
+    return row | {"registered": registered}
 
 
 def _pairs(known):
     """Overlapping photographs, and whether they show the same cell."""
     found = overlaps(known)
-    ends = np.unique(found[["a", "b"]])
-    pictures = (
-        cv2.resize(images.photograph(n), SIZE[::-1], interpolation=cv2.INTER_AREA) for n in ends
-    )
-    cells = dict(zip(ends, map(white_cells, pictures), strict=True))
+    cells = {
+        number: white_cells(
+            cv2.resize(images.photograph(number), SIZE[::-1], interpolation=cv2.INTER_AREA)
+        )
+        for number in np.unique(found[["a", "b"]])
+    }
     both = [
         shared(cells[row.a], cells[row.b], (row.shift_x, row.shift_y)) for row in found.itertuples()
     ]
@@ -552,14 +536,9 @@ def _cells(numbers, pairs):
     graph = coo_array((np.ones(len(linked)), ends), shape=(len(numbers),) * 2)
     component = connected_components(graph, directed=False)[1]
     lowest = pd.Series(numbers).groupby(component).transform("min")
-    labels = images.photograph_labels()
-    return pd.DataFrame(
-        {
-            "photograph": numbers,
-            "labels": ["+".join(labels.get(number, ())) for number in numbers],
-            "cell": lowest,
-        }
-    )
+    listed = images.photograph_labels()
+    labels = ["+".join(listed.get(number, ())) for number in numbers]
+    return pd.DataFrame({"photograph": numbers, "labels": labels, "cell": lowest})
 
 
 def _flattened(picture, size):
@@ -589,19 +568,6 @@ def _features(picture):
     order = np.argsort([-place.response for place in places], kind="stable")
     descriptors = descriptors[order] / np.linalg.norm(descriptors[order], axis=1, keepdims=True)
     return np.array([places[k].pt for k in order], np.float32), descriptors
-
-
-def _fit(points, others):
-    """Number of inliers and the affine map, or None if it can't have been made."""
-    if len(points) < 3:
-        return None
-    matrix, inliers = cv2.estimateAffine2D(
-        points, others, method=cv2.RANSAC, ransacReprojThreshold=2.5, maxIters=2000,
-        confidence=0.999,
-    )  # fmt: skip
-    if matrix is None or not np.isfinite(matrix).all() or not augmented(matrix):
-        return None
-    return int(inliers.sum()), matrix
 
 
 @functools.cache
