@@ -252,7 +252,9 @@ def _study(options):
     if options.list:
         for config, record in zip(chosen, found, strict=True):
             state = record.status if record else "missing"
-            print(f"{state:10}  {study.identify(config):24}  {study.describe(config)}")
+            hours = None if record else study.estimate_hours(config)
+            about = f", about {hours:.1f} h" if hours else ""
+            print(f"{state:10}  {study.identify(config):24}  {study.describe(config)}{about}")
         return 0
     todo = [c for c, r in zip(chosen, found, strict=True) if r is None or r.status == "failed"]
     with _terminable():

@@ -121,7 +121,10 @@ def test_profiles_change_the_scale_only(fake, checkout):
     config = {"method": "fake", "task": "two", "depth": 4, "epochs": 9}
     full = study.resolve(config)
     assert study.resolve(config, "full") == study.resolve(full) == full
+    assert study.resolve(config, "quick") == full | {"images_per_class": 5}  # epochs were given
+    del config["epochs"]
     assert study.resolve(config, "quick") == full | {"images_per_class": 5, "epochs": 2}
+    assert {c.get("epochs", 2) for c in study.grid("quick")} == {2}
     naive = {"method": "NB", "task": "two"}
     assert study.resolve(naive, "quick") == study.resolve(naive | {"images_per_class": 5})
 
@@ -159,6 +162,43 @@ def test_study_yml_of_this_book(folders):
         assert {c["task"] for c in listed if c["method"] == method} == set(images.TASKS)
     for profile in study.PROFILES:
         assert len([study.resolve(config, profile) for config in listed]) == len(listed)
+
+
+def test_every_frozen_record_is_found_by_its_id():
+    found = records.read_all(CHECKOUT / "results" / "runs")
+    assert len(found) > 300
+    for record in found:
+        assert study.identify(record.config) == record.id
+        assert study.path(record.config) == record.path
+    listed = {study.identify(config) for config in study.runs()}
+    assert {record.id for record in found} <= listed
+
+
+def test_the_hours_of_a_missing_run_are_those_of_recorded_ones_like_it():
+    short = {"method": "DCLNN", "task": "four", "precision": "mixed_bfloat16"}
+    whole, long, quick = (
+        study.estimate_hours(short | more)
+        for more in ({"seed": 99}, {"epochs": 100}, {"images_per_class": 400})
+    )
+    seconds = [run.seconds for run in study.select(method="DCLNN", precision="mixed_bfloat16")]
+    assert min(seconds) / 3600 < whole < max(seconds) / 3600
+    assert long == pytest.approx(4 * whole)
+    assert quick is None
+
+
+def test_a_readers_own_runs_are_those_that_study_yml_does_not_list(
+    fake, checkout, folders, published, monkeypatch
+):
+    checkout(SMALL)
+    listed, own = {"method": "fake", "task": "two", "depth": 2}, {"method": "fake", "task": "two"}
+    for config in (listed | {"epochs": 9}, own | {"depth": 5}, FAKE, FAKE | {"depth": 9}):
+        study.compute(config)
+    damaged = study.path(FAKE | {"depth": 9})
+    damaged.write_text("{")  # no page fails of what can be made again
+    drawn, whole = study.identify(FAKE), study.identify(own | {"depth": 5})
+    assert {run.id for run in study.unlisted()} == {drawn, whole}
+    monkeypatch.setenv("BLOODLIB_PUBLISH", "1")
+    assert [run.id for run in study.unlisted()] == [whole]
 
 
 # ------------------------------------------------------------------------------- run, compute

@@ -5,6 +5,7 @@ papermill, ``bloodlib study`` and Snakemake are doors to it. May import ``data``
 ``paper``.
 """
 
+import contextlib
 import functools
 import itertools
 import json
@@ -56,7 +57,7 @@ def resolve(config: dict, profile: str = "recorded") -> dict:
         ``split_by``, ``fold`` (:func:`bloodlib.data.splits.split`), ``resize``
         (:func:`bloodlib.data.images.resize`) and the method's own settings.
     profile : {"recorded", "quick", "full"}
-        At which scale of ``study.yml``; ``recorded`` changes nothing.
+        At which scale of ``study.yml``, for settings that are not given; ``recorded`` changes none.
 
     Raises
     ------
@@ -86,10 +87,9 @@ def resolve(config: dict, profile: str = "recorded") -> dict:
         if found["images"] == "drawn" and found[key] != COMMON[key]:
             raise ValueError(f"{key} is {found[key]!r}, which drawn cells can't be")
     found |= methods.check(found["method"], own)
-    if profile == "recorded":  # also where there is no study.yml
-        return found
-    scale = _study()["profiles"].get(profile, {})
-    return resolve(found | {key: value for key, value in scale.items() if key in found})
+    scale = _scale(profile)
+    missing = {key: value for key, value in scale.items() if key in found.keys() - config.keys()}
+    return resolve(config | missing) if missing else found
 
 
 def identify(config: dict) -> str:
@@ -164,7 +164,8 @@ def grid(profile: str = "full", source: str = "published", only: Iterable[str] =
     for given in runs():
         usual = all(given[key] == COMMON[key] for key in ("split_by", "resize"))
         if usual or source == "published":
-            config = resolve(given | {"images": source}, profile)
+            free = given.keys() - _scale(profile).keys()
+            config = resolve({key: given[key] for key in free} | {"images": source}, profile)
             if all(word in f"{identify(config)} {describe(config)}" for word in only):
                 found.append(config)
     if not found:
@@ -264,6 +265,35 @@ def is_open(config: dict) -> bool:
     """Whether a run is still to be computed: no record, one with too few epochs, or a failure."""
     record = recorded(config)
     return record is None or record.status == "failed"
+
+
+def estimate_hours(config: dict) -> float | None:
+    """How long a run may take: the median of recorded runs of its method and precision, by epochs.
+
+    None where there is no such record, as of runs on fewer images.
+    """
+    config = resolve(config)
+    names = ("method", "precision", "images", "images_per_class")
+    alike = {name: config[name] for name in names if name in config}
+    found = [run.seconds / run.config.get("epochs", 1) for run in select(**alike)]
+    return float(np.median(found)) * config.get("epochs", 1) / 3600 if found else None
+
+
+def unlisted() -> list[records.Record]:
+    """Complete records that ``study.yml`` does not list: a reader's own runs, the oldest first.
+
+    Those on all of the published images lie with the frozen ones; quick ones and those on drawn
+    cells in the cache, which no published book looks at. What can't be read there, or was made of
+    other drawn cells by another version, is left out.
+    """
+    listed = {identify(config) for config in runs()}
+    found = [run for run in select() if run.id not in listed]
+    cached = [] if stored.publishing() else (stored.cache_folder() / "runs").glob("*.json")
+    for path in cached:
+        with contextlib.suppress(stored.StoredError):
+            check(record := records.read(path))
+            found += [record] if record.status == "complete" else []
+    return sorted(found, key=lambda run: (run.started, run.id))
 
 
 def path(config: dict) -> Path:
@@ -466,6 +496,11 @@ def _data_hash(config):
         return synthetic.data_hash(_drawn(n))
     published = splits.data_hash(config["split_by"], config["fold"])
     return published if n is None else f"{published}-{n}"
+
+
+def _scale(profile):
+    """The settings of a profile; none of ``recorded``, also where there is no study.yml."""
+    return {} if profile == "recorded" else _study()["profiles"].get(profile, {})
 
 
 def _study():
