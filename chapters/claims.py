@@ -19,15 +19,20 @@
 # stands, what would have to be true, and the verdict so far.
 
 # %% tags=["remove-input"]
+from fractions import Fraction
+
 import pandas as pd
 
 from bloodlib import paper
 from bloodlib.book import chapter, tables
 from bloodlib.data import images
 from bloodlib.evidence import verdicts
+from bloodlib.paper import arithmetic
 
 chapter.begin()
-chapter.cite(n_claims=len(paper.CLAIMS), n_unstated=len(paper.UNSTATED), n_cells=len(paper.CELLS))
+chapter.cite(
+    n_claims=len(paper.CLAIMS), n_unstated=len(paper.SETTINGS["unstated"]), n_cells=len(paper.CELLS)
+)
 chapter.cite(least_runs=verdicts.RUNS, width=verdicts.WIDTH, alike=verdicts.ALIKE)
 
 # %% [markdown]
@@ -72,7 +77,7 @@ tables.show(tables.load_claims(), "tbl-claims", "The paper's claims and what bec
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    pd.DataFrame(paper.STATED).replace({"value": {"": "(blank)"}}),
+    pd.DataFrame(paper.SETTINGS["stated"]).replace({"value": {"": "(blank)"}}),
     "tbl-stated",
     "Settings that the paper states, as printed.",
     columns=["name", "value", "place"],
@@ -90,7 +95,7 @@ tables.show(
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    pd.DataFrame(paper.UNSTATED),
+    pd.DataFrame(paper.SETTINGS["unstated"]),
     "tbl-unstated",
     "Settings that the paper leaves open.",
     columns=["name", "ours", "why"],
@@ -101,28 +106,30 @@ tables.show(
 # ## Numbers as intervals
 #
 # Tables 1 and 2 print {glue:text}`n_cells` numbers with two decimals, trailing zeros dropped: "0.6" is
-# 0.60 and "1" is 1.00. A printed number stands for every number that rounds to it, and `bloodlib.paper`
-# keeps both.
+# 0.60 and "1" is 1.00. A printed number stands for every number that rounds to it.
 
 # %%
 row = {"table": 1, "task": "four", "method": "DCLNN", "class_": "NEUTROPHIL"}
 recall = paper.cells(**row, measure="recall")[0]
-recall.printed, recall.interval
+recall.printed, str(arithmetic.span(recall.printed))
 
 # %% tags=["remove-input"]
-low, high = recall.interval
+where = arithmetic.span(recall.printed)
 for name, split in {"q": "TEST", "q_simple": "TEST_SIMPLE"}.items():
     size = images.counts()[split]["NEUTROPHIL"]
     chapter.cite(
-        {f"{name}_size": size, f"{name}_fit": sum(low <= k / size <= high for k in range(size + 1))}
+        {
+            f"{name}_size": size,
+            f"{name}_fit": sum(where.holds(Fraction(k, size)) for k in range(size + 1)),
+        }
     )
 ahead, behind = (
     paper.cells(**row | {"method": method, "class_": "Average"}, measure="recall")[0]
     for method in ("DCLNN", "SVM")
 )
 chapter.cite(q_ahead=ahead.printed, q_behind=behind.printed)
-chapter.cite(q_least=ahead.interval[0] - behind.interval[1])
-chapter.cite(q_most=ahead.interval[1] - behind.interval[0])
+ahead, behind = (arithmetic.span(cell.printed) for cell in (ahead, behind))
+chapter.cite(q_least=float(ahead.low - behind.high), q_most=float(ahead.high - behind.low))
 
 # %% [markdown]
 # ## Questions

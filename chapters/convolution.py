@@ -151,8 +151,7 @@ chapter.cite(window_mean=mean[0, 0])
 # ```
 #
 # **A subsample layer.** The sum of a window times one weight for the whole map; with the weight ¼ and
-# neither bias nor tanh it is average pooling. In code: `equations.subsample`, beside
-# `equations.max_pool` and `equations.average_pool`.
+# neither bias nor tanh it is average pooling. In code: `equations.subsample`.
 #
 # (eq-8)=
 # ```{math}
@@ -184,8 +183,8 @@ chapter.cite(window_mean=mean[0, 0])
 # ```
 #
 # **Back through pooling.** Each neuron of a window gets the deviation of the one number that the window
-# became, times the weight. In code: `equations.subsample_backward`, `equations.average_pool_backward`; with
-# max pooling (`equations.max_pool_backward`) only the largest neuron gets it.
+# became, times the weight. In code: `equations.subsample_backward`. With max pooling only the largest neuron
+# would get it.
 #
 # (eq-11)=
 # ```{math}

@@ -150,14 +150,11 @@ def test_trying_all_matrices_of_two_classes_finds_the_same(method, split, conven
     (cell,) = paper.cells(method=method, task="two", class_="Average", measure="recall")
     hundredths = round(100 * cell.value)
     macro = fits(every[:, 0] * m + every[:, 1] * n, 2 * n * m, hundredths, convention)
-    found = arithmetic.bounds(method, counts, convention, "macro").correct
+    found = arithmetic.bounds(method, counts, convention, average=True).correct
     assert found == ends(right[macro])
-    weighted = fits(right, n + m, hundredths, convention)
-    found = arithmetic.bounds(method, counts, convention, "weighted").correct
-    assert found == ends(right[weighted])
     claimed = fits(right, n + m, 94, "rounded")
-    span = arithmetic.percentage("two")
-    found = arithmetic.bounds(method, counts, convention, accuracy=span).correct
+    span = arithmetic.span("0.94")
+    found = arithmetic.bounds(method, counts, convention, claimed=span).correct
     assert found == ends(right[claimed])
 
 
@@ -194,6 +191,10 @@ def test_a_witness_gives_every_number(method, task, convention):
 # ----------------------------------------------------------------------------- planted numbers
 
 
+def solve(cells, counts, convention="rounded", claimed=None):
+    return arithmetic.Block(tuple(cells), tuple(counts.items()), convention, claimed)
+
+
 def cell(class_, measure, printed):
     return paper.Cell(0, "planted", "planted", class_, measure, printed)
 
@@ -228,11 +229,11 @@ def test_what_a_matrix_prints_is_possible(matrix, convention):
     names = tuple("ABCD"[: len(matrix)])
     cells = print_rows(matrix, names, convention, averages=["recall"])
     counts = dict(zip(names, matrix.sum(axis=1).tolist(), strict=True))
-    block = arithmetic.solve(cells, counts, convention)
+    block = solve(cells, counts, convention)
     assert block.feasible
     assert block.correct[0] <= matrix.trace() <= block.correct[1]
     right = Fraction(int(matrix.trace()), int(matrix.sum()))
-    exactly = arithmetic.solve(cells, counts, convention, accuracy=Span(right, right))
+    exactly = solve(cells, counts, convention, claimed=Span(right, right))
     assert exactly.correct == (matrix.trace(), matrix.trace())
 
 
@@ -250,7 +251,7 @@ def test_a_changed_digit_is_judged_as_by_counting(matrix, convention, which, ste
     hundredths = min(max(round(100 * cells[k].value) + step, 0), 100)
     cells[k] = dataclasses.replace(cells[k], printed=f"{hundredths / 100:.2f}")
     counts = dict(zip(names, matrix.sum(axis=1).tolist(), strict=True))
-    assert arithmetic.solve(cells, counts, convention).correct == counted(cells, counts, convention)
+    assert solve(cells, counts, convention).correct == counted(cells, counts, convention)
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
@@ -259,9 +260,9 @@ def test_a_class_that_is_never_predicted_has_precision_0(convention):
     cells = print_rows(matrix, ("A", "B", "C"), convention)
     assert cells[3].printed == "0"
     counts = {"A": 7, "B": 4, "C": 9}
-    assert arithmetic.solve(cells, counts, convention).feasible
+    assert solve(cells, counts, convention).feasible
     cells[3] = dataclasses.replace(cells[3], printed="0.5")
-    block = arithmetic.solve(cells, counts, convention)
+    block = solve(cells, counts, convention)
     assert not block.feasible
     assert block.conflict == (cells[4], cells[3])  # recall 0 beside precision 0.5
 
@@ -270,11 +271,11 @@ def test_a_number_that_is_not_reached_is_not_accepted():
     """Cut, 0.5 is at least 0.50 and less than 0.51: 51 of 100 is too many."""
     recalls = [cell("A", "recall", "0.5"), cell("B", "recall", "1")]
     counts = {"A": 100, "B": 10}
-    assert arithmetic.solve(recalls, counts, "truncated").correct == (60, 60)
-    assert arithmetic.solve(recalls, counts, "rounded").correct == (60, 60)
+    assert solve(recalls, counts, "truncated").correct == (60, 60)
+    assert solve(recalls, counts, "rounded").correct == (60, 60)
     counts = {"A": 200, "B": 10}
-    assert arithmetic.solve(recalls, counts, "truncated").correct == (110, 111)
-    assert arithmetic.solve(recalls, counts, "rounded").correct == (109, 111)  # halves either way
+    assert solve(recalls, counts, "truncated").correct == (110, 111)
+    assert solve(recalls, counts, "rounded").correct == (109, 111)  # halves either way
 
 
 def test_only_what_is_never_predicted_is_excused_for_it():
@@ -285,7 +286,7 @@ def test_only_what_is_never_predicted_is_excused_for_it():
     )
     for printed, feasible in (("0", False), ("0.01", True)):
         cells = [cell("A", "precision", printed), *recalls]
-        assert arithmetic.solve(cells, counts, "truncated").feasible == feasible
+        assert solve(cells, counts, "truncated").feasible == feasible
 
 
 def test_conflicts_are_minimal():
@@ -300,13 +301,13 @@ def test_conflicts_are_minimal():
             for c in class_rows(method, task)
         ]
         counts = images.counts(task)["TEST"]
-        block = arithmetic.solve(cells, counts)
+        block = solve(cells, counts)
         assert block.correct is counted(cells, counts, "rounded") is None
         assert block.accuracy is None
         assert set(block.conflict) <= set(cells)
-        assert not arithmetic.solve(block.conflict, counts).feasible
+        assert not solve(block.conflict, counts).feasible
         for one in block.conflict:
-            assert arithmetic.solve([c for c in block.conflict if c != one], counts).feasible
+            assert solve([c for c in block.conflict if c != one], counts).feasible
 
 
 @pytest.mark.parametrize(
@@ -318,7 +319,7 @@ def test_conflicts_are_minimal():
 )
 def test_what_is_no_constraint_is_refused(cells, counts, words):
     with pytest.raises(ValueError, match=words):
-        arithmetic.solve(cells, counts)
+        solve(cells, counts).find()
 
 
 @pytest.mark.parametrize(
@@ -346,7 +347,7 @@ def test_a_solver_without_an_answer_raises(monkeypatch, status, x, words):
     monkeypatch.setattr("scipy.optimize.milp", lambda *args, **more: result)
     recalls = [cell("A", "recall", "0.5"), cell("B", "recall", "0.5")]
     with pytest.raises(RuntimeError, match=words):
-        arithmetic.solve(recalls, {"A": 2, "B": 2})
+        solve(recalls, {"A": 2, "B": 2}).find(1)
 
 
 def test_misprints_are_counted_as_by_counting():
@@ -381,11 +382,17 @@ def members(span):
     return [value for value in values if span.holds(value)]
 
 
-def test_percentages_are_spans():
-    assert str(arithmetic.percentage("two")) == "0.935 to 0.945"
-    assert arithmetic.percentage("two").closed
-    cut = arithmetic.percentage("four", "truncated")
-    assert cut == Span(Fraction(78, 100), Fraction(79, 100), closed=False)
+@pytest.mark.parametrize(
+    ("printed", "rounded", "cut"),
+    [("0.6", (0.595, 0.605), (0.6, 0.61)), ("1", (0.995, 1), (1, 1)), ("0", (0, 0.005), (0, 0.01))],
+)
+def test_what_a_printed_number_can_stand_for(printed, rounded, cut):
+    for convention, expected in (("rounded", rounded), ("truncated", cut)):
+        found = arithmetic.span(printed, convention)
+        assert (float(found.low), float(found.high)) == expected
+        assert found.closed == (convention == "rounded" or printed == "1")
+    exact = arithmetic.span("0.94", unit=Fraction(1, 1000))
+    assert (float(exact.low), float(exact.high)) == (0.9395, 0.9405)
 
 
 def test_ends_belong_or_do_not():
@@ -397,19 +404,14 @@ def test_ends_belong_or_do_not():
     assert Span(half, one).meets(Span(Fraction(0), half))
 
 
-@given(spans, spans)
-def test_f1_lies_where_its_span_says(p, r):
-    found = arithmetic.f1_span(p, r)
-    for x, y in itertools.product(members(p), members(r)):
-        assert found.holds(2 * x * y / (x + y) if x + y else Fraction(0)) or not y or not x
-
-
 @given(st.lists(spans, min_size=2, max_size=4))
-def test_means_lie_where_their_span_says(some):
-    shares = [Fraction(k + 1, sum(range(len(some) + 1))) for k in range(len(some))]
-    found = arithmetic.mean_span(some, shares)
+def test_a_mean_lies_where_its_span_says(some):
+    def mean(*values):
+        return sum(values) / len(values)
+
+    found = arithmetic.rising(mean, *some)
     for values in itertools.islice(itertools.product(*map(members, some)), 30):
-        assert found.holds(sum(s * v for s, v in zip(shares, values, strict=True)))
+        assert found.holds(mean(*values))
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
@@ -417,14 +419,12 @@ def test_every_number_is_checked(convention):
     found = pd.concat(
         arithmetic.checks(images.counts(task)["TEST"], convention) for task in images.TASKS
     )
-    kinds = found["kind"].value_counts()
-    assert kinds[arithmetic.F1_OF_ROW] == 30
-    assert kinds[arithmetic.F1_OF_AVERAGES] == 10
-    assert len(found) == 30 + 10 + 2 * 30 + 2 * 10
+    assert len(found) == 30 + 10 + 30 + 10
     ranges = found.dropna(subset="allowed")
     for row in ranges.itertuples():
-        assert row.holds == row.allowed.meets(arithmetic.span(row.cell, convention))
-    assert set(ranges[~ranges["holds"]]["kind"]) <= {arithmetic.F1_OF_AVERAGES}
+        assert row.holds == row.allowed.meets(arithmetic.span(row.cell.printed, convention))
+    failing = ranges[~ranges["holds"]]["kind"]
+    assert set(failing) <= {"Average F1 from the average precision and recall"}
 
 
 # -------------------------------------------------------------------- what the rest is given

@@ -10,16 +10,7 @@ from bloodlib import paper
 from bloodlib.analyses import attribution, claims, external_validation, model_comparison
 from bloodlib.data import images, stored
 from bloodlib.evidence import comparison
-from bloodlib.evidence.verdicts import (
-    CONTRADICTS,
-    DIRECTION,
-    NOT,
-    REPRODUCED,
-    UNDECIDABLE,
-    UNTESTED,
-    VERDICTS,
-    Difference,
-)
+from bloodlib.evidence.verdicts import Difference, Verdict
 from bloodlib.paper import arithmetic
 
 
@@ -28,15 +19,15 @@ def decide(claim):
     claims.verdict.cache_clear()
     found = claims.verdict(claim)
     claims.verdict.cache_clear()
-    assert found.verdict in VERDICTS
+    assert found.verdict in Verdict
     return found
 
 
 def test_every_claim_gets_a_verdict_from_what_is_stored():
     for claim in paper.CLAIMS:
         found = claims.verdict(claim.id)
-        assert found.verdict in VERDICTS
-        assert found.evidence or found.verdict == UNTESTED
+        assert found.verdict in Verdict
+        assert found.evidence or found.verdict == Verdict.UNTESTED
         assert not any(word in found.evidence for word in ("nan", "None", "[]"))
 
 
@@ -59,10 +50,10 @@ def facts(monkeypatch):
 @pytest.mark.parametrize(
     ("claim", "each", "verdict", "said"),
     [
-        ("images-13k-abstract", 3110, REPRODUCED, f"{4 * 3110 + 71:,} images"),
-        ("images-13k", 3000, REPRODUCED, "12,000"),
-        ("images-13k", 2900, NOT, "11,600"),
-        ("pictures-3000-each", 2600, DIRECTION, "2,600 to 2,600"),
+        ("images-13k-abstract", 3110, Verdict.REPRODUCED, f"{4 * 3110 + 71:,} images"),
+        ("images-13k", 3000, Verdict.REPRODUCED, "12,000"),
+        ("images-13k", 2900, Verdict.NOT, "11,600"),
+        ("pictures-3000-each", 2600, Verdict.DIRECTION, "2,600 to 2,600"),
     ],
 )
 def test_how_many_images_there_are(facts, claim, each, verdict, said):
@@ -75,22 +66,24 @@ def test_how_many_images_there_are(facts, claim, each, verdict, said):
 
 def test_what_the_facts_say_of_the_photographs(facts):
     facts |= {"photographs": 200, "photographs_with_several_labels": [1, 2, 3]}
-    assert decide("five-categories").verdict == CONTRADICTS
-    assert decide("originals-400").verdict == NOT
+    assert decide("five-categories").verdict == Verdict.CONTRADICTS
+    assert decide("originals-400").verdict == Verdict.NOT
     assert "3 photographs have more than one" in decide("originals-two-labels").evidence
     found = decide("diagnosis-problems-gone")
-    assert found.verdict == UNDECIDABLE
+    assert found.verdict == Verdict.UNDECIDABLE
     assert "200 photographs" in found.evidence
 
 
 def test_what_the_print_and_the_network_decide():
-    assert decide("settings-complete").evidence.startswith(f"{len(paper.UNSTATED)} settings")
+    assert decide("settings-complete").evidence.startswith(
+        f"{len(paper.SETTINGS['unstated'])} settings"
+    )
     assert "print F1, precision, recall." in decide("four-measures-used").evidence
-    assert decide("epochs-precision").verdict == CONTRADICTS
-    assert decide("algorithm-implemented").verdict == CONTRADICTS
-    assert decide("fewer-parameters").verdict == NOT
+    assert decide("epochs-precision").verdict == Verdict.CONTRADICTS
+    assert decide("algorithm-implemented").verdict == Verdict.CONTRADICTS
+    assert decide("fewer-parameters").verdict == Verdict.NOT
     assert "8,736,324" in decide("fewer-parameters").evidence
-    assert decide("kernels-differ").verdict == REPRODUCED
+    assert decide("kernels-differ").verdict == Verdict.REPRODUCED
 
 
 # --------------------------------------------------------------------------- the tables
@@ -155,13 +148,16 @@ def ours(monkeypatch):
 
 @pytest.mark.parametrize("claim", OF_CELLS)
 def test_the_papers_own_numbers_reproduce_what_they_support_and_missing_ones_nothing(ours, claim):
-    assert decide(claim).verdict == REPRODUCED
+    assert decide(claim).verdict == Verdict.REPRODUCED
     if claim not in ("f1-083", "baselines-better-on-two"):
         ours.within = 0.9  # wide intervals reproduce nothing
-        assert decide(claim).verdict == UNDECIDABLE
+        assert decide(claim).verdict == Verdict.UNDECIDABLE
     missing = "AveragePooling" if "pooling" in claim else "DCLNN"
     ours.set(None, method="NB" if claim.startswith("baselines") else missing)
-    assert decide(claim) == (UNTESTED, "")
+    assert decide(claim) == (Verdict.UNTESTED, "")
+
+
+NOT, DIRECTION, REPRODUCED = Verdict.NOT, Verdict.DIRECTION, Verdict.REPRODUCED
 
 
 @pytest.mark.parametrize(
@@ -169,7 +165,7 @@ def test_the_papers_own_numbers_reproduce_what_they_support_and_missing_ones_not
     [
         ("dclnn-beats-baselines-four", 0.3, ("four", "DCLNN", "MONOCYTE", "recall"), NOT),
         ("dclnn-beats-baselines-two", 0.3, ("two", "DCLNN", "Mononuclear", "recall"), NOT),
-        ("better-results", 0.0, ("four", "DCLNN", "MONOCYTE", "f1"), REPRODUCED),  # no average
+        ("better-results", 0.0, ("four", "DCLNN", "MONOCYTE", "f1"), REPRODUCED),
         ("better-results", 0.5, ("two", "DCLNN", "Average", "f1"), NOT),
         ("average-precision-088", 0.85, ("four", "DCLNN", "Average", "precision"), DIRECTION),
         ("average-precision-088", 0.60, ("four", "SVM", "Average", "precision"), DIRECTION),
@@ -231,13 +227,13 @@ def runs(monkeypatch):
 
 def test_cost_is_one_of_all_aspects(runs, ours):
     runs |= {"NB": [Run(seconds=6)], "SVM": [Run(seconds=120)]}
-    assert decide("competes-in-all-aspects") == (UNTESTED, "")
+    assert decide("competes-in-all-aspects") == (Verdict.UNTESTED, "")
     runs["DCLNN"] = [Run(seconds=1500), Run(seconds=1600)]
     found = decide("competes-in-all-aspects")
-    assert found.verdict == NOT
+    assert found.verdict == Verdict.NOT
     assert "took 25 minutes, 2.0 for the SVM and 0.1 for Naive Bayes" in found.evidence
     runs["DCLNN"] = [Run(seconds=60)]
-    assert decide("competes-in-all-aspects").verdict == UNDECIDABLE
+    assert decide("competes-in-all-aspects").verdict == Verdict.UNDECIDABLE
 
 
 @pytest.mark.parametrize(
@@ -245,29 +241,31 @@ def test_cost_is_one_of_all_aspects(runs, ours):
 )
 def test_an_accuracy_that_the_table_excludes_contradicts_it_whatever_ours_is(runs, claim, task):
     found = decide(claim)
-    assert found.verdict == CONTRADICTS
+    assert found.verdict == Verdict.CONTRADICTS
     assert "Ours" not in found.evidence
     runs["DCLNN"] = [Run()] * 2
-    value = arithmetic.PERCENT[task] / 100
+    value = float(arithmetic.CLAIMED[task])
     runs.estimate = comparison.Estimate(value, value - 0.02, value + 0.02)
     found = decide(claim)
-    assert found.verdict == CONTRADICTS
+    assert found.verdict == Verdict.CONTRADICTS
     assert f"Ours is {value:.3f} ({value - 0.02:.2f}–{value + 0.02:.2f})" in found.evidence
 
 
-@pytest.mark.parametrize(("ours", "reached"), [(0.83, REPRODUCED), (0.80, NOT), (0.86, NOT)])
+@pytest.mark.parametrize(
+    ("ours", "reached"), [(0.83, Verdict.REPRODUCED), (0.80, Verdict.NOT), (0.86, Verdict.NOT)]
+)
 def test_an_accuracy_that_the_table_allows_is_compared_with_ours(runs, monkeypatch, ours, reached):
-    monkeypatch.setitem(arithmetic.PERCENT, "four", 83)
-    assert decide("accuracy-four-78").verdict == UNTESTED
+    monkeypatch.setitem(arithmetic.CLAIMED, "four", "0.83")
+    assert decide("accuracy-four-78").verdict == Verdict.UNTESTED
     runs["DCLNN"] = [Run()]
     runs.estimate = comparison.Estimate(ours, ours - 0.02, ours + 0.02)
     assert decide("accuracy-four-78").verdict == reached
 
 
-@pytest.mark.parametrize(("jump", "verdict"), [(0, REPRODUCED), (20, UNDECIDABLE)])
+@pytest.mark.parametrize(("jump", "verdict"), [(0, Verdict.REPRODUCED), (20, Verdict.UNDECIDABLE)])
 def test_epochs_25(runs, jump, verdict):
     """Whether 25 is a good number can't be told while the score jumps from epoch to epoch."""
-    assert decide("epochs-25") == (UNTESTED, "")
+    assert decide("epochs-25") == (Verdict.UNTESTED, "")
     runs["DCLNN"] = [Run(jump=jump), Run(jump=jump, odd=1)]  # their mean stays where it is
     found = decide("epochs-25")
     assert found.verdict == verdict
@@ -295,14 +293,14 @@ def differences(runs, monkeypatch):
 @pytest.mark.parametrize(
     ("claim", "found", "verdict"),
     [
-        ("larger-dataset", (UP, UP), REPRODUCED),
-        ("larger-dataset", (UP, OPEN), UNDECIDABLE),
-        ("larger-dataset", (UP, DOWN), NOT),
-        ("pooling-keeps-information", (UP,), REPRODUCED),
-        ("pooling-keeps-information", (OPEN,), UNDECIDABLE),
-        ("pooling-keeps-information", (DOWN,), NOT),
-        ("better-than-state-of-art", (UP, UP), REPRODUCED),
-        ("better-than-state-of-art", (UP, DOWN), NOT),
+        ("larger-dataset", (UP, UP), Verdict.REPRODUCED),
+        ("larger-dataset", (UP, OPEN), Verdict.UNDECIDABLE),
+        ("larger-dataset", (UP, DOWN), Verdict.NOT),
+        ("pooling-keeps-information", (UP,), Verdict.REPRODUCED),
+        ("pooling-keeps-information", (OPEN,), Verdict.UNDECIDABLE),
+        ("pooling-keeps-information", (DOWN,), Verdict.NOT),
+        ("better-than-state-of-art", (UP, UP), Verdict.REPRODUCED),
+        ("better-than-state-of-art", (UP, DOWN), Verdict.NOT),
     ],
 )
 def test_what_other_runs_say(differences, claim, found, verdict):
@@ -328,20 +326,24 @@ def test_what_was_not_measured_is_not_tested_yet(monkeypatch, claim, module, ask
         raise stored.MissingError("nothing was measured")
 
     monkeypatch.setattr(module, asked, missing)
-    assert decide(claim) == (UNTESTED, "")
+    assert decide(claim) == (Verdict.UNTESTED, "")
     if module is comparison:
         monkeypatch.setattr(module, asked, lambda *_: [])
-        assert decide(claim) == (UNTESTED, "")
+        assert decide(claim) == (Verdict.UNTESTED, "")
 
 
 @pytest.mark.parametrize(
     ("share", "change", "verdict"),
     [
-        ((0.5, 0.6), (-0.5, -0.3), DIRECTION),  # of one network, never more
-        ((0.5, 0.6), (-0.2, 0.1), UNDECIDABLE),  # as right without the cell, for all we know
-        ((0.05, 0.6), (-0.5, -0.3), UNDECIDABLE),  # the maps may be even
-        ((0.01, 0.02), (-0.5, -0.3), NOT),  # it looks elsewhere
-        ((0.5, 0.6), (0.1, 0.2), NOT),  # it is better off without the cell
+        ((0.5, 0.6), (-0.5, -0.3), Verdict.DIRECTION),  # of one network, never more
+        (
+            (0.5, 0.6),
+            (-0.2, 0.1),
+            Verdict.UNDECIDABLE,
+        ),  # as right without the cell, for all we know
+        ((0.05, 0.6), (-0.5, -0.3), Verdict.UNDECIDABLE),  # the maps may be even
+        ((0.01, 0.02), (-0.5, -0.3), Verdict.NOT),  # it looks elsewhere
+        ((0.5, 0.6), (0.1, 0.2), Verdict.NOT),  # it is better off without the cell
     ],
 )
 def test_whether_it_decides_by_the_cell(monkeypatch, share, change, verdict):
@@ -367,9 +369,9 @@ def test_whether_it_decides_by_the_cell(monkeypatch, share, change, verdict):
 @pytest.mark.parametrize(
     ("there", "home", "verdict"),
     [
-        ((0.95, 0.97), (0.95, 0.98), REPRODUCED),
-        ((0.95, 0.97), (0.90, 0.98), UNDECIDABLE),
-        ((0.60, 0.70), (0.95, 0.98), NOT),
+        ((0.95, 0.97), (0.95, 0.98), Verdict.REPRODUCED),
+        ((0.95, 0.97), (0.90, 0.98), Verdict.UNDECIDABLE),
+        ((0.60, 0.70), (0.95, 0.98), Verdict.NOT),
     ],
 )
 def test_whether_it_is_right_in_another_laboratory(monkeypatch, there, home, verdict):

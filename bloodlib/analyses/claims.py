@@ -14,13 +14,13 @@ from bloodlib.analyses import attribution, external_validation, model_comparison
 from bloodlib.data import images, stored, synthetic
 from bloodlib.evidence import comparison, scores, verdicts
 from bloodlib.evidence.comparison import signed, with_interval
-from bloodlib.evidence.verdicts import Difference, Verdict, called
+from bloodlib.evidence.verdicts import Difference, Judgement
 from bloodlib.models.networks import parameter_counts
 from bloodlib.paper import arithmetic, equations
 
 
 @functools.cache
-def verdict(claim: str) -> Verdict:
+def verdict(claim: str) -> Judgement:
     """The verdict on a claim, by its id; untested where a record or a stored table is missing.
 
     Raises
@@ -64,9 +64,9 @@ def _dataset(claim):
 def _print(claim):
     measures = sorted((name.replace("f1", "F1") for name in paper.MEASURES), key=str.lower)
     return equations.count_differences() | {
-        "unstated": len(paper.UNSTATED),
+        "unstated": len(paper.SETTINGS["unstated"]),
         "measures": ", ".join(measures),
-        "caption": paper.FIGURES[7],
+        "caption": paper.SETTINGS["figures"][7],
     }
 
 
@@ -131,24 +131,24 @@ def _differences(name):
 
 def _higher(claim):
     found = _differences(claim)
-    states = Counter(d.state for _, _, d in found)
+    states = Counter(d.holds for _, _, d in found)
     lower = [
-        f"{called(a)} against {b.method} ({a.task} classes) {signed(*d[:3])}"
+        f"{a.words} against {b.method} ({a.task} classes) {signed(*d[:3])}"
         for a, b, d in found
         if d.value <= 0
     ]
     return {
         "differences": [d for *_, d in found],
         "n": len(found),
-        "hold": states[verdicts.HOLDS],
-        "fail": states[verdicts.FAILS],
-        "open": states[verdicts.OPEN],
+        "hold": states[True],
+        "fail": states[False],
+        "open": states[None],
         "lower": f" Ours is not higher in {'; '.join(lower)}." if lower else "",
     }
 
 
 def _poolings(claim):
-    found = [(called(a).removeprefix("average "), d) for a, _, d in _differences(claim)]
+    found = [(a.words.removeprefix("average "), d) for a, _, d in _differences(claim)]
     name, largest = max(found, key=lambda one: abs(one[1].value))
     rows = _differences("average-pooling-class-rows")
     return {
@@ -212,14 +212,14 @@ def _all_aspects(claim):
 def _accuracy(claim):
     """A percentage of section 1: what Table 1 allows, and what ours is."""
     task = "two" if claim == "accuracy-two-94" else "four"
-    counts, claimed = images.counts(task)["TEST"], arithmetic.percentage(task)
+    counts, claimed = images.counts(task)["TEST"], arithmetic.span(arithmetic.CLAIMED[task])
     block = arithmetic.bounds("DCLNN", counts)
     found = {
         "possible": any(
-            arithmetic.bounds("DCLNN", counts, convention, accuracy=claimed).feasible
+            arithmetic.bounds("DCLNN", counts, convention, claimed=claimed).feasible
             for convention in arithmetic.CONVENTIONS
         ),
-        "printed": arithmetic.PERCENT[task] / 100,
+        "printed": float(arithmetic.CLAIMED[task]),
         "images": block.images,
         "ours": "",
     }
@@ -349,7 +349,7 @@ def _elsewhere(claim):
             by.loc[(*way, task), ["accuracy", "low", "high"]]
             for way in (external_validation.VARIANTS[0], external_validation.QUOTED)
         )
-        home, claimed = external_validation.internal(task), arithmetic.PERCENT[task] / 100
+        home, claimed = external_validation.internal(task), float(arithmetic.CLAIMED[task])
         there.append((claimed, plain["low"], plain["high"]))
         at_home.append((claimed, home.low, home.high))
         sentences.append(

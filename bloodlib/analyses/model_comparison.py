@@ -199,7 +199,7 @@ def plot_test(found: pd.DataFrame) -> plt.Figure:
             printed=[printed.get((method, task), np.nan) for method in own["method"]],
         )  # fmt: skip
         axis.axvline(1 / len(TASKS[task]), color="#888888", lw=1, ls=":")
-        axis.axvline(arithmetic.PERCENT[task] / 100, color="#222222", lw=1, ls="--")
+        axis.axvline(float(arithmetic.CLAIMED[task]), color="#222222", lw=1, ls="--")
         axis.set(xlim=(0, 1.02), title=f"{task} classes", xlabel="accuracy on TEST")
     plots.in_rows(axes[0], own["method"].map(NAMES))
     return figure

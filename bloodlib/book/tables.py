@@ -196,7 +196,8 @@ def load_setup() -> pd.DataFrame:
         if len(machines)
     }
     rows = [
-        (name, printed, ours.get(name, "not recorded")) for name, printed in paper.SETUP.items()
+        (name, printed, ours.get(name, "not recorded"))
+        for name, printed in paper.SETTINGS["setup"].items()
     ]
     return pd.DataFrame(rows, columns=["Setup", "Paper", "Ours"])
 

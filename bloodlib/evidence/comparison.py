@@ -13,7 +13,7 @@ from bloodlib.data.images import TASKS
 from bloodlib.evidence import intervals, scores, verdicts
 from bloodlib.study import records
 
-#: The epoch at which Tables 1 and 2 are read (:data:`bloodlib.paper.UNSTATED`).
+#: The epoch at which Tables 1 and 2 are read (:data:`bloodlib.paper.SETTINGS`).
 EPOCH = 25
 #: The last ten epochs up to that one.
 LATE = range(EPOCH - 9, EPOCH + 1)
@@ -323,7 +323,7 @@ def outside(cells: list[dict]) -> tuple[int, int]:
     """
     beside_ours = [cell for cell in cells if cell["low"] is not None]
     found = [verdicts.number(cell["paper"], cell["low"], cell["high"]) for cell in beside_ours]
-    return found.count(verdicts.NOT), len(found)
+    return found.count(verdicts.Verdict.NOT), len(found)
 
 
 def _numbers(runs, task):

@@ -17,6 +17,7 @@ the paper's own numbers.
 import inspect
 import math
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from fractions import Fraction
 from importlib import resources
 from typing import NamedTuple
@@ -25,19 +26,7 @@ import numpy as np
 import yaml
 
 from bloodlib import paper
-from bloodlib.data import images
-from bloodlib.paper import arithmetic
 from bloodlib.paper.arithmetic import CONVENTIONS, Span, span
-
-REPRODUCED = "reproduced"
-DIRECTION = "reproduced in direction only"
-NOT = "not reproduced"
-CONTRADICTS = "contradicts itself"
-UNDECIDABLE = "can't be told"
-UNTESTED = "not tested yet"
-VERDICTS = (REPRODUCED, DIRECTION, NOT, CONTRADICTS, UNDECIDABLE, UNTESTED)
-#: Verdicts on what is held against the print alone; the third is UNDECIDABLE.
-TRUE, FALSE = "true", "false"
 
 #: Fewer runs of a network say nothing about what its seed does.
 RUNS = 3
@@ -46,11 +35,28 @@ WIDTH = 0.1
 #: Scores that differ by less are "virtually identical".
 ALIKE = 0.05
 
-HOLDS, FAILS, OPEN = "holds", "fails", "open"
 _TABLE = yaml.safe_load(
     resources.files(__package__).joinpath("rules.yml").read_text(encoding="utf-8")
 )
 CLAIMS, PRINT = _TABLE["claims"], _TABLE["print"]
+
+
+class Verdict(StrEnum):
+    """What became of a claim."""
+
+    REPRODUCED = "reproduced"
+    DIRECTION = "reproduced in direction only"
+    NOT = "not reproduced"
+    CONTRADICTS = "contradicts itself"
+    UNDECIDABLE = "can't be told"
+    UNTESTED = "not tested yet"
+
+
+class Judgement(NamedTuple):
+    """A verdict and the sentence that carries it."""
+
+    verdict: Verdict
+    evidence: str
 
 
 # ------------------------------------------------------------------------------------- the rules
@@ -67,77 +73,79 @@ class Difference(NamedTuple):
     runs: int = RUNS
 
     @property
-    def state(self) -> str:
-        """Whether the one score is higher: see the module's rules."""
+    def holds(self) -> bool | None:
+        """Whether the one score is higher, by the module's rules; None if that is open."""
         if self.runs >= RUNS and self.low > 0 and self.least > 0:
-            return HOLDS
+            return True
         if self.runs >= RUNS and self.high < 0 and self.most < 0:
-            return FAILS
-        return OPEN
+            return False
+        return None
 
 
 def within(
     values: Iterable[float],
     low: float = -math.inf,
     high: float = math.inf,
-    then: str = REPRODUCED,
-    otherwise: str = NOT,
-) -> str:
+    then: Verdict = Verdict.REPRODUCED,
+    otherwise: Verdict = Verdict.NOT,
+) -> Verdict:
     """Verdict ``then`` if all values lie from ``low`` to ``high``, both included."""
     return then if all(low <= value <= high for value in values) else otherwise
 
 
-def higher(differences: Iterable[Difference]) -> str:
+def higher(differences: Iterable[Difference]) -> Verdict:
     """Verdict on "higher in all of these".
 
     Reproduced if all hold, not reproduced if one fails. If none fails and more than half hold,
     the direction is reproduced. The rest can't be told.
     """
-    states = [difference.state for difference in differences]
-    if FAILS in states:
-        return NOT
-    if set(states) == {HOLDS}:
-        return REPRODUCED
-    return DIRECTION if 2 * states.count(HOLDS) > len(states) else UNDECIDABLE
+    states = [difference.holds for difference in differences]
+    if False in states:
+        return Verdict.NOT
+    if set(states) == {True}:
+        return Verdict.REPRODUCED
+    return Verdict.DIRECTION if 2 * states.count(True) > len(states) else Verdict.UNDECIDABLE
 
 
-def no_less(differences: Iterable[Difference]) -> str:
+def no_less(differences: Iterable[Difference]) -> Verdict:
     """Verdict on "no less in any of these".
 
     Not reproduced if one fails. Reproduced if, with enough runs, neither an interval nor a pair of
     runs goes below zero by more than :data:`ALIKE`. The rest can't be told.
     """
-    if any(d.state == FAILS for d in differences):
-        return NOT
+    if any(d.holds is False for d in differences):
+        return Verdict.NOT
     close = all(min(d.low, d.least) >= -ALIKE and d.runs >= RUNS for d in differences)
-    return REPRODUCED if close else UNDECIDABLE
+    return Verdict.REPRODUCED if close else Verdict.UNDECIDABLE
 
 
-def alike(differences: Iterable[Difference]) -> str:
+def alike(differences: Iterable[Difference]) -> Verdict:
     """Verdict on "virtually identical".
 
     Reproduced if no interval goes beyond :data:`ALIKE` on either side; not reproduced if a
     difference holds or fails and is larger than that.
     """
-    if any(d.state != OPEN and abs(d.value) > ALIKE for d in differences):
-        return NOT
+    if any(d.holds is not None and abs(d.value) > ALIKE for d in differences):
+        return Verdict.NOT
     close = all(-ALIKE <= d.low <= d.high <= ALIKE for d in differences)
-    return REPRODUCED if close else UNDECIDABLE
+    return Verdict.REPRODUCED if close else Verdict.UNDECIDABLE
 
 
-def above(scores: Iterable[tuple[float, float, float]], then: str = REPRODUCED) -> str:
+def above(
+    scores: Iterable[tuple[float, float, float]], then: Verdict = Verdict.REPRODUCED
+) -> Verdict:
     """Verdict on "so high, all of these": what each must exceed, and the ends of its interval.
 
     One interval below is enough against it; for it, all must lie above: ``then``.
     """
     if any(high < least for least, _, high in scores):
-        return NOT
-    return then if all(low > least for least, low, _ in scores) else UNDECIDABLE
+        return Verdict.NOT
+    return then if all(low > least for least, low, _ in scores) else Verdict.UNDECIDABLE
 
 
 def number(
     printed: float, low: float | None = None, high: float | None = None, possible: bool = True
-) -> str:
+) -> Verdict:
     """Verdict on a printed score, from the ends of our interval, which may be missing.
 
     Contradicts itself if the paper's own tables exclude it. Not reproduced if it lies outside of
@@ -145,12 +153,12 @@ def number(
     than :data:`WIDTH`; a wider one confirms nothing.
     """
     if not possible:
-        return CONTRADICTS
+        return Verdict.CONTRADICTS
     if low is None:
-        return UNTESTED
+        return Verdict.UNTESTED
     if not low - 0.005 <= printed <= high + 0.005:
-        return NOT
-    return REPRODUCED if high - low <= WIDTH else UNDECIDABLE
+        return Verdict.NOT
+    return Verdict.REPRODUCED if high - low <= WIDTH else Verdict.UNDECIDABLE
 
 
 def ratio(ends: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
@@ -165,7 +173,7 @@ def number_and_times(
     ends: tuple[float, float],
     others: Iterable[tuple[float, float]],
     differences: Iterable[Difference],
-) -> str:
+) -> Verdict:
     """Verdict on "so high, and more than so many times the others".
 
     Reproduced if both are; else the direction is, if the score is :func:`higher` at all. The
@@ -173,11 +181,11 @@ def number_and_times(
     """
     times = above([(least, *ratio(ends, other)) for other in others])
     parts, ahead = (number(printed, *ends), times), higher(differences)
-    if set(parts) == {REPRODUCED}:
-        return REPRODUCED
-    if ahead in (REPRODUCED, DIRECTION):
-        return DIRECTION
-    return NOT if NOT in (*parts, ahead) else UNDECIDABLE
+    if set(parts) == {Verdict.REPRODUCED}:
+        return Verdict.REPRODUCED
+    if ahead in (Verdict.REPRODUCED, Verdict.DIRECTION):
+        return Verdict.DIRECTION
+    return Verdict.NOT if Verdict.NOT in (*parts, ahead) else Verdict.UNDECIDABLE
 
 
 # ---------------------------------------------------------------------------------------- claims
@@ -188,14 +196,7 @@ _RULES = {
 }
 
 
-class Verdict(NamedTuple):
-    """A verdict and the sentence that carries it."""
-
-    verdict: str
-    evidence: str
-
-
-def judge(claim: str, numbers: Mapping | None) -> Verdict:
+def judge(claim: str, numbers: Mapping | None) -> Judgement:
     """The verdict on a claim of :data:`bloodlib.paper.CLAIMS`; without numbers it is untested.
 
     Parameters
@@ -213,18 +214,18 @@ def judge(claim: str, numbers: Mapping | None) -> Verdict:
     if claim not in CLAIMS:
         raise ValueError(f"the paper has no claim {claim!r}")
     if numbers is None:
-        return Verdict(UNTESTED, "")
+        return Judgement(Verdict.UNTESTED, "")
     entry = CLAIMS[claim]
     says = entry["says"].format(**numbers)
     if "rule" not in entry:
-        return Verdict(entry["verdict"], says)
+        return Judgement(Verdict(entry["verdict"]), says)
     rule = _RULES[entry["rule"]]
     given = {"values": np.atleast_1d(numbers[entry["of"]])} if "of" in entry else numbers
     told = {name: given[name] for name in inspect.signature(rule).parameters if name in given}
     for found in told.values():
         if not np.size(found) or np.isnan(np.array(found, dtype=float)).any():
             raise ValueError(f"a rule needs numbers, not {found}: is a run or an interval missing?")
-    return Verdict(rule(**entry.get("with", {}), **told), says)
+    return Judgement(Verdict(rule(**entry.get("with", {}), **told)), says)
 
 
 def pairs(name: str) -> list[tuple[paper.Cell, paper.Cell]]:
@@ -236,126 +237,41 @@ def pairs(name: str) -> list[tuple[paper.Cell, paper.Cell]]:
         if all(getattr(cell, key) in np.atleast_1d(v) for key, v in spec["second"].items()):
             one = vars(cell) | spec["first"]
             first = places[one["task"], one["method"], one["class_"], one["measure"]]
-            if "only" not in spec or called(cell) in spec["only"]:
+            if "only" not in spec or cell.words in spec["only"]:
                 found.append((first, cell))
     return found
 
 
-def called(cell: paper.Cell) -> str:
-    """A printed number in words, such as "neutrophil recall"."""
-    return f"{cell.class_.lower()} {cell.measure.replace('f1', 'F1')}"
-
-
 # ------------------------------------------------------------------------ claims and the print
 
 
-# ------------------------------------------------------------------------ claims and the print
+def judge_print(name: str) -> tuple[bool | None, str]:
+    """Hold a sentence on the tables against the printed numbers, by ``print`` of the table.
 
-
-def judge_print(name: str) -> Verdict:
-    """Hold a claim against the paper's own numbers, by ``print`` of the table.
-
-    True or false if that holds for all numbers that may be behind the printed ones, rounded or
-    truncated. Ranges in the evidence are for rounding.
+    True or false if it is for all numbers that may be behind the printed ones, rounded or
+    truncated; None if that depends on digits that were dropped. Ranges are for rounding.
     """
-    rule = PRINT[name]
-    decide = {"higher": _higher, "times": _times, "equal": _equal, "alike": _alike}[rule["rule"]]
-    holds, evidence = decide(name, rule)
-    found = {holds(convention) for convention in CONVENTIONS}
-    verdict = TRUE if found == {True} else FALSE if found == {False} else UNDECIDABLE
-    return Verdict(verdict, evidence)
+    rule, compared = PRINT[name], pairs(name)
+    if "within" in rule:
+        gaps = [round(abs(a.value - b.value), 2) for a, b in compared]
+        said = f"{gaps.count(0)} of {len(gaps)} are equal, the others differ by {max(gaps):.2f}"
+        return max(gaps) <= rule["within"], f"{said} at most."
+    least, *most = map(Fraction, rule["times"])
 
+    def times(factor, where):
+        return Span(factor * where.low, factor * where.high, where.closed)
 
-def _all(found: Iterable[bool | None]) -> bool | None:
-    """Whether all hold; None if that can't be told."""
-    found = list(found)
-    return False if False in found else None if None in found else True
-
-
-def _right(cell: paper.Cell, convention: str = "rounded") -> Span:
-    """Right answers on TEST of a cell's block: any number, if no matrix gives the printed ones."""
-    block = arithmetic.bounds(cell.method, images.counts(cell.task)["TEST"], convention)
-    return Span(*map(Fraction, block.correct or (0, block.images)))
-
-
-def _higher(name, rule):
-    compared = pairs(name)
-    counted = list({(a.task, b.method): (a, b) for a, b in compared}.values())
-    if not rule.get("right_answers"):
-        counted = []
-
-    def holds(convention):
-        ahead = [span(a, convention).above(span(b, convention)) for a, b in compared]
-        return _all(
-            ahead + [_right(a, convention).above(_right(b, convention)) for a, b in counted]
-        )
-
-    a, b = min(compared, key=lambda pair: pair[0].value - pair[1].value)
-    gap = float(span(a).low - span(b).high)
-    said = (
-        f"{sum(a.value > b.value for a, b in compared)} of {len(compared)}; nearest are "
-        f"{a.printed} and {b.printed} ({called(a)}), at least {gap:.2f} apart before rounding."
-    )
-    if "class_rows" in rule:
-        rows = pairs(rule["class_rows"])
-        above = [called(a) for a, b in rows if a.value > b.value]
-        said += f" Class rows: higher in {len(above)} of {len(rows)} ({', '.join(above)}), "
-        said += f"equal in {sum(a.value == b.value for a, b in rows)}."
-    if counted:
-        least = min(_right(a).low - _right(b).high for a, b in counted)
-        said += f" At least {int(least):,} more of TEST's images are right."
-    return holds, said + rule.get("note", "")
-
-
-def _times(name, rule):
-    least, most = rule["with"]["least"], rule["with"].get("most", math.inf)
-    compared = pairs(name)
-
-    def ends(pair, convention="rounded"):
-        ours, other = (span(cell, convention) for cell in pair)
-        return ratio((ours.low, ours.high), (other.low, other.high))
-
-    def holds(convention):
-        found = [ends(pair, convention) for pair in compared]
-        if all(low > least and high < most for low, high in found):
-            return True
-        return False if any(high <= least or low >= most for low, high in found) else None
-
-    listed = (
-        f"{a.value / b.value:.2f} times {b.method}'s {b.printed} ({{:.2f}} to {{:.2f}})".format(
-            *map(float, ends((a, b)))
-        )
-        for a, b in compared
-    )
-    return holds, f"{' and '.join(listed)}."
-
-
-def _equal(name, rule):
-    *rows, average = paper.cells(**rule["with"])
-
-    def mean(convention="rounded"):
-        shares = [Fraction(1, len(rows))] * len(rows)
-        return arithmetic.mean_span([span(row, convention) for row in rows], shares)
-
-    def holds(convention):
-        possible = mean(convention).meets(span(average, convention))
-        return average.value == rule["value"] and possible
-
-    return holds, f"Printed is {average.printed}; the mean of its class rows is {mean()}."
-
-
-def _alike(name, rule):
-    compared = pairs(name)
-    gaps = [abs(round(100 * (a.value - b.value))) for a, b in compared]
-    said = f"{gaps.count(0)} of {len(gaps)} numbers are equal"
-    if rule["hundredths"]:
-        ours, theirs = map(_right, compared[0])
-        said += (
-            f", no two differ by more than {max(gaps) / 100:.2f}. Identical they can't be: "
-            f"AveragePooling has {int(theirs.low - ours.high)} to {int(theirs.high - ours.low)} "
-            "more images right."
-        )
+    found = []
+    for convention in CONVENTIONS:
+        spans = [[span(cell.printed, convention) for cell in pair] for pair in compared]
+        each = [a.above(times(least, b)) for a, b in spans]
+        each += [times(factor, b).above(a) for factor in most for a, b in spans]
+        found.append(False if False in each else None if None in each else True)
+    if least == 1:
+        a, b = min(compared, key=lambda pair: pair[0].value - pair[1].value)
+        ahead = sum(a.value > b.value for a, b in compared)
+        said = f"{ahead} of {len(compared)}; the closest: {a.printed} and {b.printed} ({a.words})."
     else:
-        spelled = [f"{a.printed} and {b.printed}" for a, b in compared if a.printed != b.printed]
-        said += f"; spelled differently: {', '.join(spelled)}."
-    return lambda convention: max(gaps) <= rule["hundredths"], said
+        ratios = [f"{a.value / b.value:.2f} times {b.method}'s {b.printed}" for a, b in compared]
+        said = f"{' and '.join(ratios)}."
+    return found[0] if found[0] == found[1] else None, said + rule.get("note", "")

@@ -1,7 +1,7 @@
 """The networks: DCLNN of section 4.2, and a compact CNN of today to compare it with.
 
 What the paper states about DCLNN is fixed here. What it leaves open is a setting of
-:func:`dclnn`, whose default is what the Kaggle notebook uses (:data:`bloodlib.paper.UNSTATED`).
+:func:`dclnn`, whose default is what the Kaggle notebook uses (:data:`bloodlib.paper.SETTINGS`).
 Both are trained by :mod:`bloodlib.models.training`.
 """
 

@@ -55,17 +55,9 @@ class Cell:
         return float(self.printed)
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """Lowest and highest true value, both included, if it was rounded to two decimals."""
-        return max(0.0, round(self.value - 0.005, 3)), min(1.0, round(self.value + 0.005, 3))
-
-    @property
-    def truncated(self) -> tuple[float, float]:
-        """Lowest true value and its bound above if it was cut after two decimals.
-
-        The bound is not reached, except by "1", which is 1 exactly.
-        """
-        return self.value, min(1.0, round(self.value + 0.01, 2))
+    def words(self) -> str:
+        """Its class and measure, such as "neutrophil recall"."""
+        return f"{self.class_.lower()} {self.measure.replace('f1', 'F1')}"
 
 
 @dataclass(frozen=True)
@@ -93,24 +85,6 @@ class Claim:
     about: str
 
 
-@dataclass(frozen=True)
-class Setting:
-    """A setting that the paper states, its value as printed ("" where a blank is printed)."""
-
-    name: str
-    value: str
-    place: str
-
-
-@dataclass(frozen=True)
-class Unstated:
-    """A setting that the paper leaves open: the value used here, and why."""
-
-    name: str
-    ours: str
-    why: str
-
-
 def read(name: str):
     """The content of a YAML file of this folder."""
     return yaml.safe_load(resources.files(__name__).joinpath(name).read_text(encoding="utf-8"))
@@ -125,19 +99,14 @@ def _read_cells():
             )
 
 
-_settings = read("settings.yml")
 #: Every number of Tables 1 and 2.
 CELLS = tuple(_read_cells())
 #: Everything in the paper that could be true or false.
 CLAIMS = tuple(Claim(**claim) for claim in read("claims.yml"))
-#: Settings that the paper states.
-STATED = tuple(Setting(**setting) for setting in _settings["stated"])
-#: Settings that the paper leaves open, with our choice and the reason.
-UNSTATED = tuple(Unstated(**setting) for setting in _settings["unstated"])
-#: The setup table of section 6.1.
-SETUP = _settings["setup"]
-#: Captions by number.
-FIGURES = _settings["figures"]
+#: What the paper says of its settings: those that are ``stated``, with name, value ("" where a
+#: blank is printed) and place; those that are ``unstated``, with our choice and the reason; the
+#: ``setup`` table of section 6.1; and the captions of its ``figures``, by number.
+SETTINGS = read("settings.yml")
 
 
 def cells(**where: int | str) -> tuple[Cell, ...]:

@@ -6,33 +6,16 @@ out]``, so weights can be exchanged with Keras. The letters in ``einsum`` are th
 images.
 
 What the paper calls output and input "deviation" (or "bias"), d(P) and d(I), are the derivatives of
-the loss by a layer's output and by the sum that enters its activation: here ``deltas``.
+the loss by a layer's output and by the sum that enters tanh: here ``deltas``.
 `DIFFERENCES` shows the print beside what is done, formula by formula.
 """
 
-import functools
-
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy import special
 
 from bloodlib import paper
 
 POOL = 2  # S_h and S_w: the stated pool size, and the 2 of x/2, y/2 in equation 10
-
-ACTIVATIONS = {
-    "tanh": np.tanh,
-    "relu": functools.partial(np.maximum, 0.0),
-    "softmax": functools.partial(special.softmax, axis=-1),
-    "none": np.asarray,
-}
-#: δ'(v) by the output P. After softmax, y - t is already the derivative by its input.
-SLOPES = {
-    "tanh": lambda outputs: 1.0 - outputs**2,
-    "relu": lambda outputs: outputs > 0,
-    "softmax": np.ones_like,
-    "none": np.ones_like,
-}
 
 #: Kernels whose effect section 4.1 names, and a blur.
 KERNELS = {
@@ -101,32 +84,16 @@ def effect(image, kernel):
     }
 
 
-def _tiles(maps):
-    """``[n, x, y, row * column, map]``: the 2×2 windows; an odd last row or column is left out."""
-    n, height, width, depth = maps.shape
-    rows, columns = height // POOL, width // POOL
-    whole = maps[:, : rows * POOL, : columns * POOL]
-    tiles = whole.reshape(n, rows, POOL, columns, POOL, depth).transpose(0, 1, 3, 2, 4, 5)
-    return tiles.reshape(n, rows, columns, POOL * POOL, depth)
-
-
 def subsample(inputs, weight):
     """Sum of equation 7: that of a 2×2 window, times one trained weight a map.
 
     Printed: W^k, and P of map t, where the neuron is of map j; sums that end at S_h and S_w.
-    Done: weight and P of map j; sums over the 2×2 window.
+    Done: weight and P of map j; sums over the 2×2 window. An odd last row or column is left out.
     """
-    return weight * _tiles(inputs).sum(axis=3)
-
-
-def max_pool(inputs, weight=None):
-    """Largest value of each 2×2 window: section 4.1's text and Figure 2; no equation is printed."""
-    return _tiles(inputs).max(axis=3)
-
-
-def average_pool(inputs, weight=None):
-    """Mean of each 2×2 window: Figure 2; equation 7 with W = 1/4, no bias and no tanh."""
-    return subsample(inputs, 1 / POOL**2)
+    n, height, width, depth = inputs.shape
+    rows, columns = height // POOL, width // POOL
+    whole = inputs[:, : rows * POOL, : columns * POOL]
+    return weight * whole.reshape(n, rows, POOL, columns, POOL, depth).sum(axis=(2, 4))
 
 
 def dense(inputs, weight):
@@ -162,20 +129,6 @@ def subsample_backward(deltas, inputs, weight):
     return weight * spread, np.einsum("nxyj,nxyj->j", spread, inputs), deltas.sum(axis=(0, 1, 2))
 
 
-def average_pool_backward(deltas, inputs, weight=None):
-    """Equation 10 with W = 1/4; nothing is trained."""
-    return (subsample_backward(deltas, inputs, 1 / POOL**2)[0],)
-
-
-def max_pool_backward(deltas, inputs, weight=None):
-    """All to the (first) largest value of each window; not printed. Nothing is trained."""
-    place = _tiles(inputs).argmax(axis=3)
-    n, x, y, j = np.indices(place.shape, sparse=True)
-    below = np.zeros(inputs.shape)
-    below[n, x * POOL + place // POOL, y * POOL + place % POOL, j] = deltas
-    return (below,)
-
-
 def correlate_backward(deltas, inputs, kernel):
     """Equations 12 (weights) and 13 (bias).
 
@@ -190,31 +143,19 @@ def correlate_backward(deltas, inputs, kernel):
     return below, variation, deltas.sum(axis=(0, 1, 2))
 
 
-POOLINGS = {
-    "sum": (subsample, subsample_backward),
-    "max": (max_pool, max_pool_backward),
-    "average": (average_pool, average_pool_backward),
-}
-
 # ---------------------------------------------------------------- the network
 
 
-def loss(outputs, targets, output="tanh"):
-    """Mean over images of half the squared error (tanh) or of the cross-entropy (softmax).
+def loss(outputs, targets):
+    """Half the squared error, the mean over images.
 
-    Printed: only its derivative y - t. Done: the loss that has it, and the stated cross-entropy.
+    Printed: only its derivative y - t. Done: the loss that has it.
     """
-    if output == "softmax":
-        floor = np.finfo(float).tiny
-        return -(targets * np.log(np.maximum(outputs, floor))).sum() / len(outputs)
     return 0.5 * ((outputs - targets) ** 2).sum() / len(outputs)
 
 
 class Network:
-    """Convolutions, one subsample or pooling layer, a hidden and an output layer.
-
-    The defaults are section 4.3's network; ``activation="relu", pooling="max", output="softmax"``
-    and ``filters=(32, 64)`` are section 4.2's, without its dropout.
+    """The network of section 4.3: a convolution, a subsample, a hidden and an output layer.
 
     Parameters
     ----------
@@ -222,70 +163,53 @@ class Network:
         Height, width and channels of an image.
     classes : int
         Number of output neurons.
-    filters : tuple of int
-        Number of maps of each 3×3 convolution layer.
+    filters : int
+        Number of maps of the 3×3 convolution.
     hidden : int
         Number of hidden neurons, which the paper leaves empty.
-    activation : {"tanh", "relu"}
-        Of every layer but the output.
-    pooling : {"sum", "max", "average"}
-        Equation 7, or the pooling of section 4.1.
-    output : {"tanh", "softmax"}
-        With squared error, or with cross-entropy.
     seed : int
         Of the first weights (Glorot uniform; the subsample layer begins as the average).
 
     Attributes
     ----------
-    layers : list of tuple
-        Name of each layer, its sum, what leads back through it, and its activation.
     weights : dict of str to list of ndarray
-        Weight and bias of each layer that has them, by its name.
+        Weight and bias of each layer, by its name.
     """
 
-    def __init__(
-        self,
-        shape,
-        classes,
-        *,
-        filters=(8,),
-        hidden=16,
-        activation="tanh",
-        pooling="sum",
-        output="tanh",
-        seed=0,
-    ):
-        self.layers, self.weights, self.output = [], {}, output
+    #: The sum of each layer, and what leads back through it.
+    layers = (
+        ("convolution", correlate, correlate_backward),
+        ("subsample", subsample, subsample_backward),
+        ("hidden", dense, dense_backward),
+        ("output", dense, dense_backward),
+    )
+
+    def __init__(self, shape, classes, *, filters=8, hidden=16, seed=0):
         height, width, depth = shape
         random = np.random.default_rng(seed)
-
-        def add(name, functions, activation, weight=None):
-            self.layers.append((name, *functions, activation))
-            if weight is not None:
-                self.weights[name] = [weight, np.zeros(weight.shape[-1])]
 
         def glorot(*size):
             reach = np.sqrt(6 / (np.prod(size[:-2]) * (size[-2] + size[-1])))
             return random.uniform(-reach, reach, size)
 
-        for i, number in enumerate(filters, 1):
-            convolution = correlate, correlate_backward
-            add(f"convolution_{i}", convolution, activation, glorot(3, 3, depth, number))
-            height, width, depth = height - 2, width - 2, number
-        if pooling == "sum":
-            add("pooling", POOLINGS[pooling], activation, np.full(depth, 1 / POOL**2))
-        else:
-            add("pooling", POOLINGS[pooling], "none")
-        size = (height // POOL) * (width // POOL) * depth
-        add("hidden", (dense, dense_backward), activation, glorot(size, hidden))
-        add("output", (dense, dense_backward), output, glorot(hidden, classes))
+        neurons = (height - 2) // POOL * ((width - 2) // POOL) * filters
+        weights = (
+            glorot(3, 3, depth, filters),
+            np.full(filters, 1 / POOL**2),
+            glorot(neurons, hidden),
+            glorot(hidden, classes),
+        )
+        self.weights = {
+            layer[0]: [weight, np.zeros(weight.shape[-1])]
+            for layer, weight in zip(self.layers, weights, strict=True)
+        }
 
     def outputs(self, images):
         """Compute the outputs of all layers, the images first, which the backward pass reads."""
         found = [images]
-        for name, total, _, activation in self.layers:
-            weight, bias = self.weights.get(name, (None, 0))
-            found.append(ACTIVATIONS[activation](total(found[-1], weight) + bias))
+        for name, total, _ in self.layers:
+            weight, bias = self.weights[name]
+            found.append(np.tanh(total(found[-1], weight) + bias))
         return found
 
     def forward(self, images):
@@ -295,19 +219,15 @@ class Network:
     def gradients(self, images, targets):
         """Loss, and its derivatives by the weights of each layer and by ``"images"``.
 
-        Equation 11, d(I) = δ'(v) d(P), goes through each activation. Printed: δ'(v_j) for a whole
-        map, and y - t δ'(v) for the output. Done: at each neuron; (y - t) δ'(v).
+        Equation 11, d(I) = δ'(v) d(P), goes through tanh, whose slope is 1 - P². Printed: δ'(v_j)
+        for a whole map, and y - t δ'(v) for the output. Done: at each neuron; (y - t) δ'(v).
         """
-        *inputs, outputs = self.outputs(images)
-        deltas, found, below = (outputs - targets) / len(images), {}, outputs
-        for (name, _, back, activation), above in zip(
-            reversed(self.layers), reversed(inputs), strict=True
-        ):
-            weight, _ = self.weights.get(name, (None, 0))
-            deltas, *found[name] = back(deltas * SLOPES[activation](below), above, weight)
-            below = above
-        variations = {name: found[name] for name in self.weights}
-        return loss(outputs, targets, self.output), variations | {"images": deltas}
+        found = self.outputs(images)
+        below, variations = (found[-1] - targets) / len(images), {}
+        for k, (name, _, back) in reversed([*enumerate(self.layers)]):
+            deltas = (1.0 - found[k + 1] ** 2) * below
+            below, *variations[name] = back(deltas, found[k], self.weights[name][0])
+        return loss(found[-1], targets), variations | {"images": below}
 
     def train_step(self, images, targets, rate):
         """One step of gradient descent; the loss before it. The paper prints no update rule."""
