@@ -254,8 +254,8 @@ def judge_print(name: str) -> tuple[bool | None, str]:
     rule, compared = PRINT[name], pairs(name)
     if "within" in rule:
         gaps = [round(abs(a.value - b.value), 2) for a, b in compared]
-        said = f"{gaps.count(0)} of {len(gaps)} are equal, the others differ by {max(gaps):.2f}"
-        return max(gaps) <= rule["within"], f"{said} at most."
+        said = f"{gaps.count(0)} of {len(gaps)} are equal; the largest difference is {max(gaps)}."
+        return max(gaps) <= rule["within"], said
     least, *most = map(Fraction, rule["times"])
 
     def times(factor, where):
