@@ -1,121 +1,65 @@
-"""The command ``bloodlib``, whose ``--help`` lists what it does."""
+"""The command ``bloodlib``, whose ``--help`` lists what it does.
+
+A command is a function here: its docstring is the command's help, of which the list of all has the
+first line; :data:`COMMANDS` has what it takes.
+"""
 
 import argparse
-import codecs
-import contextlib
 import importlib
+import inspect
 import json
 import os
 import signal
 import sys
-import threading
-import unicodedata
-from datetime import timedelta
 from itertools import chain
 from pathlib import Path
 
 from bloodlib import __version__
 
-#: Images a second that DCLNN learns from in 16 bits on two cores without instructions for them.
-SLOW_RATE = 11
-#: What stands for a sign that the terminal's encoding lacks.
-PLAIN = str.maketrans({"–": "-", "−": "-", "×": "x", "“": '"', "”": '"', "’": "'", "…": "..."})
-
-#: What ``bloodlib measure`` computes: the module and its function, and what it says of itself.
+#: What ``bloodlib measure`` computes, by its name, with the module and its function.
 MEASUREMENTS = {
-    "boxes": (
-        "data.photographs", "compute_boxes", "where the white cells are, from BCCD's annotations"
-    ),
-    "attribution": ("analyses.attribution", "compute", "maps of the answers (some ten minutes)"),
-    "robustness": ("analyses.robustness", "compute", "answers for corrupted images (minutes)"),
-    "external-validation": (
-        "analyses.external_validation",
-        "compute",
-        "answers for cells of another laboratory (some ten minutes; needs PBC)",
-    ),
-    "out-of-distribution": (
-        "analyses.prediction", "compute", "how unlike the training images others are (needs PBC)"
-    ),
-}  # fmt: skip
+    "boxes": ("data.photographs", "compute_boxes"),
+    "attribution": ("analyses.attribution", "compute"),
+    "robustness": ("analyses.robustness", "compute"),
+    "external-validation": ("analyses.external_validation", "compute"),
+    "out-of-distribution": ("analyses.prediction", "compute"),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; what can go wrong for a user ends in one sentence, not in a traceback."""
-    codecs.register_error("bloodlib", _in_plain_signs)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="bloodlib")
-    code = 1
-    try:
-        try:
-            code = _run(arguments)
-        finally:
-            if sys.stdout:  # none where it is closed
-                sys.stdout.flush()
-    except BrokenPipeError:  # who reads the output has read enough
-        _drop_output()
-    except OSError as error:  # a full disk
-        _drop_output()
-        print(f"bloodlib: the output can't be written: {error}", file=sys.stderr)
-        code = 1
-    return code
-
-
-def _run(arguments):
+            stream.reconfigure(encoding="utf-8")  # a Windows code page lacks some signs
     options = _parser().parse_args(arguments)
     from bloodlib import study
     from bloodlib.data import images, stored
 
+    refusals = (images.DatasetError, stored.StoredError, study.RunError, ImportError, ValueError)
     try:
         stored.settle()
-        return options.run(options) or 0
-    except KeyboardInterrupt as error:
+        code = options.run(options) or 0
+        if sys.stdout:  # none where it is closed
+            sys.stdout.flush()
+    except KeyboardInterrupt:
         print("Stopped. Run it again: what is stored is not computed again.", file=sys.stderr)
-        return 143 if isinstance(error, Terminated) else 130
-    except BrokenPipeError:
-        raise
-    except (
-        images.DatasetError,
-        stored.StoredError,
-        study.RunError,
-        OSError,
-        ImportError,
-        ValueError,
-    ) as error:
+        return 130
+    except refusals as error:
         print(f"bloodlib: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # who reads the output has read enough
+            print(f"bloodlib: {error}", file=sys.stderr)
+        _flush_or_drop()
+        return 1
+    return code
 
 
-class Terminated(KeyboardInterrupt):
-    """The process was told to end."""
-
-
-@contextlib.contextmanager
-def _terminable():
-    """Let SIGTERM end what is computed as Ctrl-C does."""
-
-    def terminate(*_):
-        raise Terminated
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, terminate)
+def _flush_or_drop():
+    """What can't be written, to a full disk or a closed pipe, is not tried again at the end."""
     try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _in_plain_signs(error):
-    text = error.object[error.start : error.end].translate(PLAIN)
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return plain or "?", error.end
-
-
-def _drop_output():
-    """Send what is still to be written nowhere, so that Python does not try again at its end."""
-    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -126,99 +70,22 @@ def _parser():
     )
     parser.add_argument("--version", action="version", version=f"bloodlib {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(run, help, description, json=False):
-        found = commands.add_parser(run.__name__[1:], help=help, description=description)
-        found.set_defaults(run=run)
-        if json:
-            found.add_argument("--json", action="store_true", help="for programs")
-        return found.add_argument
-
-    data = command(
-        _data,
-        "say where the images are and verify them, or fetch them",
-        "Print where the images are, how many of each class, and their hashes. "
-        "Exit with 1 if they are not there or do not verify.",
-    )
-    data("--fetch", action="store_true", help="fetch the images first, if missing")
-    study = command(
-        _study,
-        "compute the runs of study.yml that have no record yet",
-        "Compute the runs of study.yml that have no record yet, one after the other. "
-        "A run that was stopped goes on from its last epoch; one that fails is recorded and "
-        "the others go on. Started several times, it shares the runs out. Exit with 1 if a run "
-        "failed.",
-    )
-    study("--list", action="store_true", help="only show the runs and their state")
-    verify = "only check every record, and compute a cheap one, or one that --only names, again"
-    study("--verify", action="store_true", help=verify)
-    only = "only runs whose id or description holds WORD; several: all of them"
-    study("--only", metavar="WORD", action="append", default=[], help=only)
-    scale = "quick: few images, minutes, not for quoting; full: the paper's scale (default)"
-    study("--profile", choices=("quick", "full"), default="full", help=scale)
-    drawn = "drawn: on drawn cells, where the images can't be had; never frozen"
-    study("--images", choices=("published", "drawn"), default="published", help=drawn)
-    measure = command(
-        _measure,
-        "ask the trained networks again, and freeze what they answer",
-        "Freeze in results/ what needs the images and the trained networks, but no training, such "
-        "as maps of their answers. What was stopped goes on. "
-        + "; ".join(f"{name}: {about}" for name, (_, _, about) in MEASUREMENTS.items()),
-    )
-    measure("what", metavar="NAME", choices=MEASUREMENTS, help=", ".join(MEASUREMENTS))
-    audit = command(
-        _audit,
-        "what the evidence can bear: tables, photographs, leakage",
-        "Print whether the paper's tables can be true, how many photographs and cells "
-        "are behind the images, which cells were photographed twice, and what leaks.",
-        json=True,
-    )
-    again = "first find the photograph of every image again (minutes; needs the images)"
-    audit(
-        "--replay",
-        action="store_true",
-        help="only draw the split again, from the photographs' labels and the public seed",
-    )
-    audit("--remake", action="store_true", help=again)
-    command(
-        _report,
-        "print Tables 1 and 2 and the claims, the paper beside ours",
-        "Print Tables 1 and 2, the paper beside ours, and the claims with verdicts.",
-        json=True,
-    )
-    weights = command(
-        _weights,
-        "say what the trained networks in results are and check them, or make them",
-        "Print which run the weights in results are of; with the images at hand, "
-        "compare what they answer with that run's record, image by image.",
-    )
-    anew = "first write them anew, from the weights that training left in the cache"
-    weights("--freeze", action="store_true", help=anew)
-    predict = command(
-        _predict,
-        "ask the trained networks about pictures of cells",
-        "Print what the trained networks answer for pictures: the probability of each "
-        "class, and how unlike the training images a picture is by its light and colours. Of "
-        "pictures that are not 4:3 the middle is taken. Exit with 1 if a file has no answer.",
-        json=True,
-    )
-    predict("files", metavar="IMAGE", type=Path, nargs="+", help="JPEG, PNG, ...")
-    explain = command(
-        _explain,
-        "say where a number of the tables comes from",
-        "Say where a number of Tables 1 and 2 comes from: what the paper prints and "
-        "where, our value, how it is computed, from which runs, and the command that repeats them.",
-        json=True,
-    )
-    address = (
-        "such as tbl-paper-1/four/DCLNN/NEUTROPHIL/recall; its beginning lists what is below; "
-        "the id of a record or of a claim is one too"
-    )
-    explain("address", nargs="?", default="", metavar="ADDRESS", help=address)
+    for run, given in COMMANDS.items():
+        text = inspect.getdoc(run)
+        name, help = run.__name__[1:], text.split("\n")[0]
+        command = commands.add_parser(name, help=help, description=text)
+        command.set_defaults(run=run)
+        for argument, settings in given:
+            command.add_argument(argument, **settings)
     return parser
 
 
 def _data(options):
+    """Say where the images are and verify them, or fetch them.
+
+    Prints how many of each class there are, and their hashes. Exits with 1 if they are not there
+    or do not verify.
+    """
     from bloodlib.data import images, stored
 
     if options.fetch:
@@ -241,8 +108,13 @@ def _data(options):
 
 
 def _study(options):
+    """Compute the runs of study.yml that have no record yet.
+
+    One after the other. A run that was stopped goes on from its last epoch; one that fails is
+    recorded and the others go on. Started several times, it shares the runs out. Exits with 1 if a
+    run failed.
+    """
     from bloodlib import study
-    from bloodlib.data import images
     from bloodlib.models import training
 
     if options.verify:
@@ -257,25 +129,17 @@ def _study(options):
             print(f"{state:10}  {study.identify(config):24}  {study.describe(config)}{about}")
         return 0
     todo = [c for c, r in zip(chosen, found, strict=True) if r is None or r.status == "failed"]
-    with _terminable():
-        print(f"{len(chosen) - len(todo)} of {len(chosen)} runs have a record.", flush=True)
-        if not todo:
-            return 0
-        short = [config for config in todo if config.get("precision") == "mixed_bfloat16"]
-        if short and not training.device_name() and not training.has_short_floats():
-            whole = len(images.names("TRAIN")) // len(images.CLASSES)
-            epochs = sum(
-                config["epochs"] * (config["images_per_class"] or whole) for config in short
-            )
-            seconds = epochs * len(images.CLASSES) / SLOW_RATE
-            print(
-                f"{len(short)} of these runs compute in mixed_bfloat16, for which this processor "
-                "has no instructions: ten times as long as in float32, about "
-                f"{timedelta(seconds=round(seconds))} h on two cores. "
-                "Ctrl-C stops them at any time.",
-                flush=True,
-            )
-        return _compute(todo)
+    print(f"{len(chosen) - len(todo)} of {len(chosen)} runs have a record.", flush=True)
+    short = sum(config.get("precision") == "mixed_bfloat16" for config in todo)
+    if short and not training.device_name() and not training.has_short_floats():
+        print(
+            f"{short} of these runs compute in mixed_bfloat16, for which this processor has no "
+            "instructions: ten times as long as in float32, hours each on two cores. Ctrl-C stops "
+            "them at any time.",
+            flush=True,
+        )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does
+    return _compute(todo)
 
 
 def _compute(todo):
@@ -342,11 +206,24 @@ def _verify(only):
 
 
 def _measure(options):
-    module, function, _ = MEASUREMENTS[options.what]
+    """Ask the trained networks again, and freeze what they answer.
+
+    Freezes in results/ what needs the images and the trained networks, but no training. What was
+    stopped goes on. boxes: where the white cells are, from BCCD's annotations; attribution: maps of
+    the answers (some ten minutes); robustness: answers for corrupted images (minutes);
+    external-validation: answers for cells of another laboratory (some ten minutes; needs PBC);
+    out-of-distribution: how unlike the training images others are (needs PBC).
+    """
+    module, function = MEASUREMENTS[options.what]
     getattr(importlib.import_module(f"bloodlib.{module}"), function)()
 
 
 def _audit(options):
+    """Say what the evidence can bear: tables, photographs, leakage.
+
+    Whether the paper's tables can be true, how many photographs and cells are behind the images,
+    which cells were photographed twice, and what leaks.
+    """
     from bloodlib.analyses import leakage
 
     if options.remake:
@@ -361,6 +238,7 @@ def _audit(options):
 
 
 def _report(options):
+    """Print Tables 1 and 2 and the claims, the paper beside ours."""
     from bloodlib.book import tables
 
     report = tables.report()
@@ -368,6 +246,11 @@ def _report(options):
 
 
 def _weights(options):
+    """Say what the trained networks in results are and check them, or make them.
+
+    Prints which run the weights in results are of; with the images at hand, compares what they
+    answer with that run's record, image by image.
+    """
     from bloodlib.analyses import prediction
     from bloodlib.data import images
     from bloodlib.models import weights
@@ -387,6 +270,12 @@ def _weights(options):
 
 
 def _predict(options):
+    """Ask the trained networks about pictures of cells.
+
+    Prints the probability of each class, and how unlike the training images a picture is by its
+    light and colours. Of pictures that are not 4:3 the middle is taken. Exits with 1 if a file has
+    no answer.
+    """
     from bloodlib.analyses import prediction
 
     failed = 0
@@ -403,10 +292,56 @@ def _predict(options):
 
 
 def _explain(options):
+    """Say where a number of the tables comes from.
+
+    What the paper prints and where, our value, how it is computed, from which runs, and the command
+    that repeats them.
+    """
     from bloodlib.book import explain
 
     found = explain.explain(options.address)
     print(json.dumps(found, indent=1) if options.json else explain.text(found))
+
+
+#: Options that are given or not.
+FLAG = {"action": "store_true"}
+JSON = ("--json", FLAG | {"help": "for programs"})
+#: Each command, and what it takes, for ``argparse``.
+COMMANDS = {
+    _data: [("--fetch", FLAG | {"help": "fetch the images first, if missing"})],
+    _study: [
+        ("--list", FLAG | {"help": "only show the runs and their state"}),
+        ("--verify", FLAG | {"help": "only check every record, and compute one again: a cheap one, "
+                             "or one that --only names"}),
+        ("--only", {"metavar": "WORD", "action": "append", "default": [],
+                    "help": "only runs whose id or description holds WORD; several: all of them"}),
+        ("--profile", {"choices": ("quick", "full"), "default": "full",
+                       "help": "quick: few images, minutes, not for quoting; full: the paper's "
+                       "scale (default)"}),
+        ("--images", {"choices": ("published", "drawn"), "default": "published",
+                      "help": "drawn: on drawn cells, without the images; never frozen"}),
+    ],
+    _measure: [("what", {"metavar": "NAME", "choices": MEASUREMENTS,
+                          "help": ", ".join(MEASUREMENTS)})],
+    _audit: [
+        JSON,
+        ("--replay", FLAG | {"help": "only draw the split again, from the photographs' labels and "
+                             "the public seed"}),
+        ("--remake", FLAG | {"help": "first find the photograph of every image again (minutes; "
+                             "needs the images)"}),
+    ],
+    _report: [JSON],
+    _weights: [("--freeze", FLAG | {"help": "first write them anew, from the weights that "
+                                     "training left in the cache"})],
+    _predict: [JSON, ("files", {"metavar": "IMAGE", "type": Path, "nargs": "+",
+                                 "help": "JPEG, PNG, ..."})],
+    _explain: [
+        JSON,
+        ("address", {"nargs": "?", "default": "", "metavar": "ADDRESS",
+                     "help": "such as tbl-paper-1/four/DCLNN/NEUTROPHIL/recall; its beginning "
+                     "lists what is below; the id of a record or of a claim is one too"}),
+    ],
+}  # fmt: skip
 
 
 if __name__ == "__main__":

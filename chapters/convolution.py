@@ -32,7 +32,7 @@ import pandas as pd
 from scipy.signal import correlate2d
 
 from bloodlib.analyses import plots
-from bloodlib.book import chapter, drawings, tables
+from bloodlib.book import chapter, figures, tables
 from bloodlib.paper import equations
 
 chapter.begin()
@@ -54,7 +54,7 @@ int((image[:3, :3] * kernel).sum()), feature
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-1", "caption": "The paper's Figure 1, computed: an image (green), a kernel (yellow) and the convolved feature (pink). The dashed squares are the first position of the kernel and its result."}, "image": {"alt": "A green matrix of 5 by 5 zeros and ones, a star, a yellow matrix of 3 by 3 with ones in the corners and in the middle, an equals sign, and a pink matrix of 3 by 3 numbers. A red dashed square marks the upper left 3 by 3 numbers of the green matrix, another the upper left number of the pink one."}}
 matrices = {"Image": image, "∗ Kernel": kernel, "= Feature": feature}
-figure = drawings.plot_matrices(matrices, ["palegreen", "khaki", "pink"])
+figure = figures.plot_matrices(matrices, ["palegreen", "khaki", "pink"])
 for axis, size in ((figure.axes[0], 3), (figure.axes[2], 1)):
     axis.add_patch(plt.Rectangle((0, 0), size, size, fill=False, ec="#C00000", lw=2.2, ls="--"))
 plots.show(figure)
@@ -74,8 +74,8 @@ chapter.cite(corner=int(feature[0, 0]), side=len(image), side_after=len(feature)
 # sees.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-kernels", "caption": "Four kernels and what they make of one image (a photograph of BCCD, MIT licence, turned by this book). Edges are shown by their size, bright on black. Pictures that say so are drawn by `bloodlib.data.synthetic`."}, "image": {"alt": "Four pairs of a yellow 3 by 3 matrix and a grey picture of a blood smear. Identity: the picture as it is. Edges: bright outlines of cells on black. Sharpen: the same picture with harder outlines. Blur: the same picture out of focus."}}
-grey, published = drawings.load_grey(kind, seed)
-plots.show(drawings.plot_kernels(grey, published))
+grey, published = figures.load_grey(kind, seed)
+plots.show(figures.plot_kernels(grey, published))
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 effects = pd.DataFrame(
@@ -115,7 +115,7 @@ largest, mean = windows.max(axis=(1, 3)), windows.mean(axis=(1, 3))
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-2", "caption": "The paper's Figure 2, computed: a map in windows of 2 × 2, stride 2, and what max pooling and average pooling keep of them."}, "image": {"alt": "A matrix of 4 by 4 numbers in four colours, one for each window of 2 by 2. Arrows lead to two matrices of 2 by 2 numbers in the same colours, titled Maximum and Average."}}
 colours = np.array([["pink", "khaki"], ["palegreen", "lightblue"]])
 plots.show(
-    drawings.plot_matrices(
+    figures.plot_matrices(
         {"Map": values, "→ Maximum": largest, "→ Average": mean},
         [colours.repeat(2, axis=0).repeat(2, axis=1), colours, colours],
     )
@@ -250,7 +250,7 @@ tables.show(
 # mononuclear from polynuclear cells from a few dozen drawn cells of 12 × 16 pixels.
 
 # %%
-losses, found = drawings.compute_learning(rate=rate, steps=steps, seed=seed)
+losses, found = figures.compute_learning(rate=rate, steps=steps, seed=seed)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-learning", "caption": "The loss of a small network in NumPy, trained by equations 6 to 13 on drawn cells. Dotted: the loss of one who always gives both classes one half."}, "image": {"alt": "A curve of the loss over the steps of training. It falls steeply at first, stays for a while at a dotted line, and then sinks below it, with jumps upwards in between."}}
 figure, axis = plt.subplots(figsize=(7, 3.2))
@@ -280,9 +280,9 @@ chapter.cite(q_same=(turned == feature).sum(), q_of=turned.size)
 edge = np.array([[1, 0, -1]] * 3)
 chapter.cite(q_edge=int(correlate2d(image, edge, mode="valid")[0, 2]))
 chapter.cite(q_edge_turned=int(correlate2d(image, edge[::-1, ::-1], mode="valid")[0, 2]))
-_, far = drawings.compute_learning(rate=0.2, steps=50)
+_, far = figures.compute_learning(rate=0.2, steps=50)
 chapter.cite(q_far=far["last"], q_far_accuracy=far["accuracy"], q_even=far["even"])
-_, near = drawings.compute_learning(rate=0.05, steps=50)
+_, near = figures.compute_learning(rate=0.05, steps=50)
 chapter.cite(q_near=near["last"])
 
 # %% [markdown]

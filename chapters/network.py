@@ -30,7 +30,7 @@ import math
 import pandas as pd
 
 from bloodlib.analyses import plots
-from bloodlib.book import chapter, drawings, tables
+from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images
 from bloodlib.models import networks
 
@@ -46,8 +46,8 @@ classes = len(images.TASKS[task])
 model = networks.build_dclnn(classes, pooling, hidden)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-3", "caption": "The paper's Figure 3, drawn from the model: each layer with its name, the shape of its output (rows × columns × maps, or nodes) and the number of its parameters. Blue: convolution. Orange: pooling. Green: fully connected. Grey: nothing to learn."}, "image": {"alt": "Two rows of blocks joined by arrows. Above: the image, its scaling, two convolutions with thicker and thicker stacks of maps, and the pooling layer with maps half as high and wide. Below: dropout, the maps laid out as one long column of nodes, the hidden layer, dropout, and the output with one node for each class. The hidden layer has nearly all of the parameters."}}
-layers = drawings.load_layers(model)
-plots.show(drawings.plot_network(layers))
+layers = figures.load_layers(model)
+plots.show(figures.plot_network(layers))
 
 # %% tags=["remove-input"]
 total = model.count_params()

@@ -6,7 +6,7 @@ import sys
 import matplotlib.pyplot as plt
 import pytest
 
-from bloodlib.book import drawings
+from bloodlib.book import figures
 from bloodlib.data import images
 from bloodlib.models import networks
 from bloodlib.paper import equations
@@ -23,17 +23,17 @@ def test_kernels_do_what_they_are_called(monkeypatch, there):
     if there and not images.available():
         pytest.skip("no images here")
     monkeypatch.setattr(images, "available", lambda *splits: there)
-    grey, published = drawings.load_grey("EOSINOPHIL", seed=1)
+    grey, published = figures.load_grey("EOSINOPHIL", seed=1)
     assert published is there
     effects = {name: equations.effect(grey, one) for name, one in equations.KERNELS.items()}
     assert effects["Identity"]["Contrast"] == pytest.approx(1)
     assert effects["Edges"]["Like its edges"] > effects["Edges"]["Like the image"]
     assert effects["Blur"]["Contrast"] < 1 < effects["Sharpen"]["Contrast"]
-    assert len(drawings.plot_kernels(grey, published).axes) == 8
+    assert len(figures.plot_kernels(grey, published).axes) == 8
 
 
 def test_learning():
-    losses, found = drawings.compute_learning(steps=12)
+    losses, found = figures.compute_learning(steps=12)
     assert len(losses) == 12
     assert losses[0] == found["first"] > found["last"] == losses[-1]
     assert found["even"] == pytest.approx(0.25)
@@ -82,7 +82,7 @@ def test_network_is_drawn_from_the_model(pooling):
     pytest.importorskip("tensorflow")
 
     model = networks.build_dclnn(4, pooling)
-    layers = drawings.load_layers(model)
+    layers = figures.load_layers(model)
     assert list(layers["Layer"]) == ["image", *(layer.name for layer in model.layers)]
     assert layers["Parameters"].sum() == model.count_params()
     assert layers["Share (%)"].sum() == pytest.approx(100)

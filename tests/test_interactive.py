@@ -124,15 +124,16 @@ def test_every_run_votes_on_every_photograph(wall):
         assert sum(areas) == pytest.approx(100**2, rel=1e-3)
 
 
-def test_a_page_gets_the_numbers_and_scripts_that_are_there():
-    data = {"a": ["</script><b>", 1.5]}
-    for kind in ("confusion", "curves", "wall"):
-        text = interactive.html(kind, "fig-x", data)
-        inside = text.split('id="data-fig-x">')[1].split("</script>")[0]
-        assert json.loads(inside) == data
-        for script in interactive.scripts(kind):
-            assert f'src="../{script}"' in text
-            assert (CHECKOUT / "assets" / script).is_file()
+@pytest.mark.parametrize("kind", ["confusion", "curves", "wall"])
+def test_a_page_gets_the_numbers_and_scripts_that_are_there(kind, monkeypatch):
+    data, shown = {"a": ["</script><b>", 1.5]}, []
+    monkeypatch.setattr("IPython.display.display", lambda given, raw: shown.append(given))
+    interactive.show(kind, "fig-x", data)
+    text = shown[0]["text/html"]
+    assert json.loads(text.split('id="data-fig-x">')[1].split("</script>")[0]) == data
+    scripts = re.findall(r'src="../([^"]+)"', text)
+    assert f"interactive/{kind}.js" in scripts
+    assert all((CHECKOUT / "assets" / script).is_file() for script in scripts)
 
 
 # ---------------------------------------------------------------------- the page "Try it"

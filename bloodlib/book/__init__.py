@@ -1,4 +1,4 @@
-"""How chapters are run and shown: the Sphinx extensions, tables, figures, drawings and the PDF.
+"""How chapters are run and shown: the Sphinx extensions, tables, figures and the PDF.
 
 May import every other room.
 """

@@ -24,6 +24,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib import resources, util
 from pathlib import Path
 from typing import NamedTuple
@@ -33,13 +34,12 @@ from bloodlib.data import stored
 PACKAGE = Path(__file__).parents[1]
 #: How many chapters run at the same time, where there are as many processors; each may hold a GB.
 AT_ONCE = 2
-#: What a chapter's process takes over from the caller's environment, and beginnings of more:
-#: where programs and libraries are, and what may be used of the machine.
+#: How the names begin of what a chapter's process takes over from the caller's environment: where
+#: programs and libraries are, and what may be used of the machine.
 TAKEN_OVER = (
-    "PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "TEMP", "TMP",
-    "SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT", "KERAS_BACKEND",
+    "PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMP", "TEMP", "SYSTEMROOT", "WINDIR",
+    "COMSPEC", "KERAS_BACKEND", "BLOODLIB_", "CUDA_", "NVIDIA_", "OMP_", "SLURM_",
 )  # fmt: skip
-BEGINNINGS = ("BLOODLIB_", "CUDA_", "NVIDIA_", "OMP_", "SLURM_")
 #: Where the kernel notes what it reads.
 NOTES = "BLOODLIB_NOTES"
 
@@ -156,7 +156,9 @@ def load_ipython_extension(shell) -> None:
 
     def note(event, given):
         if event == "open" and isinstance(given[0], str) and not _writes(*given[1:]):
-            line = f"file {os.path.abspath(given[0])}"
+            path = os.path.abspath(given[0])
+            compiled = "__pycache__" in path
+            line = f"file {util.source_from_cache(path) if compiled else path}"
         elif event in ("os.listdir", "os.scandir") and isinstance(given[0], str):
             line = f"names {os.path.abspath(given[0])}"
         elif event == stored.ASKED:
@@ -187,31 +189,6 @@ def sources(root: Path) -> list[Path]:
     return [root / f"{name}.py" for name in _pages(root) if (root / f"{name}.py").is_file()]
 
 
-def run_all(jobs: dict[Path, dict]) -> Iterator[Outcome]:
-    """Execute chapters with their parameters, some at once, each into the notebook beside it.
-
-    Of one that fails, the notebook has the traceback. Their processes end when this one does.
-    """
-    import joblib
-
-    waiting, running = list(jobs.items()), []
-    n = min(AT_ONCE, joblib.cpu_count())
-    try:
-        while waiting or running:
-            while waiting and len(running) < n:
-                running.append(_Process(*waiting.pop(0)))
-            for process in running:
-                if process.has_ended():
-                    running.remove(process)
-                    yield process.outcome()
-                    break
-            else:
-                time.sleep(0.05)
-    finally:
-        for process in running:
-            process.stop()
-
-
 def environment(home: Path, cache: Path) -> dict[str, str]:
     """Environment variables for a chapter's process: nothing of the caller's that changes a page.
 
@@ -222,18 +199,10 @@ def environment(home: Path, cache: Path) -> dict[str, str]:
     cache : pathlib.Path
         Folder for Matplotlib's list of fonts.
     """
-    taken = {
-        name: value
-        for name, value in os.environ.items()
-        if name.upper() in TAKEN_OVER or name.startswith(BEGINNINGS)
-    }
-    own = {name: str(home) for name in ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA")}
-    if site.ENABLE_USER_SITE:  # packages may lie there
-        own["PYTHONUSERBASE"] = site.getuserbase()
-    git = os.environ.get("GIT_CONFIG_GLOBAL") or os.path.expanduser("~/.gitconfig")
-    if os.path.isfile(git):  # it may say whose checkouts are to be trusted
-        own["GIT_CONFIG_GLOBAL"] = git
-    return taken | own | {
+    taken = {n: value for n, value in os.environ.items() if n.upper().startswith(TAKEN_OVER)}
+    return taken | {
+        **dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"), str(home)),
+        "PYTHONUSERBASE": site.getuserbase(),  # packages may lie there
         "BLOODLIB_CACHE": str(stored.cache_folder()),
         "BLOODLIB_DATA": str(stored.data_folder()),
         "BLOODLIB_RESULTS": str(stored.results_folder()),
@@ -243,69 +212,92 @@ def environment(home: Path, cache: Path) -> dict[str, str]:
         "MPLCONFIGDIR": str(cache),
         "PYTHONUTF8": "1",
         "TZ": "UTC",
-    }  # fmt: skip
+    }
 
 
-class _Process:
-    """A process that executes a chapter."""
+def run_all(jobs: dict[Path, dict]) -> Iterator[Outcome]:
+    """Execute chapters with their parameters, some at once, each into the notebook beside it.
 
-    def __init__(self, source, parameters):
-        self.source, self.started = source, time.time()
-        self.root = next(p for p in source.parents if (p / "_toc.yml").is_file())
-        self.folder = tempfile.TemporaryDirectory(prefix="bloodlib-", ignore_cleanup_errors=True)
-        self.home = Path(self.folder.name)
-        command = [sys.executable, "-P", "-m", __spec__.name]
-        with (self.home / "printed.txt").open("wb") as printed:
-            self.process = subprocess.Popen(  # noqa: S603 - this Python, and our arguments
-                [*command, source, json.dumps(parameters), PACKAGE],
-                env=environment(self.home, self.root / "_build" / "matplotlib"),
+    Of one that fails, the notebook has the traceback. Their processes end when this one does.
+    """
+    import joblib
+
+    stopped, running = threading.Event(), []
+    with ThreadPoolExecutor(min(AT_ONCE, joblib.cpu_count())) as pool:
+        started = [pool.submit(_run, *job, running, stopped) for job in jobs.items()]
+        try:
+            for one in as_completed(started):
+                yield one.result()
+        finally:
+            stopped.set()
+            for process in running:  # of which some may have ended
+                process.stdin.close()
+
+
+def _run(source, parameters, running, stopped):
+    """Execute a chapter in a process of its own, which ends when its standard input is closed."""
+    import nbformat
+
+    started = time.time()
+    root = next(p for p in source.parents if (p / "_toc.yml").is_file())
+    with tempfile.TemporaryDirectory(prefix="bloodlib-", ignore_cleanup_errors=True) as home:
+        home = Path(home)
+        if not stopped.is_set():
+            process = subprocess.Popen(  # noqa: S603 - this Python, and our arguments
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    __spec__.name,
+                    source,
+                    json.dumps(parameters),
+                    PACKAGE,
+                ],
+                env=environment(home, root / "_build" / "matplotlib"),
                 cwd=source.parent,
-                stdin=subprocess.PIPE,  # it ends when this is closed
-                stdout=printed,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
                 start_new_session=True,  # Ctrl-C is for this process, which then stops that one
             )
+            running.append(process)
+            printed = process.stdout.read()
+            failure = f"failed: {printed.strip()[-500:]}" if process.wait() else ""
+        if stopped.is_set():
+            return None
+        executed = home / "executed.ipynb"
+        if executed.exists():
+            notebook = _cleaned(nbformat.read(executed, as_version=4))
+            failure = _failure(notebook) or failure
+            text = f"{nbformat.writes(notebook)}\n"
+            stored.write_atomically(source.with_suffix(".ipynb"), text.encode())
+        reads = {} if failure else _reads(home / "notes.txt", root, started)
+    return Outcome(source, round(time.time() - started, 1), reads, failure)
 
-    def has_ended(self):
-        return self.process.poll() is not None
 
-    def outcome(self):
-        """Write the notebook, and tell how it went."""
-        import nbformat
+def _reads(notes, root, started):
+    """What the kernel noted, each with its state now, unless that changed meanwhile."""
+    found = {}
+    for name in sorted(set(notes.read_text(encoding="utf-8").splitlines())):
+        kind, _, path = name.partition(" ")
+        if kind == "images" or _belongs(kind, Path(path), root):
+            changed = kind != "images" and os.path.exists(path) and os.stat(path).st_mtime > started
+            found[name] = "changed while it ran" if changed else state(name)
+    return found
 
-        self.process.stdin.close()
-        with self.folder:
-            printed = (self.home / "printed.txt").read_text(errors="replace").split("\n")
-            failure = f"failed: {printed[-2:][0]}" if self.process.returncode else ""
-            executed = self.home / "executed.ipynb"
-            if executed.exists():
-                notebook = _cleaned(nbformat.read(executed, as_version=4))
-                failure = _failure(notebook) or failure
-                text = f"{nbformat.writes(notebook)}\n"
-                stored.write_atomically(self.source.with_suffix(".ipynb"), text.encode())
-            reads = {} if failure else self._reads()
-        seconds = round(time.time() - self.started, 1)
-        return Outcome(self.source, seconds, reads, failure)
 
-    def _reads(self):
-        """What the kernel noted, each with its state now; none if it changed meanwhile."""
-        noted = (self.home / "notes.txt").read_text(encoding="utf-8").splitlines()
-        names = {name for line in noted if (name := _named(line, _folders(self.root)))}
-        now = States(self.root)
-        return {
-            name: "changed while it ran" if now.time(name) > self.started else now[name]
-            for name in sorted(names)
-        }
-
-    def stop(self):
-        """End the process and its kernel."""
-        self.process.stdin.close()
-        try:
-            self.process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.folder.cleanup()
+def _belongs(kind, path, root):
+    """Whether a file or listed folder is of the results, the package or the book."""
+    if kind == "names":  # in other folders Python looks for modules
+        return path.is_relative_to(stored.results_folder())
+    for place in (stored.results_folder(), PACKAGE, root):
+        if path.is_relative_to(place):
+            parts = path.relative_to(place).parts
+            left_out = {"_build", "data", "site-packages"} if place == root else set()
+            return not left_out & set(parts) and not any(part.startswith(".") for part in parts)
+    return False
 
 
 def _execute(source: Path, parameters: dict, home: Path) -> None:
@@ -313,9 +305,15 @@ def _execute(source: Path, parameters: dict, home: Path) -> None:
     import jupytext
     import papermill
     from ipykernel.kernelspec import write_kernel_spec
+    from traitlets.config import Config
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
     write_kernel_spec(str(home / "jupyter" / "kernels" / "python3"))  # this Python, and no other
+    kernel = {}
+    if sys.platform != "win32" and len(os.fsencode(home)) < 80:  # what a socket's name may have
+        # through files, without any network
+        address = {"transport": "ipc", "ip": str(home / "kernel")}
+        kernel = {"config": Config({"KernelManager": address})}
     papermill.execute_notebook(
         jupytext.read(source),
         home / "executed.ipynb",
@@ -329,23 +327,13 @@ def _execute(source: Path, parameters: dict, home: Path) -> None:
             f"--IPKernelApp.extra_extensions={__spec__.name}",
         ],
         iopub_timeout=600,  # of 4 seconds, a machine busy with other work takes more
-        **_local_transport(home),
+        **kernel,
     )
 
 
 def _end_with_parent():
     os.read(0, 1)  # until the parent closes it, or is no more
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _local_transport(folder):
-    """Talk to the kernel through files where the system can: it works without any network."""
-    from traitlets.config import Config
-
-    address = os.path.join(folder, "kernel")
-    if sys.platform == "win32" or len(os.fsencode(address)) > 90:  # what a socket's name may have
-        return {}
-    return {"config": Config({"KernelManager": {"transport": "ipc", "ip": address}})}
 
 
 def _cleaned(notebook):
@@ -382,83 +370,36 @@ def stamps(root: Path) -> dict[str, dict]:
     """
     found = {}
     for source in sources(root):
-        try:
-            stamp = json.loads(_stamp(root, source).read_bytes())
-            found[_name(root, source)] = stamp | {
-                "at": float(stamp["at"]),
-                "reads": dict(stamp["reads"]),
-                "failure": stamp["failure"],
-            }
-        except (OSError, ValueError, TypeError, KeyError):  # none, or damaged: the chapter runs
-            continue
+        with contextlib.suppress(OSError, ValueError, TypeError):  # none or damaged: it runs
+            stamp = {"failure": "", **json.loads(_stamp(root, source).read_bytes())}
+            if {"at", "seconds"} <= set(stamp) and isinstance(stamp.get("reads"), dict):
+                found[source.relative_to(root).with_suffix("").as_posix()] = stamp
     return found
 
 
-class States(dict):
-    """What is read, by its name, such as ``file results/runs/x.json``: its content, as a hash.
+def state(name: str) -> str | None:
+    """The state of what a chapter reads, as a hash: None if it isn't there.
 
-    Of a listed folder the names in it; of images that are asked for whether there are any.
+    Parameters
+    ----------
+    name : str
+        As the kernel notes it: ``file`` and a path, for its content; ``names`` and a folder, for
+        what lies in it; ``images``, for whether there are any.
     """
+    from bloodlib.data import images
 
-    def __init__(self, root: Path):
-        self.folders = _folders(root)
-
-    def path(self, name: str) -> Path:
-        """Of the file or folder."""
-        place, _, rest = name.partition(" ")[2].partition("/")
-        return self.folders[place] / rest
-
-    def time(self, name: str) -> float:
-        """When it changed last, in seconds since 1970."""
-        if name.startswith("images"):
-            return 0
-        path = self.path(name)
-        return path.stat().st_mtime if path.exists() else 0
-
-    def __missing__(self, name):
-        from bloodlib.data import images
-
-        try:
-            if name.startswith("file"):
-                content = self.path(name).read_bytes()
-            elif name.startswith("names"):
-                names = (p.name for p in self.path(name).iterdir() if not p.name.startswith("."))
-                content = json.dumps(sorted(n for n in names if not n.endswith(".ipynb"))).encode()
-            else:
-                content = str(images.available(name.removeprefix("images "))).encode()
-            self[name] = hashlib.sha256(content).hexdigest()
-        except (OSError, KeyError):  # it isn't there
-            self[name] = None
-        return self[name]
-
-
-def _folders(root):
-    """Folders with what chapters read, by the names that stamps have for them."""
-    return {
-        "results": stored.results_folder(),
-        "bloodlib": PACKAGE,
-        "book": root,
-    }
-
-
-def _named(line, folders):
-    """The name of what a kernel noted; none for what no chapter depends on."""
-    kind, _, path = line.partition(" ")
-    if kind == "images":
-        return line
-    if "__pycache__" in path:
-        path = util.source_from_cache(path)
-    for place, folder in folders.items():
-        if Path(path).is_relative_to(folder):
-            parts = Path(path).relative_to(folder).parts
-            if kind == "names" and place != "results":  # Python looks there for modules
-                return None
-            if place == "book" and {"_build", "data", "site-packages"} & set(parts):
-                return None
-            if any(part.startswith(".") for part in parts):
-                return None
-            return f"{kind} {'/'.join((place, *parts))}"
-    return None
+    kind, _, path = name.partition(" ")
+    try:
+        if kind == "file":
+            content = Path(path).read_bytes()
+        elif kind == "names":
+            names = {p.name for p in Path(path).iterdir() if p.suffix != ".ipynb"}
+            content = json.dumps(sorted(n for n in names if not n.startswith("."))).encode()
+        else:
+            content = str(images.available(path)).encode()
+    except (OSError, KeyError):
+        return None
+    return hashlib.sha256(content).hexdigest()
 
 
 def _fixed(root, source, parameters):
@@ -474,21 +415,6 @@ def _fixed(root, source, parameters):
     return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
 
 
-def damaged_records() -> list[str]:
-    """What is wrong with each frozen record that can't be trusted: the book must not be built."""
-    from bloodlib import study
-    from bloodlib.data import stored
-    from bloodlib.study import records
-
-    found = []
-    for path in sorted(records.folder().glob("*.json")):
-        try:
-            study.check(records.read(path))
-        except stored.StoredError as error:
-            found.append(str(error))
-    return found
-
-
 def _settle_folders(app, config):
     """Make the folders that the environment names the same everywhere, and refuse those missing.
 
@@ -498,16 +424,12 @@ def _settle_folders(app, config):
 
     try:
         stored.settle()
+        if os.environ.get("BLOODLIB_DATA"):
+            images.find()
     except FileNotFoundError as error:
         raise SystemExit(str(error)) from error
-    if os.environ.get("BLOODLIB_DATA"):
-        try:
-            images.find()
-        except images.DatasetNotFoundError as error:
-            raise SystemExit(f"{error} Unset it to build with drawn cells.") from error
-    for stream in (sys.stdout, sys.stderr):  # what they can't write is no reason to fail
-        with contextlib.suppress(AttributeError):
-            stream.reconfigure(errors="backslashreplace")
+    except images.DatasetNotFoundError as error:
+        raise SystemExit(f"{error} Unset it to build with drawn cells.") from error
 
 
 def run_stale(app) -> None:
@@ -517,9 +439,6 @@ def run_stale(app) -> None:
     missing = [n for n in _pages(root) if not any((root / f"{n}{k}").is_file() for k in kinds)]
     if missing:  # Sphinx would go on with the pages that it made of them before
         raise SystemExit(f"_toc.yml names {', '.join(missing)}, of which there is no source")
-    before = signal.getsignal(signal.SIGTERM)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that processes are stopped
     try:
         with contextlib.chdir(root):
             _bring_up_to_date(root, app.config.papermill_parameters)
@@ -528,32 +447,21 @@ def run_stale(app) -> None:
             f"{error.filename2 or error.filename}: {error.strerror}. "
             "Chapters are run in a folder that can be written."
         ) from error
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)
 
 
 def _bring_up_to_date(root, wanted):
     from sphinx.util import logging
 
-    from bloodlib import study
-
     logger = logging.getLogger(__name__)
-    try:
-        study.runs()
-    except ValueError as error:  # every chapter would fail of it, minutes later
-        raise SystemExit(str(error)) from error
-    for problem in damaged_records():
-        logger.warning("%s", problem, type="bloodlib", subtype="record")
-    chapters, known, now = sources(root), stamps(root), States(root)
-    jobs, fixed = {}, {}
-    for source, parameters in _parameters(chapters, wanted).items():
+    known, now = stamps(root), functools.cache(state)
+    chapters, jobs, fixed = _parameters(sources(root), wanted), {}, {}
+    for source, parameters in chapters.items():
         fixed[source] = _fixed(root, source, parameters)
-        last = known.get(_name(root, source), {})
+        last = known.get(source.relative_to(root).with_suffix("").as_posix(), {"reads": {}})
         if (
             (last.get("fixed"), last.get("notebook")) != (fixed[source], _digest(source))
-            or last.get("failure")
-            or any(now[name] != state for name, state in last["reads"].items())
+            or last["failure"]
+            or any(now(name) != before for name, before in last["reads"].items())
         ):
             if kept := _kept(source, last):
                 logger.info(
@@ -567,10 +475,8 @@ def _bring_up_to_date(root, wanted):
     for source, seconds, reads, failure in run_all(jobs):
         name = source.relative_to(root)
         if failure:
-            place = f"{source}:1"
-            logger.warning(
-                "%s %s", name, failure, location=place, type="bloodlib", subtype="chapter"
-            )
+            about = {"location": f"{source}:1", "type": "bloodlib", "subtype": "chapter"}
+            logger.warning("%s %s", name, failure, **about)
         else:
             logger.info("ran %s in %s s", name, seconds)
         stamp = {
@@ -590,20 +496,15 @@ def _bring_up_to_date(root, wanted):
 def _kept(source, stamp):
     """Put a notebook aside that was edited since the build wrote it: where to, or None."""
     import jupytext
-    import nbformat
 
     notebook = source.with_suffix(".ipynb")
     if not notebook.is_file() or _digest(source) == stamp.get("notebook"):
         return None
-    try:
-        cells = nbformat.read(notebook, as_version=4).cells
-        written = [
-            c.source for c in cells if "injected-parameters" not in c.metadata.get("tags", ())
-        ]
-        if written == [cell.source for cell in jupytext.read(source).cells]:
+    with contextlib.suppress(Exception):  # no notebook; whatever it is, it is not the build's
+        cells = jupytext.read(notebook).cells
+        own = [c.source for c in cells if "injected-parameters" not in c.metadata.get("tags", ())]
+        if own == [cell.source for cell in jupytext.read(source).cells]:
             return None  # the script has all of it
-    except Exception:  # noqa: S110 - no notebook; whatever it is, it is not the build's
-        pass
     number = 1
     while (aside := notebook.with_suffix(f".edited-{number}.ipynb")).exists():
         number += 1
@@ -612,19 +513,16 @@ def _kept(source, stamp):
 
 def _parameters(chapters, wanted):
     """The parameters of each chapter among those wanted for the book."""
-    known = {source: _parameter_names(source) for source in chapters}
-    for name in wanted:
-        if not any(name in names for names in known.values()):
-            raise ValueError(f"papermill_parameters in _config.yml: no chapter has {name!r}")
-    return {s: {k: v for k, v in wanted.items() if k in names} for s, names in known.items()}
-
-
-def _parameter_names(source):
     import jupytext
 
-    cells = jupytext.read(source).cells
-    tagged = [c.source for c in cells if "parameters" in c.metadata.get("tags", [])]
-    return set().union(*map(assigned, tagged))
+    known = {}
+    for source in chapters:
+        cells = jupytext.read(source).cells
+        tagged = [c.source for c in cells if "parameters" in c.metadata.get("tags", [])]
+        known[source] = set().union(*map(assigned, tagged))
+    if unknown := set(wanted) - set().union(*known.values()):
+        raise ValueError(f"papermill_parameters in _config.yml: no chapter has {unknown.pop()!r}")
+    return {s: {k: v for k, v in wanted.items() if k in names} for s, names in known.items()}
 
 
 def _pages(root):
@@ -634,12 +532,9 @@ def _pages(root):
     return list(parse_toc_yaml(root / "_toc.yml"))
 
 
-def _name(root, source):
-    return source.relative_to(root).with_suffix("").as_posix()
-
-
 def _stamp(root, source):
-    return root / "_build" / "chapters" / f"{_name(root, source).replace('/', '-')}.json"
+    name = source.relative_to(root).with_suffix(".json").as_posix().replace("/", "-")
+    return root / "_build" / "chapters" / name
 
 
 def _digest(source):

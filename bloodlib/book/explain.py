@@ -198,6 +198,7 @@ def show_runs():
     behind = {run.id for name in comparison.COMPARED for task in TASKS for run in _runs(name, task)}
     blocks = {True: [], False: []}
     for record in records.read_all():
+        study.check(record)  # or the page, and the build, tell of it
         facts = _facts(describe(record))
         text = f"{{anchor}}`{facts.pop('Run')}`\n\n```text\n{_lines(facts)}\n```"
         blocks[record.id in behind].append(text)

@@ -184,8 +184,8 @@ def every_run() -> list[records.Record]:
     return sorted(runs, key=lambda run: tuple(_in_words(run).values()))
 
 
-def show(kind: str, figure: str, data: dict | None) -> None:
-    """Add to a page what makes one of its figures interactive; nothing if there are no data.
+def show(kind: str, figure: str, data: dict | None):
+    """What makes a figure of a page in ``chapters/`` interactive, for the end of a cell.
 
     Parameters
     ----------
@@ -194,29 +194,21 @@ def show(kind: str, figure: str, data: dict | None) -> None:
     figure : str
         The figure's name, such as ``fig-wall``.
     data : dict or None
-        What the script reads.
+        What the script reads; None, and nothing is shown.
     """
     from IPython.display import display
 
     if data is None:
         return
-    # In a PDF the Markdown counts, and there is none
-    display({"text/html": html(kind, figure, data), "text/markdown": ""}, raw=True)
-
-
-def scripts(kind: str) -> tuple[str, ...]:
-    """The scripts that a kind of figure needs, in order, in the folder of the built book."""
-    return (*LIBRARIES.get(kind, ()), "interactive/shared.js", f"interactive/{kind}.js")
-
-
-def html(kind: str, figure: str, data: dict) -> str:
-    """The numbers behind a figure, and its scripts, for a page in ``chapters/``."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    lines = [
+    scripts = (*LIBRARIES.get(kind, ()), "interactive/shared.js", f"interactive/{kind}.js")
+    html = [
         '<link rel="stylesheet" href="../interactive/interactive.css">',
         f'<script type="application/json" id="data-{figure}">{text}</script>',
+        *(f'<script src="../{name}" defer></script>' for name in scripts),
     ]
-    return "\n".join(lines + [f'<script src="../{name}" defer></script>' for name in scripts(kind)])
+    # In a PDF the Markdown counts, and there is none
+    display({"text/html": "\n".join(html), "text/markdown": ""}, raw=True)
 
 
 def write_try_it(folder: Path) -> None:
@@ -230,45 +222,33 @@ def write_try_it(folder: Path) -> None:
         If there are no networks, or they can't be trusted.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name, value in [("facts", facts()), *((f"weights-{t}", network(t)) for t in TASKS)]:
-        script = f"bloodlib.give({json.dumps(name)}, {json.dumps(value)});\n"
-        stored.write_atomically(folder / f"{name}.js", script.encode())
-
-
-def network(task: str) -> dict:
-    """A trained network for JSON: ``classes``; ``block``; ``arrays``, each in base 64 by name."""
-    return {
-        "classes": list(TASKS[task]),
-        "block": weights.BLOCK,
-        "arrays": {
+    reference = prediction.load_reference()
+    rngs = map(np.random.default_rng, SEEDS)
+    drawn = [synthetic.draw(k, rng, (240, 320)) for k, rng in enumerate(rngs)]
+    given = {
+        "facts": {
+            "reference": {name: array.tolist() for name, array in reference.items()},
+            "limit": prediction.LIMIT,
+            "warning": prediction.WARNING,
+            "drawn": [
+                {"name": name.capitalize(), "picture": _data_url(Image.fromarray(pixels), 90)}
+                for name, pixels in zip(images.CLASSES, drawn, strict=True)
+            ],
+        }
+    }
+    for task, classes in TASKS.items():
+        arrays = {
             name: {
-                "shape": list(array.shape),
+                "shape": array.shape,
                 "type": array.dtype.name,
                 "data": base64.b64encode(np.ascontiguousarray(array).tobytes()).decode(),
             }
             for name, array in weights.read(task)[1].items()
-        },
-    }
-
-
-def facts() -> dict:
-    """What the page says besides: the reference of TRAIN's images, the warning, and drawn cells."""
-    reference = prediction.load_reference()
-    return {
-        "reference": {name: a.tolist() for name, a in reference.items()},
-        "limit": prediction.LIMIT,
-        "warning": prediction.WARNING,
-        "drawn": [
-            {"name": name.capitalize(), "picture": _drawn(label)}
-            for label, name in enumerate(images.CLASSES)
-        ],
-    }
-
-
-def _drawn(label):
-    """A drawn cell as a data URL."""
-    pixels = synthetic.draw(label, np.random.default_rng(SEEDS[label]), (240, 320))
-    return _data_url(Image.fromarray(pixels), 90)
+        }
+        given[f"weights-{task}"] = {"classes": classes, "block": weights.BLOCK, "arrays": arrays}
+    for name, value in given.items():
+        script = f"bloodlib.give({json.dumps(name)}, {json.dumps(value)});\n"
+        stored.write_atomically(folder / f"{name}.js", script.encode())
 
 
 def _by_epoch(runs):

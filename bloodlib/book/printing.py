@@ -12,7 +12,7 @@ from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from bloodlib import __version__
-from bloodlib.book.reference import PAGES
+from bloodlib.book.publishing import REFERENCE
 
 #: What LaTeX is told before the book begins.
 PREAMBLE = r"""
@@ -53,8 +53,6 @@ SETTINGS = {
     "releasename": f"Version {__version__}",
     "printindex": "",
 }
-#: What begins text for the screen only, and what ends it.
-SCREEN, END = "<span class='screen'>", "</span>"
 #: Small letters on a line of a table.
 LINE = 118
 NARROW = set(".,:;()ijlt ")
@@ -68,7 +66,7 @@ def setup(app) -> dict:
     # reads, it would read every page anew when the builder changes
     app.connect("env-before-read-docs", lambda app, *_: _number_below(app, 1))
     app.connect("doctree-resolved", lambda app, *_: _number_below(app, 2))
-    for transform in (Shortened, Cards, Chapters, Columns, Numbered):
+    for transform in (Shortened, Printed):
         app.add_post_transform(transform)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -82,69 +80,34 @@ class Shortened(SphinxPostTransform):
     def run(self, **kwargs):
         """Cut; what leads to a part for the screen leads to its place."""
         for page in list(self.document.findall(addnodes.start_of_file)):
-            if page["docname"].startswith(PAGES):
+            if page["docname"].startswith(REFERENCE):
                 page.parent.remove(page)
                 self.app.builder.docnames.discard(page["docname"])
         for link in list(self.document.findall(addnodes.pending_xref)):
             name = link["reftarget"].rpartition("/")[2]
-            if link["reftype"] == "doc" and f"chapters/{name}".startswith(PAGES):
+            if link["reftype"] == "doc" and f"chapters/{name}".startswith(REFERENCE):
                 link.replace_self(nodes.Text(self.env.titles[f"chapters/{name}"].astext()))
         for block in list(self.document.findall(nodes.container)):
             if "screen" in block["classes"]:
                 targets = [nodes.target("", "", ids=t["ids"]) for t in block.findall(nodes.target)]
                 block.replace_self(nodes.paragraph("", "", *targets))
-        for begin in list(self.document.findall(nodes.raw)):
-            if begin.astext() == SCREEN:
-                whole, place = begin.parent, begin.parent.index(begin)
-                n = [node.astext() for node in whole[place:]].index(END)
-                del whole[place : place + n + 1]
 
 
-class Cards(SphinxPostTransform):
-    """The cards of a grid as a list: what each is called, what it says, its chapter."""
+class Printed(SphinxPostTransform):
+    """What paper needs: numbers of chapters, columns as wide as their text asks for, equations."""
 
-    default_priority = 500
+    default_priority = 510  # after references are resolved
     formats = ("latex",)
 
     def run(self, **kwargs):
-        """Put a list in the place of each grid."""
-        for grid in list(self.document.findall(_is("grid-container"))):
-            items = []
-            for card in grid.findall(_is("card")):
-                title = next(card.findall(_is("card-title"))).astext()
-                link = next(card.findall(nodes.reference))
-                text = next(card.findall(nodes.paragraph))
-                link.children = [_chapter(link, "")]
-                text += [nodes.Text(" ("), link, nodes.Text(")")]
-                items.append(
-                    nodes.definition_list_item(
-                        "", nodes.term("", title), nodes.definition("", text)
-                    )
-                )
-            grid.replace_self(nodes.definition_list("", *items))
-
-
-class Chapters(SphinxPostTransform):
-    """Links to chapters with the chapter's number, by which paper is searched."""
-
-    default_priority = 510
-    formats = ("latex",)
-
-    def run(self, **kwargs):
-        """Put the number behind the title."""
+        """Change what is there."""
         for link in list(self.document.findall(nodes.reference)):
             if link.children and "doc" in getattr(link[0], "attributes", {}).get("classes", ()):
-                link.parent.insert(link.parent.index(link) + 1, _chapter(link, ", "))
-
-
-class Columns(SphinxPostTransform):
-    """Give the tables of the PDF columns as wide as what stands in them asks for."""
-
-    default_priority = 500
-    formats = ("latex",)
-
-    def run(self, **kwargs):
-        """Put a specification of its columns before each table, which may go over pages."""
+                name = link["refuri"].removeprefix("%")  # by its number paper is searched
+                number = rf", chapter~\ref{{\detokenize{{{name}::doc}}}}"
+                link.parent.insert(
+                    link.parent.index(link) + 1, nodes.raw("", number, format="latex")
+                )
         for cell in self.document.findall(nodes.entry):
             if not any(cell.findall(nodes.image)) and not _text(cell).strip():
                 cell.children = []  # or it would be two lines high
@@ -158,19 +121,9 @@ class Columns(SphinxPostTransform):
             )
             place = table.parent.index(table)
             table.parent.insert(place, addnodes.tabular_col_spec(spec=spec))
-            table["classes"].append("longtable")
-
-
-class Numbered(SphinxPostTransform):
-    """Equations with the paper's number, which Sphinx would set where LaTeX takes none."""
-
-    default_priority = 500
-    formats = ("latex",)
-
-    def run(self, **kwargs):
-        """Set them as they are."""
-        for block in self.document.findall(nodes.math_block):
-            if r"\tag" in block.astext():
+            table["classes"].append("longtable")  # it may go over pages
+        for block in list(self.document.findall(nodes.math_block)):
+            if r"\tag" in block.astext():  # the paper's number, which Sphinx would set elsewhere
                 equation = rf"\begin{{equation*}}{block.astext().strip()}\end{{equation*}}"
                 block.children = [nodes.Text(equation)]
                 block["nowrap"] = True
@@ -193,17 +146,6 @@ def shares(columns: list[tuple[nodes.entry, ...]]) -> list[float]:
     whole = sum(roots) or 1
     found = [need + spare * root / whole for need, root in zip(needs, roots, strict=True)]
     return [width / max(LINE, sum(found)) for width in found]
-
-
-def _is(component):
-    """A condition for what sphinx-design calls so."""
-    return lambda node: getattr(node, "attributes", {}).get("design_component") == component
-
-
-def _chapter(link, before):
-    """The number of the chapter that a link leads to, for LaTeX."""
-    name = link["refuri"].removeprefix("%")
-    return nodes.raw("", rf"{before}chapter~\ref{{\detokenize{{{name}::doc}}}}", format="latex")
 
 
 def _text(cell):

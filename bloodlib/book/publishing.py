@@ -13,24 +13,29 @@ from disk.
 
 import base64
 import hashlib
+import html
 import os
 import re
 import shutil
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
 from docutils import nodes
 from docutils.statemachine import StringList
+from sphinx.pycode import ModuleAnalyzer, PycodeError
 from sphinx.util.docutils import ReferenceRole, SphinxDirective
+from sphinx.util.nodes import make_refnode
 
+from bloodlib import __version__
 from bloodlib.book import chapter, interactive, tables
 from bloodlib.data import images, stored
 
 #: The branch that Binder and Colab open.
 BRANCH = "published"
+#: How the names of the reference's pages begin.
+REFERENCE = "chapters/reference_"
 #: Where the PDF lies in the pages, if there is one.
 PDF = "book.pdf"
 #: What the notebooks of the branch begin with.
@@ -56,8 +61,10 @@ RULES = {
     "form-action": "'self' file:",
     "base-uri": "'none'",
 }
-#: Types of a script that a browser runs; others are data.
-RUN = ("", "module", "text/javascript", "application/javascript")
+#: What is written between the tags of a script that a browser runs, or is done by a button.
+_SCRIPT = re.compile(r"<script\b([^>]*)>(.*?)</script>", re.DOTALL | re.IGNORECASE)
+_NOT_RUN = re.compile(r"""\ssrc=|\stype=["'](?!(?:module|text/javascript)["'])""")
+_HANDLER = re.compile(r"""<[^>]*?\son\w+=(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 _META = '<meta http-equiv="Content-Security-Policy" content="{}">'
 _OLD = re.compile('<meta http-equiv="Content-Security-Policy" [^>]*>')
 
@@ -68,15 +75,18 @@ def setup(app) -> dict:
     app.add_config_value("offers_pdf", False, "html")  # found, not set: new pages when it appears
     app.add_directive("build-table", BuildTable)
     app.add_role("anchor", Anchor())
-    app.connect("config-inited", _read_all_after_warnings)
     app.connect("config-inited", _find)
+    app.connect("config-inited", _mock)
+    app.setup_extension("sphinx.ext.autodoc")
+    app.connect("autodoc-process-signature", _tidy)
+    app.connect("autodoc-skip-member", _skip)
+    app.connect("doctree-resolved", _link)
     app.connect("builder-inited", _leave_pictures_out, priority=100)  # before the chapters run
     app.connect("html-page-context", _offer, priority=900)  # after the theme's buttons
     app.connect("html-page-context", _without_thebe, priority=900)
     app.connect("html-page-context", _listed)
     app.connect("build-finished", _give)
     app.connect("build-finished", _protect, priority=800)
-    app.connect("build-finished", _note_success, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -113,7 +123,7 @@ class BuildTable(SphinxDirective):
         """Parse the table as MyST Markdown."""
         self.env.note_reread()
         if self.arguments[0] == "environment":
-            frame, caption = tables.load_environment(), "The build."
+            frame, caption = _environment(), "The build."
         else:
             frame, caption = _chapters(Path(self.env.srcdir)), "Runs of the chapters."
         text = tables.markdown(frame, f"tbl-{self.arguments[0]}", caption, decimals=1)
@@ -135,6 +145,19 @@ class Anchor(ReferenceRole):
         target = nodes.target("", "", nodes.literal("", self.title), ids=[name], names=[name])
         self.inliner.document.note_explicit_target(target)
         return [target], []
+
+
+def _environment():
+    """What builds the book: versions, machine, commit, images."""
+    here = stored.environment("", "")
+    rows = {
+        "bloodlib": __version__,
+        "commit": f"`{here['commit']}`" if here["commit"] else "not in a repository",
+        "Python": f"{here['python']} on {here['platform']}",
+        "processor": here["processor"],
+        "images": f"`{images.DATA_HASH}`" if images.available() else "not at hand: drawn cells",
+    }
+    return pd.DataFrame((rows | here["packages"]).items(), columns=["", "value"])
 
 
 def _chapters(root):
@@ -166,12 +189,11 @@ def write_policy(page: Path) -> None:
 
 def policy(text: str) -> str:
     """The policy of a page: :data:`RULES`, and the hashes of the scripts that are written in it."""
-    found = _Scripts()
-    found.feed(text)
-    found.close()
-    sources = ["'self'", "file:", *_hashes(found.scripts)]
-    if found.handlers:
-        sources += ["'unsafe-hashes'", *_hashes(found.handlers)]
+    scripts = [code for given, code in _SCRIPT.findall(text) if not _NOT_RUN.search(given)]
+    handlers = [html.unescape("".join(found)) for found in _HANDLER.findall(text)]
+    sources = ["'self'", "file:", *_hashes(scripts)]
+    if handlers:
+        sources += ["'unsafe-hashes'", *_hashes(handlers)]
     rules = RULES | {"script-src": " ".join(sources)}
     return "; ".join(f"{what} {where}" for what, where in rules.items())
 
@@ -179,48 +201,6 @@ def policy(text: str) -> str:
 def _hashes(scripts: Iterable[str]) -> list[str]:
     digests = {hashlib.sha256(script.encode()).digest() for script in scripts}
     return sorted(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
-
-
-class _Scripts(HTMLParser):
-    """The scripts that are written in a page, between tags or as what a button does."""
-
-    def __init__(self):
-        super().__init__(convert_charrefs=False)
-        self.scripts, self.handlers, self._inside = [], [], False
-
-    def handle_starttag(self, tag, attributes):
-        """Note what a tag does, and whether a script begins."""
-        given = dict(attributes)
-        self.handlers += [value for name, value in attributes if name.startswith("on") and value]
-        self._inside = tag == "script" and "src" not in given and given.get("type", "") in RUN
-        if self._inside:
-            self.scripts.append("")
-
-    def handle_endtag(self, tag):
-        """Note that a script ends."""
-        self._inside = False
-
-    def handle_data(self, data):
-        """Add to the script."""
-        if self._inside:
-            self.scripts[-1] += data
-
-
-def _unfinished(app):
-    return Path(app.doctreedir) / "unfinished"
-
-
-def _read_all_after_warnings(app, config):
-    """Forget the pages of a build that failed, or warned: Sphinx warns of what it reads alone."""
-    if _unfinished(app).exists():
-        Path(app.doctreedir, "environment.pickle").unlink(missing_ok=True)
-    _unfinished(app).parent.mkdir(parents=True, exist_ok=True)
-    _unfinished(app).touch()
-
-
-def _note_success(app, exception):
-    if exception is None and not app._warncount:
-        _unfinished(app).unlink(missing_ok=True)
 
 
 def _find(app, config):
@@ -250,31 +230,15 @@ def _offer(app, pagename, templatename, context, doctree):
             continue
         source, printed = group["buttons"]
         printed |= {"text": "print", "tooltip": "Print this page"}
-        pathto = context["pathto"]
-        if _is_chapter(app, pagename):
+        more = [(PDF, "book.pdf", "whole book", "fa-book")] if app.config.offers_pdf else []
+        if Path(app.srcdir, f"{pagename}.py").is_file():
             source["tooltip"] = "Download the executed notebook"
-            group["buttons"].insert(
-                1,
-                {
-                    "type": "link",
-                    "url": pathto(f"_sources/{pagename}.py", 1),
-                    "text": ".py",
-                    "tooltip": "Download the script",
-                    "icon": "fas fa-file-code",
-                    "label": "download-script-button",
-                },
-            )
-        if app.config.offers_pdf:
-            group["buttons"].append(
-                {
-                    "type": "link",
-                    "url": pathto(PDF, 1),
-                    "text": "book.pdf",
-                    "tooltip": "Download the whole book",
-                    "icon": "fas fa-book",
-                    "label": "download-book-button",
-                }
-            )
+            more.append((f"_sources/{pagename}.py", ".py", "script", "fa-file-code"))
+        for url, text, what, icon in more:
+            button = {"type": "link", "url": context["pathto"](url, 1), "text": text}
+            button |= {"tooltip": f"Download the {what}", "icon": f"fas {icon}"}
+            button["label"] = f"download-{what.split()[-1]}-button"
+            group["buttons"].insert(1, button)
 
 
 def _give(app, exception):
@@ -304,10 +268,6 @@ def _give(app, exception):
         (out / PDF).unlink(missing_ok=True)
 
 
-def _is_chapter(app, pagename):
-    return Path(app.srcdir, f"{pagename}.py").is_file()
-
-
 def _without_thebe(app, pagename, templatename, context, doctree):
     """Leave out what Jupyter Book adds for live code: its server is another host."""
     context["script_files"] = [
@@ -330,3 +290,37 @@ def _protect(app, exception):
         for page in sorted(out.rglob("*.html")):
             if "_static" not in page.relative_to(out).parts:  # the theme's pieces of pages
                 write_policy(page)
+
+
+# ---------------------------------------------------------------------- the library's reference
+
+
+def _mock(app, config):
+    """Keep autodoc from importing what it was told to mock, for the source of a base class."""
+    for name in ("keras", "keras.layers", "keras.optimizers"):
+        ModuleAnalyzer.cache["module", name] = PycodeError(f"{name} is mocked")
+
+
+def _tidy(app, what, name, obj, options, signature, returns):
+    """Defaults of a dataclass as they would be written."""
+    signature = re.sub(r"<class '(\w+)'>", r"\1", signature or "").replace("<factory>", "...")
+    return signature, returns
+
+
+def _skip(app, what, name, obj, skip, options):
+    """Leave out what only says which field of a tuple it is; the tuple's docstring has it."""
+    return skip or str(obj.__doc__).startswith("Alias for field number")
+
+
+def _link(app, doctree, docname):
+    """Link names of the library, such as ``scores.f1``, to their entries; not in print."""
+    if docname.startswith(REFERENCE) or app.builder.format == "latex":
+        return
+    known = app.env.domains["py"].objects
+    for literal in list(doctree.findall(nodes.literal)):
+        name = literal.astext().split("(")[0]
+        found = [full for full in known if f".{full}".endswith(f".{name}")] if "." in name else []
+        if len(found) == 1 and not isinstance(literal.parent, nodes.reference):
+            entry = known[found[0]]
+            place = docname, entry.docname, entry.node_id
+            literal.replace_self(make_refnode(app.builder, *place, literal.deepcopy(), name))

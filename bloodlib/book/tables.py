@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from bloodlib import __version__, paper, study
+from bloodlib import paper, study
 from bloodlib.analyses import claims
-from bloodlib.data import images, stored
+from bloodlib.data import images
 from bloodlib.evidence import comparison, scores
 from bloodlib.evidence.comparison import signed, with_interval
 from bloodlib.study import records
@@ -214,20 +214,6 @@ def load_measured(run: records.Record) -> pd.DataFrame:
         texts = [with_interval(*one) for one in zip(value, low, high, strict=True)]
         columns[MEASURE_NAMES.get(name, name)] = texts
     return pd.DataFrame(columns)
-
-
-def load_environment() -> pd.DataFrame:
-    """What builds the book: versions, machine, commit, images."""
-    here = stored.environment("", "")
-    there = images.available()
-    rows = {
-        "bloodlib": __version__,
-        "commit": f"`{here['commit']}`" if here["commit"] else "not in a repository",
-        "Python": f"{here['python']} on {here['platform']}",
-        "processor": here["processor"],
-        "images": f"`{images.DATA_HASH}`" if there else "not at hand: drawn cells in their place",
-    }
-    return pd.DataFrame((rows | here["packages"]).items(), columns=["", "value"])
 
 
 def load_runs(runs: list[records.Record]) -> pd.DataFrame:

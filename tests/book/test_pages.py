@@ -241,27 +241,6 @@ def test_every_chapter_ends_with_questions_and_computed_answers(pages):
             assert any(re.search(r"\d", number) for number in numbers), (name, answer.get_text())
 
 
-def test_chapters_lead_to_the_reference_and_back(pages):
-    used = {
-        name: {
-            urlsplit(a["href"]).fragment for p in article(page)("p", class_="uses") for a in p("a")
-        }
-        for name, page in pages.items()
-    }
-    assert all(used[name] for name in CHAPTERS)
-    back = {}
-    for name, page in pages.items():
-        if name.startswith("chapters/reference_"):
-            for entry in article(page)("dt", id=True):
-                lines = entry.find_next_sibling("dd").find_all("p", recursive=False)
-                told = [p for p in lines if p.get_text().startswith("Used in ")]
-                links = {Path(urlsplit(a["href"]).path).stem for p in told for a in p("a")}
-                back[entry["id"]] = links
-    for name, entries in used.items():
-        for entry in entries:
-            assert Path(name).stem in back[entry], (name, entry)
-
-
 # --------------------------------------------------------------------------- what they say
 
 

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from bloodlib.book.reference import PAGES
+from bloodlib.book.publishing import REFERENCE as PAGES
 
 pytestmark = pytest.mark.tex
 TOOLS = ("make", "xelatex", "latexmk", "xindy")
