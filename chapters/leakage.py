@@ -14,127 +14,58 @@
 # # Data leakage
 #
 # :::{admonition} In short
-# How much does a random split of the images inflate accuracy? By {glue:text}`inflation_points:.0f` points: the compact CNN classifies
-# {glue:text}`compact_random:.0%` of the held-out images correctly with images held out at random, and {glue:text}`compact_cell:.0%` with whole cells held
-# out (difference {glue:text}`inflation`, five folds, three seeds, the same images). As published, no photograph is on both sides, and a few
-# cells are.
+# How much does a random split inflate accuracy? By {glue:text}`points:.0f` points: the compact CNN classifies {glue:text}`random:.0%` of the
+# held-out images correctly if images are held out at random, and {glue:text}`cell:.0%` if whole cells are. The difference is
+# {glue:text}`inflation` (95 % CI over cells and seeds; five folds, three seeds, {glue:text}`n_images:,` images). The published folders are
+# nearly free of this leak: they share no photograph, and {glue:text}`published_cells` cells.
 # :::
 #
-# A score on held-out images says something about new cells only if the held-out images show cells that
-# training has not seen. Here the same methods are trained and tried four times on the same images, and
-# nothing changes but which images are held out:
+# A score on held-out images predicts the score on new cells only if training has not seen the held-out cells. Here the same methods
+# are trained four times on the same images. Only the rule for holding out images differs:
 #
-# - **as published**: the folders TRAIN and TEST;
-# - **images at random**: a fifth of all images, drawn one by one, as many public notebooks do;
+# - **as published**: the folder TEST is held out;
+# - **at random**: a fifth of all images, drawn one by one, as many public notebooks do;
 # - **by photograph**: a fifth, all images of a photograph together ({doc}`photographs`);
 # - **by cell**: a fifth, all photographs of a cell together.
 #
-# The last three divide TRAIN and TEST together, into five fifths with the classes in equal shares.
+# The last three divide TRAIN and TEST together into five folds (*cross-validation*).
 
-# %% tags=["remove-input"]
+# %%
 import numpy as np
 import pandas as pd
 
-from bloodlib import study
 from bloodlib.analyses import leakage, plots
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images, splits
 from bloodlib.evidence import comparison, intervals
 
+# %% tags=["remove-input"]
 chapter.begin()
 
-# %%
-found = leakage.compute_splits()
-
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-splits", "caption": "Accuracy with four classes and nothing changed but the split. Hollow dots: runs, one for each fold held out; filled: all folds together; wide line: interval by cell; dotted: guessing. KNN gives an image the class of the most similar training image."}, "image": {"alt": "A panel for each method, a row for each split. The network is far to the right of the others on every split. Within a panel the rows differ little, and intervals overlap; with images held out at random each method is a little further to the right. The nearest neighbour lies near guessing on every split."}}
-plots.show(figures.plot_splits(found, leakage.SHOWN, 1 / len(images.CLASSES)))
-
-# %% tags=["remove-input"]
-by = found.set_index(["method", "split_by"])
-accuracy = by["accuracy"].unstack()
-sides = leakage.compute_overlaps().set_index("split_by")
-network = by.loc["DCLNN"]
-means = network["late"].map(np.mean)
-chapter.cite(
-    {f"{method}_{split}": f"{value:.2f}" for (method, split), value in by["accuracy"].items()}
-    | {f"{method}_gain": row["image"] - row["cell"] for method, row in accuracy.iterrows()}
-    | {f"mean_{split}": value for split, value in means.items()}
-    | {f"late_{name}": f"{min(v):.2f} to {max(v):.2f}" for name, v in network["late"].items()},
-    chance=1 / len(images.CLASSES),
-    random_cells=sides.loc["image", "cells"],
-    random_share=sides.loc["image", "fraction"],
-    late_step=network["step"].mean(),
-    late_order=" < ".join(leakage.SHOWN[name] for name in means.sort_values().index),
-    late_apart=means.max() - means.min(),
-    compact_random=accuracy.loc["compact CNN", "image"],
-    compact_published=accuracy.loc["compact CNN", "published"],
-)
-
 # %% [markdown]
-# In {numref}`fig-splits`, DCLNN is right for {glue:text}`DCLNN_published` of the images as published, for
-# {glue:text}`DCLNN_photograph` by photograph, for {glue:text}`DCLNN_cell` by cell, and for {glue:text}`DCLNN_image` with
-# images at random. There one would expect the highest score: every image held out shows a cell that the
-# network was trained on, turned another way.
+# ## The leak in one fold
 #
-# But each of these is one run, read at epoch 25, and from one late epoch to the next its accuracy moves by
-# {glue:text}`late_step:.2f` on average. Over the last ten epochs it was {glue:text}`late_image` with images at random,
-# {glue:text}`late_cell` by cell and {glue:text}`late_published` as published, and the means of the ten are
-# {glue:text}`mean_image:.2f`, {glue:text}`mean_cell:.2f` and {glue:text}`mean_published:.2f`. By these means the splits
-# are {glue:text}`late_apart:.2f` apart, in the order {glue:text}`late_order`. So these runs do not show how much of a score
-# is leak; more seeds would. What they show is how easily one reading at a lucky epoch passes for an effect.
-#
-# ## How much a random split inflates accuracy
-#
-# The compact CNN was trained with each way of holding images out, in five folds and with three seeds. Each of the
-# {glue:text}`pooled:,` images is held out once a seed both ways, so that the two can be compared image by image. A cell's images
-# are not independent, so the interval is over cells ({doc}`intervals`) and over seeds:
+# Each cell was photographed once or twice, and each photograph was turned into many images. A random fifth of the images
+# therefore shows cells that are in the other four fifths too:
 
 # %%
-labels, cells = splits.pooled(images.labels), splits.groups("cell")
-right = {by: np.zeros((3, len(labels))) for by in ("image", "cell")}
-for by, is_right in right.items():
-    for run in study.select(method="small", task="four", split_by=by):
-        held_out = splits.split(by, run.config["fold"]).test
-        is_right[run.config["seed"], held_out] = run.arrays["labels"][-1] == run.arrays["truth"]
-inflation = right["image"] - right["cell"]  # for each seed and image
-drawn = intervals.resample(labels, cells, len(images.CLASSES))
-low, high = intervals.mean_bounds(inflation, drawn, limits=(-1, 1))
-by_seed = pd.DataFrame({by: values.mean(axis=1) for by, values in right.items()})
-print(by_seed.rename_axis("seed").round(3))
-
-# %% tags=["remove-input"]
-assert low > 0  # it inflates,
-assert np.ptp(inflation.mean(axis=1)) < 0.02  # nearly alike with each seed
-chapter.cite(
-    inflation=comparison.signed(inflation.mean(), low, high),
-    inflation_points=100 * inflation.mean(),
-    pooled=len(labels),
-    compact_cell=right["cell"].mean(),
-    compact_photograph=accuracy.loc["compact CNN", "photograph"],
-)
+cells = splits.groups("cell")
+for rule in ("image", "cell"):
+    train, test = splits.split(rule, 0)
+    seen = np.isin(cells[test], cells[train])
+    print(
+        f"held out by {rule}: {seen.mean():.1%} of {len(test):,} images show a cell of the training images"
+    )
 
 # %% [markdown]
-# A random split adds {glue:text}`inflation` to the accuracy of the compact CNN, and nearly the same with each seed. By photograph it reaches
-# {glue:text}`compact_photograph:.0%`, by cell {glue:text}`compact_cell:.0%`, as published {glue:text}`compact_published:.0%`: what inflates is that the
-# cells held out were seen in training.
-#
-# ## The methods of the paper
-#
-# The gain from cell to image is {glue:text}`NB_gain:.2f` for Naive Bayes and {glue:text}`SVM_gain:.2f` for the SVM, from
-# {glue:text}`NB_cell` and {glue:text}`SVM_cell`. We had expected the nearest neighbour (KNN) to show the leak most
-# clearly. It does not: it is at {glue:text}`KNN_image` with images at random and {glue:text}`KNN_cell` by cell, where
-# guessing is {glue:text}`chance:.2f`. An image that was turned, shifted and mirrored is, pixel by pixel, no longer like its
-# sibling.
-#
-# With images at random, {glue:text}`random_share:.1%` of what is held out shows one of {glue:text}`random_cells` cells
-# that are in the training images too. {numref}`tbl-sides` has this for each split, and {numref}`tbl-splits`
-# the numbers of the figure.
+# {numref}`tbl-sides` counts photographs and cells on both sides of each split.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+sides = leakage.compute_overlaps()
 tables.show(
-    leakage.compute_overlaps(),
+    sides,
     "tbl-sides",
-    "What each split has on both sides: photographs, cells, and the share of the held-out images that show such a cell (first fold).",
+    "Photographs and cells on both sides of each split, and the fraction of held-out images that show such a cell (first fold).",
     columns=["split_by", "photographs", "cells", "fraction"],
     headings={
         "split_by": "Held out",
@@ -145,29 +76,115 @@ tables.show(
     fmt={"split_by": leakage.SHOWN.get, "fraction": ".1%"},
 )
 
+# %% [markdown]
+# ## How much a random split inflates accuracy
+#
+# Every image that was held out both ways has two answers, one from a network that had seen its cell and one from a network that had not.
+# Their difference, averaged over images and seeds, is the inflation. Images of a cell are not independent, so whole cells are resampled
+# ({doc}`intervals`):
+
+# %%
+labels = splits.pooled(images.labels)
+rows = []
+for method, settings in leakage.METHODS.items():
+    at_random, by_cell = (leakage.held_out(settings, rule) for rule in ("image", "cell"))
+    seeds = min(len(at_random), len(by_cell))
+    difference = at_random[:seeds] - by_cell[:seeds]  # for each seed and image; nan if not tried
+    both = ~np.isnan(difference).any(axis=0)
+    drawn = intervals.resample(labels[both], cells[both], len(images.CLASSES))
+    low, high = intervals.mean_bounds(difference[:, both], drawn, limits=(-1, 1))
+    scores = by_cell[:seeds, both].mean(), at_random[:seeds, both].mean()
+    rows.append((method, *scores, difference[:, both].mean(), low, high, seeds, both.sum()))
+columns = ["method", "cell", "image", "difference", "low", "high", "seeds", "images"]
+inflation = pd.DataFrame(rows, columns=columns)
+
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+found = leakage.compute_splits()
+folds = found.set_index(["method", "split_by"])["folds"].map(len).unstack()
+inflation["folds"] = inflation["method"].map(folds[["image", "cell"]].min(axis=1))
 tables.show(
-    leakage.show_splits(found),
-    "tbl-splits",
-    "Accuracy by method and split, with its interval by cell; the lowest and highest of the folds; for DCLNN, the lowest, the highest and the mean over epochs 16 to 25.",
-    columns=["method", "held_out", ("accuracy", "low", "high"), "folds", "late", "runs"],
-    headings={"late": "Last ten epochs"},
+    inflation,
+    "tbl-inflation",
+    "Accuracy with four classes on the same images, held out by cell and at random, and the difference with its 95 % CI over cells, and over seeds where there are several.",
+    columns=["method", "cell", "image", ("difference", "low", "high"), "folds", "seeds", "images"],
+    headings={
+        "cell": "By cell",
+        "image": "At random",
+        "difference": "Inflation",
+        "folds": "Folds of 5",
+        "seeds": "Seeds",
+    },
+    fmt={"difference": comparison.signed},
+)
+
+# %% tags=["remove-input"]
+of = inflation.set_index("method")
+compact, network = of.loc["compact CNN"], of.loc["DCLNN"]
+accuracy = found.set_index(["method", "split_by"])["accuracy"]
+per_seed = [
+    leakage.held_out(leakage.METHODS["compact CNN"], by).mean(axis=1) for by in ("image", "cell")
+]
+assert compact["low"] > 0  # a random split inflates the accuracy of the compact CNN,
+assert np.ptp(per_seed[0] - per_seed[1]) < 0.02  # nearly alike with each seed;
+assert abs(accuracy["compact CNN", "photograph"] - compact["cell"]) < 0.02  # cells add nothing
+assert abs(accuracy["compact CNN", "published"] - compact["cell"]) < 0.02  # nor do folders
+assert (of.loc[["NB", "KNN"], "difference"] > 0).all()  # the pixel methods gain little
+assert (of.loc[["NB", "KNN"], "difference"] < compact["difference"] / 2).all()
+assert of.loc["KNN", "image"] < 0.35  # and KNN stays near chance
+published = sides.set_index("split_by").loc["published"]
+chapter.cite(
+    points=100 * compact["difference"],
+    random=compact["image"],
+    cell=compact["cell"],
+    inflation=comparison.signed(*compact[["difference", "low", "high"]]),
+    n_images=int(compact["images"]),
+    published_cells=int(published["cells"]),
+    photograph=accuracy["compact CNN", "photograph"],
+    published=accuracy["compact CNN", "published"],
+    knn=of.loc["KNN", "image"],
+    chance=1 / len(images.CLASSES),
+    network_folds=int(network["folds"]),
+    network_images=int(network["images"]),
+    network_inflation=comparison.signed(*network[["difference", "low", "high"]]),
 )
 
 # %% [markdown]
-# Intervals are by cell for every split, also where images were held out at random: there they are too narrow for
-# new cells, since the cells held out were seen in training.
+# The compact CNN classifies nearly every image of a cell that it has seen, and {glue:text}`cell:.0%` of those of a cell that it has not
+# ({numref}`tbl-inflation`). The three seeds agree within two points. Held out by photograph it reaches {glue:text}`photograph:.0%`, as published
+# {glue:text}`published:.0%`: the inflation comes from seeing the cell in training.
 #
-# ## One type after another
+# DCLNN was trained on {glue:text}`network_folds` of the 5 folds of each split. Over the {glue:text}`network_images:,` images that were held
+# out both ways its difference is {glue:text}`network_inflation`. Naive Bayes and the nearest neighbour (KNN) gain less than half as much as the compact CNN. KNN reaches only
+# {glue:text}`knn:.2f` even with a random split, where a constant classifier reaches {glue:text}`chance:.2f`: a turned and shifted image is, pixel by
+# pixel, far from its sibling. {numref}`fig-splits` shows all methods and splits.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-splits", "caption": "Accuracy with four classes under each split. Hollow dots: folds; filled: all folds together; pale line: 95 % CI over cells; dotted: chance. The compact CNN loses most when whole cells are held out. With images at random the interval is too narrow for new cells, as the held-out cells were seen."}, "image": {"alt": "A panel for each of five methods, with a row for each split. The compact CNN lies near 0.8 as published, by photograph and by cell, and near 1 with images at random. DCLNN lies a little below. Naive Bayes, the SVM and the nearest neighbour lie between 0.25 and 0.45 in every row."}}
+plots.show(figures.plot_splits(found, leakage.SHOWN, 1 / len(images.CLASSES)))
+
+# %% [markdown]
+# The four splits of a method train on nearly equal numbers of images, so that the amount of training data does not explain the difference.
+# Slides and patients were never published. If cells of one patient resemble each other, even the split by cell is optimistic.
 #
-# Kapoor and Narayanan {cite}`kapoor2023leakage` sorted what they found in the papers of many fields into types of leakage. {numref}`tbl-leakage`
-# goes through them for this paper and these data.
+# ## What a study on such images should do
+#
+# 1. Hold out whole cells, and whole slides and patients where they are known. Divide first, augment afterwards, and only the training part.
+# 2. State how many photographs, cells and patients are behind the test images.
+# 3. Give a confidence interval over cells.
+# 4. Compare a number from a random split with numbers from random splits only. On these images it cannot be compared with the paper's.
+# 5. Select epochs and settings on folds of the training part.
+#
+# `results/cells.csv` lists the cell of each photograph, `results/photographs.csv` the photograph of each image.
+#
+# ## A taxonomy of leakage
+#
+# Kapoor and Narayanan {cite}`kapoor2023leakage` sorted the leaks that they found in many fields into types. {numref}`tbl-leakage` goes through
+# these types for this paper and these data.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
     pd.DataFrame(leakage.findings()).rename(columns=str.capitalize),
     "tbl-leakage",
-    "Types of leakage after Kapoor and Narayanan: present, absent, or can't be told, and how that is known.",
+    "Types of leakage after Kapoor and Narayanan: whether each is present in these data and this protocol, and the evidence.",
 )
 
 # %% [markdown]
@@ -176,11 +193,10 @@ tables.show(
 # On how many cells does the recall of monocytes rest, when a fifth is held out?
 
 # %%
-by, fold = "cell", 0
-chosen = splits.split(by, fold)
-labels, cells = splits.pooled(images.labels), splits.groups("cell")
-held_out = chosen.test[labels[chosen.test] == images.CLASSES.index("MONOCYTE")]
-len(np.unique(cells[held_out])), float(np.isin(cells[held_out], cells[chosen.train]).mean())
+rule, fold = "cell", 0
+train, test = splits.split(rule, fold)
+monocytes = test[labels[test] == images.CLASSES.index("MONOCYTE")]
+len(np.unique(cells[monocytes])), float(np.isin(cells[monocytes], cells[train]).mean())
 
 # %% tags=["remove-input"]
 monocyte = labels == images.CLASSES.index("MONOCYTE")
@@ -191,23 +207,27 @@ for by in numbers:
         held_out = cells[test[monocyte[test]]]
         numbers[by].append(len(np.unique(held_out)))
         seen[by].append(np.isin(held_out, cells[train]).mean())
-chapter.cite(q_fewest=min(numbers["cell"]), q_most=max(numbers["cell"]))
-chapter.cite(q_step=1 / min(numbers["cell"]), q_image_cells=min(numbers["image"]))
-chapter.cite(q_image_seen=min(seen["image"]))
+chapter.cite(
+    q_fewest=min(numbers["cell"]),
+    q_most=max(numbers["cell"]),
+    q_step=1 / min(numbers["cell"]),
+    q_image_cells=min(numbers["image"]),
+    q_image_seen=min(seen["image"]),
+)
 
 # %% [markdown]
-# **1. Are the other folds better off?** Put 1, 2, 3 and 4 for `fold`. If a cell's images are all right or all wrong, how far
-# does recall move with one cell?
+# **1. Do the other folds have more?** Put 1, 2, 3 and 4 for `fold`. If a cell's images are all right or all wrong, how far does one cell move
+# recall?
 #
 # :::{dropdown} Answer
-# A fold has {glue:text}`q_fewest` to {glue:text}`q_most` cells of monocytes, so one cell moves recall by up to
-# {glue:text}`q_step:.0%`. Two methods whose recalls differ by less can't be told apart by one fold.
+# A fold has {glue:text}`q_fewest` to {glue:text}`q_most` cells of monocytes, so one cell moves recall by up to {glue:text}`q_step:.0%`. One fold
+# cannot distinguish two methods whose recalls differ by less.
 # :::
 #
-# **2. Does holding out images at random bring more cells?** Put `"image"` for `"cell"`. The second number is the share of the
-# images held out whose cell is in the training images too.
+# **2. Does holding out images at random bring more cells?** Put `"image"` for `"cell"`. The second number is the fraction of the held-out
+# images whose cell is in the training images too.
 #
 # :::{dropdown} Answer
-# It brings {glue:text}`q_image_cells` cells into every fold, and {glue:text}`q_image_seen:.0%` of their images show a cell that
-# was trained on. The test looks larger, and no longer asks about new cells.
+# It brings {glue:text}`q_image_cells` cells into every fold, and {glue:text}`q_image_seen:.0%` of their images show a cell of the training
+# images. The test set looks larger, but it no longer asks about new cells.
 # :::
