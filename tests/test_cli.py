@@ -18,7 +18,7 @@ from conftest import CHECKOUT, answer
 
 from bloodlib import cli, paper, study
 from bloodlib.data import images, stored
-from bloodlib.evidence import scores
+from bloodlib.evidence import comparison, scores
 from bloodlib.models import methods
 from bloodlib.study import records
 
@@ -544,8 +544,9 @@ def test_report_without_runs(facts):
         (c.address, c.table, c.task, c.method, c.class_, c.measure, c.value) for c in paper.CELLS
     ]
     for cell in report["cells"]:
-        assert set(cell) == {*keys, "ours", "low", "high", "runs", "frozen"}
-        assert (cell["ours"], cell["low"], cell["high"], cell["runs"]) == (None, None, None, 0)
+        assert set(cell) == {*keys, *comparison.NUMBERS, "runs", "frozen"}
+        assert {cell[name] for name in comparison.NUMBERS} == {None}
+        assert cell["runs"] == 0
     assert [(c["id"], c["place"], c["text"]) for c in report["claims"]] == [
         (c.id, c.place, c.text) for c in paper.CLAIMS
     ]

@@ -235,3 +235,37 @@ def test_given_runs_stand_in_the_place_of_the_frozen_ones(folders):
 def test_outside_is_by_more_than_the_rounding_of_the_print(paper, found):
     cells = [{"paper": paper, "low": 0.2, "high": 0.6}, {"paper": 0.9, "low": None, "high": None}]
     assert comparison.outside(cells) == (found, 1)
+
+
+# ------------------------------------------------------------------------------------ reruns
+
+
+def test_a_rerun_of_what_has_no_chance_gives_the_same():
+    runs = comparison.compared("NB", "four")
+    (low, high), value = comparison.rerun_range(runs), comparison.estimate(runs).value
+    assert low == high == value
+    assert not comparison.rerun_range(runs, other=runs).any()
+
+
+def test_ranges_of_reruns_hold_for_runs_that_are_left_out():
+    """The precision, recall and F1 of each class after epoch 25, of each of DCLNN's runs."""
+
+    def score(confusion):
+        return np.concatenate([one(confusion) for one in scores.MEASURES.values()], axis=-1)
+
+    inside = []
+    for method, task in (("DCLNN", "four"), ("DCLNN", "two"), ("AveragePooling", "four")):
+        runs = comparison.compared(method, task)
+        assert len(runs) >= 3
+        for run in runs:
+            low, high = comparison.rerun_range([one for one in runs if one is not run], score)
+            found = score(run.confusion(epoch=comparison.EPOCH))
+            inside += [*((low <= found) & (found <= high))]
+    assert 0.9 < np.mean(inside) < 0.98
+
+
+def test_a_difference_of_reruns_is_of_all_pairs():
+    runs = comparison.compared("DCLNN", "four")
+    low, high = comparison.rerun_range(runs, other=runs)
+    assert low == pytest.approx(-high)
+    assert high > 0
