@@ -1,4 +1,4 @@
-"""What the seed does to a network's accuracy, and what selecting the number of epochs does.
+"""What selecting the number of epochs does.
 
 Section 6.2 of the paper selects the number of epochs from curves of the images that its tables are
 computed on. Here TEST's cells are divided in two: what the best epoch of the one half gains there
@@ -8,93 +8,18 @@ over epoch 25, and what it gains on the other half, which had no say. And folds 
 
 import itertools
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from bloodlib import study
-from bloodlib.analyses.plots import COLOURS
 from bloodlib.data import images, photographs, splits, stored
 from bloodlib.data.images import TASKS
-from bloodlib.evidence import comparison, scores
-from bloodlib.evidence.comparison import CHANCE, COMPARED, EPOCH, LATE
+from bloodlib.evidence import comparison
+from bloodlib.evidence.comparison import CHANCE, COMPARED, EPOCH
 
 #: The networks of Tables 1 and 2.
 POOLINGS = ("MaxPooling", "AveragePooling")
 #: How often TEST's cells are divided in two.
 DRAWS = 1000
-
-
-# ------------------------------------------------------------------------------------- the seed
-
-
-def compute_runs() -> pd.DataFrame:
-    """The saved runs of the networks of Tables 1 and 2, whatever their seed and precision.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each run. ``task, pooling, seed, precision, id``; ``accuracy`` on TEST after
-        epoch 25; ``low, high, mean, deviation`` of the accuracies after the last ten epochs up to
-        that one; ``epochs``; ``simple``: accuracy on TEST_SIMPLE after the last of them;
-        ``minutes``.
-    """
-    rows = []
-    for task, pooling in itertools.product(TASKS, POOLINGS):
-        for run in comparison.compared(pooling, task):
-            late = comparison.accuracies(run, LATE)
-            rows.append(
-                {
-                    "task": task,
-                    "pooling": pooling,
-                    "seed": run.config["seed"],
-                    "precision": study.resolve(run.config)["precision"],
-                    "id": run.id,
-                    "accuracy": late[-1],
-                    "low": min(late),
-                    "high": max(late),
-                    "mean": np.mean(late),
-                    "deviation": np.std(late, ddof=1),
-                    "epochs": run.epochs,
-                    "simple": float(scores.accuracy(run.confusion("TEST_SIMPLE"))),
-                    "minutes": run.seconds / 60,
-                }
-            )
-    found = pd.DataFrame(rows)
-    return found.sort_values(["task", "pooling", "seed", "precision"], ignore_index=True)
-
-
-def plot_spread(runs: pd.DataFrame, spread: pd.DataFrame) -> plt.Figure:
-    """Each run's epoch 25 and its last ten epochs, before the CI by cell of their mean.
-
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        See :func:`compute_runs`.
-    spread : pandas.DataFrame
-        ``task, pooling, low, high``: the CI of each network.
-    """
-    figure, axes = plt.subplots(1, len(TASKS), figsize=(7, 3.2), sharey=True)
-    for axis, task in zip(axes, TASKS, strict=True):
-        for row in spread[spread["task"] == task].itertuples():
-            place, colour = POOLINGS.index(row.pooling), COLOURS[row.pooling]
-            sides = [place - 0.4, place + 0.4]
-            axis.fill_between(sides, row.low, row.high, color=colour, alpha=0.18, linewidth=0)
-            own = runs[(runs["task"] == task) & (runs["pooling"] == row.pooling)]
-            across = place + np.linspace(-0.3, 0.3, len(own) + 2)[1:-1]
-            axis.vlines(across, own["low"], own["high"], color="0.35", linewidth=1.2)
-            faces = np.where(own["precision"] == "float32", colour, "none")
-            axis.scatter(across, own["accuracy"], facecolors=faces, edgecolors=colour, zorder=3)
-            for x, low, seed in zip(across, own["low"], own["seed"], strict=True):
-                axis.text(x, low - 0.01, seed, ha="center", va="top", fontsize=8, color="0.35")
-        axis.axhline(1 / len(TASKS[task]), linestyle=":", color="0.5")
-        axis.set(title=f"{task} classes", xticks=range(len(POOLINGS)), xlim=(-0.5, 1.5))
-        axis.set_xticklabels([p.removesuffix("Pooling").lower() + " pooling" for p in POOLINGS])
-    axes[0].set(ylabel="accuracy on TEST", ylim=(0, 1))
-    return figure
-
-
-# --------------------------------------------------------------------------- selecting the epoch
 
 
 def compute_halves(draws: int = DRAWS) -> pd.DataFrame:

@@ -1,14 +1,13 @@
-"""What the seed and the choice of an epoch do, on runs that were made up."""
+"""What the choice of an epoch does, on runs that were made up."""
 
 import numpy as np
 import pytest
 from test_comparison import freeze
 
-from bloodlib.analyses import seeds
-from bloodlib.data import images, photographs, splits, stored
+from bloodlib.analyses import epoch_selection
+from bloodlib.data import photographs, splits, stored
 from bloodlib.data.images import TASKS
 
-pytestmark = pytest.mark.usefixtures("style")
 EPOCHS = 25
 
 
@@ -21,45 +20,12 @@ def network(right, task="four", **settings):
     return freeze(config, labels)
 
 
-def shares(values):
-    """Right for these shares of TEST, the first images of it: bool array [epochs, n]."""
-    n = len(images.labels("TEST"))
-    return np.arange(n) < np.rint(np.array(values) * n)[:, None]
-
-
 def by_cell(right):
     """Right or wrong for whole cells [epochs, cells]: [epochs, images]."""
     return right[:, np.unique(photographs.cells("TEST"), return_inverse=True)[1]]
 
 
 N_CELLS = len(np.unique(photographs.cells("TEST")))
-
-
-# ------------------------------------------------------------------------------------- the seed
-
-CURVES = [np.linspace(0.3, 0.9, 25), np.tile([0.7, 0.6], 13)[:25], np.full(28, 0.5)]
-
-
-@pytest.fixture
-def runs(folders):
-    for seed, curve in enumerate(CURVES):
-        short = {"precision": "mixed_bfloat16"} if seed else {}
-        network(shares(curve), seed=seed, **short)
-    network(shares(CURVES[0]), task="two", pooling="average")
-    network(shares(CURVES[0]), pooling="none")
-    network(shares(CURVES[0]), hidden=64)
-    return seeds.compute_runs()
-
-
-def test_every_run_of_the_tables_networks_with_its_late_epochs(runs):
-    assert runs["task"].tolist() == ["four"] * 3 + ["two"]
-    assert runs["pooling"].tolist() == ["MaxPooling"] * 3 + ["AveragePooling"]
-    assert runs["precision"].tolist() == ["float32", "mixed_bfloat16", "mixed_bfloat16", "float32"]
-    for row, curve in zip(runs.itertuples(), CURVES, strict=False):
-        late = curve[15:25]
-        wanted = (late[-1], late.min(), late.max(), late.mean(), late.std(ddof=1))
-        found = (row.accuracy, row.low, row.high, row.mean, row.deviation)
-        assert found == pytest.approx(wanted, abs=1e-3)
 
 
 # --------------------------------------------------------------------------- selecting the epoch
@@ -69,7 +35,7 @@ def test_an_epoch_that_is_better_everywhere_is_better_on_the_other_half_too(fold
     right = np.zeros((EPOCHS, N_CELLS), bool)
     right[9] = True
     network(by_cell(right))
-    (row,) = seeds.compute_halves(draws=50).itertuples()
+    (row,) = epoch_selection.compute_halves(draws=50).itertuples()
     assert (row.task, row.pooling, row.seed, row.epochs) == ("four", "MaxPooling", 0, 1)
     assert row.selected == row.other == 1
 
@@ -79,7 +45,7 @@ def test_what_luck_gives_on_one_half_is_missing_on_the_other(folders):
     for seed in (1, 0):
         network(by_cell(right), seed=seed)
     network(by_cell(right), pooling="average")
-    found = seeds.compute_halves(draws=200)
+    found = epoch_selection.compute_halves(draws=200)
     assert found["seed"].tolist() == [0, 1, 0]
     assert (found["selected"] > found["other"] + 0.1).all()
     assert (found["epochs"] > 2).all()
@@ -101,10 +67,10 @@ def folds(folders):
     for number, curve in enumerate(curves[1:], 1):
         fold(number, curve)
     with pytest.raises(stored.MissingError, match="4 of 5 folds"):
-        seeds.compute_folds()
+        epoch_selection.compute_folds()
     fold(0, curves[0] - 0.1)
     fold(0, curves[0] + 0.1, seed=1)
-    return seeds.compute_folds()
+    return epoch_selection.compute_folds()
 
 
 def test_folds_are_taken_together_seeds_first(folds):
