@@ -348,8 +348,8 @@ def test_what_was_not_measured_is_not_tested_yet(monkeypatch, claim, module, ask
 )
 def test_whether_it_decides_by_the_cell(monkeypatch, share, change, verdict):
     shares = pd.DataFrame(
-        [("four", "pixels", "all", 0.5, *share, 0.1), ("four", "pixels", "for", 0.5, 0, 0, 0.1)],
-        columns=["task", "map", "sign", "share", "low", "high", "area"],
+        [("four", "pixels", 0.5, *share, 0.1)],
+        columns=["task", "map", "share", "low", "high", "area"],
     )
     hidden = pd.DataFrame(
         [

@@ -274,53 +274,24 @@ def read() -> dict[str, np.ndarray]:
 
 
 def compute_shares() -> pd.DataFrame:
-    """How much of the maps lies on the white cell, over all images of TEST.
+    """How much of the maps' weight lies on the white cell, over all images of TEST.
 
     Returns
     -------
     pandas.DataFrame
-        ``task, map, sign``; ``share, low, high``, of the answer's map in the box, with its
-        cell-clustered interval; ``other``, of another class's map; ``untrained``; ``blob``;
-        ``area``, the share of a uniform map.
+        ``task, map``; ``share, low, high``, of the answer's map in the box, with its cell-clustered
+        interval; ``other``, of another class's map; ``untrained``; ``area``, the share of a uniform
+        map.
     """
     found, rows = read(), []
     for task in TASKS:
-        drawn, shares = comparison.resamples(task), found[f"shares_{task}"].astype(float)
-        for kind, name in enumerate(MAPS):
-            for sign, signs in enumerate(SIGNS):
-                answer, other, untrained = shares[:, :, kind, sign].T
-                ends = intervals.mean_bounds(answer[None], drawn)
-                means = [one.mean() for one in (other, untrained, found["blob"], found["area"])]
-                rows.append((task, name, signs, answer.mean(), *ends, *means))
-    names = ["task", "map", "sign", "share", "low", "high", "other", "untrained", "blob", "area"]
+        drawn, shares = comparison.resamples(task), found[f"shares_{task}"][..., 0].astype(float)
+        for name, (answer, other, untrained) in zip(MAPS, shares.transpose(2, 1, 0), strict=True):
+            ends = intervals.mean_bounds(answer[None], drawn)
+            means = [one.mean() for one in (other, untrained, found["area"])]
+            rows.append((task, name, answer.mean(), *ends, *means))
+    names = ["task", "map", "share", "low", "high", "other", "untrained", "area"]
     return pd.DataFrame(rows, columns=names)
-
-
-def compute_images() -> pd.DataFrame:
-    """Each image of TEST: its box, and the box's share of the maps' weight, all signs.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each task and image: ``task, class`` (of the four), ``photograph``; ``right``;
-        ``visible, area``, see :func:`read`; the share of each map, by its name, and of the
-        untrained network's, with ``_untrained`` behind.
-    """
-    found, frames = read(), []
-    for task in TASKS:
-        shares = found[f"shares_{task}"][..., 0].astype(float)
-        columns = {
-            "task": task,
-            "class": pd.Categorical.from_codes(images.labels("TEST"), CLASSES),
-            "photograph": photographs.photographs("TEST"),
-            "right": found[f"labels_{task}"] == images.labels("TEST", task),
-            "visible": found["visible"].astype(float),
-            "area": found["area"].astype(float),
-        }
-        for kind, name in enumerate(MAPS):
-            columns |= {name: shares[:, 0, kind], f"{name}_untrained": shares[:, 2, kind]}
-        frames.append(pd.DataFrame(columns))
-    return pd.concat(frames, ignore_index=True)
 
 
 def compute_hidden() -> pd.DataFrame:
@@ -343,29 +314,31 @@ def compute_hidden() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def plot_photographs(found: pd.DataFrame) -> plt.Figure:
-    """Weight in the box over its area: a dot for each row, such as the mean of a photograph.
+def plot_photographs(task: str) -> plt.Figure:
+    """Weight in the box over its area: a dot for each photograph, the mean of its images.
 
     With a white middle: most images wrong. Grey: the untrained network. On the dotted line lie
     maps that know nothing of the cell.
-
-    Parameters
-    ----------
-    found : pandas.DataFrame
-        Rows of :func:`compute_images`, or means of them.
     """
+    found = read()
+    shares = found[f"shares_{task}"][..., 0].astype(float)
+    each = {"class": np.array(CLASSES)[images.labels("TEST")], "area": found["area"].astype(float)}
+    each["right"] = found[f"labels_{task}"] == images.labels("TEST", task)
+    for kind, name in enumerate(MAPS):
+        each |= {name: shares[:, 0, kind], f"{name}_untrained": shares[:, 2, kind]}
+    means = pd.DataFrame(each).groupby(["class", photographs.photographs("TEST")]).mean()
     figure, axes = plt.subplots(1, len(MAPS), figsize=(7.2, 3.6), sharex=True, sharey=True)
     for axis, (kind, title) in zip(axes, MAPS.items(), strict=True):
         axis.plot([0, 1], [0, 1], color="#888888", lw=1, ls=":")
         grey = {"ms": 3, "color": "#bbbbbb", "label": "untrained"}
-        axis.plot(found["area"], found[f"{kind}_untrained"], "o", **grey)
-        for name, dots in found.groupby("class", observed=True):
-            label = name.capitalize()
+        axis.plot(means["area"], means[f"{kind}_untrained"], "o", **grey)
+        for name in CLASSES:
+            dots, label = means.loc[name], name.capitalize()
             axis.scatter(dots["area"], dots[kind], 26, COLOURS[name], label=label, zorder=3)
-        wrong = found[found["right"] < 0.5]
+        wrong = means[means["right"] < 0.5]
         axis.scatter(wrong["area"], wrong[kind], 8, "white", zorder=4)
-        axis.set(xlabel="area of the box (share of the image)", title=title)
-        axis.set(xlim=(0, 1.1 * found["area"].max()), ylim=(0, 1))
+        axis.set(xlabel="area of the box (fraction of the image)", title=title)
+        axis.set(xlim=(0, 1.1 * means["area"].max()), ylim=(0, 1))
     axes[0].set_ylabel("weight of the map in the box")
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=len(names), fontsize=7.5)
@@ -398,8 +371,9 @@ def plot_examples() -> plt.Figure:
             axis.imshow(weights, cmap="magma", **style, **frame)
         for axis in column:
             bare(axis)
-        answer = CLASSES[found["example_labels"][place]].lower()
-        column[0].set_title(f"{name.capitalize()}\nanswer: {answer}", fontsize=8)
+        answer = CLASSES[found["example_labels"][place]]
+        mark = "✓" if answer == name else "✗"
+        column[0].set_title(f"{name.capitalize()}\nanswer: {answer.lower()} {mark}", fontsize=8)
     for axis, title in zip(axes[1:, 0], MAPS.values(), strict=True):
         axis.set_ylabel(title, fontsize=8)
     return figure

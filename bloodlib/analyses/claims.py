@@ -301,8 +301,7 @@ def _epochs(claim):
 
 
 def _raw_pixels(claim):
-    shares, hidden = attribution.compute_shares(), attribution.compute_hidden()
-    maps = shares[shares["sign"] == shares["sign"][0]]  # all weight, not what speaks for the class
+    maps, hidden = attribution.compute_shares(), attribution.compute_hidden()
     by = hidden.set_index(["hidden", "task"])
     before, without = by.loc["nothing"], by.loc[attribution.HIDDEN[0]]
     above = [*maps[["area", "low", "high"]].itertuples(index=False, name=None)]
