@@ -32,14 +32,6 @@ def test_kernels_do_what_they_are_called(monkeypatch, there):
     assert len(figures.plot_kernels(grey, published).axes) == 8
 
 
-def test_learning():
-    losses, found = figures.compute_learning(steps=12)
-    assert len(losses) == 12
-    assert losses[0] == found["first"] > found["last"] == losses[-1]
-    assert found["even"] == pytest.approx(0.25)
-    assert 0 <= found["accuracy"] <= 1
-
-
 @pytest.mark.parametrize(
     ("hidden", "classes", "size"), [(128, 4, (60, 80)), (32, 2, (60, 80)), (16, 4, (15, 21))]
 )

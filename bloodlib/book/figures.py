@@ -376,51 +376,6 @@ def plot_kernels(grey: np.ndarray, published: bool) -> plt.Figure:
     return figure
 
 
-def compute_learning(
-    rate: float = 0.05, steps: int = 200, seed: int = 0
-) -> tuple[list[float], dict[str, float]]:
-    """Train section 4.3's network on a few dozen small drawn cells of two classes.
-
-    Parameters
-    ----------
-    rate : float
-        Step of gradient descent.
-    steps : int
-        How many, each on all cells.
-    seed : int
-        Of the first weights.
-
-    Returns
-    -------
-    losses : list of float
-        The loss before each step.
-    found : dict of str to float
-        ``cells`` and ``others``, how many there were; ``accuracy`` on the cells,
-        ``accuracy_others`` on the others, ``chance``; the ``first`` and ``last`` loss, and
-        ``even``, that at the same output for every class.
-    """
-    cells = synthetic.load("TRAIN", "two", (12, 16), 48)
-    others = synthetic.load("TEST", "two", (12, 16), 160)
-    classes = len(TASKS["two"])
-    network = equations.Network(cells.pixels.shape[1:], classes, seed=seed)
-    targets = np.eye(classes)[cells.labels]
-    losses = [float(network.train_step(cells.pixels / 255, targets, rate)) for _ in range(steps)]
-    accuracy, accuracy_others = (
-        float((network.forward(drawn.pixels / 255).argmax(axis=1) == drawn.labels).mean())
-        for drawn in (cells, others)
-    )
-    return losses, {
-        "cells": len(cells.labels),
-        "others": len(others.labels),
-        "accuracy": accuracy,
-        "accuracy_others": accuracy_others,
-        "chance": 1 / classes,
-        "first": losses[0],
-        "last": losses[-1],
-        "even": float(equations.loss(np.full_like(targets, 1 / classes), targets)),
-    }
-
-
 def load_layers(model) -> pd.DataFrame:
     """A Keras model's input and layers: ``Layer, Kind, Output, Parameters, Share (%)``."""
     rows = [("image", "Input", model.input_shape[1:], 0)]
