@@ -119,12 +119,15 @@ class Block:
     convention : {"rounded", "truncated"}
     claimed : Span or None
         Where the share of right answers must lie too.
+    unit : Fraction
+        The last digit that is printed.
     """
 
     cells: tuple[Cell, ...]
     counts: tuple[tuple[str, int], ...]
     convention: str = "rounded"
     claimed: Span | None = None
+    unit: Fraction = Fraction(1, 100)
 
     @property
     def images(self) -> int:
@@ -188,7 +191,7 @@ class Block:
         if self.claimed is not None:
             limits += _within(found.sum(axis=0), true.sum(axis=0), self.claimed)
         for cell in self.cells:
-            where = span(cell.printed, self.convention)
+            where = span(cell.printed, self.convention, self.unit)
             if (cell.class_, cell.measure) == ("Average", "recall"):
                 whole = math.lcm(*sizes)
                 above = sum(whole // size * row for size, row in zip(sizes, found, strict=True))
@@ -222,7 +225,7 @@ class Block:
             and tuple(confusion.sum(axis=1)) == sizes
             and (self.claimed is None or self.claimed.holds(Fraction(right, n)))
             and all(
-                span(cell.printed, self.convention).holds(measured(confusion, names, cell))
+                span(cell.printed, self.convention, self.unit).holds(measured(confusion, names, cell))
                 for cell in self.cells
             )
         ):
