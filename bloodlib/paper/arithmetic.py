@@ -225,7 +225,9 @@ class Block:
             and tuple(confusion.sum(axis=1)) == sizes
             and (self.claimed is None or self.claimed.holds(Fraction(right, n)))
             and all(
-                span(cell.printed, self.convention, self.unit).holds(measured(confusion, names, cell))
+                span(cell.printed, self.convention, self.unit).holds(
+                    measured(confusion, names, cell)
+                )
                 for cell in self.cells
             )
         ):
