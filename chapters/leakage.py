@@ -16,7 +16,7 @@
 # :::{admonition} In short
 # How much does a random split inflate accuracy? By {glue:text}`points:.0f` points: the compact CNN classifies {glue:text}`random:.0%` of the
 # held-out images correctly if images are held out at random, and {glue:text}`cell:.0%` if whole cells are. The difference is
-# {glue:text}`inflation` (95 % CI over cells and seeds; five folds, three seeds, {glue:text}`n_images:,` images). The published folders are
+# {glue:text}`inflation` (95% CI over cells and seeds; five folds, three seeds, {glue:text}`n_images:,` images). The published folders are
 # nearly free of this leak: they share no photograph, and {glue:text}`published_cells` cells.
 # :::
 #
@@ -105,7 +105,7 @@ inflation["folds"] = inflation["method"].map(folds[["image", "cell"]].min(axis=1
 tables.show(
     inflation,
     "tbl-inflation",
-    "Accuracy with four classes on the same images, held out by cell and at random, and the difference with its 95 % CI over cells, and over seeds where there are several.",
+    "Accuracy with four classes on the same images, held out by cell and at random, and the difference with its 95% CI over cells, and over seeds where there are several.",
     columns=["method", "cell", "image", ("difference", "low", "high"), "folds", "seeds", "images"],
     headings={
         "cell": "By cell",
@@ -158,7 +158,7 @@ chapter.cite(
 # {glue:text}`knn:.2f` even with a random split, where a constant classifier reaches {glue:text}`chance:.2f`: a turned and shifted image is, pixel by
 # pixel, far from its sibling. {numref}`fig-splits` shows all methods and splits.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-splits", "caption": "Accuracy with four classes under each split. Hollow dots: folds; filled: all folds together; pale line: 95 % CI over cells; dotted: chance. The compact CNN loses most when whole cells are held out. With images at random the interval is too narrow for new cells, as the held-out cells were seen."}, "image": {"alt": "A panel for each of five methods, with a row for each split. The compact CNN lies near 0.8 as published, by photograph and by cell, and near 1 with images at random. DCLNN lies a little below. Naive Bayes, the SVM and the nearest neighbour lie between 0.25 and 0.45 in every row."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-splits", "caption": "Accuracy with four classes under each split. Hollow dots: folds; filled: all folds together; pale line: 95% CI over cells; dotted: chance. The compact CNN loses most when whole cells are held out. With images at random the interval is too narrow for new cells, as the held-out cells were seen."}, "image": {"alt": "A panel for each of five methods, with a row for each split. The compact CNN lies near 0.8 as published, by photograph and by cell, and near 1 with images at random. DCLNN lies a little below. Naive Bayes, the SVM and the nearest neighbour lie between 0.25 and 0.45 in every row."}}
 plots.show(figures.plot_splits(found, leakage.SHOWN, 1 / len(images.CLASSES)))
 
 # %% [markdown]

@@ -1,37 +1,22 @@
-"""Photographs, and the images that were made from them: how each was matched, what runs answer.
+"""Photographs, and the images that were made from them: which show the same cell, what runs answer.
 
 Where the photographs can't be had, a tile with the photograph's number stands in the place of each.
 """
 
-import io
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.cm import ScalarMappable
 from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
 from bloodlib import study
 from bloodlib.analyses.plots import COLOURS, DPI, bare, plot_pictures, shade
-from bloodlib.data import images, photographs, registration, stored
-from bloodlib.data.images import CLASSES, SPLITS, TASKS
+from bloodlib.data import images, photographs, stored
+from bloodlib.data.images import CLASSES, SPLITS
 from bloodlib.evidence import comparison
 from bloodlib.study import records
 
-#: What the augmentation's notebook asks for, on pictures of 320x240, in degrees, pixels, and scale,
-#: as distances from doing nothing.
-ASKED = {
-    "rotation": 20.0,
-    "shift_x": 32.0,
-    "scale_x": 0.0,
-    "shear": float(np.rad2deg(0.2)),
-    "shift_y": 24.0,
-    "scale_y": 0.0,
-}
-#: What the best photograph of an image is best in, by the way it was found.
-MEASURES = {"features": "inliers", "pixels": "correlation"}
 #: Shades for a fraction of right answers, from none to all.
 SHADES = "RdYlBu"
 
@@ -43,119 +28,6 @@ def thumbnail(number: int) -> np.ndarray | str:
         return str(number)
     whole = Image.fromarray(images.photograph(number))
     return np.asarray(whole.resize(images.SOURCE.image_size, Image.Resampling.BOX))
-
-
-# -------------------------------------------------------------------------------------- matching
-
-
-def plot_example(split: str, name: str) -> plt.Figure:
-    """An image left, its photograph right; in both, the image's outline and its first corner.
-
-    Parameters
-    ----------
-    split, name : str
-        As for :func:`bloodlib.data.images.picture`.
-    """
-    table = photographs.table()
-    row = table[(table["split"] == split) & (table["name"] == name)].iloc[0]
-    width, height = images.SOURCE.image_size
-    outline = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]])
-    corners = outline @ registration.compose(**row[registration.PARTS]).T
-    titles = f"{split}/{name}", f"photograph {row['photograph']}"
-    image = registration.view(split, name) if images.available() else titles[0]
-    figure = plot_pictures([image, thumbnail(int(row["photograph"]))], titles, 2)
-    reach = np.concatenate([outline[:, :2], corners])
-    (left, top), (right, bottom) = reach.min(axis=0), reach.max(axis=0)
-    for axis, shown in zip(figure.axes, (outline[:, :2], corners), strict=True):
-        axis.add_patch(plt.Polygon(shown, fill=False, ec="black", lw=1.5, ls="--"))
-        axis.plot(*shown[0], "o", color="black", ms=7)
-        axis.set(xlim=(left - 6, right + 6), ylim=(bottom + 6, top - 6))
-    return figure
-
-
-def compute_matches() -> pd.DataFrame:
-    """The table of matches, and in ``second`` what the second best photograph of an image shows.
-
-    ``second`` is "the same cell", "another cell", or "none" where no other photograph fits.
-    """
-    found = photographs.table()
-    cell = photographs.cell_table().set_index("photograph")["cell"]
-    same = cell.reindex(found["photograph"]).to_numpy() == cell.reindex(found["runner_up"])
-    second = np.where(same, "the same cell", "another cell")
-    return found.assign(second=np.where(found["runner_up"] < 0, "none", second))
-
-
-def plot_matches(matches: pd.DataFrame) -> plt.Figure:
-    """Best photograph against second best, of :func:`compute_matches`.
-
-    Features that agree left, correlation right, where a second photograph fits at all.
-    """
-    figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.5))
-    colours = {"the same cell": "#D55E00", "another cell": "#0072B2"}
-    for axis, (how, measure) in zip(axes, MEASURES.items(), strict=True):
-        own = matches[matches["found_by"] == how]
-        rivals = own[own["second"] != "none"]
-        sns.scatterplot(
-            rivals, x=measure, y=f"runner_up_{measure}", hue="second", palette=colours,
-            alpha=0.5, lw=0, ax=axis, legend=axis is axes[0],
-        )  # fmt: skip
-        axis.axline((0, 0), slope=1, color="#888888", lw=1, ls=":")
-        axis.set(xlim=(0, None), ylim=(0, None), ylabel="second best")
-        axis.set_title(f"{how}: {len(rivals):,} of {len(own):,}")
-    axes[0].set_xlabel("best: features that agree")
-    axes[1].set_xlabel("best: correlation of pixels")
-    axes[0].legend(title="the second best shows")
-    return figure
-
-
-def plot_maps(maps: pd.DataFrame) -> plt.Figure:
-    """How often each rotation, shear, shift and scale was fitted, in rows of the table of matches.
-
-    Lines: what the augmentation's notebook asks for. Grey: what the matching would not have let
-    pass.
-    """
-    tolerated = photographs.provenance()["settings"]["limits"]
-    figure, axes = plt.subplots(2, 3, figsize=(7.2, 3.6))
-    for axis, (name, asked) in zip(axes.flat, ASKED.items(), strict=True):
-        middle, limit = float(name.startswith("scale")), tolerated[name]
-        edge = 1.12 * limit
-        axis.hist(maps[name], np.linspace(middle - limit, middle + limit, 85), color="#56B4E9")
-        for side in (-1, 1):
-            axis.axvline(middle + side * asked, color="#222222", lw=1)
-            axis.axvspan(middle + side * limit, middle + side * edge, color="#d9d9d9", lw=0)
-        unit = "" if middle else " (pixels)" if "shift" in name else " (°)"
-        axis.set(xlim=(middle - edge, middle + edge), xlabel=name.replace("_", " along ") + unit)
-    for axis in axes[:, 0]:
-        axis.set_ylabel("images")
-    return figure
-
-
-def load_handcheck() -> pd.DataFrame:
-    """The blind check of the matching: ``results/handcheck.csv``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each image that was looked at: ``item, split, name, photograph``; ``offered``,
-        numbers of four photographs joined by "+"; ``answer``, the letter of the one that the
-        table names, or "none"; ``given``, what the checker said.
-
-    Raises
-    ------
-    bloodlib.data.stored.StoredError
-        If it is not there, or was made for another table.
-    """
-    path = stored.results_folder() / "handcheck.csv"
-    raw = stored.read(path, "Restore it with 'git checkout results'.")
-    found = pd.read_csv(io.BytesIO(raw), keep_default_na=False)
-    known = found.merge(photographs.table(), on=["split", "name", "photograph"])
-    letters = [dict(zip(four.split("+"), "ABCD", strict=False)) for four in found["offered"]]
-    right = [
-        of.get(str(number), "none") for of, number in zip(letters, found["photograph"], strict=True)
-    ]
-    if len(known) < len(found) or right != found["answer"].tolist():
-        raise stored.StoredError(f"{path} was made for another table of photographs.")
-    return found
 
 
 # ------------------------------------------------------------------------- behind the folders
@@ -179,63 +51,6 @@ def compute_behind() -> pd.DataFrame:
             rows.append((split, name, len(own), len(each), known["cell"].nunique(), "–".join(ends)))
     columns = ["Folder", "Class", "Images", "Photographs", "Cells", "Images of each"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def compute_contributions() -> pd.DataFrame:
-    """Images that each photograph gave: ``split, class, photograph, images``."""
-    found = photographs.table()
-    found = found[found["photograph"] >= 0]
-    found = found.assign(**{"class": found["name"].str.partition("/")[0]})
-    columns = ["split", "class", "photograph"]
-    return found.groupby(columns, sort=False).size().rename("images").reset_index()
-
-
-def plot_contributions(contributions: pd.DataFrame) -> plt.Figure:
-    """A bar for each photograph, as high as the images made from it; one panel a folder."""
-    figure, axes = plt.subplots(2, 1, figsize=(7.2, 4.2), sharey=True)
-    for axis, split in zip(axes, ("TRAIN", "TEST"), strict=True):
-        chosen, start = contributions[contributions["split"] == split], 0
-        for name in CLASSES:
-            own = chosen.loc[chosen["class"] == name, "images"].sort_values(ascending=False)
-            label = f"{name.capitalize()}: {len(own)}"
-            axis.bar(start + np.arange(len(own)), own, 0.9, color=COLOURS[name], label=label)
-            start += len(own) + len(chosen) / 40
-        axis.set(xticks=[], ylabel="images of each")
-        axis.set_title(f"{split}: {chosen['images'].sum():,} images, {len(chosen)} photographs")
-        axis.legend(loc="upper left", fontsize=8)
-    return figure
-
-
-def compute_simple() -> dict:
-    """What TEST_SIMPLE, the test photographs as they are, has and has not.
-
-    Returns
-    -------
-    dict
-        ``files``; ``photographs``, how many are behind them; ``new``, how many of these are not
-        behind TEST; ``missing``, numbers of TEST's photographs that are not behind them, and their
-        ``labels``; ``twice``, numbers of those with several files; ``identical``,
-        whether these files are the same to the last byte; ``turned``, the largest rotation that
-        was fitted, in degrees, and ``flipped``, how many were fitted mirrored.
-    """
-    found = photographs.table()
-    found = found[found["split"] == "TEST_SIMPLE"]
-    sha = found["name"].map(lambda name: images.manifest()[f"images/TEST_SIMPLE/{name}"])
-    several = found["photograph"].duplicated(keep=False)
-    numbers, behind_test = found["photograph"], photographs.photographs("TEST")
-    missing = np.setdiff1d(behind_test, numbers)
-    label = photographs.cell_table().set_index("photograph")["labels"]
-    return {
-        "files": len(found),
-        "photographs": numbers.nunique(),
-        "new": len(np.setdiff1d(numbers, behind_test)),
-        "missing": missing.tolist(),
-        "labels": sorted(set(label[missing].str.lower())),
-        "twice": sorted(set(numbers[several])),
-        "identical": bool((sha[several].groupby(numbers[several]).nunique() == 1).all()),
-        "turned": float(found["rotation"].abs().max()),
-        "flipped": int((found["flip"] != "").sum()),
-    }
 
 
 # ------------------------------------------------------------------------- the same cell twice
@@ -323,59 +138,6 @@ def compute_shares(runs: list[records.Record]) -> pd.DataFrame:
         frames.append(frame.assign(share=frame["right"] / frame["images"]))
     found = pd.concat(frames, ignore_index=True)
     return found.assign(**{"class": found["class"].map(dict(enumerate(CLASSES)))})
-
-
-def plot_shares(shares: pd.DataFrame) -> plt.Figure:
-    """A column of dots for each photograph, a dot for each run; a panel for each task.
-
-    A dot's area is the number of images; the three photographs with most of the wrong answers have
-    their number below.
-    """
-    tasks = [task for task in TASKS if task in set(shares["task"])]
-    figure, axes = plt.subplots(len(tasks), 1, figsize=(7.2, 2.7 * len(tasks)), squeeze=False)
-    for axis, task in zip(axes.flat, tasks, strict=True):
-        own = shares[shares["task"] == task]
-        order = own.groupby("photograph")["share"].mean().sort_values(kind="stable").index
-        place = own["photograph"].map(order.get_loc)
-        sns.scatterplot(
-            own, x=place, y="share", hue="class", hue_order=CLASSES, palette=COLOURS,
-            style="pooling", size="images", sizes=(10, 70), alpha=0.7, ax=axis,
-        )  # fmt: skip
-        wrong = (own["images"] - own["right"]).groupby(own["photograph"]).sum().nlargest(3)
-        places = sorted(map(order.get_loc, wrong.index))
-        axis.set_xticks(places, order[places], fontsize=6, rotation=90)
-        axis.set(ylabel="fraction right", title=f"{task} classes")
-        axis.set_xlabel(f"TEST's {len(order)} photographs, by their mean fraction")
-        handles, names = axis.get_legend_handles_labels()
-        axis.get_legend().remove()
-    figure.legend(handles, names, loc="outside lower center", ncols=5, fontsize=8)
-    return figure
-
-
-def compute_errors(shares: pd.DataFrame) -> pd.DataFrame:
-    """Where the errors of each run are.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each run of :func:`compute_shares`: ``task, pooling``; ``wrong`` images;
-        ``all_right, all_wrong``, how many photographs are; ``half``, how few photographs hold half
-        of the errors; ``worst``, the one with the most, and its ``share`` of them (both missing
-        where there is no error).
-    """
-    rows = []
-    for (_, task, pooling), own in shares.groupby(["run", "task", "pooling"]):
-        wrong = (own["images"] - own["right"]).set_axis(own["photograph"])
-        wrong = wrong.sort_values(ascending=False)
-        all_right, all_wrong = (int((own["share"] == share).sum()) for share in (1, 0))
-        row = {"task": task, "pooling": pooling, "wrong": int(wrong.sum())}
-        row |= {"all_right": all_right, "all_wrong": all_wrong, "half": 0}
-        if total := row["wrong"]:
-            row["half"] = int((wrong.cumsum() < total / 2).sum()) + 1
-            row |= {"worst": wrong.index[0], "share": wrong.iloc[0] / total}
-        rows.append(row)
-    columns = ["task", "pooling", "wrong", "all_right", "all_wrong", "half", "worst", "share"]
-    return pd.DataFrame(rows, columns=columns)
 
 
 def compute_wall(runs: list[records.Record]) -> pd.DataFrame:
