@@ -15,19 +15,22 @@
 #
 # *Two convolutions and the evidence: a reproduction of a paper of 2018*
 #
-# **Claimed.** A small convolutional network, DCLNN, reaches 94% accuracy with two classes and 78% with four, and beats Naive
+# :::{admonition} In short
+# **Claimed.** A small convolutional network, {term}`DCLNN`, reaches 94% accuracy with two classes and 78% with four, and beats Naive
 # Bayes and a support vector machine (SVM) {cite}`tiwari`.
 #
 # **Found.** Retrained on the same images, it reaches {glue:text}`DCLNN_two:.0%` and {glue:text}`DCLNN_four:.0%`, far above both
-# baselines. But logistic regression on a histogram of colours reaches {glue:text}`histogram_two:.0%` and
-# {glue:text}`histogram_four:.0%` in seconds. On cells of another laboratory the network drops to chance,
-# {glue:text}`outside_own:.0%` with four classes, until their stain is matched to that of the training images
+# baselines. But logistic regression on a {term}`colour histogram` reaches {glue:text}`histogram_two:.0%` and
+# {glue:text}`histogram_four:.0%` in seconds. On another laboratory's cells the network drops to chance
+# ({glue:text}`outside_own:.0%` with four classes) until their stain is matched to the training images
 # ({glue:text}`outside_stain:.0%`).
 #
-# **How sure?** Not very. The {glue:text}`n_test:,` test images are altered copies ({numref}`fig-views`) of {glue:text}`n_photographs` photographs of
-# {glue:text}`n_cells` cells, {glue:text}`n_monocytes` of them monocytes: on other cells of the kind, the network's accuracy with four classes may
-# be anything from {glue:text}`DCLNN_low:.0%` to {glue:text}`DCLNN_high:.0%` (95% confidence interval). And no confusion matrix gives both the
-# numbers in the paper's Table 1 for DCLNN and either of these percentages ({doc}`chapters/arithmetic`).
+# **How sure?** Not very. The {glue:text}`n_test:,` test images are altered copies of {glue:text}`n_photographs` photographs of
+# {glue:text}`n_cells` cells, {glue:text}`n_monocytes` of them monocytes ({numref}`fig-views`). On other cells, accuracy with four classes
+# may be anything from {glue:text}`DCLNN_low:.0%` to {glue:text}`DCLNN_high:.0%` ({term}`95 % CI over cells`). And no
+# {term}`confusion matrix` gives both the numbers of the paper's Table 1 for DCLNN and either of its percentages
+# ({doc}`chapters/arithmetic`).
+# :::
 
 # %% tags=["remove-input"]
 import pandas as pd
@@ -79,12 +82,12 @@ pictures = [registration.view("TEST", name) if there else short for short, name 
 titles = [f"photograph 110: {len(names)} test images", *views]
 plots.show_photographs(plots.plot_pictures([examples.thumbnail(110), *pictures], titles))
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-front", "caption": "Accuracy of every method on TEST. Dots: our runs and their mean; wide lines: 95% confidence intervals over cells ({doc}`chapters/intervals`); diamonds: the average recall that the paper prints, which equals accuracy where classes are equally large; dashed: the accuracy that the paper claims; dotted: chance."}, "image": {"alt": "Two panels, four and two classes, a line for each method. Most frequent class, Naive Bayes and SVM lie at or little above chance, in the paper and here. Nearest photograph lies between. Colour histogram, compact CNN and DCLNN lie far to the right, close together, and their wide lines overlap; the paper's diamonds for DCLNN lie within them. A dashed line marks 78 percent in the panel of four classes, 94 percent in the other."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-front", "caption": "Accuracy on TEST of the methods compared. Dots: our runs and their mean; wide lines: 95% confidence intervals over cells ({doc}`chapters/intervals`); diamonds: the average recall that the paper prints, which equals accuracy where classes are equally large; dashed: the accuracy that the paper claims; dotted: chance."}, "image": {"alt": "Two panels, four and two classes, a line for each method. Most frequent class, Naive Bayes and SVM lie at or little above chance, in the paper and here. Nearest photograph lies between. Colour histogram, compact CNN and DCLNN lie far to the right, close together, and their wide lines overlap; the paper's diamonds for DCLNN lie within them. A dashed line marks 78 percent in the panel of four classes, 94 percent in the other."}}
 plots.show(model_comparison.plot_test(found))
 
 # %% [markdown]
-# {numref}`fig-front` has every method that was tried, and {numref}`tbl-verdicts` counts the paper's {glue:text}`n_claims` claims
-# by their verdict; each stands in {doc}`chapters/claims` with its reason.
+# {numref}`fig-front` compares the methods. {numref}`tbl-verdicts` counts the verdicts on the paper's {glue:text}`n_claims` claims;
+# {doc}`chapters/claims` gives each with its reason.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 counted = tables.load_claims().value_counts("Verdict").reset_index(name="Claims")
@@ -99,28 +102,27 @@ tables.show(counted, "tbl-verdicts", "The paper's claims by verdict.")
 # :::{grid-item-card} To read
 # :link: chapters/claims
 # :link-type: doc
-# What does the paper claim, and what became of each claim? The results begin with the training, what the evidence can bear with the section on confidence intervals.
+# What the paper claims, and the verdict on each claim. The results begin with the chapter on training.
 # :::
 #
 # :::{grid-item-card} To run it again
 # :link: chapters/run_it_yourself
 # :link-type: doc
-# Two commands on a laptop; one more for the whole study, on one machine or many.
+# Two commands build and test the book on a laptop. One more computes the whole study, on one machine or many.
 # :::
 #
 # :::{grid-item-card} To teach with it
-# :link: chapters/intervals
+# :link: chapters/lesson
 # :link-type: doc
-# Every chapter ends with questions and folded answers. What is a number worth, for a start?
+# A lesson of 90 minutes on data leakage, with tasks and hints. Chapters end with questions and answers.
 # :::
 #
-# :::{grid-item-card} To play with it
+# :::{grid-item-card} To try it
 # :link: chapters/try_it
 # :link-type: doc
-# Give the trained network a picture of a cell, here in the browser, and see where it looks.
+# Give the trained network a picture of a cell, in the browser.
 # :::
 # ::::
 #
-# Every score on these pages is computed by a cell of the page it stands on, from the predictions of a recorded run; none is
-# typed. Ours in the paper's tables are links to where they come from ({doc}`chapters/provenance`). "Figure" and "Table" are the
-# paper's, "Fig." and "Tab." are ours.
+# Every score is computed on its page from the predictions of a recorded run. In the paper's tables, our numbers link to their origin
+# ({doc}`chapters/provenance`). "Figure" and "Table" are the paper's, "Fig." and "Tab." are ours.
