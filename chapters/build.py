@@ -11,10 +11,12 @@
 # ---
 
 # %% [markdown]
-# # What was this book built with?
+# # This build
 #
-# This page describes the build that you are reading: its versions, its machine, the identity of
-# its images ({numref}`tbl-environment`), and how long each chapter took.
+# :::{admonition} In short
+# What was this book built with? {numref}`tbl-environment` has versions, machine and images, {numref}`tbl-chapters` the time of each
+# chapter, and {numref}`tbl-records` the records that the results are read from.
+# :::
 
 # %% tags=["remove-input"]
 from bloodlib.book import chapter, tables
@@ -25,18 +27,15 @@ chapter.begin()
 # ```{build-table} environment
 # ```
 #
-# Chapters are run by papermill when something they depend on has changed; {numref}`tbl-chapters` tells
-# when each was run last.
+# Papermill runs a chapter when something that it depends on has changed.
 #
 # ```{build-table} chapters
 # ```
 
 # %% [markdown]
-# The results in this book were not computed by this build. {numref}`tbl-records` lists the records
-# they are read from, and where and when each was made. Runs of `study.yml` that this book does without
-# stand at its end, as missing.
+# This build did not compute the results: it reads records. Runs of `study.yml` without a record are at the end, as missing.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    tables.load_records(), "tbl-records", "The frozen records, and runs that have none.", decimals=1
+    tables.load_records(), "tbl-records", "The stored records, and runs that have none.", decimals=1
 )

@@ -11,12 +11,14 @@
 # ---
 
 # %% [markdown]
-# # Where does each number come from?
+# # Provenance of the numbers
 #
-# Each of our numbers in the paper's tables is a link to this page. Here the number stands beside
-# that of each run behind it, and each run has its settings, its seed, the hash of its images, the
-# commit of the code, its packages, device and date, and the command that computes it again and compares. The same
-# is printed in a terminal, here for one number, one method, and everything there is:
+# :::{admonition} In short
+# Where does each number come from? Each of our numbers in the paper's tables links to this page, which gives the runs behind it, with
+# settings, seed, hash of the images, commit, packages, device and date, and the command that repeats each run and compares.
+# :::
+#
+# A terminal prints the same for one number, one method, or everything:
 #
 # ```bash
 # bloodlib explain tbl-paper-1/four/DCLNN/NEUTROPHIL/recall
@@ -34,8 +36,8 @@ cells = comparison.cells()
 # %% [markdown]
 # ## Table 1
 #
-# An address names the paper's table, the classes, the method, the row and the column. The first three stand
-# above each table, the last two in it.
+# An address names the paper's table, the classes, the method, the row and the column. The first three are above each table, the last
+# two in it.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 explain.show_numbers(cells, 1)
@@ -51,12 +53,12 @@ explain.show_numbers(cells, 2)
 # %% [markdown]
 # ## The runs
 #
-# All frozen runs, those behind Tables 1 and 2 first, then those of other chapters. "Checked" says whether the record
-# had its checksum, its settings, its images and its true labels when this page was made.
+# All stored runs, those behind Tables 1 and 2 first. "Checked" tells whether checksum, settings, images and true labels of the record
+# were right when this page was made.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 explain.show_runs()
 
 # %% [markdown]
-# In print the runs of other chapters are left out. They are on this page in HTML and, as files, in `results/runs`;
-# `bloodlib explain` followed by such a file's name, without its ending, prints the same.
+# Print leaves the runs of other chapters out. This page in HTML and the files of `results/runs` have them; `bloodlib explain` with a
+# file's name, without its ending, prints the same.
