@@ -81,10 +81,10 @@ def _parser():
 
 
 def _data(options):
-    """Say where the images are and verify them, or fetch them.
+    """Find the images and verify them, or fetch them.
 
-    Prints how many of each class there are, and their hashes. Exits with 1 if they are not there
-    or do not verify.
+    Prints the number of images of each class, and their hashes. Exits with 1 if they are missing or
+    do not verify.
     """
     from bloodlib.data import images, stored
 
@@ -110,9 +110,8 @@ def _data(options):
 def _study(options):
     """Compute the runs of study.yml that have no record yet.
 
-    One after the other. A run that was stopped goes on from its last epoch; one that fails is
-    recorded and the others go on. Started several times, it shares the runs out. Exits with 1 if a
-    run failed.
+    A stopped run continues from its last epoch. A run that fails is recorded, and the others
+    continue. Several of these processes share the runs. Exits with 1 if a run failed.
     """
     from bloodlib import study
     from bloodlib.models import training
@@ -206,23 +205,23 @@ def _verify(only):
 
 
 def _measure(options):
-    """Ask the trained networks again, and freeze what they answer.
+    """Apply the trained networks again, without training, and store the results.
 
-    Freezes in results/ what needs the images and the trained networks, but no training. What was
-    stopped goes on. boxes: where the white cells are, from BCCD's annotations; attribution: maps of
-    the answers (some ten minutes); robustness: answers for corrupted images (minutes);
-    external-validation: answers for cells of another laboratory (some ten minutes; needs PBC);
-    out-of-distribution: how unlike the training images others are (needs PBC).
+    Writes to results/, and continues where it was stopped. boxes: positions of white cells, from
+    BCCD's annotations; attribution: attribution maps (some ten minutes); robustness: predictions
+    for corrupted images (minutes); external-validation: predictions for cells of another
+    laboratory (some ten minutes; needs PBC); out-of-distribution: distances from the training
+    images (needs PBC).
     """
     module, function = MEASUREMENTS[options.what]
     getattr(importlib.import_module(f"bloodlib.{module}"), function)()
 
 
 def _audit(options):
-    """Say what the evidence can bear: tables, photographs, leakage.
+    """Check the evidence: consistency of the tables, photographs, data leakage.
 
-    Whether the paper's tables can be true, how many photographs and cells are behind the images,
-    which cells were photographed twice, and what leaks.
+    Whether the paper's tables are consistent, how many photographs and cells are behind the images,
+    which cells were photographed twice, and which kinds of leakage there are.
     """
     from bloodlib.analyses import leakage
 
@@ -246,10 +245,10 @@ def _report(options):
 
 
 def _weights(options):
-    """Say what the trained networks in results are and check them, or make them.
+    """Check the stored weights of the trained networks, or write them.
 
-    Prints which run the weights in results are of; with the images at hand, compares what they
-    answer with that run's record, image by image.
+    Prints the run that they come from. Where the images are at hand, compares their predictions
+    with that run's record, image by image.
     """
     from bloodlib.analyses import prediction
     from bloodlib.data import images
@@ -270,11 +269,11 @@ def _weights(options):
 
 
 def _predict(options):
-    """Ask the trained networks about pictures of cells.
+    """Classify pictures of cells with the trained networks.
 
-    Prints the probability of each class, and how unlike the training images a picture is by its
-    light and colours. Of pictures that are not 4:3 the middle is taken. Exits with 1 if a file has
-    no answer.
+    Prints the probability of each class, and how unlike the training images a picture is in light
+    and colours. Pictures that are not 4:3 are cropped to their middle. Exits with 1 if a file gets
+    no prediction.
     """
     from bloodlib.analyses import prediction
 
@@ -292,9 +291,9 @@ def _predict(options):
 
 
 def _explain(options):
-    """Say where a number of the tables comes from.
+    """Give the origin of a number of the tables.
 
-    What the paper prints and where, our value, how it is computed, from which runs, and the command
+    The printed value and its place, our value, its computation, the runs behind it, and the command
     that repeats them.
     """
     from bloodlib.book import explain
@@ -319,7 +318,7 @@ COMMANDS = {
                        "help": "quick: few images, minutes, not for quoting; full: the paper's "
                        "scale (default)"}),
         ("--images", {"choices": ("published", "drawn"), "default": "published",
-                      "help": "drawn: on drawn cells, without the images; never frozen"}),
+                      "help": "drawn: on drawn cells, without the images; never in results/"}),
     ],
     _measure: [("what", {"metavar": "NAME", "choices": MEASUREMENTS,
                           "help": ", ".join(MEASUREMENTS)})],
@@ -331,7 +330,7 @@ COMMANDS = {
                              "needs the images)"}),
     ],
     _report: [JSON],
-    _weights: [("--freeze", FLAG | {"help": "first write them anew, from the weights that "
+    _weights: [("--freeze", FLAG | {"help": "first write them again, from the weights that "
                                      "training left in the cache"})],
     _predict: [JSON, ("files", {"metavar": "IMAGE", "type": Path, "nargs": "+",
                                  "help": "JPEG, PNG, ..."})],
