@@ -11,10 +11,12 @@
 # ---
 
 # %% [markdown]
-# # The dataset's sheet
+# # Datasheet
 #
-# Questions that whoever passes on a dataset should answer {cite}`gebru2021`, answered for the images of this book. Its makers have
-# published no such sheet, so most of what only they can know is not known to us. Where that is so, it says so.
+# :::{admonition} In short
+# Which questions should a dataset answer before it is used {cite}`gebru2021`, and what is known here? The images' origin, number and defects
+# are known. Patients, staining, microscope, consent and the annotators were never published.
+# :::
 
 # %% tags=["remove-input"]
 import numpy as np
@@ -24,15 +26,20 @@ from bloodlib.book import chapter
 from bloodlib.data import images, photographs
 
 chapter.begin()
-facts = images.dataset()
-counts = images.counts()
-behind, cells = photographs.counts(), photographs.counts("cells")
-pairs = examples.compute_remarkable()
-both = np.isin(photographs.cells("TEST"), photographs.cells("TRAIN"))
+facts, counts = images.dataset(), images.counts()
+cells = photographs.counts("cells")
+table, listed = photographs.table(), photographs.cell_table().set_index("photograph")["labels"]
+across = np.isin(photographs.cells("TEST"), photographs.cells("TRAIN"))
+assert (table["photograph"] >= 0).all()  # no image is undecided,
+assert (
+    listed[table["photograph"]].to_numpy() == table["name"].str.partition("/")[0]
+).all()  # or odd
+assert min(cells["TEST"], key=cells["TEST"].get) == "MONOCYTE"
+assert max(cells["TEST"], key=cells["TEST"].get) == "NEUTROPHIL"
 chapter.cite(
-    train=sum(counts["TRAIN"].values()),
-    test=sum(counts["TEST"].values()),
-    simple=sum(counts["TEST_SIMPLE"].values()),
+    {split.lower(): sum(counts[split].values()) for split in images.SPLITS}
+    | {f"{split.lower()}_cells": len(set(photographs.cells(split))) for split in images.SPLITS}
+    | {f"{s.lower()}_photographs": len(set(photographs.photographs(s))) for s in images.SPLITS},
     photographs=facts["photographs"],
     listed=facts["listed"],
     without=facts["listed_without_label"],
@@ -40,101 +47,85 @@ chapter.cite(
     several=len(facts["photographs_with_several_labels"]),
     basophil=len(facts["photographs_with_a_basophil"]),
     single=sum(facts["photographs_with_one_label"].values()),
-    train_photographs=sum(behind["TRAIN"].values()),
-    test_photographs=sum(behind["TEST"].values()),
-    train_cells=len(set(photographs.cells("TRAIN"))),
-    test_cells=sum(cells["TEST"].values()),
-    fewest=min(cells["TEST"].values()),
-    fewest_class=min(cells["TEST"], key=cells["TEST"].get).lower() + "s",
-    most=max(cells["TEST"].values()),
+    fewest=cells["TEST"]["MONOCYTE"],
+    most=cells["TEST"]["NEUTROPHIL"],
     twins=facts["identical"]["within TEST_SIMPLE"],
-    contradictory=(pairs["What"] == "two labels").sum(),
-    both_cells=len(np.unique(photographs.cells("TEST")[both])),
-    both_images=both.sum(),
+    contradictory=(examples.compute_remarkable()["What"] == "two labels").sum(),
+    both_cells=len(np.unique(photographs.cells("TEST")[across])),
+    both_images=across.sum(),
     boxes=len(photographs.boxes()),
     boxed=photographs.boxes()["photograph"].nunique(),
-    undecided=len(photographs.undecided()) or "none",
-    disagree=len(photographs.disagreements()) or "none",
     pbc=len(external_validation.manifest()),
+    commit=images.SOURCE.commit[:8],
 )
-chapter.cite(commit=images.SOURCE.commit[:8])
 
 # %% [markdown]
 # ## Motivation
 #
-# **For what was it made?** The photographs, BCCD, to find blood cells in pictures: its annotations are boxes round them. The images, by another
-# author, to train a classifier of four kinds of white cells. The paper uses the images to compare methods. We use them because the
-# paper does.
+# **For what was it made?** The photographs, BCCD, for detecting blood cells: their annotations are boxes. The images, by another author, for
+# classifying four kinds of white cells. The paper compares methods on the images, and so does this book.
 #
-# **Who made it, and who paid?** The photographs are published by the repository `Shenggan/BCCD_Dataset`, the images by
-# `dhruvp/wbc-classification` and again by the Kaggle set `paultimothymooney/blood-cells`. Who took the photographs, and who paid
-# for them, is not said there.
+# **Who made it, and who paid?** The repository `Shenggan/BCCD_Dataset` publishes the photographs, `dhruvp/wbc-classification` the images, and
+# Kaggle's `paultimothymooney/blood-cells` a copy of these. Who took the photographs, and who paid, is not stated.
 #
 # ## Composition
 #
-# **What is in it?** Photographs of stained blood films, 640 × 480 pixels, mostly with one white cell among red ones: {glue:text}`photographs` are
-# published. And images of 320 × 240 that were made from them by turning, shifting, shearing and mirroring: {glue:text}`train:,` in
-# TRAIN, {glue:text}`test:,` in TEST; {glue:text}`simple` in TEST_SIMPLE are not turned. {doc}`images` counts them by class.
+# **What is in it?** {glue:text}`photographs` photographs of stained blood films, 640 × 480 pixels, mostly with one white cell among red ones. And
+# images of 320 × 240 pixels made from them by turning, shifting, shearing and mirroring: {glue:text}`train:,` in TRAIN and {glue:text}`test:,` in
+# TEST. The {glue:text}`test_simple` images of TEST_SIMPLE are reduced only. {doc}`images` counts them by class.
 #
-# **How many things are that really?** TRAIN's images show {glue:text}`train_cells` cells in {glue:text}`train_photographs` photographs, TEST's
-# {glue:text}`test_cells` cells in {glue:text}`test_photographs`. Of the {glue:text}`fewest_class` TEST has {glue:text}`fewest` cells, of the
-# class with most {glue:text}`most`. We found nobody who had published that; {doc}`photographs` recovers it from the pixels, and leaves
-# {glue:text}`undecided` of the images undecided.
+# **How many independent observations is that?** TRAIN shows {glue:text}`train_cells` cells in {glue:text}`train_photographs` photographs, TEST
+# {glue:text}`test_cells` cells in {glue:text}`test_photographs`. The classes of TEST have between {glue:text}`fewest` cells (monocytes) and
+# {glue:text}`most` (neutrophils). {doc}`photographs` recovers this from the pixels, for every image.
 #
-# **Is it a sample of something larger?** Surely of more films, and we don't know how it was drawn: from how many people, sick or
-# healthy, on how many days, which cells of a film, by whom chosen.
+# **Is it a sample of something larger?** Probably of more films. From how many people, healthy or ill, on how many days, and how cells were
+# selected, is unknown.
 #
-# **What are the labels?** One of four classes for an image, by its folder. They go back to a list with {glue:text}`listed` rows, of which
-# {glue:text}`without` have no label. {glue:text}`single` of the published photographs have a single label, {glue:text}`several` have several,
-# {glue:text}`basophil` a basophil. Whether one person or several named the cells, and by what rule, is not said.
+# **What are the labels?** The folder names one of four classes. The classes go back to a list with {glue:text}`listed` rows, of which
+# {glue:text}`without` have no label. Of the published photographs {glue:text}`single` have one label, {glue:text}`several` have several, and
+# {glue:text}`basophil` show a basophil. Who annotated, and by which rule, is unknown.
 #
-# **Is anything missing?** {glue:text}`missing` rows of the list have no published photograph. Basophils are in none of the folders of
-# images.
+# **Is anything missing?** {glue:text}`missing` rows of the list have no published photograph. No folder holds basophils.
 #
-# **What is wrong in it?** {glue:text}`both_cells` cells were photographed twice, with one photograph behind TRAIN and one behind TEST:
-# {glue:text}`both_images` images of TEST show such a cell. {glue:text}`contradictory` pairs of photographs of the same cell have contradictory
-# labels. {glue:text}`twins` files of TEST_SIMPLE have a twin. In some images the cell lies outside of the picture ({doc}`behaviour`).
-# Of the images, {glue:text}`disagree` lie in a folder that their photograph's label doesn't name.
+# **Which errors are known?** {glue:text}`both_cells` cells were photographed twice, with one photograph in TRAIN and one in TEST:
+# {glue:text}`both_images` images of TEST show such a cell. {glue:text}`contradictory` pairs of photographs of one cell have contradictory labels.
+# {glue:text}`twins` files of TEST_SIMPLE have an identical twin. In some images the cell lies outside the picture ({doc}`behaviour`). Every image
+# is in the folder of its photograph's label.
 #
-# **Which splits are recommended?** TRAIN and TEST, as published. No photograph is behind both. For new cells, divide by cell
-# ({doc}`leakage`): `results/cells.csv` says which photographs show the same one.
+# **Which splits are recommended?** TRAIN and TEST as published share no photograph. For new cells, divide by cell ({doc}`leakage`).
 #
-# **Are people in it?** Parts of their blood. The photographs carry no names, and we know of nothing that would tell whose they are. Nothing
-# is published of consent, of an ethics committee, or of age, sex and illness, so that no result can be given by any of these.
+# **Does it concern people?** It shows parts of their blood. The photographs carry no names. Consent, ethics approval, age, sex and illness were
+# not published, so that no result can be given by any of these.
 #
-# ## How it was collected
+# ## Collection
 #
-# **How were the photographs taken?** Through a microscope with a camera, from stained films. Which microscope, magnification, stain and camera,
-# and when, is not in the repositories. Photographs that overlap have neighbouring numbers ({doc}`photographs`), so that the numbers
-# seem to follow the slides.
+# **How were the photographs taken?** With a camera on a microscope, from stained films. Microscope, magnification, stain, camera and date are
+# unknown. Overlapping photographs have neighbouring numbers ({doc}`photographs`), so that numbers seem to follow the slides.
 #
-# ## What was done to it
+# ## Preprocessing
 #
-# **By its makers:** photographs with a single label were halved in size and divided by photograph; then every class of TRAIN
-# and of TEST was filled up to about the same number of altered copies. Empty corners are black. **By us:** images are reduced to
-# 60 × 80 pixels, and nothing is left out, corrected or named anew. The raw files stay as they are and are checked against git's
-# hashes.
+# **By its makers:** photographs with a single label were reduced to half their size and divided by photograph. Then altered copies filled every
+# class of TRAIN and TEST. Empty corners are black. **By this book:** images are reduced to 60 × 80 pixels; none is left out, corrected or
+# relabelled.
 #
-# **What did we add?** The photograph and the cell behind each image, and {glue:text}`boxes` boxes round the white cells of {glue:text}`boxed`
-# photographs, read from BCCD's annotations. They are in `results/`.
+# **What does this book add?** The photograph and the cell behind each image, and {glue:text}`boxes` boxes round the white cells of
+# {glue:text}`boxed` photographs, read from BCCD's annotations. They are in `results/`.
 #
 # ## Uses
 #
-# **What is it good for?** To teach: how such methods work, and what a test set of few cells can't tell. **For what should it not be
-# used?** To decide on patients; to compare methods whose scores are nearer to each other than the intervals of {doc}`intervals`; to
-# claim anything of other laboratories. Its equal classes are not those of blood.
-#
-# **What else has it been used for?** For public notebooks; those that we read take its images for as many observations.
+# **What is it good for?** For teaching how such methods work, and what a test set of few cells can show. **For what should it not be used?** For
+# diagnosis; for comparing methods whose scores differ by less than the intervals of {doc}`intervals`; for claims about other laboratories. Its
+# balanced classes are not those of blood.
 #
 # ## Distribution and maintenance
 #
-# **How is it had, and under which terms?** From the public repository, commit {glue:text}`commit`; `bloodlib data --fetch` fetches and checks it.
-# The repository states no licence. All photographs but three (96, 280 and 329) are files of BCCD, under the MIT licence: this book shows these, and
-# turns them itself ({doc}`cite`).
+# **How is it obtained, and under which terms?** From the public repository, commit {glue:text}`commit`: `bloodlib data --fetch` fetches and verifies
+# it. The repository states no licence. All photographs but three (96, 280 and 329) are files of BCCD, under the MIT licence: this book shows
+# these, and turns them itself ({doc}`cite`).
 #
-# **Who looks after it?** We know of nobody. We keep no copy, and can't correct it; mistakes found in it are in this book.
+# **Who maintains it?** Nobody known. This book keeps no copy and lists the errors found.
 #
-# ## The other laboratory
+# ## External validation
 #
-# {doc}`external_validation` uses {glue:text}`pbc:,` pictures of PBC {cite}`acevedo2020`, whose makers describe it in an article: people, stain, machine and who named
-# the cells. They are not passed on here either; their list is in `results/pbc.sha256`.
+# {doc}`external_validation` uses {glue:text}`pbc:,` pictures of PBC {cite}`acevedo2020`. An article describes people, stain, machine and annotators.
+# The pictures are not part of this book; their list is `results/pbc.sha256`.

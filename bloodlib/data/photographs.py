@@ -201,22 +201,6 @@ def pairs(same_cell: bool = True) -> list[dict]:
     ]
 
 
-def undecided() -> list[str]:
-    """Images whose photograph was not found, as ``SPLIT/CLASS/name``."""
-    found = table()
-    lost = found[found["photograph"] < 0]
-    return (lost["split"] + "/" + lost["name"]).tolist()
-
-
-def disagreements() -> pd.DataFrame:
-    """Images in the folder of another class than their photograph's label: rows of the table."""
-    found = table()
-    found = found[found["photograph"] >= 0]
-    labels = cell_table().set_index("photograph")["labels"].loc[found["photograph"]].to_numpy()
-    folder = found["name"].str.split("/").str[0]
-    return found.assign(folder=folder, labels=labels)[folder.to_numpy() != labels]
-
-
 _REMEDY = "Restore it with 'git checkout results', or make it with 'bloodlib audit --remake'."
 
 
