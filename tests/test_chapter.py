@@ -98,6 +98,6 @@ def test_a_real_chapter_with_other_parameters(papermill):
         if output.output_type == "execute_result"
     ]
     table = "\n".join(shown)
-    assert "tbl-baselines" in table
+    assert "tbl-baseline-runs" in table
     assert "images drawn" in table  # the runs say that they are not of the published images
     assert "seed 1" in table

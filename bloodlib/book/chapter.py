@@ -289,10 +289,11 @@ def _reads(notes, root, started):
 
 
 def _belongs(kind, path, root):
-    """Whether a file or listed folder is of the results, the package or the book."""
+    """Whether a file or listed folder is of the results, a reader's runs, the package, the book."""
+    runs = stored.results_folder(), stored.cache_folder() / "runs"
     if kind == "names":  # in other folders Python looks for modules
-        return path.is_relative_to(stored.results_folder())
-    for place in (stored.results_folder(), PACKAGE, root):
+        return any(path.is_relative_to(place) for place in runs)
+    for place in (*runs, PACKAGE, root):
         if path.is_relative_to(place):
             parts = path.relative_to(place).parts
             left_out = {"_build", "data", "site-packages"} if place == root else set()

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import itertools
 import json
+import os
 import tempfile
 import time
 import traceback
@@ -288,11 +289,15 @@ def unlisted() -> list[records.Record]:
     """
     listed = {identify(config) for config in runs()}
     found = [run for run in select() if run.id not in listed]
-    cached = [] if stored.publishing() else (stored.cache_folder() / "runs").glob("*.json")
-    for path in cached:
-        with contextlib.suppress(stored.StoredError):
-            check(record := records.read(path))
-            found += [record] if record.status == "complete" else []
+    folder, names = stored.cache_folder() / "runs", []
+    if not stored.publishing():
+        with contextlib.suppress(FileNotFoundError):
+            names = os.listdir(folder)  # unlike glob, it is seen where there is no folder yet
+    for name in names:
+        if name.endswith(".json"):
+            with contextlib.suppress(stored.StoredError):
+                check(record := records.read(folder / name))
+                found += [record] if record.status == "complete" else []
     return sorted(found, key=lambda run: (run.started, run.id))
 
 

@@ -273,7 +273,7 @@ def test_a_chapter_shows_the_records(tiny, root, monkeypatch):
     done = tiny_book.build(tiny)
     assert done.ran == [name], done.printed[-3000:]
     html = (tiny / "_build" / "html" / "chapters" / f"{name}.html").read_text(encoding="utf-8")
-    table = BeautifulSoup(html, "html.parser").find(id="tbl-baselines")
+    table = BeautifulSoup(html, "html.parser").find(id="tbl-paper-1")
     assert table, done.printed[-3000:]
     header, *rows = cells_of(table)
     ours = [i for i, title in enumerate(header) if title.endswith("ours")]
@@ -288,7 +288,7 @@ def test_a_chapter_shows_the_records(tiny, root, monkeypatch):
 
 
 def test_everything_that_the_paper_shows_stands_in_the_book_once(pages):
-    names = [f"fig-paper-{k}" for k in range(1, 9)]
+    names = [f"fig-paper-{k}" for k in (1, 2, 3, 4, 7, 8)]  # 4 has Figures 5 and 6, too
     names += ["tbl-paper-1", "tbl-paper-2", "tbl-paper-setup"]
     for name in names:
         assert sum(page.find(id=name) is not None for page in pages.values()) == 1, name
