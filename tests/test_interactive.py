@@ -169,3 +169,15 @@ def test_the_reference_is_the_frozen_one(given):
     for name, array in prediction.load_reference().items():
         np.testing.assert_allclose(given["facts"]["reference"][name], array, rtol=1e-12)
     assert given["facts"]["limit"] == prediction.LIMIT
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_photographs_are_offered_only_where_they_can_be_had(monkeypatch, there):
+    picture = np.zeros((240, 320, 3), np.uint8)
+    monkeypatch.setattr(examples, "thumbnail", lambda number: picture if there else str(number))
+    found = interactive.offered_pictures()
+    names = [one["name"] for one in found["pictures"]]
+    assert names[-4:] == [f"drawn {name.lower()}" for name in TASKS["four"]]
+    assert len(names) == (9 if there else 4)
+    assert bool(re.search("BCCD .*MIT", found["credit"])) is there
+    assert not there or "monocyte, photograph 110" in names

@@ -65,7 +65,7 @@
   }
 
   class Network {
-    // `given` is what bloodlib/book/tryit.py writes: classes, and the arrays of results/weights-*.onnx.
+    // `given` is what bloodlib/book/interactive.py writes: classes, and the arrays of results/weights-*.onnx.
     constructor({ classes, block, arrays }) {
       const found = {};
       for (const name of Object.keys(arrays)) found[name] = decoded(arrays[name]);
@@ -146,6 +146,28 @@
     }
   }
 
+  // RGB with the blue dye times `factor` and eosin divided by it: change_stain of
+  // bloodlib/analyses/robustness.py, counted from the picture's own background.
+  function changeStain(pixels, factor, { dyes, inverse }) {
+    const change = [0, 1, 2].map((i) => [0, 1, 2].map((j) => inverse[i][0] * factor * dyes[0][j]
+      + (inverse[i][1] / factor) * dyes[1][j] + inverse[i][2] * dyes[2][j]));
+    const background = [0, 1, 2].map((c) => {
+      const sorted = pixels.filter((_, n) => n % 3 === c).sort();
+      const place = 0.95 * (sorted.length - 1), below = Math.floor(place);
+      const above = sorted[Math.min(below + 1, sorted.length - 1)];
+      return Math.log(sorted[below] + (place - below) * (above - sorted[below]) + 1);
+    });
+    const found = new Uint8Array(pixels.length);
+    for (let n = 0; n < pixels.length; n += 3) {
+      const density = background.map((glass, c) => glass - Math.log(pixels[n + c] + 1));
+      for (let c = 0; c < 3; c++) {
+        const sum = density.reduce((all, one, i) => all + one * change[i][c], 0);
+        found[n + c] = Math.min(255, Math.max(0, Math.round(Math.exp(background[c] - sum) - 1)));
+      }
+    }
+    return found;
+  }
+
   // How unlike the training images RGB of 60 x 80 is: bloodlib/analyses/prediction.py.
   function outOfDistribution(pixels, { mean, precision, distances }) {
     const n = pixels.length / 3, numbers = [0, 0, 0, 0, 0, 0];
@@ -164,5 +186,5 @@
     return { distance, nearer };
   }
 
-  root.bloodlib = { HEIGHT, WIDTH, Network, outOfDistribution, middle, resize };
+  root.bloodlib = { HEIGHT, WIDTH, Network, changeStain, outOfDistribution, middle, resize };
 })(globalThis);

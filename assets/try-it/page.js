@@ -23,7 +23,22 @@
   status.setAttribute("role", "status");
   const said = make("section", { className: "try-it-answer", hidden: true });
   said.setAttribute("aria-label", "Answer");
-  const shown = make("div", { className: "try-it-drawn" });
+  const offered = make("div", { className: "try-it-offered" });
+
+  // the stain of the picture that was taken last: less or more of the blue dye
+  const stain = make("input", {
+    type: "range", id: "try-it-stain", min: 0.6, max: 1.4, step: 0.05, value: 1,
+  });
+  const amount = make("output", { htmlFor: "try-it-stain" });
+  const slider = make("div", { className: "try-it-stain", hidden: true },
+    make("label", { htmlFor: "try-it-stain" }, "Change its stain: "), stain, amount);
+  function tellStain() {
+    const factor = Number(stain.value).toFixed(2);
+    const words = factor === "1.00" ? "as it is" : `blue × ${factor}, eosin ÷ ${factor}`;
+    amount.textContent = words;
+    stain.setAttribute("aria-valuetext", words);
+  }
+  tellStain();
 
   let networks; // read when the first picture comes: they are 26 MB
   async function ready() {
@@ -118,11 +133,29 @@
     said.dataset.two = JSON.stringify(two.chances);
   }
 
-  let turn = 0;
+  let turn = 0, taken; // `taken`: the last picture, reduced, and what it is
+  async function answer() {
+    const mine = turn;
+    status.className = "try-it-status";
+    status.textContent = "Thinking …";
+    await new Promise((done) => setTimeout(done, 100)); // let the page say so, and a slider move on
+    if (mine !== turn) return; // another picture came, or another stain
+    const factor = Number(stain.value);
+    const pixels = factor === 1 ? taken.pixels
+      : bloodlib.changeStain(taken.pixels, factor, given.facts.stain);
+    const answers = taken.networks.map((network) => network.answer(pixels));
+    const of = factor === 1 ? taken.of : `${taken.of}, ${amount.textContent}`;
+    show(pixels, answers, bloodlib.outOfDistribution(pixels, given.facts.reference), of);
+    status.className = "try-it-status quiet"; // for a screen reader: the page shows it
+    status.textContent = `Answer: ${answers.map((one) => one.answer.toLowerCase()).join(", ")}.`;
+  }
+  stain.oninput = () => { turn++; tellStain(); answer(); };
+
   async function take(source, of) {
     const mine = ++turn;
+    status.className = "try-it-status";
     status.textContent = networks ? "Thinking …" : "Loading the networks …";
-    said.hidden = true;
+    said.hidden = slider.hidden = true;
     try {
       const image = make("img", { src: source });
       await image.decode().catch(() => { throw new Error(`${of} is no picture that this browser can read.`); });
@@ -130,8 +163,6 @@
       if (!width || width * height > 50e6) throw new Error(`${of} is too large: reduce it first.`);
       networks ??= ready();
       const ours = await networks.catch((error) => { networks = undefined; throw error; });
-      status.textContent = "Thinking …";
-      await new Promise((done) => setTimeout(done, 30)); // let the page say so
       if (mine !== turn) return; // another picture came
       const [left, top, wide, tall] = bloodlib.middle(width, height);
       const pen = make("canvas", { width: wide, height: tall }).getContext("2d", { willReadFrequently: true });
@@ -139,9 +170,11 @@
       pen.fillRect(0, 0, wide, tall);
       pen.drawImage(image, -left, -top);
       const pixels = bloodlib.resize(pen.getImageData(0, 0, wide, tall).data, wide, tall);
-      show(pixels, ours.map((network) => network.answer(pixels)),
-        bloodlib.outOfDistribution(pixels, given.facts.reference), of);
-      status.textContent = "";
+      taken = { pixels, of, networks: ours };
+      stain.value = 1;
+      tellStain();
+      await answer();
+      slider.hidden = said.hidden;
     } catch (error) {
       if (mine === turn) status.textContent = error.message;
     }
@@ -166,13 +199,14 @@
   };
 
   load("facts.js").then(() => {
-    for (const { name, picture: source } of given.facts.drawn) {
+    for (const { name, words, picture: source } of given.facts.pictures) {
       const button = make("button", { type: "button" },
-        make("img", { src: source, alt: "", width: 120, height: 90 }), `drawn ${name.toLowerCase()}`);
-      button.onclick = () => take(source, `the drawn ${name.toLowerCase()}`);
-      shown.append(button);
+        make("img", { src: source, alt: "", width: 120, height: 90 }), name);
+      button.onclick = () => take(source, words);
+      offered.append(button);
     }
+    if (given.facts.credit) offered.after(make("p", { className: "try-it-credit" }, given.facts.credit));
   }).catch((error) => { status.textContent = error.message; });
 
-  box.replaceChildren(place, make("p", {}, "Or take one of these, which are drawn by a program:"), shown, status, said);
+  box.replaceChildren(place, make("p", {}, "Or take one of these:"), offered, slider, status, said);
 })();

@@ -41,6 +41,8 @@ CONDITIONS = (("none", 0.0), *((kind, s) for kind, strengths in KINDS.items() fo
 #: Optical density of methylene blue and of eosin in red, green and blue, "Giemsa" in the plug-in
 #: for colour deconvolution by Landini, Martinelli and Piccinini (2021).
 DYES = np.array([[0.834750233, 0.513556283, 0.196330403], [0.092789, 0.954111, 0.283111]])
+DYES = np.vstack([DYES, np.cross(*DYES)])  # and of a rest perpendicular to both
+DYES /= np.linalg.norm(DYES, axis=1, keepdims=True)
 
 
 def corrupt(picture: np.ndarray, kind: str, strength: float) -> np.ndarray:
@@ -87,9 +89,7 @@ def change_stain(picture: np.ndarray, factor: float) -> np.ndarray:
     factor : float
         What the amount of methylene blue is multiplied and that of eosin divided by.
     """
-    dyes = np.vstack([DYES, np.cross(*DYES)])
-    dyes /= np.linalg.norm(dyes, axis=1, keepdims=True)
-    change = np.linalg.inv(dyes) @ np.diag([factor, 1 / factor, 1.0]) @ dyes
+    change = np.linalg.inv(DYES) @ np.diag([factor, 1 / factor, 1.0]) @ DYES
     background = np.log(np.percentile(picture.reshape(-1, 3), 95, axis=0) + 1)
     density = background - np.log(picture + np.float32(1))
     return to_pixels(np.exp(background - density @ change) - 1)

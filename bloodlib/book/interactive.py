@@ -21,7 +21,7 @@ import threadpoolctl
 from PIL import Image
 
 from bloodlib import paper, study
-from bloodlib.analyses import examples, plots, prediction
+from bloodlib.analyses import examples, plots, prediction, robustness
 from bloodlib.data import images, photographs, stored, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
@@ -38,9 +38,11 @@ TOLD = ("pooling", "kind", "kernel", "features")
 MEAN = "mean of all"
 #: Pixels of a photograph's width for the root of its images.
 SCALE = 20
-#: The folder of "Try it" in the built book, and the seed of each class's drawn cell there.
+#: The folder of "Try it" in the built book; the seed of each class's drawn cell there; and the
+#: photograph, a monocyte, of which most errors with two classes are.
 TRY_IT = "try-it"
 SEEDS = (3, 5, 2, 1)
+HARD = 110
 
 
 def compute_confusion(run: records.Record) -> dict | None:
@@ -222,18 +224,16 @@ def write_try_it(folder: Path) -> None:
         If there are no networks, or they can't be trusted.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    reference = prediction.load_reference()
-    rngs = map(np.random.default_rng, SEEDS)
-    drawn = [synthetic.draw(k, rng, (240, 320)) for k, rng in enumerate(rngs)]
     given = {
         "facts": {
-            "reference": {name: array.tolist() for name, array in reference.items()},
+            "reference": {k: array.tolist() for k, array in prediction.load_reference().items()},
             "limit": prediction.LIMIT,
             "warning": prediction.WARNING,
-            "drawn": [
-                {"name": name.capitalize(), "picture": _data_url(Image.fromarray(pixels), 90)}
-                for name, pixels in zip(images.CLASSES, drawn, strict=True)
-            ],
+            "stain": {
+                "dyes": robustness.DYES.tolist(),
+                "inverse": np.linalg.inv(robustness.DYES).tolist(),
+            },
+            **offered_pictures(),
         }
     }
     for task, classes in TASKS.items():
@@ -249,6 +249,30 @@ def write_try_it(folder: Path) -> None:
     for name, value in given.items():
         script = f"bloodlib.give({json.dumps(name)}, {json.dumps(value)});\n"
         stored.write_atomically(folder / f"{name}.js", script.encode())
+
+
+def offered_pictures() -> dict:
+    """The ``pictures`` that "Try it" offers, and in ``credit`` where they are from.
+
+    Photographs of TEST where they can be had, which the networks were not trained on: the first of
+    each class, and :data:`HARD`. Then drawn cells. Of each its ``name``, ``words`` for a sentence,
+    and the ``picture`` as a data URL.
+    """
+    labels = photographs.cell_table().set_index("photograph")["labels"].str.lower()
+    tested = labels[sorted(set(photographs.photographs("TEST").tolist()))]
+    found = []
+    for number in [*(tested.eq(name.lower()).idxmax() for name in images.CLASSES), HARD]:
+        pixels = examples.thumbnail(number)
+        if isinstance(pixels, np.ndarray):
+            about = {"name": f"{labels[number]}, photograph {number}"}
+            about["words"] = f"photograph {number}, labelled {labels[number]}"
+            found.append(about | {"picture": _data_url(Image.fromarray(pixels), 95)})
+    for label, name in enumerate(images.CLASSES):
+        pixels = synthetic.draw(label, np.random.default_rng(SEEDS[label]), (240, 320))
+        drawn = {"name": f"drawn {name.lower()}", "words": f"the drawn {name.lower()}"}
+        found.append(drawn | {"picture": _data_url(Image.fromarray(pixels), 90)})
+    credit = "Photographs of test cells: BCCD (MIT licence), reduced. Drawn cells are by a program."
+    return {"pictures": found, "credit": credit if len(found) > len(SEEDS) else ""}
 
 
 def _by_epoch(runs):

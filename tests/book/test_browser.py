@@ -16,7 +16,7 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from bloodlib import paper
-from bloodlib.analyses import prediction
+from bloodlib.analyses import prediction, robustness
 from bloodlib.data import images, photographs, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison
@@ -256,6 +256,27 @@ def test_a_drawn_cell_is_chosen_by_keyboard(opened):
     page.keyboard.press("Enter")
     page.wait_for_selector(".try-it-answer:not([hidden])", timeout=120_000)
     assert "drawn lymphocyte" in page.inner_text(".try-it-answer")
+
+
+def test_the_stain_of_a_picture_is_changed_by_keyboard_as_by_the_package(opened, tmp_path):
+    from PIL import Image
+
+    cell = images.resize(synthetic.draw(0, np.random.default_rng(3), (240, 320)))
+    Image.fromarray(cell).save(tmp_path / "cell.png")
+    page = opened("chapters/try_it")
+    page.wait_for_selector("#dclnn button")
+    page.set_input_files("#try-it-file", str(tmp_path / "cell.png"))
+    page.wait_for_selector("#try-it-stain", timeout=120_000)
+    page.focus("#try-it-stain")
+    for _ in range(6):
+        page.keyboard.press("ArrowLeft")
+    page.wait_for_selector(".try-it-answer p:has-text('blue × 0.70')")
+    restained = robustness.change_stain(cell, 0.7)
+    for task in TASKS:
+        shown = json.loads(page.get_attribute(".try-it-answer", f"data-{task}"))
+        np.testing.assert_allclose(shown, weights.predict(task, restained[None])[0], atol=0.03)
+    assert page.evaluate("document.activeElement.id") == "try-it-stain"
+    assert barriers(page) == []
 
 
 def test_nothing_is_loaded_before_a_picture_is_chosen(opened):
