@@ -66,7 +66,7 @@ chapter.cite(
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 deviations = [
-    ("Settings", f"{len(paper.UNSTATED)} left open", "chosen, mostly as in the Kaggle notebook ({numref}`tbl-unstated`)", "not in any interval; {doc}`variants` tries others"),
+    ("Settings", f"{len(paper.SETTINGS['unstated'])} left open", "chosen, mostly as in the Kaggle notebook ({numref}`tbl-unstated`)", "not in any interval; {doc}`variants` tries others"),
     ("Seeds", "number of runs not stated", f"{fewest} to {most} runs of a network", "the interval over cells holds for these runs; a new run differs by more ({doc}`epochs`)"),
     ("Number format", "not stated", f"{short} of {len(trained)} runs multiply in bfloat16, the others in float32", "pooled as if they differed by seed alone"),
     ("Layers", "not stated", "older records: pooling and dropout rewritten for processors; newer ones: stock Keras", "losses and gradients agreed in tests; rounding differs"),

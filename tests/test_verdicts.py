@@ -10,7 +10,10 @@ from bloodlib.evidence.verdicts import Difference, Verdict
 
 CLEAR = Difference(0.3, 0.1, 0.5, 0.2, 0.4)
 AGAINST = Difference(-0.3, -0.5, -0.1, -0.4, -0.2)
-WIDE = Difference(0.3, -0.1, 0.6, 0.2, 0.4)
+WIDE = Difference(0.3, 0.1, 0.5, -0.1, 0.7)
+SAME = Difference(0.01, -0.2, 0.2, -0.1, 0.1)
+REPRODUCED, DIRECTION, NOT = Verdict.REPRODUCED, Verdict.DIRECTION, Verdict.NOT
+UNDECIDABLE = Verdict.UNDECIDABLE
 
 
 @pytest.mark.parametrize(
@@ -18,10 +21,9 @@ WIDE = Difference(0.3, -0.1, 0.6, 0.2, 0.4)
     [
         (CLEAR, True),
         (AGAINST, False),
-        (WIDE, None),  # other cells could undo it
-        (CLEAR._replace(least=-0.01), None),  # another seed does undo it
-        (AGAINST._replace(most=0.01), None),
-        (CLEAR._replace(low=0.0), None),
+        (CLEAR._replace(low=-0.1), True),  # of these images, whatever others say
+        (WIDE, None),  # another run could undo it
+        (CLEAR._replace(least=0.0), None),
         (CLEAR._replace(runs=2), None),  # too few seeds to say
         (AGAINST._replace(runs=2), None),
     ],
@@ -33,11 +35,12 @@ def test_a_difference(difference, holds):
 @pytest.mark.parametrize(
     ("differences", "verdict"),
     [
-        ([CLEAR] * 5, Verdict.REPRODUCED),
-        ([CLEAR] * 4 + [AGAINST], Verdict.NOT),
-        ([CLEAR] * 3 + [WIDE] * 2, Verdict.DIRECTION),
-        ([CLEAR] * 2 + [WIDE] * 2, Verdict.UNDECIDABLE),
-        ([AGAINST], Verdict.NOT),
+        ([CLEAR] * 5, REPRODUCED),
+        ([CLEAR] * 4 + [AGAINST], NOT),
+        ([CLEAR, WIDE, WIDE], DIRECTION),
+        ([CLEAR, WIDE._replace(value=-0.01)], UNDECIDABLE),
+        ([CLEAR, WIDE._replace(runs=2)], UNDECIDABLE),
+        ([AGAINST], NOT),
     ],
 )
 def test_higher(differences, verdict):
@@ -45,98 +48,66 @@ def test_higher(differences, verdict):
 
 
 @pytest.mark.parametrize(
-    ("difference", "verdict"),
+    ("difference", "alike", "no_less"),
     [
-        (Difference(0.0, -0.04, 0.04, -0.04, 0.04), Verdict.REPRODUCED),  # no more, but no less
-        (Difference(0.0, -0.06, 0.06, -0.04, 0.04), Verdict.UNDECIDABLE),
-        (Difference(0.0, -0.04, 0.04, -0.06, 0.06), Verdict.UNDECIDABLE),
-        (CLEAR._replace(runs=2), Verdict.UNDECIDABLE),
-        (AGAINST, Verdict.NOT),
-        (AGAINST._replace(runs=2), Verdict.UNDECIDABLE),
+        (SAME, REPRODUCED, REPRODUCED),
+        (SAME._replace(runs=2), UNDECIDABLE, UNDECIDABLE),
+        (CLEAR, NOT, REPRODUCED),
+        (AGAINST, NOT, NOT),
+        (AGAINST._replace(runs=2), UNDECIDABLE, UNDECIDABLE),
+        (Difference(0.04, 0.01, 0.07, 0.03, 0.05), REPRODUCED, REPRODUCED),  # small, if certain
+        (WIDE, UNDECIDABLE, REPRODUCED),
+        (WIDE._replace(value=-0.06), UNDECIDABLE, UNDECIDABLE),
     ],
 )
-def test_no_less(difference, verdict):
-    assert verdicts.no_less([difference]) == verdict
+def test_alike_and_no_less(difference, alike, no_less):
+    assert verdicts.alike([difference, SAME]) == alike
+    assert verdicts.alike([difference, SAME], most=float("inf")) == no_less
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "verdict"),
+    ("value", "low", "high", "verdict"),
     [
-        (0.80, 0.86, Verdict.REPRODUCED),
-        (0.833, 0.86, Verdict.REPRODUCED),  # 0.83 may be 0.834
-        (0.836, 0.86, Verdict.NOT),
-        (0.70, 0.824, Verdict.NOT),
-        (0.70, 0.90, Verdict.UNDECIDABLE),  # inside, like every other number
+        (0.82, 0.80, 0.86, REPRODUCED),
+        (0.79, 0.50, 0.90, REPRODUCED),
+        (0.82, 0.80, 0.826, REPRODUCED),  # 0.83 may be 0.826
+        (0.82, 0.80, 0.824, NOT),
+        (0.70, 0.50, 0.90, UNDECIDABLE),  # a rerun may give it, the mean is another
     ],
 )
-def test_a_printed_number(low, high, verdict):
-    assert verdicts.number(0.83, low, high) == verdict
-    assert verdicts.number(0.83, low, high, possible=False) == Verdict.CONTRADICTS
-    assert verdicts.number(0.83) == Verdict.UNTESTED
+def test_a_printed_number(value, low, high, verdict):
+    assert verdicts.number(0.83, value, low, high) == verdict
+    assert verdicts.number(0.83, value, low, high, possible=False) == Verdict.CONTRADICTS
 
 
 @pytest.mark.parametrize(
-    ("ends", "other", "expected"),
+    ("value", "low", "high", "other", "ahead", "verdict"),
     [
-        ((0.8, 0.9), (0.2, 0.4), (2, 4.5)),
-        ((0.8, 0.9), (0.0, 0.5), (1.6, float("inf"))),  # a score that may be zero
-        ((0.0, 0.9), (0.0, 0.0), (0, float("inf"))),
+        (0.83, 0.80, 0.86, 0.3, CLEAR, REPRODUCED),
+        (0.83, 0.80, 0.86, 0.6, CLEAR, DIRECTION),  # the number, not as many times
+        (0.93, 0.90, 0.96, 0.3, CLEAR, DIRECTION),  # as many times, another number
+        (0.70, 0.50, 0.96, 0.3, SAME._replace(value=-0.01), UNDECIDABLE),
+        (0.70, 0.50, 0.96, 0.3, AGAINST, NOT),
     ],
 )
-def test_ratio(ends, other, expected):
-    assert verdicts.ratio(ends, other) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(
-    ("ends", "other", "ahead", "verdict"),
-    [
-        ((0.8, 0.86), 0.3, CLEAR, Verdict.REPRODUCED),
-        ((0.8, 0.86), 0.3, AGAINST, Verdict.REPRODUCED),  # that it is higher follows from both
-        ((0.8, 0.86), 0.6, CLEAR, Verdict.DIRECTION),  # the number, not as many times
-        ((0.9, 0.96), 0.3, CLEAR, Verdict.DIRECTION),  # as many times, another number
-        ((0.5, 0.96), 0.3, WIDE, Verdict.UNDECIDABLE),
-        ((0.5, 0.96), 0.3, AGAINST, Verdict.NOT),
-    ],
-)
-def test_a_number_and_how_many_times_the_others(ends, other, ahead, verdict):
-    assert verdicts.number_and_times(0.83, 2, ends, [(other, other)], [ahead]) == verdict
-
-
-@pytest.mark.parametrize(
-    ("differences", "verdict"),
-    [
-        ([Difference(0.01, -0.02, 0.04, -0.1, 0.1)] * 2, Verdict.REPRODUCED),
-        ([Difference(0.01, -0.02, 0.06, -0.1, 0.1)], Verdict.UNDECIDABLE),
-        ([Difference(0.01, -0.06, 0.02, -0.1, 0.1)], Verdict.UNDECIDABLE),
-        ([CLEAR], Verdict.NOT),
-        ([AGAINST, Difference(0.01, -0.02, 0.04, -0.1, 0.1)], Verdict.NOT),
-        (
-            [Difference(0.04, 0.01, 0.07, 0.03, 0.05)],
-            Verdict.UNDECIDABLE,
-        ),  # told from zero, yet small
-        ([WIDE], Verdict.UNDECIDABLE),
-    ],
-)
-def test_alike(differences, verdict):
-    assert verdicts.alike(differences) == verdict
+def test_a_number_and_how_many_times_the_others(value, low, high, other, ahead, verdict):
+    found = verdicts.number_and_times(0.83, 2, value, low, high, [other, other], [ahead])
+    assert found == verdict
 
 
 @pytest.mark.parametrize(
     ("scores", "verdict"),
     [
-        ([(0.78, 0.80, 0.86), (0.94, 0.95, 0.96)], Verdict.REPRODUCED),
-        (
-            [(0.0, 0.1, 0.3), (0.0, 0.0, 0.4)],
-            Verdict.UNDECIDABLE,
-        ),  # an interval that ends at zero has it
-        ([(0.78, 0.80, 0.86), (0.94, 0.93, 0.96)], Verdict.UNDECIDABLE),
-        ([(0.78, 0.80, 0.86), (0.94, 0.90, 0.93)], Verdict.NOT),
+        ([(0.78, 0.80, 0.86), (0.94, 0.95, 0.96)], REPRODUCED),
+        ([(0.0, 0.1, 0.3), (0.0, 0.0, 0.4)], UNDECIDABLE),  # an interval that ends at zero has it
+        ([(0.78, 0.80, 0.86), (0.94, 0.93, 0.96)], UNDECIDABLE),
+        ([(0.78, 0.80, 0.86), (0.94, 0.90, 0.93)], NOT),
     ],
 )
 def test_so_high_wherever_it_is_tried(scores, verdict):
     assert verdicts.above(scores) == verdict
-    expected = Verdict.DIRECTION if verdict == Verdict.REPRODUCED else verdict
-    assert verdicts.above(scores, then=Verdict.DIRECTION) == expected
+    expected = DIRECTION if verdict == REPRODUCED else verdict
+    assert verdicts.above(scores, then=DIRECTION) == expected
 
 
 @pytest.mark.parametrize(
@@ -162,31 +133,50 @@ def test_every_claim_has_a_rule_and_a_sentence():
 
 def test_a_claim_is_judged_by_its_numbers_and_says_them():
     found = verdicts.judge("no-basophil", {"basophils": 2, "numbers": "8, 171"})
-    assert found.verdict == Verdict.NOT
-    assert found.evidence.endswith("2 of the published photographs carry the label basophil: "
-                                   "numbers 8, 171.")  # fmt: skip
-    assert (
-        verdicts.judge("no-basophil", {"basophils": 0, "numbers": ""}).verdict == Verdict.REPRODUCED
-    )
-    assert verdicts.judge("f1-083", None) == (Verdict.UNTESTED, "")
+    assert found.verdict == NOT
+    assert "2 of the published photographs are labelled basophil (numbers 8, 171)" in found.evidence
+    assert verdicts.judge("no-basophil", {"basophils": 0, "numbers": ""}).verdict == REPRODUCED
+    assert verdicts.judge("f1-083", None) == (Verdict.UNTESTED, "", "")
     with pytest.raises(ValueError, match="no claim 'nonsense'"):
         verdicts.judge("nonsense", None)
 
 
+LISTED = {"listed": ""}
+
+
 @pytest.mark.parametrize(
-    ("claim", "numbers"),
+    ("differences", "verdict", "other_cells"),
     [
-        ("f1-083", {"low": float("nan"), "high": 0.9, "ours": ""}),
-        ("larger-dataset", {"differences": [], "accuracies": "", "gains": ""}),
-        (
-            "larger-dataset",
-            {"differences": [CLEAR._replace(low=float("nan"))], "accuracies": "", "gains": ""},
-        ),
+        ([CLEAR, CLEAR], REPRODUCED, "yes"),
+        ([CLEAR, CLEAR._replace(low=-0.1)], REPRODUCED, "open"),
+        ([CLEAR, WIDE._replace(low=-0.3, high=-0.1)], DIRECTION, "no"),
     ],
 )
-def test_no_number_is_no_verdict(claim, numbers):
+def test_other_cells_are_another_question(differences, verdict, other_cells):
+    found = verdicts.judge("max-pooling-better-overall", {"differences": differences} | LISTED)
+    assert (found.verdict, found.other_cells) == (verdict, other_cells)
+
+
+@pytest.mark.parametrize(
+    "differences", [[], [CLEAR._replace(low=float("nan"))]], ids=["none", "nan"]
+)
+def test_no_number_is_no_verdict(differences):
     with pytest.raises(ValueError, match="a rule needs numbers"):
-        verdicts.judge(claim, numbers)
+        verdicts.judge("max-pooling-better-overall", {"differences": differences} | LISTED)
+
+
+def test_which_verdicts_the_runs_can_give():
+    every = [REPRODUCED, DIRECTION, NOT, UNDECIDABLE]
+    for runs, expected in ((3, every), (2, [UNDECIDABLE])):
+        numbers = {"differences": [WIDE._replace(runs=runs)] * 2}
+        assert verdicts.reachable("max-pooling-better-overall", numbers) == expected
+    numbers = {"value": 0.8, "low": 0.7, "high": 0.9}
+    assert verdicts.reachable("f1-083", numbers) == [REPRODUCED, NOT, UNDECIDABLE]
+    numbers |= {"others": [0.3], "differences": [CLEAR]}
+    assert verdicts.reachable("recall-almost-triple", numbers) == every
+    assert verdicts.reachable("images-13k", {"n": 12_444}) == [REPRODUCED, NOT]
+    assert verdicts.reachable("raw-pixels", {"scores": [(0.1, 0.2, 0.3)]}) == every[1:]
+    assert verdicts.reachable("settings-complete", {}) == [NOT]
 
 
 # ----------------------------------------------------------------------- held against the print

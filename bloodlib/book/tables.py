@@ -14,7 +14,7 @@ import pandas as pd
 from bloodlib import paper, study
 from bloodlib.analyses import claims
 from bloodlib.data import images
-from bloodlib.evidence import comparison, scores
+from bloodlib.evidence import comparison, scores, verdicts
 from bloodlib.evidence.comparison import signed, with_interval
 from bloodlib.study import records
 
@@ -178,12 +178,47 @@ def load_claims(place: str = "") -> pd.DataFrame:
     """
     return pd.DataFrame(
         [
-            (c.place, f"“{c.text}”", c.about, *claims.verdict(c.id))
+            (c.place, f"“{c.text}”", c.about, *claims.verdict(c.id)[:2])
             for c in paper.CLAIMS
             if c.place.startswith(place)
         ],
         columns=["Where", "The paper says", "True if", "Verdict", "Because"],
     )
+
+
+def show_claims(key: bool):
+    """The ten key claims, or the others, each on a card: :func:`show` for claims.
+
+    A card has the paper's words and their place, the verdict with its reason, and where to read on;
+    its class names the verdict, which ``assets/interactive/claims.js`` filters by.
+    """
+    from IPython.display import Markdown
+
+    elsewhere = {
+        "": "",
+        "yes": " It also holds for other cells.",
+        "open": " Open for other cells.",
+        "no": " The opposite holds for other cells.",
+    }
+    cards = []
+    for claim in paper.CLAIMS:
+        entry, found = verdicts.CLAIMS[claim.id], claims.verdict(claim.id)
+        if entry.get("key", False) is not key:
+            continue
+        page, *labels = entry["shown"].split()
+        others = [other for other in claims.reachable(claim.id) if other != found.verdict]
+        cards.append(
+            f"::::{{card}} {found.verdict.capitalize()}\n"
+            f":class-card: claim {found.verdict.replace(' ', '-').replace(chr(39), '')}\n\n"
+            f"“{claim.text}” ({claim.place})\n\n{found.evidence}"
+            + elsewhere[found.other_cells]
+            + f"\n+++\nTrue if: {claim.about} "
+            + (f"Could have been: {', '.join(others)}. " if others else "")
+            + f"More: {{doc}}`{page}`"
+            + "".join(f", {{numref}}`{label}`" for label in labels)
+            + "\n::::"
+        )
+    return Markdown("\n\n".join(cards))
 
 
 def load_setup() -> pd.DataFrame:

@@ -1,13 +1,11 @@
 """When a claim of the paper is reproduced: the rules, and the claims that each is for.
 
-A score of ours has an interval over cells like TEST's (``intervals``) and a value for each run. A
-difference of two scores
-
-- **holds** if its interval lies above zero and the lowest run of the one is above the highest of
-  the other;
-- **fails** if its interval lies below zero and the highest run of the one is below the lowest of
-  the other;
-- is **open** otherwise, and where a network has fewer than :data:`RUNS` runs.
+The paper's numbers are about the images of TEST, so they are held against reruns on these images:
+:func:`bloodlib.evidence.comparison.rerun_range` says what one more run may score, or by how much
+two may differ. A difference **holds** if two reruns would differ that way, **fails** if they would
+differ the other way, and is **open** otherwise, or with fewer than :data:`RUNS` runs of a network.
+Whether it also holds for other cells is a question of its own, which the interval over cells
+answers (:attr:`Judgement.other_cells`).
 
 ``rules.yml`` gives each claim its rule, where its numbers come from, and the sentence that carries
 the verdict; :func:`judge` is told the numbers. :func:`judge_print` holds the same claims against
@@ -15,6 +13,7 @@ the paper's own numbers.
 """
 
 import inspect
+import itertools
 import math
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -26,13 +25,12 @@ import numpy as np
 import yaml
 
 from bloodlib import paper
+from bloodlib.evidence import comparison
 from bloodlib.paper.arithmetic import CONVENTIONS, Span, span
 
 #: Fewer runs of a network say nothing about what its seed does.
 RUNS = 3
-#: A printed number inside a wider interval is not confirmed by it.
-WIDTH = 0.1
-#: Scores that differ by less are "virtually identical".
+#: Scores that differ by no more are alike.
 ALIKE = 0.05
 
 _TABLE = yaml.safe_load(
@@ -53,17 +51,21 @@ class Verdict(StrEnum):
 
 
 class Judgement(NamedTuple):
-    """A verdict and the sentence that carries it."""
+    """A verdict, the sentence that carries it, and whether a difference holds for other cells.
+
+    The last is "yes", "no" or "open", and "" where a claim is not about a difference of scores.
+    """
 
     verdict: Verdict
     evidence: str
+    other_cells: str = ""
 
 
 # ------------------------------------------------------------------------------------- the rules
 
 
 class Difference(NamedTuple):
-    """A score minus another: its mean, the interval by cell, and the ends over pairs of runs."""
+    """A score minus another: its mean, the 95 % CI over cells, and the range over reruns."""
 
     value: float
     low: float
@@ -74,21 +76,22 @@ class Difference(NamedTuple):
 
     @property
     def holds(self) -> bool | None:
-        """Whether the one score is higher, by the module's rules; None if that is open."""
-        if self.runs >= RUNS and self.low > 0 and self.least > 0:
-            return True
-        if self.runs >= RUNS and self.high < 0 and self.most < 0:
-            return False
-        return None
+        """Whether the one score is higher on these images; None if that is open."""
+        if self.runs < RUNS or self.least <= 0 <= self.most:
+            return None
+        return self.least > 0
+
+    def __str__(self) -> str:
+        return comparison.signed(self.value, self.least, self.most)
 
 
 def within(
     values: Iterable[float],
     low: float = -math.inf,
     high: float = math.inf,
-    then: Verdict = Verdict.REPRODUCED,
-    otherwise: Verdict = Verdict.NOT,
-) -> Verdict:
+    then: str = Verdict.REPRODUCED,
+    otherwise: str = Verdict.NOT,
+) -> str:
     """Verdict ``then`` if all values lie from ``low`` to ``high``, both included."""
     return then if all(low <= value <= high for value in values) else otherwise
 
@@ -96,44 +99,32 @@ def within(
 def higher(differences: Iterable[Difference]) -> Verdict:
     """Verdict on "higher in all of these".
 
-    Reproduced if all hold, not reproduced if one fails. If none fails and more than half hold,
-    the direction is reproduced. The rest can't be told.
+    Reproduced if all hold, not reproduced if one fails. If none fails and all means are higher, the
+    direction is reproduced. The rest can't be told.
     """
     states = [difference.holds for difference in differences]
     if False in states:
         return Verdict.NOT
     if set(states) == {True}:
         return Verdict.REPRODUCED
-    return Verdict.DIRECTION if 2 * states.count(True) > len(states) else Verdict.UNDECIDABLE
+    known = all(d.value > 0 and d.runs >= RUNS for d in differences)
+    return Verdict.DIRECTION if known else Verdict.UNDECIDABLE
 
 
-def no_less(differences: Iterable[Difference]) -> Verdict:
-    """Verdict on "no less in any of these".
+def alike(differences: Iterable[Difference], most: float = ALIKE) -> Verdict:
+    """Verdict on "alike", and with an infinite ``most`` on "no less".
 
-    Not reproduced if one fails. Reproduced if, with enough runs, neither an interval nor a pair of
-    runs goes below zero by more than :data:`ALIKE`. The rest can't be told.
+    Reproduced if, with enough runs, the means differ by no more than :data:`ALIKE`; not reproduced
+    if a difference is larger than that, and holds or fails. The rest can't be told.
     """
-    if any(d.holds is False for d in differences):
+    apart = [d for d in differences if not -ALIKE <= d.value <= most]
+    if any(d.holds is not None for d in apart):
         return Verdict.NOT
-    close = all(min(d.low, d.least) >= -ALIKE and d.runs >= RUNS for d in differences)
-    return Verdict.REPRODUCED if close else Verdict.UNDECIDABLE
+    known = not apart and all(d.runs >= RUNS for d in differences)
+    return Verdict.REPRODUCED if known else Verdict.UNDECIDABLE
 
 
-def alike(differences: Iterable[Difference]) -> Verdict:
-    """Verdict on "virtually identical".
-
-    Reproduced if no interval goes beyond :data:`ALIKE` on either side; not reproduced if a
-    difference holds or fails and is larger than that.
-    """
-    if any(d.holds is not None and abs(d.value) > ALIKE for d in differences):
-        return Verdict.NOT
-    close = all(-ALIKE <= d.low <= d.high <= ALIKE for d in differences)
-    return Verdict.REPRODUCED if close else Verdict.UNDECIDABLE
-
-
-def above(
-    scores: Iterable[tuple[float, float, float]], then: Verdict = Verdict.REPRODUCED
-) -> Verdict:
+def above(scores: Iterable[tuple[float, float, float]], then: str = Verdict.REPRODUCED) -> str:
     """Verdict on "so high, all of these": what each must exceed, and the ends of its interval.
 
     One interval below is enough against it; for it, all must lie above: ``then``.
@@ -143,44 +134,34 @@ def above(
     return then if all(low > least for least, low, _ in scores) else Verdict.UNDECIDABLE
 
 
-def number(
-    printed: float, low: float | None = None, high: float | None = None, possible: bool = True
-) -> Verdict:
-    """Verdict on a printed score, from the ends of our interval, which may be missing.
+def number(printed: float, value: float, low: float, high: float, possible: bool = True) -> Verdict:
+    """Verdict on a printed score, from the mean of our runs and what a rerun may give.
 
-    Contradicts itself if the paper's own tables exclude it. Not reproduced if it lies outside of
-    our interval by more than its rounding. Inside, it is reproduced if the interval is no wider
-    than :data:`WIDTH`; a wider one confirms nothing.
+    Contradicts itself if the paper's own tables exclude it. Not reproduced if no rerun may give it,
+    its rounding allowed for. Reproduced if one may, and our mean is :data:`ALIKE`.
     """
     if not possible:
         return Verdict.CONTRADICTS
-    if low is None:
-        return Verdict.UNTESTED
     if not low - 0.005 <= printed <= high + 0.005:
         return Verdict.NOT
-    return Verdict.REPRODUCED if high - low <= WIDTH else Verdict.UNDECIDABLE
-
-
-def ratio(ends: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
-    """The ends of a ratio of two scores, from the ends of both; over 0 it has no upper one."""
-    low = ends[0] / other[1] if other[1] else math.inf if ends[0] else 0.0
-    return low, ends[1] / other[0] if other[0] else math.inf
+    return Verdict.REPRODUCED if abs(value - printed) <= ALIKE else Verdict.UNDECIDABLE
 
 
 def number_and_times(
     printed: float,
     least: float,
-    ends: tuple[float, float],
-    others: Iterable[tuple[float, float]],
+    value: float,
+    low: float,
+    high: float,
+    others: Iterable[float],
     differences: Iterable[Difference],
 ) -> Verdict:
     """Verdict on "so high, and more than so many times the others".
 
-    Reproduced if both are; else the direction is, if the score is :func:`higher` at all. The
-    ratio's interval is that of the ends, which is wider than need be.
+    Reproduced if both are; else the direction is, if the score is :func:`higher` at all.
     """
-    times = above([(least, *ratio(ends, other)) for other in others])
-    parts, ahead = (number(printed, *ends), times), higher(differences)
+    times = above([(least * other, low, high) for other in others])
+    parts, ahead = (number(printed, value, low, high), times), higher(differences)
     if set(parts) == {Verdict.REPRODUCED}:
         return Verdict.REPRODUCED
     if ahead in (Verdict.REPRODUCED, Verdict.DIRECTION):
@@ -190,10 +171,7 @@ def number_and_times(
 
 # ---------------------------------------------------------------------------------------- claims
 
-_RULES = {
-    rule.__name__: rule
-    for rule in (within, higher, no_less, alike, above, number, number_and_times)
-}
+_RULES = {rule.__name__: rule for rule in (within, higher, alike, above, number, number_and_times)}
 
 
 def judge(claim: str, numbers: Mapping | None) -> Judgement:
@@ -219,13 +197,62 @@ def judge(claim: str, numbers: Mapping | None) -> Judgement:
     says = entry["says"].format(**numbers)
     if "rule" not in entry:
         return Judgement(Verdict(entry["verdict"]), says)
-    rule = _RULES[entry["rule"]]
-    given = {"values": np.atleast_1d(numbers[entry["of"]])} if "of" in entry else numbers
-    told = {name: given[name] for name in inspect.signature(rule).parameters if name in given}
-    for found in told.values():
+    rule, told = _RULES[entry["rule"]], _told(claim, numbers)
+    for found in (value for name, value in told.items() if name not in entry.get("with", {})):
         if not np.size(found) or np.isnan(np.array(found, dtype=float)).any():
             raise ValueError(f"a rule needs numbers, not {found}: is a run or an interval missing?")
-    return Judgement(Verdict(rule(**entry.get("with", {}), **told)), says)
+    elsewhere = ""
+    if rule in (higher, number_and_times):
+        ends = [(d.low, d.high) for d in told["differences"]]
+        elsewhere = "yes" if min(ends)[0] > 0 else "open"
+        if any(high < 0 for _, high in ends):
+            elsewhere = "no"
+    return Judgement(Verdict(rule(**told)), says, elsewhere)
+
+
+def _told(claim, numbers):
+    """What the rule of a claim is told, by its parameters."""
+    entry = CLAIMS[claim]
+    given = {"values": np.atleast_1d(numbers[entry["of"]])} if "of" in entry else numbers
+    names = inspect.signature(_RULES[entry["rule"]]).parameters
+    return {name: given[name] for name in names if name in given} | entry.get("with", {})
+
+
+def reachable(claim: str, numbers: Mapping) -> list[Verdict]:
+    """Which verdicts a claim can get with as many runs as there are, whatever they had answered.
+
+    The claim's rule is asked again with scores that are as far above, as far below, as near and as
+    uncertain as scores can be.
+    """
+    entry = CLAIMS[claim]
+    if "rule" not in entry:
+        return [Verdict(entry["verdict"])]
+    rule, told = _RULES[entry["rule"]], _told(claim, numbers)
+    ends = (told[end] for end in ("low", "high") if end in entry.get("with", {}))
+    imagined = [{"values": [end + step]} for end in ends for step in (-1, 0, 1)]
+    printed = told.get("printed", 0)
+    for other, (value, low, high) in itertools.product(
+        (0.01, 1), [(1, 1, 1), (0.5, -1, 1), (0, 0, 0), (-0.5, -1, 1), (-1, -1, -1)]
+    ):
+        differences = told.get("differences", ())
+        imagined.append(
+            {
+                "differences": [d._replace(value=value, least=low, most=high) for d in differences],
+                "scores": [
+                    (least, least + low, least + high) for least, *_ in told.get("scores", ())
+                ],
+                "others": [other],
+                "value": printed + value,
+                "low": printed + low,
+                "high": printed + high,
+            }
+        )
+    found = {
+        rule(**told | {name: value for name, value in one.items() if name in told})
+        for one in imagined
+        if ("values" in one) == ("values" in told)
+    }
+    return [verdict for verdict in Verdict if verdict in found]
 
 
 def pairs(name: str) -> list[tuple[paper.Cell, paper.Cell]]:
