@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 from itertools import chain
-from pathlib import Path
 
 from bloodlib import __version__
 
@@ -22,7 +21,8 @@ MEASUREMENTS = {
     "attribution": ("analyses.attribution", "compute"),
     "robustness": ("analyses.robustness", "compute"),
     "external-validation": ("analyses.external_validation", "compute"),
-    "out-of-distribution": ("analyses.prediction", "compute"),
+    "out-of-distribution": ("analyses.out_of_distribution", "compute"),
+    "stored-models": ("analyses.stored_models", "compute"),
 }
 
 
@@ -271,14 +271,14 @@ def _weights(options):
 def _predict(options):
     """Classify pictures of cells with the trained networks.
 
-    Prints the probability of each class, and how unlike the training images a picture is in light
-    and colours. Pictures that are not 4:3 are cropped to their middle. Exits with 1 if a file gets
+    Prints the probability of each class, how unlike the training slides a picture is, and the sizes
+    of its cells. Pictures that are not 4:3 are cropped to their middle. Exits with 1 if a file gets
     no prediction.
     """
     from bloodlib.analyses import prediction
 
     failed = 0
-    for answer in prediction.predict(options.files):
+    for answer in prediction.predict(options.files, options.scale):
         if options.json:
             print(json.dumps(answer), flush=True)
         elif "error" in answer:
@@ -288,6 +288,22 @@ def _predict(options):
         failed += "error" in answer
     print(prediction.WARNING, file=sys.stderr)
     return 1 if failed else 0
+
+
+def _evaluate(options):
+    """Evaluate the stored networks and baselines on a laboratory's own labelled cells.
+
+    The folder has a folder for each class, or a table of labels. Prints accuracy, balanced accuracy
+    and recalls with 95% intervals, as the pictures are and with the training slides' stain and
+    scale, how many are unlike these, and what was left out or refused.
+    """
+    from bloodlib.analyses import evaluation
+
+    cells = evaluation.load(options.folder, options.labels, options.groups, options.boxes)
+    found = evaluation.score(cells)
+    print(json.dumps(found) if options.json else evaluation.text(found))
+    if options.plot:
+        evaluation.plot(found, cells).savefig(options.plot, dpi=150)
 
 
 def _explain(options):
@@ -332,8 +348,22 @@ COMMANDS = {
     _report: [JSON],
     _weights: [("--freeze", FLAG | {"help": "first write them again, from the weights that "
                                      "training left in the cache"})],
-    _predict: [JSON, ("files", {"metavar": "IMAGE", "type": Path, "nargs": "+",
-                                 "help": "JPEG, PNG, ..."})],
+    _predict: [
+        JSON,
+        ("files", {"metavar": "IMAGE", "nargs": "+",
+                   "help": "files, folders, patterns; -: standard input"}),
+        ("--scale", FLAG | {"help": "crop or mirror pictures until cells are as large as in the "
+                                    "training images"}),
+    ],
+    _evaluate: [
+        JSON,
+        ("folder", {"metavar": "FOLDER", "help": "a folder of pictures for each class"}),
+        ("--labels", {"metavar": "CSV", "help": "columns file and label, also group"}),
+        ("--groups", {"metavar": "CSV", "help": "columns file and group: patient or slide"}),
+        ("--boxes", {"metavar": "PATH", "help": "where the white cells are: a CSV with file, left, "
+                                                "top, right and bottom, or Pascal VOC's folder"}),
+        ("--plot", {"metavar": "FILE", "help": "draw some cells and the scores: PNG, PDF, ..."}),
+    ],
     _explain: [
         JSON,
         ("address", {"nargs": "?", "default": "", "metavar": "ADDRESS",

@@ -20,6 +20,7 @@
 # there?
 
 # %% tags=["remove-input"]
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
@@ -73,8 +74,21 @@ chapter.cite(
 # - **background**: each picture is lit so that its background has the colour of TRAIN's;
 # - **stain**: the same, and then the optical densities of red cells and nuclei are mapped onto TRAIN's, as if with other dyes.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-swatches", "caption": "Background, red cells and nuclei in TRAIN, in PBC as published, and in PBC as changed. Stain gives PBC the colours of TRAIN."}, "image": {"alt": "Four rows of three colour patches. TRAIN, and PBC by stain: light grey, pale rose-brown, bright violet. PBC, own: cream, pink, very dark purple. PBC, channels: light grey, grey-brown, dull grey-purple. PBC, background: light grey, pale mauve, dark blue-violet."}}
-plots.show(external_validation.plot_swatches())
+# %% mystnb={"figure": {"name": "fig-swatches", "caption": "Background, red cells and nuclei in TRAIN, in PBC as published, and in PBC on TRAIN's background. Stain gives PBC the colours of TRAIN."}, "image": {"alt": "Three rows of three colour patches. TRAIN: light grey, pale rose-brown, bright violet. PBC: cream, pink, very dark purple. PBC on TRAIN's background: light grey, pale mauve, dark blue-violet."}}
+train, pbc = external_validation.stain("TRAIN"), external_validation.stain("PBC")
+shown = {
+    "TRAIN; PBC, stain": (train.background, train.density),
+    "PBC, own": (pbc.background, pbc.density),
+    "PBC, background": (train.background, pbc.density),
+}
+# a dye of optical density d lets the fraction exp(-d) of the background's light through
+patches = [np.vstack([light, light * np.exp(-dyes)]) / 255 for light, dyes in shown.values()]
+figure, axis = plt.subplots(figsize=(5.2, 1.5))
+axis.imshow(patches, aspect="auto")
+axis.set_yticks(range(3), shown)
+axis.set_xticks(range(3), ["background", "red cells", "nuclei"])
+axis.tick_params(length=0, labelsize=8)
+plots.show(figure)
 
 # %% [markdown]
 # The maps are computed from PBC's pictures without their labels, and from TRAIN. (One ruler knows the classes: the box round a

@@ -10,7 +10,7 @@ from conftest import CHECKOUT
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from bloodlib import study
-from bloodlib.analyses import examples, prediction
+from bloodlib.analyses import examples, out_of_distribution
 from bloodlib.book import interactive
 from bloodlib.data import photographs
 from bloodlib.data.images import TASKS
@@ -166,9 +166,9 @@ def test_the_networks_are_those_of_the_files(given, task):
 
 
 def test_the_reference_is_the_frozen_one(given):
-    for name, array in prediction.load_reference().items():
+    for name, array in out_of_distribution.load_reference().items():
         np.testing.assert_allclose(given["facts"]["reference"][name], array, rtol=1e-12)
-    assert given["facts"]["limit"] == prediction.LIMIT
+    assert given["facts"]["limit"] == out_of_distribution.LIMIT
 
 
 @pytest.mark.parametrize("there", [False, True])

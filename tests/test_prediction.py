@@ -9,11 +9,10 @@ import pytest
 from PIL import Image
 
 from bloodlib import cli
-from bloodlib.analyses import external_validation, prediction
-from bloodlib.data import images, stored, synthetic
+from bloodlib.analyses import out_of_distribution, prediction
+from bloodlib.data import images, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.models import weights
-from bloodlib.study import records
 
 pytest.importorskip("onnxruntime")
 
@@ -41,12 +40,13 @@ def test_an_answer_is_that_of_the_networks_for_the_reduced_picture(saved, cell):
     [answer] = prediction.predict([path])
     pixels = images.resize(cell)[None]
     for task, names in TASKS.items():
-        assert list(answer["chances"][task]) == list(names)
+        assert list(answer["chances"][task]) == [name.lower() for name in names]
         found = list(answer["chances"][task].values())
         np.testing.assert_allclose(found, weights.predict(task, pixels)[0], atol=1e-6)
         assert sum(found) == pytest.approx(1, abs=1e-5)
-    reference = prediction.load_reference()
-    assert answer["distance"] == pytest.approx(prediction.distance(pixels, reference)[0])
+    features, reference = weights.features(pixels), out_of_distribution.load_reference()
+    found = out_of_distribution.distance(features, reference)
+    assert answer["distance"] == pytest.approx(found[0], rel=1e-4)
     assert 0 <= answer["nearer"] <= 1
 
 
@@ -80,17 +80,76 @@ def test_the_command_for_programs(saved, cell, tmp_path, capsys):
     assert cli.main(["predict", "--json", str(path), str(tmp_path / "none.png")]) == 1
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
     assert first["file"] == str(path)
-    assert set(first) == {"file", "answer", "chances", "distance", "nearer", "unlike"}
-    assert first["answer"]["two"] in TASKS["two"]
+    assert first["answer"]["two"] in [name.lower() for name in TASKS["two"]]
+    assert first["white_cell"] > 0
     assert set(second) == {"file", "error"}
     assert "No such file" in second["error"]
 
 
-def test_a_picture_unlike_all_training_images_is_said_to_be(saved):
-    path = saved(np.full((240, 320, 3), (0, 255, 0), np.uint8))
-    [answer] = prediction.predict([path])
-    assert answer["unlike"]
-    assert "the answer is a guess" in prediction.text(answer)
+def answer(**other):
+    """An answer as :func:`prediction.predict` gives them."""
+    chances = {
+        "four": {"eosinophil": 0.9, "neutrophil": 0.1},
+        "two": {"polynuclear": 0.8, "mononuclear": 0.2},
+    }
+    sizes = {"white_cell": 40.0, "red_cells": None, "scale": 1.0, "scaled": False}
+    common = {"file": "a.png", "nearer": 0.5, "unlike": False, "contradiction": False}
+    return (
+        common
+        | sizes
+        | {"answer": {"four": "eosinophil", "two": "polynuclear"}}
+        | other
+        | {"chances": chances}
+    )
+
+
+@pytest.mark.parametrize(
+    ("other", "said", "unsaid"),
+    [
+        ({}, ["eosinophil, polynuclear", "eosinophil 0.90"], ["guess", "contradict"]),
+        ({"unlike": True}, ["a guess", "eosinophil"], ["0.9"]),
+        ({"contradiction": True}, ["contradict each other"], []),
+        ({"scale": 3.0}, ["3.0 times as large", "--scale"], []),
+        ({"white_cell": None, "scale": None}, ["white cell not measurable"], ["times"]),
+    ],
+)
+def test_a_statement_says_how_far_to_trust_it(other, said, unsaid):
+    text = prediction.text(answer(**other))
+    assert all(words in text for words in said)
+    assert not any(words in text for words in unsaid)
+
+
+def test_another_laboratorys_colours_are_a_guess(saved, cell):
+    [found] = prediction.predict([saved((cell * [1, 0.9, 0.6]).astype(np.uint8))])
+    assert found["unlike"]
+    assert "a guess" in prediction.text(found)
+
+
+@pytest.mark.parametrize("colour", [(255, 255, 255), (0, 0, 0), (200, 190, 200)])
+def test_pictures_without_a_white_cell_are_refused(saved, colour):
+    [found] = prediction.predict([saved(np.full((240, 320, 3), colour, np.uint8))])
+    assert "shows no white cell" in found["error"]
+
+
+def test_cells_at_another_scale_are_cropped_on_request(saved, cell):
+    path = saved(np.tile(cell, (2, 2, 1)))
+    [plain] = prediction.predict([path])
+    [scaled] = prediction.predict([path], scale=True)
+    assert plain["scale"] == scaled["scale"] < 1
+    assert (plain["scaled"], scaled["scaled"]) == (False, True)
+    assert plain["chances"] != scaled["chances"]
+
+
+def test_folders_patterns_and_the_standard_input(saved, cell, tmp_path, monkeypatch):
+    import io
+
+    files = [saved(cell, name) for name in ("a.png", "b.JPG", "c.tif")]
+    (tmp_path / "notes.txt").write_text("no picture")
+    assert list(prediction.find([tmp_path])) == files
+    assert list(prediction.find([f"{tmp_path}/*.tif", files[0]])) == [files[2], files[0]]
+    given = io.TextIOWrapper(io.BytesIO(files[0].read_bytes()))
+    monkeypatch.setattr("sys.stdin", given)
+    np.testing.assert_array_equal(prediction.read("-"), prediction.read(files[0]))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +168,7 @@ def test_pictures_of_16_bits_are_refused_in_words(tmp_path, format, channels):
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        (lambda path: path.mkdir(), "is a folder: give the pictures in it"),
+        (lambda path: path.mkdir(), "is a folder without pictures"),
         (os.mkfifo, "is no file, but a pipe or a device"),
     ],
 )
@@ -124,55 +183,3 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path, saved, cell, capsy
 def test_an_address_is_refused_in_words():
     [answer] = prediction.predict([Path("https://example.org/cell.png")])
     assert "is an address: download the picture" in answer["error"]
-
-
-# ------------------------------------------------------------------- the out-of-distribution score
-
-
-def some(n=40, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (n, 6, 8, 3), dtype=np.uint8)
-
-
-def test_distances_are_those_of_scipy():
-    from scipy.spatial.distance import mahalanobis
-
-    given = prediction.describe(some())
-    reference = {"mean": given.mean(axis=0), "precision": np.linalg.inv(np.cov(given.T))}
-    others = some(5, 1)
-    described = prediction.describe(others)
-    want = [mahalanobis(one, *reference.values()) for one in described]
-    np.testing.assert_allclose(prediction.distance(others, reference), want)
-
-
-def test_the_frozen_reference_knows_its_own_from_another_laboratory():
-    reference = prediction.load_reference()
-    assert (np.diff(reference["distances"]) >= 0).all()
-    arrays = records.read_measured(prediction.NAME)[0]
-    assert arrays["test"].shape == (len(images.names("TEST")),)
-    own, there = (
-        (prediction.fraction_nearer(arrays[name], reference) >= prediction.LIMIT).mean()
-        for name in ("test", "laboratory")
-    )
-    assert own < 0.03
-    assert there > 0.95
-
-
-def test_a_damaged_reference_is_refused(folders):
-    records.save_measured(prediction.NAME, {"mean": np.zeros(6)}, {}, stored.Clock())
-    with pytest.raises(stored.StoredError, match="bloodlib measure out-of-distribution"):
-        prediction.load_reference()
-
-
-def test_it_is_made_from_train_and_tried_on_others(folders, monkeypatch):
-    rng = np.random.default_rng(0)
-    drawn = {"TRAIN": some(60), "TEST": some(20, 1)}
-    monkeypatch.setattr(images, "load", lambda split: images.Images(drawn[split], None, ()))
-    monkeypatch.setattr(external_validation, "load", lambda: [synthetic.draw(0, rng, (30, 40))] * 3)
-    prediction.compute()
-    arrays, made = records.read_measured(prediction.NAME)
-    assert made["command"] == "bloodlib measure out-of-distribution"
-    assert (arrays["test"].shape, arrays["laboratory"].shape) == ((20,), (3,))
-    described = prediction.describe(drawn["TRAIN"])
-    np.testing.assert_allclose(arrays["mean"], described.mean(axis=0))
-    found = prediction.distance(drawn["TRAIN"], prediction.load_reference())
-    assert arrays["distances"][-1] == pytest.approx(found.max())

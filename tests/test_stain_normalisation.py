@@ -6,12 +6,11 @@ import pytest
 
 from bloodlib.analyses.stain_normalisation import (
     FILL,
-    Channels,
     Stain,
     match_background,
-    match_channels,
+    match_reinhard,
     match_stain,
-    measure_channels,
+    measure_lab,
     measure_stain,
 )
 
@@ -44,29 +43,20 @@ def seen(stain):
     return np.exp(np.log(stain.background + 1) - stain.density) - 1
 
 
-def test_mean_and_deviation_are_those_of_the_pixels(pictures):
-    found = measure_channels(pictures)
-    flat = pictures.reshape(-1, 3).astype(float)
-    np.testing.assert_allclose(found.mean, flat.mean(axis=0))
-    np.testing.assert_allclose(found.deviation, flat.std(axis=0))
-
-
 def test_fill_is_no_colour(pictures):
     filled = np.pad(pictures, [(0, 0), (0, 20), (0, 30), (0, 0)])
-    np.testing.assert_allclose(measure_channels(filled), measure_channels(pictures))
+    for one, other in zip(filled, pictures, strict=True):
+        np.testing.assert_allclose(measure_lab(one), measure_lab(other), rtol=1e-5)
     for one, other in zip(measure_stain(filled), measure_stain(pictures), strict=True):
         np.testing.assert_allclose(one, other, atol=0.02 * np.abs(other).max())
 
 
-def test_channels_get_mean_and_deviation(pictures):
-    target = Channels(np.array([150, 140, 160]), np.array([20, 25, 15]))
-    before = pictures.copy()
-    found = measure_channels(match_channels(pictures, target))
-    np.testing.assert_allclose(found.mean, target.mean, atol=0.5)
-    np.testing.assert_allclose(found.deviation, target.deviation, atol=0.5)
-    np.testing.assert_array_equal(pictures, before)
-    own = measure_channels(pictures)
-    np.testing.assert_array_equal(match_channels(pictures, own), pictures)
+def test_reinhards_pictures_get_mean_and_deviation(pictures):
+    target = np.array([[60, 5, -5], [8, 6, 5]], float)
+    for picture in match_reinhard(pictures, target):
+        np.testing.assert_allclose(measure_lab(picture), target, atol=0.7)
+    own = match_reinhard(pictures[:1], measure_lab(pictures[0]))
+    assert np.abs(own.astype(int) - pictures[:1]).max() <= 1
 
 
 def test_a_stain_is_background_red_cells_and_nuclei(pictures):
@@ -104,7 +94,17 @@ def test_its_own_stain_changes_nothing(pictures):
 def test_what_cannot_be_measured_stays(pictures, value):
     """A picture of one colour has neither spread nor cells; in black there is no background."""
     plain = np.full_like(pictures[:2], value)
-    np.testing.assert_array_equal(match_channels(plain, measure_channels(pictures)), plain)
+    np.testing.assert_array_equal(match_reinhard(plain, measure_lab(pictures[0])), plain)
     np.testing.assert_array_equal(match_stain(plain, TARGET), plain)
     found = match_background(plain, TARGET.background)
     assert (found == (plain if value <= FILL else TARGET.background)).all()
+
+
+def test_a_picture_never_turns_black(pictures):
+    """Nor does one that is nearly all nucleus, in a stain far from the set's."""
+    rng = np.random.default_rng(0)
+    strange = rng.integers(0, 256, pictures.shape, dtype=np.uint8)
+    dense = TARGET._replace(density=TARGET.density * 40)
+    for given in (pictures, strange):
+        found = match_stain(given, dense, measure_stain(pictures))
+        assert (found.mean(axis=(1, 2, 3)) > FILL).all()

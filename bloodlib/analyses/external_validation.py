@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from bloodlib import study
-from bloodlib.analyses import plots, prediction, stain_normalisation
+from bloodlib.analyses import plots, stain_normalisation, stored_models
 from bloodlib.analyses.plots import COLOURS
-from bloodlib.analyses.stain_normalisation import Channels, Stain
+from bloodlib.analyses.stain_normalisation import Stain
 from bloodlib.data import images, photographs, stored
 from bloodlib.data.images import CLASSES, NUCLEI, TASKS
 from bloodlib.evidence import comparison, intervals, scores
@@ -34,8 +34,8 @@ SOURCE = "https://doi.org/10.17632/snkd93bnjr.1"
 #: What is shown of a picture: all of it, squeezed to the shape of BCCD's; the largest part in the
 #: middle that has this shape; or as much as makes white, or red cells as large as in BCCD.
 SCALES = ("squeezed", "cropped", "white cells", "red cells")
-#: As published; each channel with TRAIN's mean and standard deviation; with TRAIN's background; or
-#: with TRAIN's background, red cells and nuclei.
+#: As published; each picture by Reinhard's method; with TRAIN's background; or with TRAIN's
+#: background, red cells and nuclei.
 RECOLOURED = ("own", "channels", "background", "stain")
 #: Every variant, in the order in which answers are kept.
 VARIANTS = tuple(itertools.product(SCALES, RECOLOURED))
@@ -103,11 +103,12 @@ def load() -> list[np.ndarray]:
 # ------------------------------------------------------------------------------------- the scale
 
 
-def red_cells(picture: np.ndarray) -> np.ndarray:
+def red_cells(picture: np.ndarray, least: float = 0.1, most: float = 0.3) -> np.ndarray:
     """Diameters of the red cells that lie alone: those of circles of the same area, in pixels.
 
     What is darker than the background in green, by Otsu's threshold, and round, whole and free on
-    all sides; white cells and platelets are kept out by their size.
+    all sides; white cells and platelets are kept out by their size, from ``least`` to ``most`` of
+    the picture's height.
     """
     height, width = picture.shape[:2]
     green = cv2.GaussianBlur(picture[..., 1], (0, 0), 1.5)
@@ -119,7 +120,7 @@ def red_cells(picture: np.ndarray) -> np.ndarray:
         area = cv2.contourArea(outline)
         diameter = 2 * np.sqrt(area / np.pi)
         inside = left > 1 and top > 1 and left + across < width - 1 and top + down < height - 1
-        if not inside or not 0.1 < diameter / height < 0.3:
+        if not inside or not least < diameter / height < most:
             continue
         _, axes, _ = cv2.fitEllipse(outline)
         if min(axes) > 0.75 * max(axes) and area > 0.95 * cv2.contourArea(cv2.convexHull(outline)):
@@ -139,7 +140,8 @@ def white_cell(picture: np.ndarray) -> float:
     if not len(found):
         return np.nan
     largest = found[found[:, cv2.CC_STAT_AREA].argmax()]
-    return float(np.sqrt(largest[cv2.CC_STAT_WIDTH] * largest[cv2.CC_STAT_HEIGHT]))
+    side = float(np.sqrt(largest[cv2.CC_STAT_WIDTH] * largest[cv2.CC_STAT_HEIGHT]))
+    return side if side < 0.9 * min(picture.shape[:2]) else np.nan
 
 
 def measure_diameters(pictures: list[np.ndarray]) -> dict[str, tuple[float, float]]:
@@ -195,18 +197,38 @@ def crop(picture: np.ndarray, scale: str, diameters: dict[str, tuple[float, floa
         bccd, pbc = diameters[scale]
         across, down = across * pbc / bccd, down * pbc / bccd
 
-    def mirrored(shown, there):
-        place = (np.arange(shown) + (there - shown) // 2) % (2 * there)
+    return window(picture, across, down)
+
+
+def window(
+    picture: np.ndarray, across: float, down: float, centre: tuple[float, float] | None = None
+) -> np.ndarray:
+    """A part of a picture, in pixels of it, mirrored beyond the edges: uint8 [60, 80, 3].
+
+    Parameters
+    ----------
+    picture : uint8 array [height, width, 3]
+    across, down : float
+        How much of it is shown.
+    centre : (x, y), optional
+        Where; the middle by default.
+    """
+
+    def mirrored(shown, there, middle):
+        start = (there - shown) // 2 if middle is None else round(middle - shown / 2)
+        place = (np.arange(shown) + start) % (2 * there)
         return np.minimum(place, 2 * there - 1 - place)
 
-    rows, columns = mirrored(round(down), height), mirrored(round(across), width)
+    x, y = centre or (None, None)
+    rows = mirrored(round(down), picture.shape[0], y)
+    columns = mirrored(round(across), picture.shape[1], x)
     return images.resize(picture[rows][:, columns])
 
 
 def prepare(
     pictures: list[np.ndarray],
     diameters: dict[str, tuple[float, float]],
-    channels: Channels,
+    lab: np.ndarray,
     stain: Stain,
 ) -> np.ndarray:
     """The pictures in every variant, with colours of TRAIN: uint8 [n, variants, 60, 80, 3]."""
@@ -215,7 +237,7 @@ def prepare(
         own = np.stack([crop(picture, scale, diameters) for picture in pictures])
         found += [
             own,
-            stain_normalisation.match_channels(own, channels),
+            stain_normalisation.match_reinhard(own, lab),
             stain_normalisation.match_background(own, stain.background),
             stain_normalisation.match_stain(own, stain),
         ]
@@ -241,17 +263,20 @@ def compute() -> None:
     clock, pictures = stored.Clock(), load()
     train = images.load("TRAIN").pixels
     diameters = measure_diameters(pictures)
-    channels = stain_normalisation.measure_channels(train)
+    lab = np.mean([stain_normalisation.measure_lab(image) for image in train[::8]], axis=0)
     stain = stain_normalisation.measure_stain(train[::8])
-    pixels = prepare(pictures, diameters, channels, stain)
-    own = pixels[:, 0]
+    pixels = prepare(pictures, diameters, lab, stain)
+    stains = {"TRAIN": stain, "PBC": stain_normalisation.measure_stain(pixels[:, 0])}
     settings = {
         "pictures": stored.checksum(_listed()),
         "ways": VARIANTS,
         "rulers": {name: {"bccd": a, "pbc": b} for name, (a, b) in diameters.items()},
-        "tint": _plain(TRAIN=channels, PBC=stain_normalisation.measure_channels(own)),
-        "stain": _plain(TRAIN=stain, PBC=stain_normalisation.measure_stain(own)),
-        "version": 1,  # raised when the computation changes
+        "lab": lab.round(3).tolist(),
+        "stain": {
+            name: {part: value.round(3).tolist() for part, value in one._asdict().items()}
+            for name, one in stains.items()
+        },
+        "version": 2,  # raised when the computation changes
         "weights": {task: weights.read(task)[2]["weights"] for task in TASKS},
     }
     n, variants = pixels.shape[:2]
@@ -271,22 +296,17 @@ def compute() -> None:
             if method == "DCLNN":
                 found = weights.predict(task, shown.reshape(-1, *shown.shape[2:]))
                 return {"answers": found.reshape(len(shown), variants, -1).astype(np.float16)}
+            if method in stored_models.METHODS:
+                found = stored_models.predict(method, task, shown.reshape(-1, *shown.shape[2:]))
+                return {"answers": found.argmax(axis=1).reshape(len(shown), variants)}
             config = study.resolve(comparison.COMPARED[method] | {"task": task})
             return {"answers": study.predict(config, data).labels[0].reshape(n, variants)}
 
-        size = 100 if method == "DCLNN" else n  # a baseline learns once, and answers for all
+        size = n if method in METHODS[:2] else 100  # these learn once, and answer for all
         title, asked = f"{NAME} {method} {task}", settings | {"method": method, "task": task}
         found = records.in_chunks(title, asked, answer, n, clock, size)
         arrays[f"{method}_{task}"] = found["answers"]
     records.save_measured(NAME, arrays, settings, clock)
-
-
-def _plain(**measured):
-    """Colours of TRAIN and of the pictures as published, for JSON."""
-    return {
-        name: {part: value.round(3).tolist() for part, value in found._asdict().items()}
-        for name, found in measured.items()
-    }
 
 
 def read() -> dict[str, np.ndarray]:
@@ -296,7 +316,7 @@ def read() -> dict[str, np.ndarray]:
     -------
     dict of array
         ``truth``: uint8 [n], of four classes; ``DCLNN_four``, ``DCLNN_two``: probabilities, float16
-        [n, variants, classes]; ``NB_four`` and so on: labels, uint8 [n, variants]. Pictures are in
+        [n, variants, classes]; ``NB_four`` and so on: labels, [n, variants]. Pictures are in
         the order of :func:`manifest`, variants in that of :data:`VARIANTS`.
 
     Raises
@@ -313,7 +333,7 @@ def read() -> dict[str, np.ndarray]:
     arrays, made = records.read_measured(NAME, shapes)
     if made["settings"]["pictures"] != stored.checksum(_listed()):
         raise stored.StoredError(
-            f"laboratory.npz is not about the pictures of {MANIFEST}: "
+            f"laboratory.npz is not about the pictures of {MANIFEST} in the variants of today: "
             f"`bloodlib measure {NAME}` makes it anew."
         )
     return arrays
@@ -334,9 +354,15 @@ def diameters() -> dict[str, tuple[float, float]]:
     return {name: tuple(found[name].values()) for name in SCALES[2:]}
 
 
+def stain(of: str = "TRAIN") -> Stain:
+    """The stain of TRAIN's images or of the pictures, ``PBC``, as stored: no image is needed."""
+    found = records.read_measured(NAME)[1]["settings"]["stain"][of]
+    return Stain(*map(np.array, found.values()))
+
+
 def internal(task: str) -> comparison.Estimate:
     """Accuracy of the same network on TEST, with its cell-clustered interval."""
-    return comparison.estimate([prediction.recorded(task)])
+    return comparison.estimate([study.run({"method": "DCLNN", "task": task})])
 
 
 def compute_scores() -> pd.DataFrame:
@@ -399,38 +425,9 @@ def compute_differences() -> pd.DataFrame:
     for task, classes in TASKS.items():
         y_true, ours = labels(task), predicted("DCLNN", task)
         drawn = intervals.resample(y_true, cells, len(classes), strata=labels())
-        for other in METHODS[:2]:
+        for other in METHODS[:-1]:
             theirs = predicted(other, task)
             difference = (ours == y_true).mean() - (theirs == y_true).mean()
             ends = intervals.bounds(scores.accuracy, ours[None], drawn, theirs[None])
             rows.append((task, other, float(difference), *map(float, ends)))
     return pd.DataFrame(rows, columns=["task", "method", "difference", "least", "most"])
-
-
-def plot_swatches() -> plt.Figure:
-    """A patch for each colour of background, red cells and nuclei: of TRAIN, and of PBC."""
-
-    def seen(background, density):
-        return np.exp(np.log(background + 1) - np.vstack([np.zeros(3), density])) - 1
-
-    made = records.read_measured(NAME)[1]["settings"]
-    (train, train_density), (pbc, pbc_density) = (
-        map(np.array, made["stain"][whose].values()) for whose in ("TRAIN", "PBC")
-    )
-    (mean, deviation), (pbc_mean, pbc_deviation) = (
-        map(np.array, made["tint"][whose].values()) for whose in ("TRAIN", "PBC")
-    )
-    own = seen(pbc, pbc_density)
-    found = {
-        "TRAIN; PBC, stain": seen(train, train_density),
-        "PBC, own": own,
-        "PBC, channels": (own - pbc_mean) / pbc_deviation * deviation + mean,
-        "PBC, background": seen(train, pbc_density),
-    }
-    figure, axis = plt.subplots(figsize=(5.2, 1.9))
-    axis.imshow(stain_normalisation.to_pixels(np.stack(list(found.values()))), aspect="auto")
-    plots.bare(axis)
-    axis.set_yticks(range(len(found)), found)
-    axis.set_xticks(range(3), ["background", "red cells", "nuclei"])
-    axis.tick_params(length=0, labelsize=8)
-    return figure

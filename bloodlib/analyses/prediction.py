@@ -1,26 +1,23 @@
-"""What the trained networks answer for pictures from anywhere, and how unlike TRAIN these are.
+"""What the trained networks answer for pictures from anywhere, or why they are not asked."""
 
-The out-of-distribution score is of six numbers of a picture, mean and spread of each channel: their
-Mahalanobis distance from those of TRAIN. It knows nothing of cells: it says whether a picture was
-lit, stained and framed as the images that the networks learned from.
-"""
-
+import glob
+import io
 import itertools
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from bloodlib import study
+from bloodlib.analyses import external_validation, out_of_distribution
+from bloodlib.analyses.out_of_distribution import OTHER_SCALE
 from bloodlib.data import images, stored
 from bloodlib.data.images import TASKS
 from bloodlib.models import weights
 from bloodlib.study import records
 
-NAME = "out-of-distribution"
-#: Further from TRAIN's mean than this fraction of its images counts as unlike them.
-LIMIT = 0.99
 #: How far a probability may be from the record's.
 TOLERANCE = 0.02
 #: Larger pictures are refused, unread; a few hundred bytes can claim to hold gigabytes.
@@ -29,6 +26,8 @@ MOST_PIXELS = 50_000_000
 AT_ONCE = 64
 #: Pillow knows more, and runs other programmes for some of them.
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP", "PPM")
+#: Of a folder, the files whose names end so.
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".ppm")
 WARNING = (
     "Not for diagnosis: the networks know four kinds of cells from one laboratory's slides, and "
     "name one of them for every picture, whatever it shows."
@@ -85,72 +84,6 @@ def check(task: str) -> dict[str, float]:
     return {"images": n, "furthest": float(furthest)}
 
 
-# ------------------------------------------------------------------- the out-of-distribution score
-
-
-def describe(pixels: np.ndarray) -> np.ndarray:
-    """Mean and logarithm of the standard deviation (plus one) of each channel: float array [n, 6].
-
-    Parameters
-    ----------
-    pixels : array [n, height, width, 3]
-        RGB in 0..255.
-    """
-    flat = np.asarray(pixels).reshape(len(pixels), -1, 3).astype(np.float64)
-    return np.concatenate([flat.mean(axis=1), np.log1p(flat.std(axis=1))], axis=1)
-
-
-def distance(pixels: np.ndarray, reference: dict[str, np.ndarray]) -> np.ndarray:
-    """Mahalanobis distance of images [n, 60, 80, 3] from TRAIN's: float array [n]."""
-    apart = describe(pixels) - reference["mean"]
-    return np.sqrt(np.einsum("ij,jk,ik->i", apart, reference["precision"], apart))
-
-
-def fraction_nearer(distances: np.ndarray, reference: dict[str, np.ndarray]) -> np.ndarray:
-    """The fraction of TRAIN's images that are nearer than these distances: float array [n]."""
-    return np.interp(distances, reference["distances"], np.linspace(0, 1, 101))
-
-
-def load_reference() -> dict[str, np.ndarray]:
-    """What TRAIN's images are like, as stored.
-
-    Returns
-    -------
-    dict of array
-        ``mean`` [6] and ``precision`` [6, 6], the inverse of the covariance, of what
-        :func:`describe` says of them; ``distances`` [101], percentiles of their own distances.
-
-    Raises
-    ------
-    bloodlib.data.stored.StoredError
-        If there is none, or it can't be trusted.
-    """
-    shapes = {"mean": (6,), "precision": (6, 6), "distances": (101,)}
-    arrays = records.read_measured(NAME, shapes)[0]
-    return {name: arrays[name] for name in shapes}
-
-
-def compute() -> None:
-    """Measure TRAIN's light and colours, and how far TEST and PBC are; write ``likeness.npz``.
-
-    Raises
-    ------
-    bloodlib.data.images.DatasetError
-        If there are no images or no pictures of PBC, or not the published ones.
-    """
-    from bloodlib.analyses import external_validation
-
-    clock = stored.Clock()
-    train, test = (images.load(split).pixels for split in ("TRAIN", "TEST"))
-    there = np.stack([images.resize(picture) for picture in external_validation.load()])
-    found = describe(train)
-    arrays = {"mean": found.mean(axis=0), "precision": np.linalg.inv(np.cov(found.T))}
-    arrays["distances"] = np.percentile(distance(train, arrays), range(101))
-    arrays |= {"test": distance(test, arrays), "laboratory": distance(there, arrays)}
-    settings = {"version": 1}  # raised when the computation changes
-    records.save_measured(NAME, arrays, settings, clock)
-
-
 # ----------------------------------------------------------------------------------- the pictures
 
 
@@ -158,11 +91,24 @@ class PictureError(ValueError):
     """A file that no answer can be given for; the message says why."""
 
 
-def read(path: Path) -> np.ndarray:
-    """A picture as the networks see it: uint8 array [60, 80, 3].
+def find(given: Iterable[str | Path]) -> Iterator[Path]:
+    """Files by name, those of a folder, those that a pattern such as ``slides/*.png`` matches."""
+    for one in map(str, given):
+        if os.path.isdir(one):
+            found = sorted(Path(one).iterdir())
+            found = [p for p in found if p.suffix.lower() in SUFFIXES and p.name[0] != "."]
+        else:
+            found = [] if os.path.exists(one) else sorted(map(Path, glob.glob(one)))
+        yield from found or [Path(one)]
 
-    It is turned as its camera says; of other shapes than 4:3 the middle is taken; what is
-    transparent is white.
+
+def open_picture(path: str | Path) -> np.ndarray:
+    """A picture, turned as its camera says, white where it is transparent: uint8 [h, w, 3].
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        ``-`` is the standard input.
 
     Raises
     ------
@@ -174,11 +120,12 @@ def read(path: Path) -> np.ndarray:
     if str(path).startswith(("http:/", "https:/", "ftp:/", "file:/")):
         raise PictureError(f"{path} is an address: download the picture, and give the file.")
     if os.path.isdir(path):
-        raise PictureError(f"{path} is a folder: give the pictures in it, such as {path}/*.png.")
+        raise PictureError(f"{path} is a folder without pictures: give one that has some.")
     if os.path.exists(path) and not os.path.isfile(path):  # a pipe would be waited for
         raise PictureError(f"{path} is no file, but a pipe or a device: save the picture first.")
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        source = io.BytesIO(sys.stdin.buffer.read()) if str(path) == "-" else path
+        with Image.open(source, formats=FORMATS) as image:
             width, height = image.size
             if width * height > MOST_PIXELS:
                 raise PictureError(f"{path} has {width} × {height} pixels: reduce it first.")
@@ -188,18 +135,45 @@ def read(path: Path) -> np.ndarray:
             if image.has_transparency_data:
                 image = image.convert("RGBA")
                 image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-            pixels = np.asarray(image.convert("RGB"))
+            return np.asarray(image.convert("RGB"))
     except PictureError:
         raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise PictureError(f"{path} can't be read as a picture: {why}.") from error
-    height, width = pixels.shape[:2]
-    down, across = weights.SIZE
-    scale = min(height / down, width / across)
-    tall, wide = round(down * scale), round(across * scale)
-    top, left = (height - tall) // 2, (width - wide) // 2
-    return images.resize(pixels[top : top + tall, left : left + wide])
+
+
+def read(path: str | Path) -> np.ndarray:
+    """A picture as the networks see it, of other shapes than 4:3 the middle: uint8 [60, 80, 3].
+
+    Raises
+    ------
+    PictureError
+        See :func:`open_picture`.
+    """
+    return view(open_picture(path))
+
+
+def view(picture: np.ndarray, scale: float = 1) -> np.ndarray:
+    """The middle of a picture, 4:3, or ``scale`` times as much of it: uint8 [60, 80, 3]."""
+    width, height = images.SOURCE.photograph_size
+    across = scale * min(picture.shape[1], picture.shape[0] * width / height)
+    return external_validation.window(picture, across, across * height / width)
+
+
+def check_cell(path: str | Path, pixels: np.ndarray) -> None:
+    """Refuse a picture [60, 80, 3] in which no white cell is seen.
+
+    Raises
+    ------
+    PictureError
+        If nothing in it is as purple as a nucleus.
+    """
+    if not out_of_distribution.shows_a_cell(pixels[None])[0]:
+        raise PictureError(
+            f"{path} shows no white cell: no hundredth of it is as purple as a stained nucleus. "
+            "Give a colour picture with one white cell, larger if it is small."
+        )
 
 
 def _has_16_bits(image):
@@ -213,60 +187,90 @@ def _has_16_bits(image):
     return False
 
 
-def predict(paths: Iterable[Path]) -> Iterator[dict]:
+def predict(paths: Iterable[str | Path], scale: bool = False) -> Iterator[dict]:
     """What both networks answer for pictures, one after the other.
 
     Parameters
     ----------
-    paths : iterable of pathlib.Path
-        Read as they are needed, a few at once.
+    paths : iterable of str or pathlib.Path
+        Files, folders or patterns, read as they are needed, a few at once; ``-`` is the standard
+        input.
+    scale : bool
+        Crop, or mirror at the edges, until cells are as large as in the training images.
 
     Yields
     ------
     dict
         For JSON. ``file``, and ``error`` where there is no answer; otherwise by task ``answer`` and
-        ``chances``, the probabilities of the classes by name; ``distance``, how unlike the training
-        images it is, see :func:`distance`; ``nearer``, the fraction of these that are less unlike;
-        ``unlike``, whether hardly one of them is as far from the others.
+        ``chances``, the probabilities of the classes by name; ``contradiction``, whether the
+        answers exclude each other; ``distance``, how unlike the training slides it is;
+        ``nearer``, the fraction of training photographs that are less unlike; ``unlike``, whether
+        nearly all are; ``white_cell`` and ``red_cells``, measured sizes in pixels of the picture,
+        and ``scale``, how many times as large as in the training images; None where they
+        can't be measured; ``scaled``, whether the picture was brought to their scale.
 
     Raises
     ------
     bloodlib.data.stored.StoredError
         If the networks are not there.
     """
-    reference, paths = load_reference(), iter(paths)
+    reference, paths = out_of_distribution.load_reference(), find(paths)
     while some := list(itertools.islice(paths, AT_ONCE)):
         found, pixels = [{"file": str(path)} for path in some], []
         for path, one in zip(some, found, strict=True):
             try:
-                pixels.append(read(path))
+                picture = open_picture(path)
+                check_cell(path, view(picture))
+                sizes = out_of_distribution.measure_sizes(picture, reference["sizes"])
+                one |= {name: sizes[name] for name in ("white_cell", "red_cells", "scale")}
+                one["scaled"] = bool(scale and one["scale"])
+                pixels.append(view(picture, one["scale"] if one["scaled"] else 1))
             except PictureError as error:
                 one["error"] = str(error)
         readable = [one for one in found if "error" not in one]
         if readable:
-            distances = distance(np.stack(pixels), reference)
-            nearer = fraction_nearer(distances, reference)
-            predicted = {task: weights.predict(task, np.stack(pixels)) for task in TASKS}
+            shown = np.stack(pixels)
+            distances = out_of_distribution.distance(weights.features(shown), reference)
+            nearer = out_of_distribution.fraction_nearer(distances, reference)
+            predicted = {task: weights.predict(task, shown) for task in TASKS}
             for k, one in enumerate(readable):
                 chances = {
-                    task: dict(zip(names, predicted[task][k].tolist(), strict=True))
+                    task: dict(zip(map(str.lower, names), predicted[task][k].tolist(), strict=True))
                     for task, names in TASKS.items()
                 }
                 one["answer"] = {task: max(of, key=of.get) for task, of in chances.items()}
+                nuclei = TASKS["two"][images.NUCLEI[one["answer"]["four"].upper()]].lower()
+                one["contradiction"] = nuclei != one["answer"]["two"]
                 one |= {"chances": chances, "distance": float(distances[k])}
-                one |= {"nearer": float(nearer[k]), "unlike": bool(nearer[k] >= LIMIT)}
+                one["nearer"] = float(nearer[k])
+                one["unlike"] = bool(nearer[k] >= out_of_distribution.LIMIT)
         yield from found
 
 
 def text(answer: dict) -> str:
-    """An answer of :func:`predict` in lines."""
-    lines = [answer["file"]]
+    """An answer of :func:`predict` in lines; a guess has no probabilities."""
+    four, two = answer["answer"].values()
+    statement = f"{four}, {two}"
+    if answer["contradiction"]:
+        statement = f"the networks contradict each other: {four} by one, {two} by the other"
+    if answer["unlike"]:
+        statement = f"a guess, as the picture is unlike the training slides: {statement}"
+    lines = [answer["file"], f"  {'answer':16}{statement}"]
     for task, chances in answer["chances"].items():
         order = sorted(chances.items(), key=lambda item: -item[1])
-        shown = ", ".join(f"{name.lower()} {value:.2f}" for name, value in order)
-        lines.append(f"  {task + ' classes':16}{shown}")
-    said = f"{answer['nearer']:.0%} of the training images are less unlike the others"
-    if answer["unlike"]:
-        said += ": the answer is a guess"
-    lines.append(f"  {'light, colours':16}{said}")
+        shown = ", ".join(f"{name} {value:.2f}" for name, value in order)
+        if not answer["unlike"]:
+            lines.append(f"  {task + ' classes':16}{shown}")
+    said = f"{answer['nearer']:.0%} of training photographs are less unlike the others"
+    lines.append(f"  {'likeness':16}{said}")
+    sizes = [
+        f"{name} {f'{size:.0f} pixels' if size else 'not measurable'}"
+        for name, size in (("white cell", answer["white_cell"]), ("red cells", answer["red_cells"]))
+    ]
+    scale = answer["scale"]
+    if scale and answer["scaled"]:
+        sizes.append(f"shown at {1 / scale:.2g} times its scale")
+    elif scale and not 1 / OTHER_SCALE < scale < OTHER_SCALE:
+        sizes.append(f"cells are {scale:.1f} times as large as in the training images: try --scale")
+    lines.append(f"  {'size':16}{', '.join(sizes)}")
     return "\n".join(lines)

@@ -1,23 +1,17 @@
 """Stain normalisation: pictures get the colours of other pictures.
 
-Channel by channel; or against the background of each picture, as another lamp would change them,
-and with one map of optical densities for all pictures, as other dyes would. Pictures in which
-nothing can be measured stay as they are.
+By Reinhard's method, picture by picture; or against the background of each picture, as another lamp
+would change them, and with one map of optical densities for all pictures, as other dyes would.
+Pictures in which nothing can be measured, and those that would turn black, stay as they are.
 """
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 #: A pixel is fill, not blood, where no channel is above this; TRAIN's images were turned.
 FILL = 15
-
-
-class Channels(NamedTuple):
-    """Colours of pictures: ``mean`` and ``deviation`` of each channel, float arrays [3]."""
-
-    mean: np.ndarray
-    deviation: np.ndarray
 
 
 class Stain(NamedTuple):
@@ -35,15 +29,16 @@ class Stain(NamedTuple):
     density: np.ndarray
 
 
-def measure_channels(pixels: np.ndarray) -> Channels:
-    """Mean and standard deviation of each channel of pictures [n, height, width, 3], without fill.
+def measure_lab(pixels: np.ndarray) -> np.ndarray:
+    """Mean and standard deviation of L*, a* and b* of an image without its fill: [2, 3].
 
     nan where there is nothing but fill.
     """
-    blood = pixels[pixels.max(axis=-1) > FILL]
+    lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    blood = lab[pixels.max(axis=-1) > FILL]
     if not len(blood):
-        return Channels(np.full(3, np.nan), np.full(3, np.nan))
-    return Channels(blood.mean(axis=0), np.array([channel.std() for channel in blood.T]))
+        return np.full((2, 3), np.nan)
+    return np.stack([blood.mean(axis=0), blood.std(axis=0)])
 
 
 def measure_stain(pixels: np.ndarray) -> Stain:
@@ -76,19 +71,26 @@ def measure_stain(pixels: np.ndarray) -> Stain:
     return Stain(glass, np.array(found, float))
 
 
-def match_channels(pixels: np.ndarray, target: Channels) -> np.ndarray:
-    """Pictures whose channels have other means and standard deviations, taken over all of them.
+def match_reinhard(pixels: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Pictures [n, height, width, 3] whose L*, a* and b* have a target's means and deviations.
+
+    The method of Reinhard et al. (2001, doi:10.1109/38.946629), in CIELAB as is usual in pathology.
 
     Parameters
     ----------
     pixels : uint8 array [n, height, width, 3]
-    target : Channels
+    target : float array [2, 3]
+        See :func:`measure_lab`.
     """
-    own, values = measure_channels(pixels), np.arange(256)[:, None]
-    if not (own.deviation > 1e-6).all():
-        return pixels
-    table = to_pixels((values - own.mean) / own.deviation * target.deviation + target.mean)
-    return np.stack([table[pixels[..., channel], channel] for channel in range(3)], axis=-1)
+    found = pixels.copy()
+    for picture, changed in zip(pixels, found, strict=True):
+        mean, deviation = measure_lab(picture)
+        if not (deviation > 1e-3).all():  # nan, too, is not
+            continue
+        lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+        lab = ((lab - mean) / deviation * target[1] + target[0]).astype(np.float32)
+        changed[:] = to_pixels(255 * cv2.cvtColor(lab, cv2.COLOR_LAB2RGB))
+    return found
 
 
 def match_background(pixels: np.ndarray, background: np.ndarray) -> np.ndarray:
@@ -96,7 +98,7 @@ def match_background(pixels: np.ndarray, background: np.ndarray) -> np.ndarray:
     return _recolour(pixels, np.eye(3, dtype=np.float32), background)
 
 
-def match_stain(pixels: np.ndarray, target: Stain) -> np.ndarray:
+def match_stain(pixels: np.ndarray, target: Stain, own: Stain | None = None) -> np.ndarray:
     """Pictures in which background, red cells and nuclei have other colours.
 
     Each picture gets the background; against it, one linear map of optical densities takes those
@@ -107,8 +109,10 @@ def match_stain(pixels: np.ndarray, target: Stain) -> np.ndarray:
     ----------
     pixels : uint8 array [n, height, width, 3]
     target : Stain
+    own : Stain, optional
+        The pictures' own; by default measured on them.
     """
-    own, wanted = (_basis(stain.density) for stain in (measure_stain(pixels), target))
+    own, wanted = (_basis(stain.density) for stain in (own or measure_stain(pixels), target))
     if own is None or wanted is None:
         return pixels
     return _recolour(pixels, np.linalg.inv(own) @ wanted, target.background)
@@ -145,7 +149,9 @@ def _recolour(pixels, change, background):
     density = _density(pixels[there], own[there])
     if not np.array_equal(change, np.eye(3)):
         density = density @ change
-    found[there] = to_pixels(np.exp(np.log(background + 1) - density) - 1)
+    changed = to_pixels(np.exp(np.log(background + 1) - density) - 1)
+    black = changed.mean(axis=(1, 2, 3)) <= FILL
+    found[there] = np.where(black[:, None, None, None], pixels[there], changed)
     return found
 
 

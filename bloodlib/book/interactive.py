@@ -21,7 +21,7 @@ import threadpoolctl
 from PIL import Image
 
 from bloodlib import paper, study
-from bloodlib.analyses import examples, plots, prediction, robustness
+from bloodlib.analyses import examples, out_of_distribution, plots, prediction, robustness
 from bloodlib.data import images, photographs, stored, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
@@ -224,10 +224,11 @@ def write_try_it(folder: Path) -> None:
         If there are no networks, or they can't be trusted.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    reference = out_of_distribution.load_reference()
     given = {
         "facts": {
-            "reference": {k: array.tolist() for k, array in prediction.load_reference().items()},
-            "limit": prediction.LIMIT,
+            "reference": {name: array.tolist() for name, array in reference.items()},
+            "limit": out_of_distribution.LIMIT,
             "warning": prediction.WARNING,
             "stain": {
                 "dyes": robustness.DYES.tolist(),

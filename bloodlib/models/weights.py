@@ -21,6 +21,8 @@ from bloodlib.models import training
 BLOCK = 32
 #: Height and width of the images.
 SIZE = (60, 80)
+#: Rows and columns of the 28 × 38 pooled maps that lie in the middle three fifths of an image.
+MIDDLE = slice(6, 22), slice(8, 30)
 #: The layers that have weights, each a kernel and a bias, in Keras' order.
 LAYERS = ("conv_1", "conv_2", "hidden", "output")
 COMMAND = "bloodlib weights --freeze"
@@ -162,7 +164,22 @@ def load(task: str):
     return model
 
 
-def predict(task: str, pixels: np.ndarray, batch_size: int = 128) -> np.ndarray:
+def features(pixels: np.ndarray) -> np.ndarray:
+    """Means of the pooled maps of the network for four classes, over the middle: [n, 64].
+
+    Parameters
+    ----------
+    pixels : uint8 or float array [n, 60, 80, 3]
+        RGB images in 0..255.
+    """
+    blocks = (pixels[start : start + 128] for start in range(0, len(pixels), 128))
+    maps = (predict("four", block, layer="pool")[:, :, *MIDDLE] for block in blocks)
+    return np.concatenate([some.mean(axis=(2, 3), dtype=float) for some in maps])
+
+
+def predict(
+    task: str, pixels: np.ndarray, batch_size: int = 128, layer: str = "probabilities"
+) -> np.ndarray:
     """Class probabilities of images, by ONNX Runtime: neither Keras nor TensorFlow is needed.
 
     Parameters
@@ -173,10 +190,12 @@ def predict(task: str, pixels: np.ndarray, batch_size: int = 128) -> np.ndarray:
         RGB images in 0..255.
     batch_size : int
         Images at once.
+    layer : {"probabilities", "output/sum", "pool"}
+        What to return: the answer, what its softmax is taken of, or the pooled maps.
 
     Returns
     -------
-    float32 array [n, classes]
+    float32 array [n, classes], or of maps [n, 64, 28, 38]
 
     Raises
     ------
@@ -191,23 +210,28 @@ def predict(task: str, pixels: np.ndarray, batch_size: int = 128) -> np.ndarray:
         raise ValueError(f"the images are {pixels.shape}: give [n, {SIZE[0]}, {SIZE[1]}, 3]")
     file = path(task)
     session = _session(task, file, file.stat().st_mtime_ns if file.exists() else 0)
-    found = np.empty((len(pixels), len(TASKS[task])), np.float32)
-    for start in range(0, len(pixels), batch_size):
-        rows = slice(start, start + batch_size)
-        found[rows] = session.run(None, {"images": np.asarray(pixels[rows], np.float32)})[0]
-    return found
+    blocks = (pixels[start : start + batch_size] for start in range(0, len(pixels), batch_size))
+    given = ({"images": np.asarray(block, np.float32)} for block in blocks)
+    found = [session.run([layer], one)[0] for one in given]
+    return np.concatenate(found) if found else np.empty((0, len(TASKS[task])), np.float32)
 
 
 @functools.lru_cache(maxsize=len(TASKS))
 def _session(task, file, written):
     """ONNX Runtime with a task's network, kept for as long as the file is not written anew."""
     try:
+        import onnx
         import onnxruntime
     except ImportError as error:
         raise ImportError(
             "ONNX Runtime is not installed here: pip install onnxruntime, where it has wheels."
         ) from error
-    return onnxruntime.InferenceSession(read(task)[0], providers=["CPUExecutionProvider"])
+    model = onnx.load_model_from_string(read(task)[0])
+    for name in ("output/sum", "pool"):
+        model.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
 
 
 def _trained(record):

@@ -36,6 +36,7 @@ MEASURED = {
     "robustness": "disturbance",
     "external-validation": "laboratory",
     "out-of-distribution": "likeness",
+    "stored-models": "models",
 }
 REMEDY = "Remove the record, or restore it from the repository; `bloodlib study` makes it anew."
 

@@ -244,7 +244,7 @@ def test_a_chosen_picture_gets_the_answer_of_the_terminal(opened, tmp_path, size
         shown = json.loads(page.get_attribute(".try-it-answer", f"data-{task}"))
         np.testing.assert_allclose(shown, list(chances.values()), atol=0.02)
     title = page.inner_text(".try-it-answer h2").upper()
-    assert title.startswith(answer["answer"]["four"])
+    assert title.startswith(answer["answer"]["four"].upper())
     assert page.evaluate(LOOKS["wide"]) == []
     assert page.wrong == []
 
