@@ -11,19 +11,22 @@
 # ---
 
 # %% [markdown]
-# # Computing cost
+# # Cost
 #
-# *What it costs*
+# *How long does it take, and what is still to be run?*
 #
-# A result that takes days to repeat is seldom repeated. This page says how long the pieces of the book take, beside
-# other ways to do the same work, and how many hours the recorded runs took.
+# :::{admonition} In short
+# The {glue:text}`study_runs` recorded runs took {glue:text}`study_hours:.0f` hours on processors with two cores. {glue:text}`missing_runs` runs of `study.yml`
+# have no record yet and would take about {glue:text}`missing_hours:.0f` more; `bloodlib study` computes them.
+# :::
 
-# %% tags=["remove-input"]
+# %%
 import json
 
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from bloodlib import study
 from bloodlib.analyses import plots
 from bloodlib.book import chapter, tables
 from bloodlib.data import stored
@@ -31,22 +34,133 @@ from bloodlib.study import records
 
 chapter.begin()
 
+# %% [markdown]
+# ## The study
+
+# %%
+runs = pd.DataFrame(
+    {
+        "method": run.config["method"],
+        "precision": run.config.get("precision", "float32").removeprefix("mixed_"),
+        "on": run.environment["device"].replace("processor", run.environment["processor"]),
+        "hours": run.seconds / 3600,
+        "longest": run.seconds / 3600,
+    }
+    for run in records.read_all()
+)
+hours = runs.groupby(["method", "precision", "on"], as_index=False).agg(
+    runs=("hours", "size"), hours=("hours", "sum"), longest=("longest", "max")
+)
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+tables.show(
+    hours.sort_values("hours", ascending=False),
+    "tbl-study-cost",
+    "Hours of the recorded runs, training and prediction, by method, precision and device. Other work ran on some of these machines, so these are upper limits; the time of an SVM depends on whether an earlier run had left its kernel in memory.",
+    columns=["method", "precision", "on", "runs", "hours", "longest"],
+)
+
+# %% [markdown]
+# {numref}`tbl-study-cost` has the hours by method. What `study.yml` lists and no record has yet is in {numref}`tbl-missing`: first
+# the folds of DCLNN for {doc}`leakage`, then more seeds for {doc}`tables` and {doc}`epochs`, in the order in which they are most useful. Nothing in
+# this book is said of these runs. `bloodlib study --list` names them one by one.
+
+# %%
+missing = pd.DataFrame(
+    {
+        "run": study.describe({k: v for k, v in config.items() if k not in ("seed", "fold")}),
+        "seed": config["seed"],
+        "fold": config["fold"],
+        "hours": study.estimate_hours(config),
+    }
+    for config in study.runs()
+    if study.is_open(config)
+).reindex(columns=["run", "seed", "fold", "hours"])
+listed = missing.groupby("run", sort=False, as_index=False).agg(
+    seeds=("seed", lambda some: ", ".join(map(str, sorted(set(some))))),
+    folds=("fold", lambda some: ", ".join(map(str, sorted(set(some))))),
+    runs=("hours", "size"),
+    hours=("hours", "sum"),
+)
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+tables.show(
+    listed,
+    "tbl-missing",
+    "Runs of `study.yml` without a record, and the hours that they may take: as many as the median recorded run of the same method and precision, by epochs.",
+    decimals=1,
+)
+
+# %% tags=["remove-input"]
+trained = runs[runs["method"] == "DCLNN"]
+chapter.cite(
+    study_runs=len(runs),
+    study_hours=runs["hours"].sum(),
+    missing_runs=len(missing),
+    missing_hours=missing["hours"].sum(),
+    short_on=" and ".join(sorted(set(trained[trained["precision"] == "bfloat16"]["on"]))),
+)
+
+# %% [markdown]
+# ## Training
+#
+# `make bench` measures on your machine what {numref}`tbl-training-speed` and {numref}`fig-ratios` have of one, with 16-bit instructions and no GPU
+# ({glue:text}`processor`, {glue:text}`memory` GB of memory).
+
 # %%
 measured = json.loads((stored.results_folder() / "bench.json").read_bytes())
 rows = pd.DataFrame(measured["rows"]).set_index("row")
 training = rows[rows.index.str.startswith("training")]
-contests = rows.drop(training.index).dropna(subset=["ratio"])
+speeds = pd.DataFrame(
+    {
+        "work": work,
+        "way": way.replace("ours", "Keras with layers of our own"),
+        "speed": speed,
+        "against": speed / row["peers"]["Keras on tensorflow, float32"],
+    }
+    for work, row in training.iterrows()
+    for way, speed in ({row["ours_is"]: row["ours"]} | row["also"] | row["peers"]).items()
+)
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+tables.show(
+    speeds,
+    "tbl-training-speed",
+    "Images a second in training. Mixed bfloat16 multiplies in 16 bits and keeps the weights in 32.",
+    columns=["work", "way", "speed", "against"],
+    headings={"speed": "Images/s", "against": "Against Keras, float32"},
+    fmt={"speed": ".0f"},
+)
 
 # %% tags=["remove-input"]
-chapter.cite(processor=measured["machine"]["processor"], memory=measured["machine"]["memory_gb"])
+own = speeds[speeds["way"].str.startswith("Keras with layers")]
+stock = speeds[speeds["way"].str.startswith("Keras on tensorflow, ")].set_index(["work", "way"])
+gains = [
+    row.speed
+    / stock.loc[(row.work, row.way.replace("with layers of our own", "on tensorflow")), "speed"]
+    for row in own.itertuples()
+]
+chapter.cite(
+    processor=measured["machine"]["processor"],
+    memory=measured["machine"]["memory_gb"],
+    least=min(gains),
+    most=max(gains),
+)
 
 # %% [markdown]
-# Everything was measured on one machine ({glue:text}`processor`, {glue:text}`memory` GB of memory, no graphics card,
-# with 16-bit instructions). `make bench` measures it on yours with pytest-benchmark, and writes the rows below to
-# `_build/bench.json`. Seconds depend on the machine, so {numref}`fig-ratios` shows ratios: the median of our way
-# against the median of the fastest alternative.
+# The networks are trained in Keras on TensorFlow, the fastest framework here. Nearly all of a step is spent in the second convolution.
+# Layers and an optimizer of our own were {glue:text}`least:.2f` to {glue:text}`most:.2f` times as fast as Keras' and were left out again: that was
+# not worth their code. The recorded runs in mixed bfloat16 were trained with them; run again, they start from the same weights and see
+# the same images in the same order, but other nodes are dropped.
+#
+# All recorded runs in mixed bfloat16 are of {glue:text}`short_on`, which has 16-bit instructions (AVX-512 BF16 or AMX). A processor
+# without them emulates bfloat16 and trains more slowly with it than in float32; no recorded run says by how much. Before it
+# starts such runs there, `bloodlib study` says so, and how long they may take.
+#
+# ## Support vector machines and images
 
-# %% mystnb={"figure": {"name": "fig-ratios", "caption": "Speed-up over the fastest alternative, which is named below the work; logarithmic axis, 1 is equally fast."}, "image": {"alt": "Horizontal bars on a logarithmic axis. The bars of the support vector machines are the longest by far; that of decoding JPEG files points to the left: Keras' loader is faster."}}
+# %% mystnb={"figure": {"name": "fig-ratios", "caption": "Speed-up over the fastest alternative, which is named below the work: the median of our way against its median; logarithmic axis, 1 is equally fast. One kernel matrix for all makes the support vector machines tens of times faster."}, "image": {"alt": "Horizontal bars on a logarithmic axis. The bars of the support vector machines are the longest by far; that of decoding JPEG files points to the left: Keras' loader is faster."}}
+contests = rows.drop(training.index).dropna(subset=["ratio"])
 figure, axis = plt.subplots(figsize=(7.2, 3))
 names = [f"{work}\n{best}" for work, best in contests["best"].items()]
 axis.barh(names, contests["ratio"] - 1, left=1)
@@ -55,99 +169,23 @@ axis.set(xscale="log", xlabel="times as fast as the fastest alternative", xlim=(
 axis.invert_yaxis()
 plots.show(figure)
 
-# %% [markdown]
-# ## Training
-
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-speeds = [
-    {
-        "Work": work,
-        "Way": way.replace("ours", "Keras with layers of our own"),
-        "Images/s": f"{speed:.0f}",
-        "Against Keras, float32": f"{speed / row['peers']['Keras on tensorflow, float32']:.2f}",
-    }
-    for work, row in training.iterrows()
-    for way, speed in ({row["ours_is"]: row["ours"]} | row["also"] | row["peers"]).items()
-]
-tables.show(
-    pd.DataFrame(speeds),
-    "tbl-training-speed",
-    "Images a second in training. Mixed bfloat16 multiplies in 16 bits and keeps the weights in 32.",
-)
-
 # %% tags=["remove-input"]
-for name, precision in {"usual": "float32", "short": "mixed_bfloat16"}.items():
-    gains = [
-        (row["also"] | {row["ours_is"]: row["ours"]})[f"ours, {precision}"]
-        / row["peers"][f"Keras on tensorflow, {precision}"]
-        for _, row in training.iterrows()
-    ]
-    chapter.cite({f"least_{name}": min(gains), f"most_{name}": max(gains)})
-
-# %% [markdown]
-# The networks are trained in Keras on TensorFlow, the fastest of the frameworks here ({numref}`tbl-training-speed`). Nearly
-# all of a step is spent in the second convolution. We tried to shorten the rest with layers and an optimizer of our own: a
-# gradient of the pooling layer that remembers where each maximum was, dropout from random numbers of 8 bits, and Adadelta in
-# one pass. They were {glue:text}`least_usual:.2f` to {glue:text}`most_usual:.2f` times as fast in 32 bits, and
-# {glue:text}`least_short:.2f` to {glue:text}`most_short:.2f` times in 16. That was not worth their code, and they were left out. The
-# recorded runs of DCLNN in 16 bits were trained with them: run again, they start from the same weights and see the same images in the
-# same order, but other nodes are dropped.
-#
-# Processors without 16-bit instructions (AVX-512 BF16 or AMX) emulate bfloat16, and train more *slowly* with it than in
-# 32 bits.
-#
-# ## Support vector machines and images
-
-# %% tags=["remove-input"]
-svm, decoding = rows.loc["SVM, 9,957 images"], rows.loc["decoding JPEG files"]
+svm = rows.loc["SVM, 9,957 images"]
+assert rows.loc["decoding JPEG files", "ratio"] < 1
 chapter.cite(svm_ours=svm["ours"], svm_peer=svm["peers"][svm["best"]] / 60)
-chapter.cite(decoding_loop=decoding["ours"] / decoding["peers"]["Pillow in a loop"])
-chapter.cite(decoding_best=decoding["best"], loading=rows["ours"]["loading TRAIN, decoded before"])
 
 # %% [markdown]
-# scikit-learn computes an RBF kernel one inner product at a time. We compute all of them by one product of matrices and
-# give scikit-learn the kernel ({doc}`tables`): for all images and both tasks {glue:text}`svm_ours:.0f` seconds
-# where scikit-learn's own kernel takes {glue:text}`svm_peer:.0f` minutes, with the same labels. That was measured when both
-# tasks still shared one kernel; now each run computes its own, so that its time does not depend on what ran before.
+# scikit-learn computes an RBF kernel one inner product at a time. We compute all of them by one product of matrices and give
+# scikit-learn the kernel: {glue:text}`svm_ours:.0f` seconds for all images and both tasks, where its own kernel takes {glue:text}`svm_peer:.0f` minutes, with the
+# same labels. (Both tasks shared one kernel then; now each run computes its own, so that its time does not depend on
+# what ran before.) Keras' loader decodes images faster, from four neighbours of a pixel instead of all that it covers, and so
+# returns other pixels.
 #
-# Decoding the images is done once on a machine; afterwards TRAIN is loaded in {glue:text}`loading:.2f` s. Decoding is
-# {glue:text}`decoding_loop:.1f` times as fast as a plain loop with Pillow, and slower than {glue:text}`decoding_best`,
-# which computes each pixel from four neighbours instead of from all that it covers, and so returns other pixels.
+# ## Question
 #
-# ## The study
-
-# %%
-runs = pd.DataFrame(
-    [
-        {
-            "Method": run.config["method"],
-            "On": run.environment["device"].replace("processor", run.environment["processor"]),
-            "Hours": run.seconds / 3600,
-        }
-        for run in records.read_all()
-    ]
-)
-hours = runs.groupby(["Method", "On"])["Hours"].agg(Runs="size", Hours="sum", Longest="max")
-
-# %% tags=["remove-input"]
-chapter.cite(study_runs=len(runs), study_hours=runs["Hours"].sum())
-
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-tables.show(
-    hours.sort_values("Hours", ascending=False).reset_index(),
-    "tbl-study-cost",
-    "Hours of the recorded runs, training and prediction, by method and device. The time of a support vector machine depends on whether an earlier run had left its kernel in memory.",
-)
-
-# %% [markdown]
-# The {glue:text}`study_runs` recorded runs took {glue:text}`study_hours:.1f` hours ({numref}`tbl-study-cost`). Some of
-# them shared the machine with other work, so that their times are upper limits.
-#
-# ## Questions
-#
-# **1. What would a wider hidden layer cost?** The paper leaves its width blank. These are the billions of additions and
-# multiplications for one training image: backward, each layer has as many again for its weights and for its input,
-# which only the first layer doesn't need. Put `hidden = 512`.
+# **What would a wider hidden layer cost, or images as they were published?** These are the billions of additions and multiplications for
+# one training image; backward, each layer has as many again for its weights and for its input, which only the first layer does not
+# need. Put `hidden = 512`, then `height, width = 240, 320`.
 
 # %%
 height, width, hidden, classes = 60, 80, 128, 4
@@ -163,13 +201,7 @@ chapter.cite(q_hidden=wider / operations, q_size=240 * 320 / (height * width))
 
 # %% [markdown]
 # :::{dropdown} Answer
-# {glue:text}`q_hidden:.2f` times the operations, for four times the hidden nodes. Nearly all parameters are in the hidden
-# layer ({doc}`network`), nearly all operations in the second convolution.
-# :::
-#
-# **2. What would the images cost as they were published?** Put `height, width = 240, 320`.
-#
-# :::{dropdown} Answer
-# A little more than {glue:text}`q_size:.0f` times the operations, as many times as there are more pixels. That is perhaps why
-# the network sees its images at 60 × 80.
+# {glue:text}`q_hidden:.2f` times the operations for four times the hidden nodes: nearly all parameters are in the hidden layer ({doc}`network`), nearly all
+# operations in the second convolution. Larger images need a little more than {glue:text}`q_size:.0f` times the operations, as many times
+# as they have more pixels.
 # :::

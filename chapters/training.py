@@ -13,11 +13,16 @@
 # %% [markdown]
 # # Training
 #
-# *Training: what does DCLNN learn?*
+# *How is DCLNN trained, and what does it learn?*
 #
-# The network of section 4.2, trained on all of TRAIN with the settings of the Kaggle notebook where the
-# paper is silent, and evaluated on TEST after every epoch. This is the chapter to run in batches: with other
-# parameters it trains, records, and shows the same figures for another run.
+# :::{admonition} In short
+# About sixty lines of plain Keras train the network of section 4.2, with the settings of the Kaggle notebook where the paper is silent.
+# The run shown here classifies {glue:text}`last` of TEST correctly after its last epoch. Over its last {glue:text}`n_late` epochs the accuracy
+# varied by {glue:text}`jump:.0f` points, which no interval over cells includes.
+# :::
+#
+# This is the chapter to run in batches: with other parameters it trains, records, and shows the same figures for another run
+# ({doc}`your_runs`).
 
 # %% tags=["parameters"]
 profile = "recorded"  # recorded | quick: minutes, not for quoting | full
@@ -28,8 +33,7 @@ source = "published"  # published: the paper's images | drawn: drawn cells
 settings = {}  # others, as in study.yml: {"split_by": "cell", "hidden": 64}
 loop = "small"  # plain Keras: small: on 256 images | plain: on all, 25 epochs
 
-# %% tags=["remove-input"]
-
+# %%
 import pandas as pd
 
 from bloodlib import study
@@ -61,10 +65,9 @@ if source == "published" and not images.available():
 # %% [markdown]
 # ## The training in plain Keras
 #
-# The next cells are all that training takes. They run whenever this page is built: on 64 images of each class and
-# for two epochs, enough to see that the code runs and far too little to learn from. With `-p loop plain` the
-# same cells train on all of TRAIN for 25 epochs, on a GPU if Keras finds one. First the images, 60 × 80 pixels in RGB,
-# and their labels:
+# The next cells are all that training takes. They run whenever this page is built, on 64 images of each class and for two epochs:
+# enough to see that the code runs, far too little to learn from. With `-p loop plain` the same cells train on all of TRAIN for 25
+# epochs, on a GPU if Keras finds one. First the images, 60 × 80 pixels in RGB, and their labels:
 
 # %%
 if obstacle:
@@ -77,9 +80,8 @@ else:
     print(f"{len(x_train)} {what} to train on, {len(x_test)} to test on")
 
 # %% [markdown]
-# The network of section 4.2. Between its two convolutions and the hidden layer stands the one pooling layer; the
-# {doc}`network` counts its weights. What the paper leaves open (128 nodes, both dropout rates) is as in the Kaggle
-# notebook.
+# The network of section 4.2, with its one pooling layer between the convolutions and the hidden layer ({doc}`network`). What the
+# paper leaves open (128 nodes, both dropout rates) is as in the Kaggle notebook.
 
 
 # %%
@@ -103,10 +105,9 @@ def build_network(pooling):
 
 
 # %% [markdown]
-# The Kaggle notebook augments: each time an image is used, it is mirrored or not, turned by up to 10 degrees and
-# shifted by up to a tenth of its height and width. Keras' layers for this act in training only, so that they can
-# stand in front of the network. Then compile with the notebook's optimizer, fit, and evaluate on TEST after each
-# epoch:
+# The Kaggle notebook augments: each time an image is used, it is mirrored or not, turned by up to 10 degrees and shifted by up to a
+# tenth of its height and width. Keras' layers for this act in training only, so that they can precede the network. Then compile
+# with the notebook's optimizer, fit, and evaluate on TEST after each epoch:
 
 
 # %%
@@ -135,8 +136,7 @@ def fit(pooling):
 
 
 # %% [markdown]
-# Now change one thing and leave the rest, the seed too, as it is. Here it is the pooling layer, the subject of
-# {doc}`tables`:
+# Now change one thing and leave the rest, the seed too, as it is. Here it is the pooling layer ({doc}`tables`):
 
 # %% tags=["remove-stderr"]
 if not obstacle:
@@ -146,15 +146,15 @@ if not obstacle:
     print(pd.concat(found, names=["pooling", "epoch"]).round(3))
 
 # %% [markdown]
-# `loss` and `accuracy` are Keras' means over the epoch, with augmentation and dropout; those with `val_` are of TEST.
-# At this size they say nothing about the network, and no number of this book comes from them.
+# `loss` and `accuracy` are Keras' means over the epoch, with augmentation and dropout; those with `val_` are of TEST. At this size
+# they say nothing about the network, and no number of this book comes from them.
 #
 # ## The recorded run
 #
-# The recorded runs compute the same steps (a test feeds both the same batches and compares the losses), and beside
-# them save a checkpoint after each epoch, draw order, augmentation and dropout from the seed alone, so that a run that was
-# stopped ends as it would have ended, and store what the network answers for each image of TEST. If there is a record of
-# a run, this reads it; otherwise it trains.
+# The recorded runs take the same steps; a test feeds both the same batches and compares the losses. They also save a checkpoint after
+# each epoch and draw order, augmentation and dropout from the seed alone, so that a run that was stopped ends as it would have
+# ended, and they store what the network answers for each image of TEST. This line reads the record of a run; with another profile it
+# trains.
 
 # %% tags=["remove-stderr"]
 config = {"method": "DCLNN", "task": task, "pooling": pooling}
@@ -167,45 +167,48 @@ run.id, study.describe(run.config)
 curves = figures.compute_curves([run])
 validation = curves[curves["images"] == "validation"].set_index("epoch")["accuracy"]
 late = validation.iloc[-10:]
-shown = {"last": run.epochs, "low": int(late.idxmin()), "high": int(late.idxmax())}
-for name, epoch in shown.items():
-    chapter.cite({name: str(estimate([run], epoch=epoch))})
-chapter.cite(epochs=run.epochs, minutes=run.seconds / 60)
+where = run.environment
+every = study.select(method="DCLNN")
 chapter.cite(
-    device=run.environment["processor"]
-    if run.environment["device"] == "processor"
-    else run.environment["device"]
+    last=str(estimate([run], epoch=run.epochs)),
+    simple=str(estimate([run], split="TEST_SIMPLE")),
+    epochs=run.epochs,
+    minutes=run.seconds / 60,
+    device=where["device"].replace("processor", where["processor"]),
+    precision=run.config["precision"],
+    n_late=len(late),
+    jump=100 * (late.max() - late.min()),
+    every=len(every),
+    whole=sum(one.config["precision"] == "float32" for one in every),
+    gpu=sum(one.environment["device"] != "processor" for one in every),
 )
-chapter.cite(n_late=len(late), jump=late.max() - late.min())
-chapter.cite(simple=str(estimate([run], split="TEST_SIMPLE")))
 
 # %% [markdown]
+# It took {glue:text}`minutes:.0f` minutes for {glue:text}`epochs` epochs in {glue:text}`precision` on {glue:text}`device`. Of the {glue:text}`every` recorded runs of DCLNN,
+# {glue:text}`whole` were trained in float32 and all others in mixed bfloat16, which multiplies numbers of 16 bits and keeps the weights
+# in 32. On a GPU {glue:text}`gpu` were trained. `make gpu` does what one needs: it finds it, compares its losses
+# with the processor's, measures images a second, and trains a missing run. These steps were tested on processors only
+# ({doc}`run_it_yourself`).
+#
 # ## Accuracy and loss
 #
-# {numref}`fig-paper-8` is the paper's Figure 8, which prints no numbers. Training is counted as Keras
-# counts it, while the epoch runs, on augmented images and with dropout, which makes it look worse than
-# it is; validation is TEST, after the epoch, and the band round its accuracy is the interval by cell.
+# {numref}`fig-paper-8` is the paper's Figure 8, which prints no numbers. Training is counted as Keras counts it, while the epoch
+# runs, on augmented images and with dropout, which makes it look worse than it is; validation is TEST, after the epoch.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-8", "caption": "Model accuracy and loss over epochs, as in the paper's Figure 8: training in red, validation (TEST) in blue. Band: interval by cell ({doc}`intervals`), for runs that were tried on all of TEST."}, "image": {"alt": "Two panels over epochs. Left, accuracy: the training curve rises smoothly; the validation curve rises too, but jumps up and down from epoch to epoch, inside a band that is wider than its jumps. Right, loss: the training curve falls smoothly, the validation curve is jagged and lies above it."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-8", "caption": "Model accuracy and loss over epochs, as in the paper's Figure 8: training in red, validation (TEST) in blue. Band: 95 % CI over cells ({doc}`intervals`), for runs that were tried on all of TEST. Validation jumps from epoch to epoch."}, "image": {"alt": "Two panels over epochs. Left, accuracy: the training curve rises smoothly; the validation curve rises too, but jumps up and down from epoch to epoch, inside a band that is wider than its jumps. Right, loss: the training curve falls smoothly, the validation curve is jagged and lies above it."}}
 plots.show(figures.plot_curves(curves, ("accuracy", "loss")))
 
 # %% [markdown]
-# After {glue:text}`epochs` epochs ({glue:text}`minutes:.0f` minutes on {glue:text}`device`) the share of TEST that is
-# right is {glue:text}`last`; on the unturned photographs of TEST_SIMPLE it is {glue:text}`simple`. Brackets are
-# intervals by cell, over other cells of the same kind ({doc}`intervals`); a run on other images than the whole of
-# TEST, such as a quick one, has none.
+# After the last epoch, accuracy is {glue:text}`last` on TEST and {glue:text}`simple` on the unaltered photographs of TEST_SIMPLE. Brackets are 95 % CIs
+# over other cells of the same kind; a run that was not tried on all of TEST, such as a quick one, has none. Which of the last
+# epochs one stops at changes the result by up to {glue:text}`jump:.0f` points, with the same network, seed and cells.
 #
-# Over the last {glue:text}`n_late` epochs TEST went up and down between {glue:text}`low` and {glue:text}`high`. Which
-# epoch one happens to stop at moves the result by as much as {glue:text}`jump:.2f`, with the same network, the same seed
-# and the same cells. An interval by cell knows nothing of that.
+# ## Confusion matrix
 #
-# ## What it takes for what
-#
-# {numref}`fig-confusion` counts the answers after the last epoch, {numref}`tbl-training` has the scores. On the
-# screen, point at a cell of the matrix, or go there with the arrow keys: it names the photographs behind its images
-# ({doc}`photographs`).
+# {numref}`fig-confusion` counts the answers after the last epoch, {numref}`tbl-training` has the scores. On the screen, point at a cell of
+# the matrix, or go there with the arrow keys: it names the photographs behind its images ({doc}`photographs`).
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-confusion", "caption": "What DCLNN answers for TEST after the last epoch. Numbers are images; the shade is their share of the row."}, "image": {"alt": "A confusion matrix. Most images lie on the diagonal; the largest counts beside it are where one class is taken for another."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-confusion", "caption": "What DCLNN answers for TEST after the last epoch. Numbers are images, shades are fractions of the row. Off the diagonal are mistakes."}, "image": {"alt": "A confusion matrix. Most images lie on the diagonal; the largest counts beside it are where one class is taken for another."}}
 plots.show(figures.plot_confusions({"": run.confusion()}))
 
 # %% tags=["remove-input"]
@@ -215,42 +218,41 @@ interactive.show("confusion", "fig-confusion", interactive.compute_confusion(run
 tables.show(
     tables.load_measured(run),
     "tbl-training",
-    "The measures for each class after the last epoch, with intervals by cell ({doc}`intervals`) for runs that were tried on all of TEST.",
+    "The measures for each class after the last epoch, with 95 % CIs over cells ({doc}`intervals`) for runs that were tried on all of TEST.",
 )
 
 # %% [markdown]
-# ## Its worst mistakes
+# ## Its most confident mistakes
 #
-# {numref}`fig-mistakes` has the images that it was most sure of and wrong about. Look for the same
-# cell standing in several of them: the test images are many, the cells behind them few.
+# {numref}`fig-mistakes` has the images that it was most sure of and wrong about. Several of them show one and the same cell: there are many
+# test images and few cells.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-mistakes", "caption": "Mistakes of which the network was most sure, with its probability (photographs of BCCD, MIT licence, turned by this book). Grey tiles with a name stand where the images can't be had."}, "image": {"alt": "Two rows of four small pictures of single white cells among red cells, each titled with the true class, the class it was taken for, and a probability near 1; grey tiles with file names where there are no images."}}
 plots.show(figures.plot_mistakes(run))
 
 # %% tags=["remove-input"]
-lineage = {"method": "DCLNN", "task": "four"}
-asked = {f"seed_{seed}": {"seed": seed, "precision": "mixed_bfloat16"} for seed in (1, 2)}
-asked |= {by: {"split_by": by} for by in ("published", "image", "cell")}
+short = {"precision": "mixed_bfloat16"}
+asked = {"published": {}, "one": {"seed": 1} | short, "two": {"seed": 2} | short}
+asked |= {"image": {"split_by": "image"}, "cell": {"split_by": "cell"}}
 for name, changed in asked.items():
-    found = comparison.frozen(lineage | changed, free=())
-    chapter.cite({f"q_{name}": str(estimate(found)) if found else "not known yet"})
+    found = comparison.frozen({"method": "DCLNN", "task": "four"} | changed, free=())
+    chapter.cite({f"q_{name}": f"{estimate(found).value:.0%}"})
 
 # %% [markdown]
 # ## Questions
 #
-# **1. Is it the network or its luck?** Run this chapter with another seed, `-p seed 1` and `-p seed 2`, each with
-# `-y "settings: {precision: mixed_bfloat16}"`, as these runs were recorded ({doc}`run_it_yourself`). Which accuracy would you print?
+# **1. Is it the network or its luck?** Run this chapter with `-p seed 1` and `-p seed 2`, each with
+# `-y "settings: {precision: mixed_bfloat16}"`, as these runs were recorded. Which accuracy would you print?
 #
 # :::{dropdown} Answer
-# Seed 0 has {glue:text}`q_published`, seed 1 {glue:text}`q_seed_1` and seed 2 {glue:text}`q_seed_2`. All three are the same
-# network on the same images. An honest row gives their mean and says that there were three ({doc}`epochs`).
+# Seed 0 has {glue:text}`q_published`, seed 1 {glue:text}`q_one` and seed 2 {glue:text}`q_two`, with the same network on the same images. An honest row
+# gives their mean and says that there were three ({doc}`epochs`).
 # :::
 #
 # **2. What if it has seen the cell before?** Run it with `-y "settings: {split_by: image}"`, which holds out a fifth of all images at
 # random, and with `split_by: cell`, which holds out all images of a cell together.
 #
 # :::{dropdown} Answer
-# {glue:text}`q_image` with images at random, {glue:text}`q_cell` by cell, and {glue:text}`q_published` on the published TEST. The
-# first is the highest, as one expects where every cell held out was seen in training. But each is one run, and runs of
-# one kind differ too; {doc}`leakage` weighs that.
+# {glue:text}`q_image` with images at random, {glue:text}`q_cell` by cell, and {glue:text}`q_published` on the published TEST. Each is one run;
+# {doc}`leakage` has the difference over folds and seeds.
 # :::
