@@ -18,6 +18,7 @@ from bloodlib import __version__
 #: What ``bloodlib measure`` computes, by its name, with the module and its function.
 MEASUREMENTS = {
     "boxes": ("data.photographs", "compute_boxes"),
+    "by-cell": ("data.splits", "compute_by_cell"),
     "attribution": ("analyses.attribution", "compute"),
     "robustness": ("analyses.robustness", "compute"),
     "external-validation": ("analyses.external_validation", "compute"),

@@ -111,6 +111,29 @@ chapter.cite(
 # **What does this book add?** The photograph and the cell behind each image, and {glue:text}`boxes` boxes round the white cells of
 # {glue:text}`boxed` photographs, read from BCCD's annotations. They are in `results/`.
 #
+# ## wbc-by-cell: a table for other users
+#
+# `results/wbc-by-cell/` has a table of all images with photograph, cell, class and published split, five folds that share no cell, and label
+# conflicts, under CC BY 4.0, with its own datasheet, tasks, Croissant metadata and checksum. It matches images by content, so that it works with
+# any copy of the files, such as Kaggle's:
+#
+# ```python
+# import hashlib
+# from pathlib import Path
+#
+# import pandas as pd
+#
+# found = {}
+# for path in Path("dataset2-master").rglob("*.jpeg"):
+#     content = path.read_bytes()
+#     found[hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()] = str(path)
+# table = pd.read_csv("wbc-by-cell.csv").query("split != 'TEST_SIMPLE'").set_index("git_sha1")
+# table["path"] = pd.Series(found)
+# train, test = table[table["fold"] != 0], table[table["fold"] == 0]
+# ```
+#
+# `train["path"]` and `train["class"]` are what Keras, PyTorch and scikit-learn take.
+#
 # ## Uses
 #
 # **What is it good for?** For teaching how such methods work, and what a test set of few cells can show. **For what should it not be used?** For

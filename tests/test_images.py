@@ -279,3 +279,6 @@ class TestRealImages:
         for i in (0, 623, 624, 1300, 2486):
             want = plain(images.find() / "images/TEST" / got.names[i], (60, 80))
             np.testing.assert_array_equal(got.pixels[i], want)
+
+    def test_the_stored_facts_are_theirs(self, real_cache):
+        assert images.facts() == images.dataset()

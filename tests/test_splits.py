@@ -1,14 +1,21 @@
 """Other ways to hold images out: whole, disjoint, in equal shares, nothing kept on both sides."""
 
+import json
+import shutil
 import types
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import CHECKOUT
 
 from bloodlib import study
 from bloodlib.data import images, photographs, splits
 
+#: What is made for others, and what a copy of the results need not have.
+BY_CELL = CHECKOUT / "results" / "wbc-by-cell"
+NO_RUNS = shutil.ignore_patterns("runs", "*.onnx", "*.npz")
 N_TRAIN, N_TEST = len(images.names("TRAIN")), len(images.names("TEST"))
 RANDOM = [by for by in splits.SPLIT_BY if by not in splits.ON_TEST]
 #: Those that divide TRAIN and TEST together.
@@ -218,3 +225,54 @@ class TestFrozen:
             assert len(rows.test) / n == pytest.approx(0.2, abs=0.03)
             assert counts.min() > 0.2
             assert counts.max() < 0.3
+
+    def test_the_table_for_others_is_written_again_byte_for_byte(self, tmp_path, monkeypatch):
+        kept = {path.name: path.read_bytes() for path in BY_CELL.iterdir()}
+        shutil.copytree(CHECKOUT / "results", tmp_path / "results", ignore=NO_RUNS)
+        (tmp_path / "results" / "wbc-by-cell" / "wbc-by-cell.csv").write_text("altered")
+        monkeypatch.setenv("BLOODLIB_RESULTS", str(tmp_path / "results"))
+        splits.compute_by_cell()
+        written = (tmp_path / "results" / "wbc-by-cell").iterdir()
+        assert {path.name: path.read_bytes() for path in written} == kept
+
+    def test_the_table_for_others_says_what_it_holds(self):
+        table = pd.read_csv(BY_CELL / "wbc-by-cell.csv")
+        described = json.loads((BY_CELL / "croissant.json").read_text(encoding="utf-8"))
+        fields = described["recordSet"][0]["field"]
+        columns = [field["source"]["extract"]["column"] for field in fields]
+        assert columns == list(table) == [field["name"] for field in fields]
+        assert (table["replayed"] == table["split"].replace("TEST_SIMPLE", "TEST")).all()
+        assert table.groupby("cell")["fold"].nunique().max() == 1
+        pooled = table[table["split"] != "TEST_SIMPLE"]
+        for fold in range(splits.N_FOLDS):
+            held_out = splits.split("cell", fold).test
+            np.testing.assert_array_equal(np.flatnonzero(pooled["fold"] == fold), np.sort(held_out))
+        two = table[table["conflict"]]
+        assert set(two["photograph"]) == {206, 278}
+        assert set(two["class"]) == {"LYMPHOCYTE", "MONOCYTE"}
+
+    def test_the_metadata_are_croissant(self):
+        croissant = pytest.importorskip("mlcroissant")
+        dataset = croissant.Dataset(str(BY_CELL / "croissant.json"))
+        assert not dataset.metadata.ctx.issues.errors
+        assert sum(1 for _ in dataset.records("images")) == 12_515
+
+    @pytest.mark.data
+    @pytest.mark.skipif(not images.available(), reason="no real images here")
+    def test_the_loader_finds_images_whatever_they_are_called(self, tmp_path, monkeypatch):
+        names = images.names("TEST")[::100]
+        for k, name in enumerate(names):
+            place = tmp_path / "dataset2-master" / "a" / f"{k}.jpeg"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(images.find() / "images/TEST" / name, place)
+        shutil.copy(BY_CELL / "wbc-by-cell.csv", tmp_path)
+        monkeypatch.chdir(tmp_path)
+        code = (BY_CELL / "README.md").read_text(encoding="utf-8").split("```python")[1]
+        code = code.split("```")[0]
+        page = (CHECKOUT / "chapters" / "datasheet.py").read_text(encoding="utf-8")
+        assert code.strip() in page.replace("\n# ", "\n").replace("\n#\n", "\n\n")
+        exec(code, space := {})
+        loaded = pd.concat([space["train"], space["test"]]).dropna(subset="path")
+        assert sorted(loaded["image"]) == sorted(f"TEST/{name}" for name in names)
+        for row in loaded.itertuples():
+            assert names[int(Path(row.path).stem)] == row.image.removeprefix("TEST/")

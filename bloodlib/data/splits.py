@@ -8,10 +8,12 @@ a quarter of TRAIN's is trained on, and TEST stays as it is.
 
 import functools
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from bloodlib.data import images
 
@@ -86,7 +88,7 @@ def _divide(by, seed):
 
 def groups(by: str) -> np.ndarray | None:
     """Number of the photograph or the cell of each image of TRAIN and TEST; None for ``image``."""
-    from bloodlib.data import photographs  # takes pandas, which few callers need
+    from bloodlib.data import photographs
 
     if by in ("published", "image"):
         return None
@@ -145,3 +147,46 @@ def data_hash(by: str = "published", fold: int = 0) -> str:
     chosen = split(by, fold)
     rows = (chosen.train if by in ON_TEST else chosen.test).astype("<i4").tobytes()
     return f"{images.DATA_HASH}-{hashlib.sha256(rows).hexdigest()[:10]}"
+
+
+def compute_by_cell() -> None:
+    """Write ``results/wbc-by-cell/wbc-by-cell.csv``, and its checksum into the metadata beside it.
+
+    A row for each image of TRAIN, TEST and TEST_SIMPLE, for use without this package: its path and
+    git's SHA-1 of its content, ``class``, ``photograph``, ``cell``, ``split``; ``replayed``, the
+    split that :func:`bloodlib.data.photographs.replay` gives its photograph; ``fold``, which of the
+    folds of ``cell`` holds its cell out; ``conflict``, whether the labels of the cell's photographs
+    contradict each other.
+    """
+    from bloodlib.data import photographs, stored
+
+    table, cells = photographs.table(), photographs.cell_table().set_index("photograph")
+    cell = cells["cell"][table["photograph"]].to_numpy()
+    replayed = {n: name for name, numbers in photographs.replay().items() for n in numbers}
+    fold_of, pooled_cells = {}, groups("cell")
+    for fold in range(N_FOLDS):
+        fold_of |= dict.fromkeys(pooled_cells[split("cell", fold).test], fold)
+    labels = cells.loc[cells["labels"] != "", "labels"].str.split("+").map(set)
+    labels = labels.groupby(cells["cell"]).agg(list)
+    conflicts = labels.index[[not set.intersection(*each) for each in labels]]
+    path = table["split"] + "/" + table["name"]
+    rows = pd.DataFrame(
+        {
+            "image": path,
+            "git_sha1": [images.manifest()[f"images/{one}"] for one in path],
+            "class": table["name"].str.partition("/")[0],
+            "photograph": table["photograph"],
+            "cell": cell,
+            "split": table["split"],
+            "replayed": table["photograph"].map(replayed),
+            "fold": [fold_of[one] for one in cell],
+            "conflict": np.isin(cell, conflicts),
+        }
+    )
+    folder = stored.results_folder() / "wbc-by-cell"
+    described = stored.read_json(folder / "croissant.json", "Restore it: 'git checkout results'.")
+    raw = rows.to_csv(index=False, lineterminator="\n").encode()
+    described["distribution"][0]["sha256"] = stored.checksum(raw)
+    stored.write_atomically(folder / "wbc-by-cell.csv", raw)
+    text = json.dumps(described, indent=1, ensure_ascii=False) + "\n"
+    stored.write_atomically(folder / "croissant.json", text.encode())
