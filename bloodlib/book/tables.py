@@ -212,7 +212,7 @@ def show_claims(key: bool):
             f":class-card: claim {found.verdict.replace(' ', '-').replace(chr(39), '')}\n\n"
             f"“{claim.text}” ({claim.place})\n\n{found.evidence}"
             + elsewhere[found.other_cells]
-            + f"\n+++\nTrue if: {claim.about} "
+            + f"\n\nTrue if: {claim.about} "
             + (f"Could have been: {', '.join(others)}. " if others else "")
             + f"More: {{doc}}`{page}`"
             + "".join(f", {{numref}}`{label}`" for label in labels)
