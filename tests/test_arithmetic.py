@@ -466,3 +466,34 @@ def test_tables_are_json():
         assert content["feasible"] is block.feasible
         assert content["accuracy"] == list(block.accuracy)
         assert np.trace(content["witness"]) == content["correct"][1]
+
+
+# ----------------------------------------------------------------------- a second opinion
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("split", ["TEST", "TEST_SIMPLE"])
+def test_what_mlscorecheck_calls_impossible_is_impossible(split, convention):
+    """Every class row of the tables, as printed and with one number changed, on one class."""
+    from mlscorecheck.check.binary import check_1_testset_no_kfold
+
+    names = {"precision": "ppv", "recall": "sens", "f1": "f1p"}
+    found = []
+    for method, task in BLOCKS[:-1]:  # the last one's rows are DCLNN's
+        counts, rows = images.counts(task)[split], class_rows(method, task)
+        for k, (step, measure) in itertools.product(
+            range(0, len(rows), 3), [(0, 0), (3, 1), (-1, 2)]
+        ):
+            cells = rows[k : k + 3]
+            hundredths = min(max(round(100 * cells[measure].value) + step, 0), 100)
+            cells[measure] = dataclasses.replace(cells[measure], printed=f"{hundredths / 100:.2f}")
+            size, half = counts[cells[0].class_], 0.005 * (convention == "truncated")
+            other = check_1_testset_no_kfold(
+                testset={"p": size, "n": sum(counts.values()) - size},
+                scores={names[cell.measure]: cell.value + half for cell in cells},
+                eps=0.005,
+            )
+            possible = solve(cells, counts, convention).feasible
+            found.append((bool(other["inconsistency"]), possible))
+    assert (True, True) not in found
+    assert {impossible for impossible, _ in found} == {True, False}
