@@ -16,13 +16,8 @@ from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison
 from bloodlib.evidence.comparison import CHANCE, COMPARED, EPOCH
 
-#: The networks of Tables 1 and 2.
-POOLINGS = ("MaxPooling", "AveragePooling")
-#: How often TEST's cells are divided in two.
-DRAWS = 1000
 
-
-def compute_halves(draws: int = DRAWS) -> pd.DataFrame:
+def compute_halves(draws: int = 1000) -> pd.DataFrame:
     """Select the best epoch of every network on half of TEST's cells, and look at the other half.
 
     Parameters
@@ -44,7 +39,7 @@ def compute_halves(draws: int = DRAWS) -> pd.DataFrame:
     labels[inverse] = images.labels("TEST")
     half = _divide(labels, draws)
     rows = []
-    for task, pooling in itertools.product(TASKS, POOLINGS):
+    for task, pooling in itertools.product(TASKS, ("MaxPooling", "AveragePooling")):
         runs = comparison.compared(pooling, task)
         for run in sorted(runs, key=lambda run: run.config["seed"]):
             right = np.array([np.bincount(inverse, epoch) for epoch in comparison.correct([run])]).T
