@@ -16,10 +16,9 @@
 # *Is 25 a good number of epochs, and what does another seed change?*
 #
 # :::{admonition} In short
-# Epoch 25 is as good as any other, as far as 68 cells can tell. From one late epoch to the next the accuracy of one run changes by several
-# points (standard deviation {glue:text}`least_epoch:.0%` to {glue:text}`most_epoch:.0%`); from seed to seed it changes less
-# ({glue:text}`least_seed:.0%` to {glue:text}`most_seed:.0%`). An epoch chosen on TEST gains {glue:text}`selected:.0f` points on the cells
-# that chose it, and none on others.
+# Epoch 25 is as good as any other, as far as 68 cells can tell. Over the late epochs of one run, accuracy has a standard deviation of
+# {glue:text}`least_epoch:.0%` to {glue:text}`most_epoch:.0%`, over seeds of {glue:text}`least_seed:.0%` to {glue:text}`most_seed:.0%`. An epoch chosen on TEST
+# gains {glue:text}`selected:+.0f` points on the cells that chose it, and {glue:text}`other:+.0f` on others.
 # :::
 #
 # The paper tried several numbers of epochs and concludes from its Figure 7 that 25 is "a good option trade-off between
@@ -182,8 +181,8 @@ tables.show(
 )
 
 # %% tags=["remove-input"]
-assert (spread["over_epochs"] > spread["over_seeds"]).all()
-assert (spread["high"] - spread["low"] > 4 * spread["over_seeds"]).all()
+width = spread["high"] - spread["low"]
+assert (width > spread[["over_seeds", "over_epochs"]].max(axis=1)).all()
 chapter.cite(
     least_epoch=spread["over_epochs"].min(),
     most_epoch=spread["over_epochs"].max(),
@@ -192,9 +191,9 @@ chapter.cite(
 )
 
 # %% [markdown]
-# Within a run, accuracy varies over the last ten epochs more than it varies over seeds at epoch 25
-# ({numref}`fig-seeds`, {numref}`tbl-spread`). The CI over cells is wider still. It is about other cells and not about other seeds: more runs
-# make the mean steadier and leave this interval as wide as it is. Rounding to 16 bits changes a run as another seed would, so that
+# {numref}`fig-seeds` and {numref}`tbl-spread` set three sources of variation side by side: the epoch at which one stops, the seed, and the cells.
+# The CI over cells is the widest. It is about other cells and not about other seeds: more runs make the mean steadier and
+# leave this interval as wide as it is. Rounding to 16 bits changes a run as another seed would, so that
 # runs of both precisions count as seeds here; {numref}`tbl-seed-runs` lists them.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"markdown_format": "myst"}
@@ -267,12 +266,12 @@ tables.show(
 usual = plateau[plateau["setting"] == "as in the tables"]
 others = plateau.drop(usual.index)
 short = others[others["setting"] == "batches of 128"].iloc[0]
-assert usual["left"].notna().all()
 flat = others[others["left"].isna()]
-assert 1872 <= usual["left"].max() < short["steps"] == 1950
 chapter.cite(
     first_left=usual["left"].min(),
     last_left=usual["left"].max(),
+    usual=len(usual),
+    usual_left=int(usual["left"].count()),
     others=len(others),
     flat=len(flat),
     collapsed=int((flat["answers"] == 1).sum()),
@@ -280,11 +279,10 @@ chapter.cite(
 )
 
 # %% [markdown]
-# With the settings of the tables, runs leave the plateau after {glue:text}`first_left:,.0f` to {glue:text}`last_left:,.0f` steps
+# With the settings of the tables, {glue:text}`usual_left` of {glue:text}`usual` runs leave the plateau, after {glue:text}`first_left:,.0f` to {glue:text}`last_left:,.0f` steps
 # ({numref}`fig-plateau`, {numref}`tbl-plateau`). Of {glue:text}`others` runs with the other settings, {glue:text}`flat` did not leave it;
 # {glue:text}`collapsed` of these collapsed to a single answer for every image. So few runs, in mixed bfloat16, are no proof that a setting
-# can't learn. And in 25 epochs, batches of 128 take only {glue:text}`short:,` steps, where one run of the tables had just
-# left the plateau. `study.yml` lists second and third seeds of all five settings, and batches of 128 for as many steps as
+# can't learn. And in 25 epochs, batches of 128 take only {glue:text}`short:,` steps. `study.yml` lists second and third seeds of all five settings, and batches of 128 for as many steps as
 # the others; {doc}`cost` says which are still to be run.
 #
 # ## Choosing the epoch
@@ -311,19 +309,20 @@ tables.show(
 )
 
 # %% tags=["remove-input"]
-assert abs(halves["other"].mean()) < 0.01 < halves["selected"].mean()
+assert halves["selected"].mean() > 2 * halves["other"].mean()
 chapter.cite(
     draws=draws,
     selected=100 * halves["selected"].mean(),
+    other=100 * halves["other"].mean(),
     worse=int((halves["other"] < 0).sum()),
     halved=len(halves),
     epochs=int(halves["epochs"].median()),
 )
 
 # %% [markdown]
-# Over all {glue:text}`halved` runs the choice gains {glue:text}`selected:.0f` points on the half that made it and nothing on the other
+# Over all {glue:text}`halved` runs the choice gains {glue:text}`selected:+.1f` points on the half that made it and {glue:text}`other:+.1f` on the other
 # ({numref}`tbl-halves`); in {glue:text}`worse` runs the chosen epoch is worse there than epoch 25. Another half chooses another epoch:
-# {glue:text}`epochs` different ones in the median run. The gain is the luck of the cells that one chose on.
+# {glue:text}`epochs` different ones in the median run. Most of the gain is the luck of the cells that one chose on.
 #
 # *Without TEST.* The same network was trained on folds of TRAIN's cells, each cell held out once ({doc}`comparison`); the epoch that is
 # best there never saw TEST ({numref}`fig-folds`, {numref}`tbl-chosen`).

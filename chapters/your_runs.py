@@ -35,7 +35,8 @@
 # `settings` takes any setting of the method, such as `{hidden: 64, batch_size: 128}`; `-p profile full` trains at the paper's
 # scale, `-p source drawn` on drawn cells, which needs no images. `tables.py` does the same for the baselines.
 # A run with more epochs goes on from the record of the shorter one. Runs on all of the published images lie in
-# `results/runs`, all others in the user's cache.
+# `results/runs`, all others in the user's cache. A full run with the settings of Tables 1 and 2 and a seed of your own counts there
+# as one more seed.
 
 # %%
 from itertools import groupby
@@ -90,7 +91,9 @@ groups = {key: list(some) for key, some in groupby(sorted(runs, key=alike), key=
 rows = []
 for (task, method, words, images), some in groups.items():
     epoch = min(run.epochs for run in some)
-    recorded = comparison.frozen({"method": method, "task": task})
+    recorded = [
+        run for run in comparison.frozen({"method": method, "task": task}) if run not in own
+    ]
     usual = groups.get((task, method, "defaults", images), [])
     other, name = (recorded, "recorded") if comparison.on_test(some) else (usual, "your defaults")
     row = {"task": task, "method": method, "settings": words, "images": images, "runs": len(some)}
@@ -132,8 +135,10 @@ for axis, task in zip(axes[:, 0], shown, strict=True):
     here = rows[rows["task"] == task]
     lines = []
     for method, some in here.groupby("method", sort=False):
-        recorded = comparison.frozen({"method": method, "task": task}) if own else []
-        if recorded:
+        recorded = [
+            run for run in comparison.frozen({"method": method, "task": task}) if run not in own
+        ]
+        if own and recorded:
             each = [comparison.accuracies(run, [min(25, run.epochs)])[0] for run in recorded]
             lines.append((f"{method}, recorded", *comparison.estimate(recorded), each, "0.4"))
         for row in some.itertuples():
