@@ -158,17 +158,6 @@ def test_trying_all_matrices_of_two_classes_finds_the_same(method, split, conven
     assert found == ends(right[claimed])
 
 
-@pytest.mark.parametrize(("method", "task"), BLOCKS)
-def test_pairs_are_those_of_counting(method, task):
-    counts = images.counts(task)["TEST"]
-    name = images.TASKS[task][0]
-    cells = paper.cells(method=method, task=task, class_=name)
-    row, total = printed_rows(cells, [name])[name], sum(counts.values())
-    for convention in CONVENTIONS:
-        found = arithmetic.pairs(cells, counts[name], total, convention)
-        assert found.tolist() == possible_counts(row, counts[name], total, convention).tolist()
-
-
 @pytest.mark.parametrize("convention", CONVENTIONS)
 @pytest.mark.parametrize(("method", "task"), BLOCKS)
 def test_a_witness_gives_every_number(method, task, convention):

@@ -13,7 +13,7 @@ confusion matrix's rows; their names tell which task it is.
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -283,21 +283,6 @@ def bounds(
     if average:
         cells += paper.cells(method=method, task=cells[0].task, class_="Average", measure="recall")
     return _block(tuple(cells), tuple(counts.items()), convention, claimed)
-
-
-def pairs(cells: Iterable[Cell], size: int, total: int, convention: str = "rounded") -> np.ndarray:
-    """Counts that printed numbers of one class allow, the other classes left aside.
-
-    ``size`` and ``total`` are the images of the class and of all classes. Of each pair [pairs, 2]
-    the first is how many of the class were found (TP), the second how many were called so.
-    """
-    found, predicted = np.mgrid[: size + 1, : total + 1]
-    possible = (predicted >= found) & (predicted - found <= total - size)
-    for cell in cells:
-        where = span(cell.printed, convention)
-        for part, low, high in _limits(cell, where, found, size, predicted, predicted == 0):
-            possible &= (low <= part) & (part <= high)
-    return np.argwhere(possible)
 
 
 def misprints(counts: Mapping[str, int], convention: str = "rounded") -> tuple[int, int]:
