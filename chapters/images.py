@@ -76,35 +76,22 @@ tables.show(both, "tbl-counts", "Images / photographs of each class, by folder."
 # %% [markdown]
 # ## The photographs
 #
-# The repository has {glue:text}`n_photographs` photographs and a list with {glue:text}`n_listed` rows that names the white cells on each.
-# {numref}`tbl-photographs` counts them. "There was no image of basophil in the obtained dataset", says the paper; {glue:text}`n_basophil`
-# photographs carry that label, but no class of images was made of it.
+# The repository has {glue:text}`n_photographs` photographs and a list with {glue:text}`n_listed` rows that names the white cells on each, of which
+# {glue:text}`n_unpublished` have no published photograph. Photographs with one label of the four classes became images:
 
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-facts = images.dataset()
-rows = {
-    "photographs published": facts["photographs"],
-    "rows in the list of labels": facts["listed"],
-    "rows without a label": facts["listed_without_label"],
-    "rows whose photograph is not published": len(facts["listed_but_not_published"]),
-}
-for name, number in facts["photographs_with_one_label"].items():
-    rows[f"photographs labelled {name.lower()} and nothing else"] = number
-rows["photographs with several labels"] = len(facts["photographs_with_several_labels"])
-rows["photographs with a basophil, alone or among others"] = len(
-    facts["photographs_with_a_basophil"]
-)
-tables.show(
-    pd.DataFrame(rows.items(), columns=["", "number"]),
-    "tbl-photographs",
-    "The published photographs and their labels.",
-)
+# %%
+print(photographs.cell_table()["labels"].replace("", "no label").value_counts().to_string())
+
+# %% [markdown]
+# "There was no image of basophil in the obtained dataset", says the paper; {glue:text}`n_basophil` photographs carry that label, alone or beside
+# another, but no class of images was made of it.
 
 # %% tags=["remove-input"]
-behind = counted[1]["TEST"]
+facts, behind = images.dataset(), counted[1]["TEST"]
 assert behind.idxmin() == "MONOCYTE"
-assert facts["identical"]["within TRAIN"] == facts["identical"]["within TEST"] == 0
-assert facts["identical"]["of TRAIN in TEST"] == 0
+assert not any(
+    facts["identical"][part] for part in ("within TRAIN", "within TEST", "of TRAIN in TEST")
+)
 chapter.cite(
     n_all=counted[0].to_numpy().sum(),
     n_behind=len(set(photographs.table()["photograph"])),
@@ -112,6 +99,7 @@ chapter.cite(
     n_fewest_images=counted[0].loc["MONOCYTE", "TEST"],
     n_photographs=facts["photographs"],
     n_listed=facts["listed"],
+    n_unpublished=len(facts["listed_but_not_published"]),
     n_basophil=len(facts["photographs_with_a_basophil"]),
     n_twins=facts["identical"]["within TEST_SIMPLE"],
 )
@@ -123,22 +111,18 @@ for split in ("TEST", "TEST_SIMPLE"):
 
 # %% [markdown]
 # No two files of TRAIN or of TEST are identical, and none is in both folders; {glue:text}`n_twins` files of TEST_SIMPLE have an identical twin.
-# Whether *different* files show the same cell, file hashes cannot tell ({doc}`photographs`).
+# Different files may still show the same cell: {doc}`photographs`.
 #
 # ## Origin and licence
 #
 # The repository states no licence for the images; BCCD's photographs are under the MIT licence. This book therefore does not contain the
-# dataset's own files. `bloodlib data --fetch` fetches them from the commit in {numref}`tbl-source`, and they are used only if their hashes agree.
-# What the book shows are BCCD's photographs, and views of them that its own code turned.
+# dataset's own files. `bloodlib data --fetch` fetches them from this commit, and they are used only if git's hashes agree. What the book
+# shows are BCCD's photographs, and views of them that its own code turned.
 
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-rows = {"repository": images.SOURCE.repository, "commit": f"`{images.SOURCE.commit}`"}
-rows |= {name: f"`{digest}`" for name, digest in images.SOURCE.hashes.items()}
-tables.show(
-    pd.DataFrame(rows.items(), columns=["", "value"]),
-    "tbl-source",
-    "Identity of the published images, by git's own hashes.",
-)
+# %%
+print(images.SOURCE.repository, images.SOURCE.commit)
+for part, digest in images.SOURCE.hashes.items():
+    print(f"{part:16} {digest}")
 
 # %% [markdown]
 # ## Questions

@@ -47,16 +47,6 @@ def wrong():
 # --------------------------------------------------------------------------- tables and counts
 
 
-def test_behind_is_what_the_tables_count():
-    found = examples.compute_behind().set_index(["Folder", "Class"])
-    for column, what in (("Photographs", "photographs"), ("Cells", "cells")):
-        for split, counted in photographs.counts(what).items():
-            for name, n in counted.items():
-                assert found.loc[(split, name.capitalize()), column] == n
-    for split, counted in images.counts().items():
-        assert found.loc[(split, "all"), "Images"] == sum(counted.values())
-
-
 @pytest.mark.parametrize(
     ("labels", "why"),
     [

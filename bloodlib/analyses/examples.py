@@ -13,7 +13,7 @@ from PIL import Image
 from bloodlib import study
 from bloodlib.analyses.plots import COLOURS, DPI, bare, plot_pictures, shade
 from bloodlib.data import images, photographs, stored
-from bloodlib.data.images import CLASSES, SPLITS
+from bloodlib.data.images import CLASSES
 from bloodlib.evidence import comparison
 from bloodlib.study import records
 
@@ -28,29 +28,6 @@ def thumbnail(number: int) -> np.ndarray | str:
         return str(number)
     whole = Image.fromarray(images.photograph(number))
     return np.asarray(whole.resize(images.SOURCE.image_size, Image.Resampling.BOX))
-
-
-# ------------------------------------------------------------------------- behind the folders
-
-
-def compute_behind() -> pd.DataFrame:
-    """Images, photographs and cells of each split and class, and the images of a photograph."""
-    rows = []
-    for split in SPLITS:
-        found = pd.DataFrame(
-            {
-                "class": np.array([name.capitalize() for name in CLASSES])[images.labels(split)],
-                "photograph": photographs.photographs(split),
-                "cell": photographs.cells(split),
-            }
-        )
-        for name, own in [*found.groupby("class", sort=False), ("all", found)]:
-            known = own[own["photograph"] >= 0]
-            each = known["photograph"].value_counts()
-            ends = dict.fromkeys(map(str, (each.min(), each.max())))
-            rows.append((split, name, len(own), len(each), known["cell"].nunique(), "–".join(ends)))
-    columns = ["Folder", "Class", "Images", "Photographs", "Cells", "Images of each"]
-    return pd.DataFrame(rows, columns=columns)
 
 
 # ------------------------------------------------------------------------- the same cell twice
