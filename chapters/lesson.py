@@ -21,7 +21,7 @@
 # ## Goals and timetable
 #
 # After the lesson, students can say why copies of one cell are not independent, write a split that keeps them together, test a
-# pipeline for leakage, and report a score with an interval over cells. They need Python and NumPy; scikit-learn is explained here.
+# pipeline for leakage, and report a score with an interval over cells. They need Python and NumPy.
 # {numref}`tbl-timetable` has the plan.
 #
 # :::{table} Timetable.
@@ -40,7 +40,7 @@
 # The arrow at the top of this page has it as a notebook. Hints are folded: try first.
 
 # %% tags=["parameters"]
-source = "published"  # published: the dataset's images, where they are at hand | drawn: drawn cells
+source = "published"  # published: where the images are at hand | drawn
 seed = 0
 
 # %%
@@ -63,17 +63,19 @@ chapter.begin()
 # %%
 rng = np.random.default_rng(seed)
 if source == "published" and images.available():
-    cells = pd.Series(photographs.cells("TRAIN")).sample(frac=1, random_state=seed)
-    rows = np.sort(cells.groupby(cells).head(12).index)
+    of_cell = photographs.cells("TRAIN")
+    order = pd.Series(of_cell).sample(frac=1, random_state=seed)
+    rows = np.sort(order.groupby(order).head(12).index)
     found = images.load("TRAIN")
-    pixels, y, cell = found.pixels[rows], found.labels[rows], photographs.cells("TRAIN")[rows]
+    pixels, y, cell = found.pixels[rows], found.labels[rows], of_cell[rows]
 else:
     source, drawn = "drawn", synthetic.load("TRAIN", n=160)
-    copies = [np.roll(drawn.pixels, 3 * k, axis=2)[:, :, :: (-1) ** k] for k in range(12)]
-    pixels, y = np.concatenate(copies), np.tile(drawn.labels, 12)
-    cell = np.tile(np.arange(len(drawn.labels)), 12)
+    pixels = np.concatenate(
+        [np.roll(drawn.pixels, 3 * k, axis=2)[:, :, :: (-1) ** k] for k in range(12)]
+    )
+    y, cell = np.tile(drawn.labels, 12), np.tile(np.arange(160), 12)
 x = methods.histogram(pixels)
-print(f"{len(y)} {source} images of {len(np.unique(cell))} cells, {x.shape[1]} numbers each")
+print(f"{len(y)} {source} images of {len(np.unique(cell))} cells")
 
 # %% [markdown]
 # An image is reduced to its {term}`colour histogram`, and takes the class of the most similar training image:
@@ -93,7 +95,7 @@ def accuracy(x, y, test):
 # Hold out a fifth of the images at random, as an array of true and false, and call `accuracy`. Is the result good? Would you use the
 # method in a hospital?
 
-# %% tags=["hide-cell"]
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "A hint, with its result", "code_prompt_hide": "Fold the hint"}
 random = rng.random(len(y)) < 0.2
 by_image = accuracy(x, y, random)
 print(f"accuracy with a random split: {by_image:.2f}")
@@ -104,7 +106,7 @@ print(f"accuracy with a random split: {by_image:.2f}")
 # Write `grouped(cell, fraction, rng)`: it holds out about that fraction of the cells, with all of their images. Test your function:
 # no cell may be on both sides. Compare the accuracy with that of task 1.
 
-# %% tags=["hide-cell"]
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "A hint, with its result", "code_prompt_hide": "Fold the hint"}
 
 
 def grouped(cell, fraction, rng):
@@ -131,7 +133,7 @@ print(f"accuracy with grouped splits: {by_cell:.2f}")
 # How do you find a leak in a pipeline that you have not written? Destroy what can be learned, and see what remains. Give each *cell* a
 # random class, keep its copies together, and score both splits again. What should come out, and what does?
 
-# %% tags=["hide-cell"]
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "A hint, with its result", "code_prompt_hide": "Fold the hint"}
 numbers, place = np.unique(cell, return_inverse=True)
 nonsense = rng.integers(4, size=len(numbers))[place]
 leak = accuracy(x, nonsense, random)
@@ -151,7 +153,7 @@ print(f"random classes: random split {leak:.2f}, grouped splits {honest:.2f}, ch
 # Report the accuracy of one grouped split with a {term}`bootstrap` interval, drawing first images, then cells. Which is wider, and
 # which would you print?
 
-# %% tags=["hide-cell"]
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "A hint, with its result", "code_prompt_hide": "Fold the hint"}
 right = KNeighborsClassifier(1).fit(x[~test], y[~test]).predict(x[test]) == y[test]
 of_cell = pd.Series(right).groupby(cell[test]).mean().to_numpy()
 for unit, values in {"images": right, "cells": of_cell}.items():

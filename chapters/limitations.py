@@ -95,14 +95,17 @@ tables.show(
 # {term}`prevalence`, and weight the rows of the {term}`confusion matrix` with it:
 
 # %%
-ranges = {"NEUTROPHIL": (40, 70), "EOSINOPHIL": (1, 4), "MONOCYTE": (2, 8), "LYMPHOCYTE": (20, 40)}
+ranges = {  # percent
+    "NEUTROPHIL": (40, 70), "EOSINOPHIL": (1, 4), "MONOCYTE": (2, 8), "LYMPHOCYTE": (20, 40),
+}  # fmt: skip
 middles = np.array([np.mean(ranges[name]) for name in images.CLASSES])
 prevalence = middles / middles.sum()
 
 
 def in_blood(confusion):
     """Confusion matrices whose rows sum to the prevalence."""
-    return confusion / confusion.sum(axis=-1, keepdims=True) * prevalence[:, None]
+    rates = confusion / confusion.sum(axis=-1, keepdims=True)
+    return rates * prevalence[:, None]
 
 
 positive = comparison.estimate(

@@ -10,8 +10,8 @@ Two maps of an answer explain its score before the softmax:
     summed over filters. Grad-CAM averages the gradient over places first, which for a network
     that ends in a flattened layer can point to places that were not used.
 
-A map is judged by the share of its weight in the cell's box
-(:func:`bloodlib.data.photographs.boxes`), beside the box's share of the image: so much a uniform
+A map is judged by the fraction of its weight in the cell's box
+(:func:`bloodlib.data.photographs.boxes`), beside the box's fraction of the image: so much a uniform
 map has there. Occlusion asks the network itself: what does it answer if the cell is hidden, or all
 else?
 """
@@ -211,7 +211,7 @@ def hide(pixels: np.ndarray, covered: np.ndarray) -> np.ndarray:
 
 
 def share_in_box(maps: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Share of a map's weight that lies in a box.
+    """Fraction of a map's weight that lies in a box.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ def share_in_box(maps: np.ndarray, box: np.ndarray) -> np.ndarray:
     Returns
     -------
     float array [..., 2]
-        Of :data:`SIGNS`. A map without any weight has the box's share of the picture.
+        Of :data:`SIGNS`. A map without any weight has the box's fraction of the picture.
     """
     weights = np.stack([np.abs(maps), np.maximum(maps, 0)], axis=-3).astype(float)
     weights = np.where(weights.sum(axis=(-2, -1), keepdims=True) > 0, weights, 1.0)
@@ -246,9 +246,10 @@ def read() -> dict[str, np.ndarray]:
     Returns
     -------
     dict of array
-        ``area, visible, blob`` [n], of each box: its share of the image, the part of it in the
-        image, its share of a central blob. For each task, with its name behind: ``labels`` [n], the
-        network's answers; ``shares`` [n, targets, maps, signs], the box's share of each map;
+        ``area, visible, blob`` [n], of each box: its fraction of the image, the part of it in the
+        image, its fraction of a central blob. For each task, with its name behind: ``labels``
+        [n], the network's answers; ``shares`` [n, targets, maps, signs], the box's fraction of each
+        map;
         ``hidden`` [n, hidden], the answers where something is hidden. ``examples``
         [8, maps, 15, 20], absolute weights of four images and four drawings, greatest 1, and
         ``example_labels`` [8], the answers.
@@ -280,8 +281,7 @@ def compute_shares() -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``task, map``; ``share, low, high``, of the answer's map in the box, with its cell-clustered
-        interval; ``other``, of another class's map; ``untrained``; ``area``, the share of a uniform
-        map.
+        interval; ``other``, of another class's map; ``untrained``; ``area``, that of a uniform map.
     """
     found, rows = read(), []
     for task in TASKS:
@@ -301,7 +301,7 @@ def compute_hidden() -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row for each task and each of :data:`HIDDEN`, after "nothing": ``task, hidden``; what
-        :func:`bloodlib.analyses.robustness.compare` has; ``same``, the share of answers that stay.
+        :func:`bloodlib.analyses.robustness.compare` has; ``same``, that of unchanged answers.
     """
     found, rows = read(), []
     for task in TASKS:

@@ -56,7 +56,7 @@ def _ended():
 def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
     """Expected calibration error: Guo et al. (2017), equation 3.
 
-    The mean over answers of how far, in their bin, the share that is right is from the mean
+    The mean over answers of how far, in their bin, the fraction that is right is from the mean
     confidence.
 
     Parameters
@@ -123,14 +123,14 @@ def compute_calibration(level: float) -> pd.DataFrame:
 
 
 def compute_reliability() -> pd.DataFrame:
-    """Share of right answers by confidence, for each run.
+    """Fraction of right answers by confidence, for each run.
 
     Returns
     -------
     pandas.DataFrame
         A row for each bin that has answers: ``task, method, run``; ``confidence``, the mean;
         ``share`` that is right, and ``low, high``, Gaffke's cell-clustered bounds; ``weight``, the
-        share of all answers that is in the bin; ``cells``, how many are.
+        fraction of all answers that is in the bin; ``cells``, how many are.
     """
     rows = []
     for key, found in _ended():
@@ -149,7 +149,7 @@ def plot_reliability(found: pd.DataFrame) -> plt.Figure:
     Parameters
     ----------
     found : pandas.DataFrame
-        See :func:`compute_reliability`. A dot's area is the share of answers; wide lines are
+        See :func:`compute_reliability`. A dot's area is the fraction of answers; wide lines are
         cell-clustered intervals; on the dotted line one would be as sure as one is right.
     """
     tasks, networks = found["task"].unique(), found["method"] == "DCLNN"

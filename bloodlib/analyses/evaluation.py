@@ -316,7 +316,7 @@ def score(cells: Cells) -> dict:
         as in training cells are, and ``scaled_by`` which; ``classes``, pictures of each;
         ``results``, for each method, task and way of showing ``accuracy`` and ``balanced``, each a
         number and its 95% interval, ``recall``, the same by class, ``confusion`` (rows: true
-        class), ``guessing``, the share of the most frequent class, and ``flagged``, the share of
+        class), ``guessing``, the fraction of the most frequent class, and ``flagged``, that of
         pictures unlike the training slides.
     """
     reference, results = out_of_distribution.load_reference(), []

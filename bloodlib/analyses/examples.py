@@ -128,9 +128,9 @@ def compute_wall(runs: list[records.Record]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``class, photograph, images, share, also_in_train``: the share of right answers is the
+        ``class, photograph, images, share, also_in_train``: the fraction of right answers is the
         mean over runs; the last tells whether another photograph of its cell is behind TRAIN.
-        By class, the largest share first.
+        By class, the largest fraction first.
     """
     found = compute_shares(runs).groupby(["class", "photograph", "images"], sort=False)["share"]
     found = found.mean().reset_index()

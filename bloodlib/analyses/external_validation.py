@@ -373,7 +373,7 @@ def compute_scores() -> pd.DataFrame:
     pandas.DataFrame
         ``task, method, scale, colours``; ``accuracy, low, high``: with Clopper and Pearson's
         interval, each picture an observation; ``favourite``: the class that is answered most,
-        ``given``: the share of pictures that it is answered for; ``sure``: DCLNN's mean
+        ``given``: the fraction of pictures that it is answered for; ``sure``: DCLNN's mean
         probability of its answers, otherwise nan.
     """
     rows, arrays = [], read()

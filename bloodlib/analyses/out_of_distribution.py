@@ -248,12 +248,12 @@ def measure_sizes(picture: np.ndarray, usual: np.ndarray) -> dict[str, float | N
 
 
 def compute_flags() -> pd.DataFrame:
-    """The share of each set that is flagged.
+    """The fraction of each set that is flagged.
 
     Returns
     -------
     pandas.DataFrame
-        ``set, n, flagged``; for spoilt photographs also the shares of those that are ``refused``,
+        ``set, n, flagged``; for spoilt photographs also the fractions that are ``refused``,
         because no white cell is seen, and said to be at ``another_scale``.
     """
     arrays = records.read_measured(NAME)[0]
@@ -281,7 +281,7 @@ def compute_agreement() -> tuple[float, int]:
     Returns
     -------
     (float, int)
-        The share, and of how many images.
+        The fraction, and of how many images.
     """
     arrays = records.read_measured(NAME)[0]
     limit = np.interp(LIMIT, np.linspace(0, 1, 101), arrays["distances"])

@@ -165,7 +165,7 @@ def compare(task: str, labels: np.ndarray, before: np.ndarray) -> dict:
     dict
         ``accuracy, low, high`` of the labels, with its cell-clustered interval; ``change`` from
         ``before``, and its interval ``least, most``; ``favourite``, the class that is answered
-        most, and ``given``, the share of images that it is answered for.
+        most, and ``given``, the fraction of images that it is answered for.
     """
     truth, drawn = images.labels("TEST", task), comparison.resamples(task)
     low, high = intervals.bounds(scores.accuracy, labels[None], drawn)

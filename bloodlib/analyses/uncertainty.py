@@ -1,6 +1,6 @@
 """How sure are the book's numbers? ``compute_*`` gathers, ``plot_*`` draws.
 
-Everything here is about the frozen runs that stand beside the paper's rows, on TEST, and about
+Everything here is about the stored runs that stand beside the paper's rows, on TEST, and about
 other cells than TEST's. It is computed by :mod:`bloodlib.evidence.intervals`.
 """
 
@@ -209,7 +209,7 @@ def simulate(icc: float, simulations: int = 400, resamples: int = 400) -> pd.Dat
 
     With four classes.
 
-    Each cell has chances of its own of being taken for each class, drawn from a Dirichlet
+    Each cell has a probability of its own of being taken for each class, drawn from a Dirichlet
     distribution round those of its class: a row of the network's confusion matrix, or, for the
     differences, of the SVM's too. A half is added to each count, so that no chance is 0.
 
@@ -221,9 +221,9 @@ def simulate(icc: float, simulations: int = 400, resamples: int = 400) -> pd.Dat
     Returns
     -------
     pandas.DataFrame
-        A row for each of :data:`SCORES`: ``score``, and the shares of ``percentiles``, of
+        A row for each of :data:`SCORES`: ``score``, and the fractions of ``percentiles``, of
         ``bounds``, both of the network's score, and of ``differences``, the bounds of
-        the network's less the SVM's.
+        the network minus the SVM.
     """
     n_classes, truth = len(images.CLASSES), images.labels("TEST")
     plain, unseen = (
@@ -272,7 +272,7 @@ def compute_differences() -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row for each task, pair of :data:`PAIRS` and score: ``task, first, second, score,
-        value``; ``low, high``, the interval by cell; ``least, most``, the percentiles of the
+        value``; ``low, high``, the 95 % CI over cells; ``least, most``, the percentiles of the
         bootstrap, which are too narrow; ``excludes_zero``, whether the CI does. Without
         rows where a run is missing.
     """
@@ -322,7 +322,7 @@ def compute_levels() -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row for each task and network of Table 2 that has a run: ``task, method, runs``;
-        ``width`` of the interval by cell; ``moved``, how far accuracy on TEST went up and down
+        ``width`` of the 95 % CI over cells; ``moved``, how far accuracy on TEST went up and down
         over :data:`bloodlib.evidence.comparison.LATE`, the mean over runs.
     """
     rows = []

@@ -32,7 +32,7 @@ def explain(address: str = "") -> dict:
     ----------
     address : str
         Of a number of Table 1 or 2, or the beginning of one, in upper or lower case; or the id of
-        a frozen record, or of a claim.
+        a stored record, or of a claim.
 
     Returns
     -------
@@ -184,7 +184,7 @@ def show_numbers(cells: list[dict], table: int):
 
 
 def show_runs():
-    """Every frozen run, as :func:`text` prints it, below its id; first those behind Tables 1 and 2.
+    """Every stored run, as :func:`text` prints it, below its id; first those behind Tables 1 and 2.
 
     The others are in a container of the class ``screen``, which print leaves out.
 
@@ -223,7 +223,7 @@ def _below(address):
 
 
 def _runs(method, task):
-    """The frozen runs behind our numbers, by their seeds."""
+    """The stored runs behind our numbers, by their seeds."""
     found = comparison.compared(method, task)
     return sorted(found, key=lambda record: (record.config["seed"], record.id))
 

@@ -84,7 +84,7 @@ def _name_classes(axis, n, title):
 
 
 def plot_beside(cells: list[dict], table: int, task: str, methods: list[str]) -> plt.Figure:
-    """The paper's numbers (hollow) beside ours (filled), with our intervals by cell (wide lines).
+    """The paper's numbers (hollow) beside ours (filled), with our 95 % CIs over cells (wide lines).
 
     A panel for each measure, a line for each method and class of a table; dotted: guessing.
     """
@@ -126,7 +126,7 @@ def compute_curves(runs: list[records.Record]) -> pd.DataFrame:
     pandas.DataFrame
         Columns ``epoch, images ("training" or "validation"), accuracy, precision, loss``, and each
         of these with ``_low`` and ``_high``: the smallest and the largest of the runs, or for
-        validation of one run its interval by cell, without a number where there is none.
+        validation of one run its 95 % CI over cells, without a number where there is none.
     """
     frames = []
     for run in runs:
@@ -162,7 +162,7 @@ def plot_curves(
 ) -> plt.Figure:
     """Curves over epochs, training red and validation blue as in the paper's Figure 7.
 
-    The band round validation is its interval by cell, where there is one, or the range of runs.
+    The band round validation is its 95 % CI over cells, where there is one, or the range of runs.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def plot_curves(
 def plot_averages(cells: list[dict], measure: str) -> plt.Figure:
     """Figures 4 to 6: averages by method, red two classes and blue four, the paper beside ours.
 
-    Ours with intervals by cell: the thin lines.
+    Ours with 95 % CIs over cells: the thin lines.
     """
     methods = ["NB", "SVM", "DCLNN", "AveragePooling", "MaxPooling"]
     frame = pd.DataFrame(cells)
@@ -297,7 +297,7 @@ def plot_possible_accuracy(possible: pd.DataFrame) -> plt.Figure:
 
 
 def plot_splits(found: pd.DataFrame, shown: dict[str, str], chance: float) -> plt.Figure:
-    """Accuracy of each method under each split: dots are runs, wide lines intervals by cell.
+    """Accuracy of each method under each split: dots are runs, wide lines 95 % CIs over cells.
 
     Parameters
     ----------

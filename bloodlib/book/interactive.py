@@ -82,7 +82,7 @@ def compute_confusion(run: records.Record) -> dict | None:
 
 
 def compute_curves(run: records.Record) -> dict | None:
-    """DCLNN's frozen runs after each epoch, one by one and their mean over seeds.
+    """DCLNN's stored runs after each epoch, one by one and their mean over seeds.
 
     Parameters
     ----------
@@ -96,8 +96,8 @@ def compute_curves(run: records.Record) -> dict | None:
         ``printed`` by task and pooling: ``table``, ``method`` and ``scores``, precision, recall
         and F1 for each class. ``runs``: ``task, pooling, seed`` (:data:`MEAN` for the mean), by
         epoch the accuracy and average precision of ``training`` and ``validation``, the
-        ``band`` of validation's accuracy (its interval by cell), and ``scores`` for each class.
-        Numbers of ours have four decimals. None where the run is not among the frozen ones.
+        ``band`` of validation's accuracy (its 95 % CI over cells), and ``scores`` for each class.
+        Numbers of ours have four decimals. None where the run is not among the stored ones.
     """
     frozen, curves = set(), []
     for task, pooling in itertools.product(TASKS, PRINTED):
@@ -124,7 +124,7 @@ def compute_curves(run: records.Record) -> dict | None:
 
 
 def compute_wall(wall: pd.DataFrame, pictures: dict[int, np.ndarray]) -> dict:
-    """TEST's photographs as tiles, and what every frozen run makes of each.
+    """TEST's photographs as tiles, and what every stored run makes of each.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def compute_wall(wall: pd.DataFrame, pictures: dict[int, np.ndarray]) -> dict:
 
 
 def every_run() -> list[records.Record]:
-    """Every frozen run on the published TEST, by method, task, settings and seed."""
+    """Every stored run on the published TEST, by method, task, settings and seed."""
     runs = [r for r in records.read_all() if r.status == "complete" and comparison.on_test([r])]
     return sorted(runs, key=lambda run: tuple(_in_words(run).values()))
 

@@ -133,7 +133,7 @@ def shares(columns: list[tuple[nodes.entry, ...]]) -> list[float]:
     """How much of the line each column of a table gets, at most 1 together.
 
     What its longest text asks for; where that is too much, what its longest word does, and of what
-    is left a share by the root of what is missing: a text twice as long gets less than twice as
+    is left a part by the root of what is missing: a text twice as long gets less than twice as
     much.
     """
     widths = [[_width(cell) for cell in cells] for cells in columns]

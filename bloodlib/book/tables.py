@@ -149,7 +149,7 @@ def load_cells(cells: list[dict], table: int, linked: bool = True, **where) -> p
     table : {1, 2}
         Which table of the paper.
     linked : bool
-        Make ours of frozen runs a link to where it comes from, for a page.
+        Make ours of stored runs a link to where it comes from, for a page.
     **where
         Values that ``task``, ``method`` or ``class`` must have; a list means any of them.
     """
@@ -222,7 +222,7 @@ def show_claims(key: bool):
 
 
 def load_setup() -> pd.DataFrame:
-    """The setup table of section 6.1 beside the machine of the network's frozen runs."""
+    """The setup table of section 6.1 beside the machine of the network's stored runs."""
     names = {"Processor": "processor", "Operating System": "platform", "Graphic Card": "device"}
     machines = pd.DataFrame([run.environment for run in study.select(method="DCLNN")])
     ours = {
@@ -238,7 +238,7 @@ def load_setup() -> pd.DataFrame:
 
 
 def load_measured(run: records.Record) -> pd.DataFrame:
-    """Equations 14 to 17 of a run on TEST after its last epoch, with intervals by cell.
+    """Equations 14 to 17 of a run on TEST after its last epoch, with 95 % CIs over cells.
 
     Without them where the run was tried on other images.
     """
@@ -268,7 +268,7 @@ def load_runs(runs: list[records.Record]) -> pd.DataFrame:
 
 
 def load_records() -> pd.DataFrame:
-    """Every frozen record: what was run, when, on what, and for how long.
+    """Every stored record: what was run, when, on what, and for how long.
 
     Runs of ``study.yml`` that have none come last, as missing.
     """
@@ -290,7 +290,7 @@ def load_records() -> pd.DataFrame:
 
 
 def _linked(text, record):
-    """A link to a record's provenance, where it is frozen: other records stand on no page."""
+    """A link to a record's provenance, where it is stored: other records stand on no page."""
     return link(text, record.id) if record.path.parent == records.folder() else text
 
 

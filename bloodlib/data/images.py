@@ -3,7 +3,7 @@
 The images come from the public repository ``dhruvp/wbc-classification``, at one commit. It took
 the photographs of the BCCD dataset (MIT), each listed with the name of its white blood cell, and
 made about 2,500 turned, shifted and sheared images a class from them. **The repository states no
-licence**: the images are fetched from it by whoever wants them and are not part of this book.
+licence**: the images are fetched from it by each user and are not part of this book.
 
 The manifest, ``wbc-classification.txt.gz``, lists mode, size, git's SHA-1 and name of each file,
 so that names, labels and counts are known without the images. In a clone of the repository, at
@@ -377,7 +377,7 @@ def load(
     ----------
     split : {"TRAIN", "TEST", "TEST_SIMPLE"}
     task : {"four", "two"}
-        What the labels tell apart.
+        The classes of the labels.
     size : (int, int)
         Height and width of an image.
     filter : {"averaged", "sampled"}
@@ -437,8 +437,8 @@ def resize(
     size : (int, int)
         Height and width that it gets.
     filter : {"averaged", "sampled"}
-        Pillow's, which averages over all that becomes one pixel, or OpenCV's, as in the lineage,
-        which sees only the four pixels in the middle of it.
+        Pillow's, which averages over all that becomes one pixel, or OpenCV's, as in the Kaggle
+        notebook, which sees only the four pixels in the middle of it.
 
     Raises
     ------

@@ -184,8 +184,8 @@ def pairs(same_cell: bool = True) -> list[dict]:
     Returns
     -------
     list of dict
-        ``photographs``: two numbers; ``labels``: theirs, as listed; ``splits``: for each of them,
-        the splits that hold images of it.
+        ``photographs``: two numbers; ``labels``: as listed; ``splits``: for each of them, the
+        splits that hold images of it.
     """
     labels = cell_table().set_index("photograph")["labels"]
     images_of = table().groupby("photograph")
@@ -311,7 +311,7 @@ def inside(placed: np.ndarray) -> np.ndarray:
 
 
 def visible(placed: np.ndarray) -> np.ndarray:
-    """Share of each box that lies in the image: float array [n] of :func:`coordinates`.
+    """Fraction of each box that lies in the image: float array [n] of :func:`coordinates`.
 
     The area of the pixels in the box, where the whole box has the area 1: a pixel's is what one
     step across and one step down span.

@@ -422,9 +422,9 @@ def shared(a: np.ndarray, b: np.ndarray, shift: tuple[int, int]) -> tuple[float,
     Returns
     -------
     common : float
-        Where both photographs look, the share of the cells' union that is cell in both (IoU).
+        Where both photographs look, the fraction of the cells' union that is cell in both (IoU).
     share : float
-        The share of a photograph's white cells that lies there; the larger of the two.
+        The fraction of a photograph's white cells that lies there; the larger of the two.
     """
     move = np.float32([[1, 0, -shift[0]], [0, 1, -shift[1]]])
     there = cv2.warpAffine(a, move, SIZE[::-1], flags=cv2.INTER_NEAREST)

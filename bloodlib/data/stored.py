@@ -340,7 +340,7 @@ def processor() -> str:
 def commit() -> str:
     """Commit of the checkout, with ``-dirty`` if tracked files were changed.
 
-    Empty outside of a checkout, also where the files lie in somebody else's repository, or git is
+    Empty outside of a checkout, also where the files lie in another repository, or git is
     not to be had or refuses.
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}

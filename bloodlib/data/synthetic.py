@@ -210,8 +210,8 @@ def load(
 ) -> Images:
     """Draw a split, in the form in which `bloodlib.data.images.load` returns photographs.
 
-    Image ``i`` of a class depends on the seed, the split, the class and ``i`` only: whoever asks
-    for more images keeps those they had, and both tasks show the same ones.
+    Image ``i`` of a class depends on the seed, the split, the class and ``i`` only: a
+    larger ``n`` adds images and changes none, and both tasks show the same ones.
 
     Parameters
     ----------

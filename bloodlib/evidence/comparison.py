@@ -33,12 +33,12 @@ CHANCE = ("seed", "precision")
 
 
 def compared(method: str, task: str) -> list[records.Record]:
-    """The frozen runs that stand beside the paper's row of a method: all that chance may vary."""
+    """The stored runs that stand beside the paper's row of a method: all that chance may vary."""
     return frozen(COMPARED[method] | {"task": task})
 
 
 def frozen(settings: dict, free: tuple[str, ...] = CHANCE) -> list[records.Record]:
-    """The frozen runs with these settings and otherwise the defaults, whatever ``free`` ones are.
+    """The stored runs with these settings and otherwise the defaults, whatever ``free`` ones are.
 
     Networks may have gone through more epochs.
     """
@@ -134,7 +134,7 @@ def on_test(runs: list[records.Record]) -> bool:
 
 
 class Estimate(NamedTuple):
-    """A score, or several, and its interval by cell; the ends are None where there is none."""
+    """A score, or several, and its 95 % CI over cells; the ends are None where there is none."""
 
     value: np.ndarray
     low: np.ndarray | None
@@ -265,7 +265,7 @@ def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> li
     Parameters
     ----------
     runs : dict, optional
-        Runs by (method, task), in place of the frozen ones of :data:`COMPARED`.
+        Runs by (method, task), in place of the stored ones of :data:`COMPARED`.
 
     Returns
     -------

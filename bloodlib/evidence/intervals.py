@@ -163,7 +163,7 @@ def mean_bounds(
 ) -> tuple[float, float]:
     """Interval of a mean over images, as :func:`bounds`, for what is no score of labels.
 
-    Of shares of right answers it is :func:`bounds` of accuracy. The unseen cells have the least
+    Of fractions of right answers it is :func:`bounds` of accuracy. The unseen cells have the least
     possible value for the low end, and the greatest for the high end.
 
     Parameters
@@ -281,7 +281,7 @@ def design_effect(successes: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray,
 def gaffke(
     successes: np.ndarray, sizes: np.ndarray, draws: int = 10_000
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Gaffke's bounds for the share of successes: :func:`bounds`, for many recalls at once.
+    """Gaffke's bounds for the fraction of successes: :func:`bounds`, for many recalls at once.
 
     They assume nothing of a cell's share but that it lies between 0 and 1.
 

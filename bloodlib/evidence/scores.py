@@ -34,7 +34,7 @@ def class_accuracy(confusion: np.ndarray) -> np.ndarray:
 
 
 def accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Share of images whose class is right [...]: what "accuracy" means for several classes."""
+    """Fraction of images whose class is right [...]: what "accuracy" means for several classes."""
     confusion = np.asarray(confusion)
     return _ratio(np.trace(confusion, axis1=-2, axis2=-1), confusion.sum(axis=(-2, -1)))
 

@@ -143,7 +143,7 @@ def method(name: str) -> Callable:
     """Register a function under the name by which ``study.yml`` and the tables call it.
 
     The function returns :class:`Predictions`. Before its settings it takes ``data``: :class:`Data`,
-    of any size; ``task``: "four" or "two", classes to tell apart; ``seed``: int, of all that is
+    of any size; ``task``: "four" or "two", classes; ``seed``: int, of all that is
     left to chance, if anything is; ``checkpoint``: path, where what learns in epochs keeps its
     state after each, and goes on from.
     """
@@ -224,7 +224,7 @@ def histogram(pixels: np.ndarray, bins: int = 8, colours: Colours = "RGB") -> np
     Returns
     -------
     float64 array [n, bins**3]
-        Shares of an image's pixels, which sum to 1; zeros where all of it is filling.
+        Fractions of an image's pixels, which sum to 1; zeros where all of it is filling.
 
     Raises
     ------
@@ -400,7 +400,7 @@ def nearest_neighbours(
 
 @method("majority")
 def constant(data: Data, task: str, seed: int, checkpoint: Path) -> Predictions:
-    """The most frequent class of TRAIN, whatever the image; probabilities are its shares."""
+    """The most frequent class of TRAIN, whatever the image; probabilities are its fractions."""
     from sklearn.dummy import DummyClassifier
 
     model = DummyClassifier(strategy="prior")

@@ -159,7 +159,7 @@ def train(
     data : Data
         Images, of the network's size.
     task : {"four", "two"}
-        Classes to tell apart.
+        Classes.
     seed : int
         Seed of order, augmentation and dropout; that of the weights is the network's own.
     checkpoint : pathlib.Path

@@ -60,7 +60,7 @@ class Span:
 
 
 def span(printed: str, convention: str = "rounded", unit: Fraction = Fraction(1, 100)) -> Span:
-    """Where a share lies that prints so, in steps of ``unit``; a half may have gone either way."""
+    """Where a number lies that prints so, in steps of ``unit``; a half may have gone either way."""
     value = Fraction(printed)
     if convention == "rounded":
         return Span(max(value - unit / 2, Fraction(0)), min(value + unit / 2, Fraction(1)))
@@ -118,7 +118,7 @@ class Block:
         Images of each class.
     convention : {"rounded", "truncated"}
     claimed : Span or None
-        Where the share of right answers must lie too.
+        Where the fraction of right answers must lie too.
     unit : Fraction
         The last digit that is printed.
     """

@@ -1,4 +1,4 @@
-"""The paper's equations 6 to 13 in NumPy: a small network, forward and backward.
+"""The paper's equations 6 to 13 in NumPy: a network, forward and backward.
 
 Images are ``[n, height, width, channels]``, bytes or float64, and kernels ``[rows, columns, in,
 out]``, so weights can be exchanged with Keras. The letters in ``einsum`` are the paper's: neuron

@@ -224,7 +224,7 @@ def run(config: dict, profile: str = "recorded") -> records.Record:
     config : dict
         See :func:`resolve`.
     profile : {"recorded", "quick", "full"}
-        ``recorded`` reads a frozen record; ``quick`` runs the same code on few
+        ``recorded`` reads a stored record; ``quick`` runs the same code on few
         images, ``full`` at the paper's scale, where there is no record yet.
 
     Returns
@@ -283,7 +283,7 @@ def estimate_hours(config: dict) -> float | None:
 def unlisted() -> list[records.Record]:
     """Complete records that ``study.yml`` does not list: a reader's own runs, the oldest first.
 
-    Those on all of the published images lie with the frozen ones; quick ones and those on drawn
+    Those on all of the published images lie with the stored ones; quick ones and those on drawn
     cells in the cache, which no published book looks at. What can't be read there, or was made of
     other drawn cells by another version, is left out.
     """
@@ -304,7 +304,7 @@ def unlisted() -> list[records.Record]:
 def path(config: dict) -> Path:
     """Where a run's record lies, or would lie.
 
-    Frozen records hold the published images, all of them; the rest stays in the cache.
+    Stored records hold the published images, all of them; the rest stays in the cache.
     """
     config = resolve(config)
     whole = config["images"] == "published" and config["images_per_class"] is None
@@ -313,7 +313,7 @@ def path(config: dict) -> Path:
 
 
 def select(**where) -> list[records.Record]:
-    """Frozen, complete records whose configuration has these values.
+    """Stored, complete records whose configuration has these values.
 
     Parameters
     ----------

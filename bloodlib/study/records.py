@@ -123,7 +123,7 @@ class Record:
 def defaults(method: str) -> dict:
     """The defaults of a method's settings when records of this schema were first written.
 
-    They are frozen in ``defaults.json``: records without a setting mean these, and ids leave these
+    They are stored in ``defaults.json``: records without a setting mean these, and ids leave these
     out, whatever the defaults are today. A setting added later gets a line there, with the value
     that the runs before it had.
     """
@@ -137,7 +137,7 @@ def _json(name):
 
 
 def folder() -> Path:
-    """Where the frozen records lie."""
+    """Where the stored records lie."""
     return stored.results_folder() / "runs"
 
 
