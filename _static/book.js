@@ -8,10 +8,14 @@
     if (wide.tagName === "FIGURE") wide.tabIndex = hidden > 0 ? 0 : -1; // to push it by keyboard
   }
   function markAll() {
-    document.querySelectorAll(".bd-article :is(.pst-scrollable-table-container, pre, figure)")
-      .forEach(mark);
+    document.querySelectorAll(
+      ".bd-article :is(.pst-scrollable-table-container, pre, figure, mjx-container[display=true])",
+    ).forEach(mark);
   }
-  document.addEventListener("scroll", ({ target }) => { if (target.matches?.(".bd-article *")) mark(target); }, true);
-  addEventListener("resize", markAll);
-  addEventListener("load", markAll);
+  document.addEventListener("scroll", ({ target }) => {
+    if (target.matches?.(".bd-article *")) mark(target);
+  }, true);
+  addEventListener("DOMContentLoaded", () => {
+    new ResizeObserver(markAll).observe(document.body); // also when equations and figures have come
+  });
 })();
