@@ -3,6 +3,7 @@
 
 (function (root) {
   const HEIGHT = 60, WIDTH = 80;
+  const MIDDLE = [6, 22, 8, 30]; // rows and columns of the pooled maps: bloodlib/models/weights.py
 
   // Weights of Pillow's bilinear filter: for each place of the result, where it begins and how
   // much it takes of each place, as whole numbers of 2^-22.
@@ -91,7 +92,7 @@
     }
 
     // What it answers for RGB of 60 x 80: probabilities, the maps of both convolutions
-    // ([height, width, filters]), and where the answer comes from (HiResCAM, [height, width]).
+    // ([height, width, filters]), their means after pooling, and where the answer comes from (HiResCAM, [height, width]).
     answer(pixels) {
       const maps = tf.tidy(() => {
         let now = tf.div(tf.tensor4d(Float32Array.from(pixels), [1, HEIGHT, WIDTH, 3]), 255);
@@ -118,6 +119,12 @@
           }
         }
       }
+      const features = new Array(filters).fill(0); // means of the maps over the picture's middle
+      for (let y = MIDDLE[0]; y < MIDDLE[1]; y++) {
+        for (let n = (y * across + MIDDLE[2]) * filters; n < (y * across + MIDDLE[3]) * filters; n++) {
+          features[n % filters] += pooled[n] / ((MIDDLE[1] - MIDDLE[0]) * (MIDDLE[3] - MIDDLE[2]));
+        }
+      }
       const sums = Float32Array.from(this.hiddenBias), nodes = this.nodes;
       for (let n = 0; n < pooled.length; n++) {
         if (!pooled[n]) continue;
@@ -140,10 +147,17 @@
         where[Math.floor(places[n] / filters)] += slope * pooled[n];
       }
       return {
-        chances: powers.map((power) => power / total), answer: this.classes[answer], maps,
+        chances: powers.map((power) => power / total), answer: this.classes[answer], maps, features,
         where: { values: where, height, width },
       };
     }
+  }
+
+  // A percentile of numbers in order, between two of them as NumPy takes it.
+  function percentile(sorted, share) {
+    const place = share * (sorted.length - 1), below = Math.floor(place);
+    const above = sorted[Math.min(below + 1, sorted.length - 1)];
+    return sorted[below] + (place - below) * (above - sorted[below]);
   }
 
   // RGB with the blue dye times `factor` and eosin divided by it: change_stain of
@@ -151,12 +165,8 @@
   function changeStain(pixels, factor, { dyes, inverse }) {
     const change = [0, 1, 2].map((i) => [0, 1, 2].map((j) => inverse[i][0] * factor * dyes[0][j]
       + (inverse[i][1] / factor) * dyes[1][j] + inverse[i][2] * dyes[2][j]));
-    const background = [0, 1, 2].map((c) => {
-      const sorted = pixels.filter((_, n) => n % 3 === c).sort();
-      const place = 0.95 * (sorted.length - 1), below = Math.floor(place);
-      const above = sorted[Math.min(below + 1, sorted.length - 1)];
-      return Math.log(sorted[below] + (place - below) * (above - sorted[below]) + 1);
-    });
+    const background = [0, 1, 2].map((c) =>
+      Math.log(percentile(pixels.filter((_, n) => n % 3 === c).sort(), 0.95) + 1));
     const found = new Uint8Array(pixels.length);
     for (let n = 0; n < pixels.length; n += 3) {
       const density = background.map((glass, c) => glass - Math.log(pixels[n + c] + 1));
@@ -168,12 +178,19 @@
     return found;
   }
 
-  // How unlike the training images RGB of 60 x 80 is: bloodlib/analyses/prediction.py.
-  function outOfDistribution(pixels, { mean, precision, distances }) {
-    const n = pixels.length / 3, numbers = [0, 0, 0, 0, 0, 0];
-    for (let i = 0; i < pixels.length; i++) numbers[i % 3] += pixels[i] / n;
-    for (let i = 0; i < pixels.length; i++) numbers[3 + (i % 3)] += (pixels[i] - numbers[i % 3]) ** 2 / n;
-    const apart = numbers.map((v, i) => (i < 3 ? v : Math.log1p(Math.sqrt(v))) - mean[i]);
+  // How much the most purple hundredth stands out: contrast of bloodlib/analyses/out_of_distribution.py.
+  function contrast(pixels) {
+    const purple = new Float64Array(pixels.length / 3);
+    for (let n = 0; n < purple.length; n++) {
+      purple[n] = (pixels[3 * n] + pixels[3 * n + 2]) / 2 - pixels[3 * n + 1];
+    }
+    purple.sort();
+    return percentile(purple, 0.99) - percentile(purple, 0.5);
+  }
+
+  // How unlike the training slides the features of the network for four classes are: the same module.
+  function outOfDistribution(features, { mean, precision, distances }) {
+    const apart = features.map((value, i) => value - mean[i]);
     let square = 0;
     apart.forEach((a, i) => apart.forEach((b, j) => (square += a * b * precision[i][j])));
     const distance = Math.sqrt(square), last = distances.length - 1;
@@ -186,5 +203,5 @@
     return { distance, nearer };
   }
 
-  root.bloodlib = { HEIGHT, WIDTH, Network, changeStain, outOfDistribution, middle, resize };
+  root.bloodlib = { HEIGHT, WIDTH, Network, changeStain, contrast, outOfDistribution, middle, resize };
 })(globalThis);

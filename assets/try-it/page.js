@@ -105,22 +105,22 @@
     return make("details", {}, make("summary", {}, `What the ${which} convolution sees: ${filters} maps`), grid);
   }
 
+  // Like `text` of bloodlib/analyses/prediction.py: a guess has no probabilities.
   function show(pixels, [four, two], { distance, nearer }, of) {
     const unlike = nearer >= given.facts.limit;
-    const light = make("p", { className: unlike ? "try-it-unlike" : "" },
-      unlike
-        ? "This picture is unlike the training images in its light or colours: all but "
-          + `${percent(1 - nearer)} of them are nearer to their middle. Its answer is a guess. `
-        : `In light and colours it is like the training images: ${percent(nearer)} of them are nearer `
-          + "to their middle. ",
-      `(Distance ${distance.toFixed(1)}.)`);
-    const answer = small(four.answer);
+    const answer = small(four.answer), other = two.answer.toLowerCase();
+    const agree = given.facts.nuclei[four.answer] === two.answer;
+    const statement = agree ? `${answer}, ${other}` : `${answer} or ${other}: the networks contradict each other`;
+    const tables = make("div", { className: "try-it-tables" },
+      table("Four classes", given["weights-four"].classes, four.chances),
+      table("Two classes", given["weights-two"].classes, two.chances));
     said.replaceChildren(
-      make("h2", {}, `${answer}, ${two.answer.toLowerCase()}`),
-      make("p", {}, `The networks' answer for ${of}.`), light,
-      make("div", { className: "try-it-tables" },
-        table("Four classes", given["weights-four"].classes, four.chances),
-        table("Two classes", given["weights-two"].classes, two.chances)),
+      make("h2", {}, unlike ? `A guess: ${statement}` : statement),
+      make("p", {}, `The networks' answer for ${of}.`),
+      make("p", { className: unlike ? "try-it-unlike" : "" },
+        unlike ? "The picture is unlike the training slides, so its probabilities are not shown: " : "",
+        `${percent(nearer)} of training photographs are less unlike the others (distance ${distance.toFixed(1)}).`),
+      ...(unlike ? [] : [tables]),
       make("div", { className: "try-it-pictures" },
         picture("What they see: 60 × 80 pixels.", "The picture, reduced", seen(pixels)),
         picture(`Where “${answer.toLowerCase()}” comes from (HiResCAM).`,
@@ -129,6 +129,8 @@
       maps(four.maps[0], "first"), maps(four.maps[1], "second"),
       make("p", { className: "try-it-warning" }, given.facts.warning));
     said.hidden = false;
+    said.dataset.distance = distance;
+    said.dataset.unlike = unlike;
     said.dataset.four = JSON.stringify(four.chances);
     said.dataset.two = JSON.stringify(two.chances);
   }
@@ -143,9 +145,14 @@
     const factor = Number(stain.value);
     const pixels = factor === 1 ? taken.pixels
       : bloodlib.changeStain(taken.pixels, factor, given.facts.stain);
-    const answers = taken.networks.map((network) => network.answer(pixels));
     const of = factor === 1 ? taken.of : `${taken.of}, ${amount.textContent}`;
-    show(pixels, answers, bloodlib.outOfDistribution(pixels, given.facts.reference), of);
+    if (bloodlib.contrast(pixels) < given.facts.contrast) {
+      said.hidden = true;
+      status.textContent = `No white cell is seen in ${of}: no hundredth of it is as purple as a stained nucleus.`;
+      return;
+    }
+    const answers = taken.networks.map((network) => network.answer(pixels));
+    show(pixels, answers, bloodlib.outOfDistribution(answers[0].features, given.facts.reference), of);
     status.className = "try-it-status quiet"; // for a screen reader: the page shows it
     status.textContent = `Answer: ${answers.map((one) => one.answer.toLowerCase()).join(", ")}.`;
   }
@@ -174,7 +181,7 @@
       stain.value = 1;
       tellStain();
       await answer();
-      slider.hidden = said.hidden;
+      slider.hidden = mine !== turn;
     } catch (error) {
       if (mine === turn) status.textContent = error.message;
     }

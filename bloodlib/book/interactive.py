@@ -229,6 +229,8 @@ def write_try_it(folder: Path) -> None:
         "facts": {
             "reference": {name: array.tolist() for name, array in reference.items()},
             "limit": out_of_distribution.LIMIT,
+            "contrast": out_of_distribution.LEAST_CONTRAST,
+            "nuclei": {name: TASKS["two"][place] for name, place in images.NUCLEI.items()},
             "warning": prediction.WARNING,
             "stain": {
                 "dyes": robustness.DYES.tolist(),

@@ -16,7 +16,7 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from bloodlib import paper
-from bloodlib.analyses import prediction, robustness
+from bloodlib.analyses import out_of_distribution, prediction, robustness
 from bloodlib.data import images, photographs, synthetic
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison
@@ -243,8 +243,12 @@ def test_a_chosen_picture_gets_the_answer_of_the_terminal(opened, tmp_path, size
     for task, chances in answer["chances"].items():
         shown = json.loads(page.get_attribute(".try-it-answer", f"data-{task}"))
         np.testing.assert_allclose(shown, list(chances.values()), atol=0.02)
-    title = page.inner_text(".try-it-answer h2").upper()
-    assert title.startswith(answer["answer"]["four"].upper())
+    title = page.inner_text(".try-it-answer h2").lower()
+    assert answer["answer"]["four"] in title
+    assert title.startswith("a guess") is answer["unlike"]
+    assert ("contradict" in title) is answer["contradiction"]
+    distance = float(page.get_attribute(".try-it-answer", "data-distance"))
+    assert distance == pytest.approx(answer["distance"], rel=0.01)
     assert page.evaluate(LOOKS["wide"]) == []
     assert page.wrong == []
 
@@ -305,15 +309,29 @@ def test_a_hundred_answers_are_those_of_the_terminal(opened, cells):
             document.head.append(script);
         });
         const network = new bloodlib.Network(found[0]);
-        return pixels.map((one) => network.answer(Uint8Array.from(one)).chances);
+        return pixels.map((one) => {
+            const { chances, features } = network.answer(Uint8Array.from(one));
+            return [chances, features, bloodlib.contrast(one)];
+        });
     }"""
+    given = out_of_distribution.load_reference()
+    reference = {name: array.tolist() for name, array in given.items()}
+    judge = "([all, reference]) => all.map((one) => bloodlib.outOfDistribution(one, reference))"
     for task in TASKS:
         want, found = weights.predict(task, cells), []
         for start in range(0, len(cells), 25):
             some = cells[start : start + 25].reshape(-1, 60 * 80 * 3).tolist()
             found += page.evaluate(ask, [task, some])
-        np.testing.assert_array_equal(np.argmax(found, axis=1), want.argmax(axis=1))
-        assert np.abs(found - want).max() < 0.02
+        chances, features, contrast = zip(*found, strict=True)
+        np.testing.assert_array_equal(np.argmax(chances, axis=1), want.argmax(axis=1))
+        assert np.abs(chances - want).max() < 0.02
+        np.testing.assert_allclose(contrast, out_of_distribution.contrast(cells), atol=1e-6)
+        if task == "four":
+            away = out_of_distribution.distance(weights.features(cells), given)
+            shown = page.evaluate(judge, [features, reference])
+            np.testing.assert_allclose([one["distance"] for one in shown], away, rtol=1e-3)
+            nearer = out_of_distribution.fraction_nearer(away, given)
+            np.testing.assert_allclose([one["nearer"] for one in shown], nearer, atol=2e-3)
 
 
 # --------------------------------------------------------------------- interactive figures
