@@ -1,6 +1,7 @@
 """The rules for verdicts on invented numbers, and the claims held against the print."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -129,6 +130,14 @@ def test_within(values, limits, verdict):
 def test_every_claim_has_a_rule_and_a_sentence():
     assert {claim.id for claim in paper.CLAIMS} == set(verdicts.CLAIMS)
     assert set(verdicts.PRINT) <= {*verdicts.CLAIMS, "dclnn-is-max-pooling"}
+    assert sum(entry.get("key", False) for entry in verdicts.CLAIMS.values()) == 10
+
+
+@pytest.mark.parametrize("claim", verdicts.CLAIMS)
+def test_what_shows_more_of_a_claim_is_there(claim):
+    page, *labels = verdicts.CLAIMS[claim]["shown"].split()
+    text = (Path(__file__).parents[1] / "chapters" / f"{page}.py").read_text(encoding="utf-8")
+    assert all(f'"{label}"' in text for label in labels)
 
 
 def test_a_claim_is_judged_by_its_numbers_and_says_them():

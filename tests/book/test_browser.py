@@ -171,6 +171,19 @@ def test_an_answer_unfolds_by_keyboard_and_lies_open_on_paper(opened):
     assert text.is_visible()
 
 
+def test_claims_are_filtered_by_verdict(opened):
+    page = opened("chapters/claims", size="phone")
+    assert len(page.query_selector_all(".claim:visible")) == 34
+    page.click("button:has-text('not reproduced')")
+    shown = page.query_selector_all(".claim:visible")
+    assert 0 < len(shown) < 34
+    assert {card.query_selector(".sd-card-title").inner_text() for card in shown} == {
+        "Not reproduced"
+    }
+    without = opened("chapters/claims", scripts=False)
+    assert len(without.query_selector_all(".claim:visible")) == 34
+
+
 @pytest.mark.parametrize("where", ["served", "on disk"])
 def test_the_search_finds_monocytes(opened, where):
     page = opened("search", where)
