@@ -54,7 +54,7 @@ chapter.begin()
 # The annotators of BCCD drew a box round the white cell of nearly every photograph, and {doc}`photographs` found how each
 # image lies in its photograph, so the box can be carried into the image ({numref}`fig-attribution-examples`).
 
-# %% mystnb={"figure": {"name": "fig-attribution-examples", "caption": "Above, the middle image of each class in the order of names (photographs of BCCD, MIT licence, turned by this book), with DCLNN's answer: ✓ right, ✗ wrong. Below, the two maps of that answer at a quarter of the network's resolution: brighter is more weight. Dashed: the annotators' box. Without the images, drawn cells take their place and say so; the maps are then theirs, and there is no box."}, "image": {"alt": "Four pictures of white cells among red cells, one a class, each titled with its class and the network's answer. Below each two maps in which bright patches lie on the white cell, inside the dashed box, and little lies elsewhere."}}
+# %% mystnb={"figure": {"name": "fig-attribution-examples", "caption": "Above, the middle image of each class in the order of names (photographs of BCCD, MIT licence, turned by this book), with DCLNN's answer: ✓ right, ✗ wrong. Below, the two maps of that answer at a quarter of the network's resolution: brighter is more weight. Dashed: the annotators' box. Without the images, drawn cells take their place and say so; the maps are then of drawn cells, and there is no box."}, "image": {"alt": "Four pictures of white cells among red cells, one a class, each titled with its class and the network's answer. Below each two maps in which bright patches lie on the white cell, inside the dashed box, and little lies elsewhere."}}
 plots.show_photographs(attribution.plot_examples())
 
 # %% [markdown]
@@ -137,7 +137,7 @@ chapter.cite(
 # %%
 reliability = calibration.compute_reliability()
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-reliability", "caption": "Reliability diagrams on TEST: the fraction of answers that is right over their confidence, in ten bins, for each run. A dot's area is its share of the run's answers; wide lines are cell-clustered 95 % CIs. On the dotted line a run is calibrated; below it, overconfident."}, "image": {"alt": "Four panels: baselines on the left, DCLNN's seeds on the right, four classes above and two below. Naive Bayes has nearly all answers in one large dot at confidence 1, far below the dotted line. The SVM's dots lie between 0.3 and 0.7, near the line. Two of DCLNN's seeds with four classes have their largest dot at confidence 1 and smaller ones below the line; the dots of the third lie between 0.4 and 0.9, above the line. Most wide lines are long."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-reliability", "caption": "Reliability diagrams on TEST: the fraction of answers that is right over their confidence, in ten bins, for each run. A dot's area is proportional to its number of answers; wide lines are cell-clustered 95 % CIs. On the dotted line a run is calibrated; below it, overconfident."}, "image": {"alt": "Four panels: baselines on the left, DCLNN's seeds on the right, four classes above and two below. Naive Bayes has nearly all answers in one large dot at confidence 1, far below the dotted line. The SVM's dots lie between 0.3 and 0.7, near the line. Two of DCLNN's seeds with four classes have their largest dot at confidence 1 and smaller ones below the line; the dots of the third lie between 0.4 and 0.9, above the line. Most wide lines are long."}}
 plots.show(calibration.plot_reliability(reliability))
 
 # %%
@@ -157,7 +157,7 @@ assert (networks["error"] > networks["chance"]).sum() > len(networks) / 2
 tables.show(
     found,
     "tbl-calibration",
-    f"Accuracy and mean confidence on TEST; confidence minus accuracy with its cell-clustered 95 % CI; the expected calibration error (ECE) in ten bins, and what it would reach by chance in 95 of 100 cases for a calibrated run on so few cells; the share of answers with a probability of {level} or more, and how many of these are wrong.",
+    f"Accuracy and mean confidence on TEST; confidence minus accuracy with its cell-clustered 95 % CI; the expected calibration error (ECE) in ten bins, and what it would reach by chance in 95 of 100 cases for a calibrated run on so few cells; the fraction of answers with a probability of {level} or more, and how many of these are wrong.",
     columns=[
         "task",
         "run",

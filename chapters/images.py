@@ -131,13 +131,13 @@ for part, digest in images.SOURCE.hashes.items():
 # the same for TEST.
 #
 # :::{dropdown} Answer
-# Calling every cell a neutrophil is right for {glue:text}`q_TEST_SIMPLE_four:.0%` of TEST_SIMPLE and {glue:text}`q_TEST_four:.0%` of TEST. The
+# Calling every cell a neutrophil is correct for {glue:text}`q_TEST_SIMPLE_four:.0%` of TEST_SIMPLE and {glue:text}`q_TEST_four:.0%` of TEST. The
 # photographs are the same, only their numbers differ. An accuracy means little without that of a constant classifier on the same images.
 # :::
 #
 # **2. And with two classes?** `images.labels("TEST_SIMPLE", "two")` has the labels of the paper's second task.
 #
 # :::{dropdown} Answer
-# Always answering "polynuclear" is right for {glue:text}`q_TEST_SIMPLE_two:.0%` of TEST_SIMPLE and {glue:text}`q_TEST_two:.0%` of TEST. An accuracy
+# Always answering "polynuclear" is correct for {glue:text}`q_TEST_SIMPLE_two:.0%` of TEST_SIMPLE and {glue:text}`q_TEST_two:.0%` of TEST. An accuracy
 # of 80% on TEST_SIMPLE would be worse than that.
 # :::

@@ -162,13 +162,13 @@ axis.legend(loc="lower left", frameon=False)
 plots.show(fig)
 
 # %% [markdown]
-# How much of the spread does the split explain? Of the variance between the means, the share between the two kinds of split (*eta squared*), with a
+# How much of the spread does the split explain? Of the variance between the means, the fraction between the two kinds of split (*eta squared*), with a
 # 95 % CI from drawing sources with replacement:
 
 
 # %%
 def share(means):
-    """Share of the variance between TEST and random, and the difference of the two means."""
+    """Fraction of the variance between TEST and random, and the difference of the two means."""
     values = means.stack()
     kinds = values.index.get_level_values("kind")
     between = values.groupby(kinds).transform("mean")
@@ -358,7 +358,7 @@ chapter.cite(
 #
 # The sources were found by searching stored copies of public repositories and pages for the name of the data set, its counts and its class reports, and opened in
 # November 2026. Sources that print their numbers only in figures are missing, papers behind a paywall too, and of some papers only the abstract
-# was seen; {glue:text}`untold` numbers have no known split. Repositories of courses are many. So the shares above describe these sources, not the field.
+# was seen; {glue:text}`untold` numbers have no known split. Repositories of courses are many. So the fractions above describe these sources, not the field.
 #
 # **To correct a row**, open an issue or a pull request on the [repository](https://github.com/bloodlib/bloodlib) with the source's name in the
 # column `source` and what shows the right value; the row and every number on this page follow. The columns are described in `results/README.md`.

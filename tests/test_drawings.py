@@ -69,19 +69,6 @@ def test_alternatives_equal_keras():
     )
 
 
-@pytest.mark.parametrize("pooling", ["max", "average"])
-def test_network_is_drawn_from_the_model(pooling):
-    pytest.importorskip("tensorflow")
-
-    model = networks.build_dclnn(4, pooling)
-    layers = figures.load_layers(model)
-    assert list(layers["Layer"]) == ["image", *(layer.name for layer in model.layers)]
-    assert layers["Parameters"].sum() == model.count_params()
-    assert layers["Share (%)"].sum() == pytest.approx(100)
-    shapes = layers.set_index("Layer")["Output"]
-    assert (shapes["image"], shapes["pool"], shapes["output"]) == ("60×80×3", "28×38×64", "4")
-
-
 def test_numbers_for_verdicts_need_no_keras():
     code = (
         "import sys; from bloodlib.analyses import claims; claims.verdict('fewer-parameters'); "
