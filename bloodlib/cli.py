@@ -307,6 +307,19 @@ def _evaluate(options):
         evaluation.plot(found, cells).savefig(options.plot, dpi=150)
 
 
+def _score(options):
+    """Score your predictions of TEST, by image, by photograph and by cell.
+
+    The file is a CSV with the columns image and predicted, a row for each image of TEST, such as
+    TEST/MONOCYTE/_0_1095.jpeg,MONOCYTE (two classes: Mononuclear, Polynuclear). Intervals are over
+    cells. The images are not needed.
+    """
+    from bloodlib.analyses import scoring
+
+    found = scoring.score(options.predictions)
+    print(json.dumps(found, indent=1) if options.json else scoring.text(found))
+
+
 def _explain(options):
     """Give the origin of a number of the tables.
 
@@ -364,6 +377,10 @@ COMMANDS = {
         ("--boxes", {"metavar": "PATH", "help": "where the white cells are: a CSV with file, left, "
                                                 "top, right and bottom, or Pascal VOC's folder"}),
         ("--plot", {"metavar": "FILE", "help": "draw some cells and the scores: PNG, PDF, ..."}),
+    ],
+    _score: [
+        JSON,
+        ("predictions", {"metavar": "CSV", "help": "columns image and predicted"}),
     ],
     _explain: [
         JSON,
