@@ -190,7 +190,7 @@ tables.show(
 
 # %%
 sure_and_wrong = {}
-for run in sorted(comparison.ended("DCLNN", "two"), key=lambda run: run.config["seed"]):
+for run in sorted(calibration.ended("DCLNN", "two"), key=lambda run: run.config["seed"]):
     answered = calibration.answers(run)
     mistaken = answered[(answered["confidence"] >= level) & ~answered["right"]]
     sure_and_wrong[run.config["seed"]] = mistaken["photograph"].value_counts()

@@ -22,12 +22,13 @@
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
 import numpy as np
+from scipy import stats
 from sklearn.metrics import confusion_matrix
 
 from bloodlib.analyses import external_validation, plots, prediction
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images, photographs
-from bloodlib.evidence import comparison, intervals, scores
+from bloodlib.evidence import comparison, scores
 
 chapter.begin()
 n = len(external_validation.manifest())
@@ -218,7 +219,7 @@ chapter.cite(worst=images.CLASSES[worst].lower() + "s", worst_recall=(right / n_
 chapter.cite(worst_home=on_test.value[worst], worst_share=wrong.max() / n_true[worst])
 chapter.cite(worst_taken=images.CLASSES[wrong.argmax()].lower() + "s")
 monocyte = images.CLASSES.index("MONOCYTE")
-low, high = intervals.clopper_pearson(right[monocyte], n_true[monocyte])
+low, high = stats.binomtest(int(right[monocyte]), int(n_true[monocyte])).proportion_ci()
 chapter.cite(narrow=high - low, wide=on_test.high[monocyte] - on_test.low[monocyte])
 
 # %% [markdown]

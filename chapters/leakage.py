@@ -91,7 +91,7 @@ for method, settings in leakage.METHODS.items():
     seeds = min(len(at_random), len(by_cell))
     difference = at_random[:seeds] - by_cell[:seeds]  # for each seed and image; nan if not tried
     both = ~np.isnan(difference).any(axis=0)
-    drawn = intervals.resample(labels[both], cells[both], len(images.CLASSES))
+    drawn = intervals.resample(labels[both], cells[both], len(images.CLASSES), 20_000)
     low, high = intervals.mean_bounds(difference[:, both], drawn, limits=(-1, 1))
     scores = by_cell[:seeds, both].mean(), at_random[:seeds, both].mean()
     rows.append((method, *scores, difference[:, both].mean(), low, high, seeds, both.sum()))

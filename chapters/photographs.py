@@ -33,12 +33,13 @@ import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from scipy import stats
 from sklearn.model_selection import train_test_split
 
 from bloodlib.analyses import examples, plots
 from bloodlib.book import chapter, interactive, tables
 from bloodlib.data import images, photographs, registration, stored, synthetic
-from bloodlib.evidence import comparison, intervals
+from bloodlib.evidence import comparison
 
 # %% tags=["remove-input"]
 chapter.begin()
@@ -254,7 +255,7 @@ counted = in_names.nunique() == behind["photographs"].drop("TEST_SIMPLE")
 print("folders whose names count as many photographs:", counted.sum(), "of", len(counted))
 eyes = pd.read_csv(stored.results_folder() / "handcheck.csv", keep_default_na=False)
 missed = (eyes["answer"] != eyes["given"]).sum()
-low, high = intervals.clopper_pearson(missed, len(eyes))
+low, high = stats.binomtest(int(missed), len(eyes)).proportion_ci()
 print(f"other answers by eye: {missed} of {len(eyes)} (95% CI {low:.1%} to {high:.1%})")
 
 # %% [markdown]

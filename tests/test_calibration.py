@@ -112,6 +112,7 @@ def test_reliability_has_a_bin_for_each_confidence_and_its_interval(rows):
     np.testing.assert_allclose(ours["share"], [(~wrong[~half]).mean(), 1.0])
     np.testing.assert_allclose(ours["weight"], [(~half).mean(), half.mean()])
     assert ours["cells"].tolist() == [len(np.unique(CELLS[~half])), len(np.unique(CELLS[half]))]
-    low, high = intervals.gaffke(*intervals.tally(~wrong[~half], CELLS[~half]))
+    drawn = intervals.resample(0 * CELLS[~half], CELLS[~half], 2)
+    low, high = intervals.mean_bounds(~wrong[None, ~half], drawn)
     assert ours["low"].iloc[0] == pytest.approx(low, abs=0.02)
     assert ours["high"].iloc[0] == pytest.approx(high, abs=0.02)

@@ -1,5 +1,7 @@
 """Which run stands beside which row of the paper, and what it gives there."""
 
+import functools
+
 import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
@@ -107,17 +109,23 @@ def test_seeds_are_averaged_and_every_number_has_its_interval_by_cell(folders, t
     runs = comparison.compared("DCLNN", task)  # their order decides which runs are drawn
     last = np.stack([run.arrays["labels"][-1] for run in runs])
     for measure in paper.MEASURES:
-        low, high = intervals.bounds(
-            lambda c, m=measure: scores.printed_rows(c, m), last, by_cell(task, "TEST")
-        )
+        score = functools.partial(scores.printed_rows, measure=measure)
+        low, high = intervals.bounds(score, last, by_cell(task, "TEST"))
+        each = score(np.stack([run.confusion() for run in runs]))
+        both = intervals.with_seeds(each.mean(axis=0), low, high, each)
         for place, name in enumerate([*images.TASKS[task], "Average"]):
             cell = found[name, measure]
             assert (cell["low"], cell["high"]) == pytest.approx((low[place], high[place]))
             assert cell["low"] < cell["ours"] < cell["high"]
-            each = [expected(run, task)[name, measure] for run in last]
-            assert (cell["ours"], cell["runs"]) == (pytest.approx(np.mean(each)), 2)
+            ends = cell["cells_seeds_low"], cell["cells_seeds_high"]
+            assert ends == pytest.approx((both[0][place], both[1][place]))
+            assert ends[0] <= cell["low"]
+            assert cell["high"] <= ends[1]
+            mean = np.mean([expected(run, task)[name, measure] for run in last])
+            assert (cell["ours"], cell["runs"]) == (pytest.approx(mean), 2)
 
 
+@functools.cache
 def by_cell(task, split):
     """Draws of a split's cells, made here."""
     return intervals.resample(
@@ -125,7 +133,6 @@ def by_cell(task, split):
         photographs.cells(split),
         len(images.TASKS[task]),
         strata=images.labels(split),
-        unseen=True,
     )
 
 
@@ -156,18 +163,65 @@ def test_a_difference_is_paired_by_cell(folders):
     first, second = labels[0][0], labels[1][0]
     assert found.value == pytest.approx((first == truth).mean() - (second == truth).mean())
     drawn = by_cell("four", "TEST")
-    expected = intervals.bounds(scores.accuracy, first[None], drawn, second[None])
-    assert found[1:] == expected
+    right = [labels[0] == truth, labels[1] == truth]
+    assert found[1:] == intervals.paired_bounds(right[0][0] * 1.0 - right[1][0], drawn)
+    recalls = comparison.difference([network], [other], scores.recall, epochs=(1, 25))
+    expected = intervals.bounds(scores.recall, first[None], drawn, second[None])
+    np.testing.assert_array_equal(recalls[1:], expected)
     both = comparison.difference([network], [other], epochs=(range(1, 3), 25))
-    right = [(one == truth).mean() for one in (*labels[0], second)]
-    assert both.value == pytest.approx((right[0] + right[1]) / 2 - right[2])
-    expected = intervals.bounds(scores.accuracy, labels[0], drawn, second[None])
-    assert both[1:] == expected
+    assert both.value == pytest.approx(right[0].mean() - right[1].mean())
+    assert both[1:] == intervals.paired_bounds(right[0].mean(axis=0) - right[1][0], drawn)
     elsewhere = records.Record(
         other.path, other.content | {"config": other.config | {"split_by": "cell"}}
     )
     assert comparison.difference([network], [elsewhere], epochs=(1, 1))[1:] == (None, None)
     assert comparison.estimate([elsewhere])[1:] == (None, None)
+
+
+def test_a_single_run_of_a_network_says_nothing_about_seeds(folders):
+    rng = np.random.default_rng(3)
+    network = [
+        freeze(
+            {"method": "DCLNN", "task": "two", "seed": s, "epochs": 25}, invented(rng, "two", 25)
+        )
+        for s in range(3)
+    ]
+    other = [freeze({"method": "NB", "task": "two"}, invented(rng, "two"))]
+    assert comparison.estimate(network[:1], seeds=True)[1:] == (None, None)
+    assert comparison.difference(network[:1], other, seeds=True)[1:] == (None, None)
+    assert comparison.estimate(other, seeds=True) == comparison.estimate(other)
+    _, low, high = comparison.difference(network, other)
+    _, least, most = comparison.difference(network, other, seeds=True)
+    assert least < low < high < most
+
+
+def test_two_methods_are_compared_by_intervals_and_by_tests(folders):
+    rng = np.random.default_rng(3)
+    truth = images.labels("TEST", "two")
+    runs, other = (
+        [
+            freeze({"method": "DCLNN", "task": "two", "seed": s + start, "epochs": 25}, labels)
+            for s, labels in enumerate(found)
+        ]
+        for start, found in (
+            (0, [invented(rng, "two", 25) for _ in range(4)]),
+            (4, [np.where(rng.random((25, len(truth))) < 0.5, truth, 1 - truth)] * 4),
+        )
+    )
+    found = comparison.compare(runs, other)
+    assert found["p_cells"] < 0.001
+    assert found["p_runs"] == pytest.approx(2 / 70)  # the most extreme of 70 ways to exchange runs
+    assert found["low"] > 0
+    first, second = (
+        np.mean([run.arrays["labels"][24] == truth for run in some], axis=0)
+        for some in (runs, other)
+    )
+    _, cell, sizes = np.unique(photographs.cells("TEST"), return_inverse=True, return_counts=True)
+    assert found["difference"] == pytest.approx((first - second).mean())
+    assert found["once"] == pytest.approx((np.bincount(cell, first - second) / sizes).mean())
+    alike = comparison.compare(runs, runs)
+    assert (alike["difference"], alike["p_cells"], alike["p_runs"]) == (0, 1, 1)
+    assert np.isnan(comparison.compare(runs[:1], other)["p_runs"])
 
 
 @pytest.mark.parametrize(

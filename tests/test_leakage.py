@@ -38,7 +38,7 @@ def test_seeds_are_averaged_then_folds_put_together_and_resampled_by_cell(folder
     assert row.accuracy == pytest.approx(right.mean())
     rows = np.concatenate([splits.split("cell", fold).test for fold in range(2)])
     drawn = intervals.resample(
-        splits.pooled(images.labels)[rows], splits.pooled(photographs.cells)[rows], 4
+        splits.pooled(images.labels)[rows], splits.pooled(photographs.cells)[rows], 4, 20_000
     )
     assert (row.low, row.high) == pytest.approx(intervals.mean_bounds(right[None], drawn))
 

@@ -10,7 +10,7 @@ from bloodlib import study
 from bloodlib.analyses import model_comparison
 from bloodlib.data import images, photographs, splits, stored
 from bloodlib.data.images import TASKS
-from bloodlib.evidence import comparison, intervals, scores
+from bloodlib.evidence import comparison, intervals
 from bloodlib.models import networks
 
 pytestmark = pytest.mark.usefixtures("style")
@@ -85,29 +85,16 @@ def test_what_is_chosen_is_tried_on_test(folders):
 @pytest.mark.parametrize("task", list(TASKS))
 @pytest.mark.parametrize("method", ["small", "DCLNN"])
 def test_a_network_has_as_many_weights_as_keras_counts(keras, folders, method, task):
-    on_fold("small", 0, 0.6, halving="max", width=8)
+    for tuned in model_comparison.TUNED:
+        on_fold(tuned, 0, 0.6, **({"halving": "max", "width": 8} if tuned == "small" else {}))
     classes = len(TASKS[task])
     build = networks.build_compact_cnn if method == "small" else networks.build_dclnn
     model = build(classes, 8, "max") if method == "small" else build(classes)
-    assert model_comparison.count_parameters(method, task) == model.count_params()
-
-
-def test_the_other_methods_keep_what_scikit_learn_keeps(folders):
-    from sklearn.linear_model import LogisticRegression
-
-    for method in ("histogram", "nearest-photograph"):
-        on_fold(method, 0, 0.6, bins=4)
-    count = model_comparison.count_parameters
-    for task, names in TASKS.items():
-        y = np.arange(40) % len(names)
-        model = LogisticRegression().fit(np.random.default_rng(0).random((40, 64)), y)
-        scaler = 2 * 64
-        assert count("histogram", task) == model.coef_.size + model.intercept_.size + scaler
-    assert count("majority", "four") == 4
-    assert count("NB", "four") == 2 * 14_400 * 4 + 4  # theta_, var_ and class_prior_
-    assert count("SVM", "four") == len(images.names("TRAIN")) * (14_400 + 3) + 6
-    kept = len(set(photographs.photographs("TRAIN")))
-    assert count("nearest-photograph", "four") == kept * 64
+    for other in model_comparison.METHODS:
+        saved(model_comparison.settings(other) | {"task": task}, 0.5)
+    found = model_comparison.compute_test(task).set_index("method")["parameters"]
+    assert found[method] == model.count_params()
+    assert found.drop(["small", "DCLNN"]).isna().all()
 
 
 # --------------------------------------------------------------------------- side by side
@@ -138,7 +125,6 @@ def test_every_method_has_its_interval(everyone):
         assert np.mean(row["each"]) == pytest.approx(row["accuracy"])
     model_comparison.plot_test(found.reset_index()).canvas.draw()
     assert found["runs"].tolist() == [1, 1, 1, 1, 1, 2, 2]
-    assert found["short"].tolist() == [0, 0, 0, 0, 0, 0, 1]
 
 
 def test_differences_are_paired(everyone):
@@ -146,7 +132,9 @@ def test_differences_are_paired(everyone):
     assert len(found) == 2 * len(TASKS)
     for row in found.itertuples():
         runs = [model_comparison.runs(method, row.task) for method in (row.first, row.second)]
-        assert tuple(row)[-3:] == pytest.approx(comparison.difference(*runs))
+        expected = comparison.difference(*runs)
+        assert (row.difference, row.low, row.high) == pytest.approx(tuple(expected))
+        assert row.p_cells < 0.05
 
 
 # ----------------------------------------------------------------------------- on TRAIN's cells
@@ -173,9 +161,9 @@ def test_held_out_is_predicted_by_as_many_runs_as_every_fold_has(folders):
     right = found["accuracy"]
     assert found.loc["NB", "gap"] == pytest.approx(right["SVM"] - right["NB"])
     truth = images.labels("TRAIN")
-    drawn = intervals.resample(truth, photographs.cells("TRAIN"), 4, unseen=True)
-    labels = (model_comparison.held_out(method) for method in ("SVM", "NB"))
-    ends = intervals.bounds(scores.accuracy, next(labels), drawn, next(labels))
+    drawn = intervals.resample(truth, photographs.cells("TRAIN"), 4, 20_000)
+    first, second = (model_comparison.held_out(m)[0] == truth for m in ("SVM", "NB"))
+    ends = intervals.paired_bounds(first * 1.0 - second, drawn)
     assert tuple(found.loc["NB", ["gap_low", "gap_high"]]) == pytest.approx(ends)
 
 

@@ -44,11 +44,17 @@ def answers(run: records.Record) -> pd.DataFrame:
     )
 
 
+def ended(method: str, task: str) -> list[records.Record]:
+    """Runs of Table 1 that ended at epoch 25: of others, probabilities are those of a later one."""
+    runs = comparison.compared(method, task)
+    return [run for run in runs if not run.has_epochs or run.epochs == comparison.EPOCH]
+
+
 def _ended():
     """The runs of Table 1, by task, method and seed: what each is, and its answers."""
     for task in TASKS:
         for method in METHODS:
-            for run in sorted(comparison.ended(method, task), key=lambda run: run.config["seed"]):
+            for run in sorted(ended(method, task), key=lambda run: run.config["seed"]):
                 title = f"{method}, seed {run.config['seed']}" if method == "DCLNN" else method
                 yield {"task": task, "method": method, "run": title}, answers(run)
 
@@ -109,10 +115,9 @@ def compute_calibration(level: float) -> pd.DataFrame:
     """
     rows = []
     for key, found in _ended():
-        y_true, cells = found["y_true"].to_numpy(), found["cell"].to_numpy()
+        cells = found["cell"].to_numpy()
         confidence, right = found["confidence"].to_numpy(), found["right"].to_numpy()
-        strata = found["class"].to_numpy()
-        drawn = intervals.resample(y_true, cells, len(TASKS[key["task"]]), strata=strata)
+        drawn = comparison.resamples(key["task"])
         gap, sure = confidence - right, confidence >= level
         low, high = intervals.mean_bounds(gap[None], drawn, (-1.0, 1.0))
         row = {"accuracy": right.mean(), "confidence": confidence.mean(), "gap": gap.mean()}
@@ -135,10 +140,15 @@ def compute_reliability() -> pd.DataFrame:
     rows = []
     for key, found in _ended():
         for _, own in found.groupby(_bin(found["confidence"])):
-            successes, sizes = intervals.tally(own["right"], own["cell"])
-            low, high = intervals.gaffke(successes, sizes, draws=4000)
+            drawn = intervals.resample(0 * own["y_true"], own["cell"], 2, draws=4000)
+            low, high = intervals.mean_bounds(own["right"].to_numpy()[None], drawn)
             row = {"confidence": own["confidence"].mean(), "share": own["right"].mean()}
-            row |= {"low": low, "high": high, "weight": len(own) / len(found), "cells": len(sizes)}
+            row |= {
+                "low": low,
+                "high": high,
+                "weight": len(own) / len(found),
+                "cells": own["cell"].nunique(),
+            }
             rows.append(key | row)
     return pd.DataFrame(rows)
 

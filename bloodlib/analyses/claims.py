@@ -89,29 +89,23 @@ def _there(runs):
     return runs
 
 
-def _subtract(runs, other, score=lambda confusion: scores.accuracy(confusion)[..., None]):
+def _subtract(runs, other, score=scores.accuracy):
     """A score of runs minus that of others, as the rules want it, for each of its numbers."""
     fewest = min((len(found) for found in (runs, other) if found[0].has_epochs), default=None)
-    numbers = (
+    columns = (
         *comparison.difference(runs, other, score),
         *comparison.rerun_range(runs, score, other),
     )
-    return [
-        Difference(*map(float, row), fewest or verdicts.RUNS) for row in zip(*numbers, strict=True)
-    ]
+    numbers = zip(*map(np.ravel, columns), strict=True)
+    return [Difference(*map(float, row), fewest or verdicts.RUNS) for row in numbers]
 
 
 @functools.cache
 def _rows(first, second, task):
     """A row of the tables minus another, by class and measure."""
-
-    def score(confusion):
-        rows = [scores.printed_rows(confusion, measure=measure) for measure in paper.MEASURES]
-        return np.concatenate(rows, axis=-1)
-
     runs = [_there(comparison.compared(method, task)) for method in (first, second)]
     names = [(c, m) for m in paper.MEASURES for c in (*images.TASKS[task], "Average")]
-    return dict(zip(names, _subtract(*runs, score), strict=True))
+    return dict(zip(names, _subtract(*runs, scores.printed_tables), strict=True))
 
 
 def _higher(claim):

@@ -15,6 +15,7 @@ import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from bloodlib import study
 from bloodlib.analyses import plots, stain_normalisation, stored_models
@@ -383,7 +384,7 @@ def compute_scores() -> pd.DataFrame:
         counts, sure = np.bincount(y_pred), np.nan
         if method == "DCLNN":
             sure = arrays[f"DCLNN_{task}"][:, k].max(axis=1).mean(dtype=float)
-        score = right / n, *map(float, intervals.clopper_pearson(right, n))
+        score = right / n, *stats.binomtest(int(right), n).proportion_ci()
         favourite = TASKS[task][counts.argmax()], counts.max() / n
         rows.append((task, method, *variant, *score, *favourite, sure))
     columns = ["task", "method", "scale", "colours", "accuracy", "low", "high"]
@@ -424,7 +425,7 @@ def compute_differences() -> pd.DataFrame:
     rows, cells = [], np.arange(len(labels()))
     for task, classes in TASKS.items():
         y_true, ours = labels(task), predicted("DCLNN", task)
-        drawn = intervals.resample(y_true, cells, len(classes), strata=labels())
+        drawn = intervals.resample(y_true, cells, len(classes), 10_000, strata=labels())
         for other in METHODS[:-1]:
             theirs = predicted(other, task)
             difference = (ours == y_true).mean() - (theirs == y_true).mean()

@@ -77,7 +77,7 @@ def compute_splits() -> pd.DataFrame:
         for by, right in found.items() if set(found) != {"published"} else ():
             tried = ~np.isnan(right).all(axis=0)
             mean = np.nanmean(right[:, tried], axis=0)
-            drawn = intervals.resample(labels[tried], cells[tried], len(images.CLASSES))
+            drawn = intervals.resample(labels[tried], cells[tried], len(images.CLASSES), 20_000)
             low, high = intervals.mean_bounds(mean[None], drawn)
             one, placed = 1 if by == "published" else splits.N_FOLDS, np.cumsum(tried) - 1
             folds = [splits.split(by, fold).test for fold in range(one)]

@@ -6,6 +6,8 @@ was used once, for what was chosen. The other methods have the settings of the b
 none.
 """
 
+from collections.abc import Iterable
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -115,30 +117,16 @@ def runs(method: str, task: str) -> list[records.Record]:
 # ------------------------------------------------------------------------------------- on TEST
 
 
-def count_parameters(method: str, task: str) -> int:
-    """How many numbers a method learns from the published images, with what represents it.
-
-    For the SVM an upper bound: it keeps its support vectors, which the record has not.
-    """
-    config = study.resolve(settings(method) | {"task": task})
-    classes, seen = len(TASKS[task]), 60 * 80 * 3
-    if method == "majority":
-        return classes
-    if method == "NB":  # Gaussian: a mean and a variance each; and the classes' frequencies
-        return (2 * seen + 1) * classes
-    if method == "SVM":
-        return len(images.names("TRAIN")) * (seen + classes - 1) + classes * (classes - 1) // 2
+def _count_weights(method, task):
+    """Numbers that a network learns; nan for other methods."""
+    config, classes = study.resolve(settings(method) | {"task": task}), len(TASKS[task])
     if method == "DCLNN":
         return sum(parameter_counts(config["hidden"], classes).values())
-    if method == "small":  # 3×3 kernels and four numbers of normalisation a map; the last layer
-        filters = config["width"] * 2 ** np.arange(4)
-        kernels = 9 * np.append(3, filters[:-1]) * filters
-        return int(kernels.sum() + 4 * filters.sum() + (filters[-1] + 1) * classes)
-    bins = config["bins"] ** 3
-    if method == "nearest-photograph":
-        return len(set(photographs.photographs("TRAIN"))) * bins
-    # histogram: weights, and the mean and deviation that fractions are scaled by
-    return (bins + 1) * (1 if classes == 2 else classes) + 2 * bins
+    if method != "small":
+        return np.nan
+    filters = config["width"] * 2 ** np.arange(4)  # 3×3 kernels, four numbers of normalisation each
+    kernels = 9 * np.append(3, filters[:-1]) * filters
+    return int(kernels.sum() + 4 * filters.sum() + (filters[-1] + 1) * classes)
 
 
 def compute_test(task: str) -> pd.DataFrame:
@@ -147,32 +135,28 @@ def compute_test(task: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each of :data:`METHODS`. ``method, task``; ``runs``, and how many of them are in
-        16 bits, ``short``; ``accuracy, low, high``: the mean over runs and its CI by cell;
-        ``each``: of each run; ``parameters``: see :func:`count_parameters`; ``seconds``: of the
-        quickest run, of networks to epoch 25, as other work only makes runs slower; ``device``.
+        A row for each of :data:`METHODS`: ``method, task, runs``; ``accuracy, low, high``: the mean
+        over runs and its 95 % CI over cells; ``cells_seeds_low, cells_seeds_high``: that over cells
+        and seeds; ``each``: of each run; ``parameters``: of networks; ``seconds``: of the quickest
+        run, of networks to epoch 25, as other work only makes runs slower.
     """
     rows = []
     for method in METHODS:
         found = runs(method, task)
-        value, low, high = comparison.estimate(found)
-        configs = [study.resolve(run.config) for run in found]
-        precisions = [config.get("precision", "float32") for config in configs]
-        quickest = min(found, key=_seconds)
-        environment = quickest.environment
+        over_cells, over_both = (comparison.estimate(found, seeds=seeds) for seeds in (False, True))
         rows.append(
             {
                 "method": method,
                 "task": task,
                 "runs": len(found),
-                "short": len(found) - precisions.count("float32"),
-                "accuracy": float(value),
-                "low": float(low),
-                "high": float(high),
+                "accuracy": float(over_cells.value),
+                "low": float(over_cells.low),
+                "high": float(over_cells.high),
+                "cells_seeds_low": over_both.low,
+                "cells_seeds_high": over_both.high,
                 "each": scores.accuracy(comparison.confusions(found)).tolist(),
-                "parameters": count_parameters(method, task),
-                "seconds": _seconds(quickest),
-                "device": environment["device"].replace("processor", environment["processor"]),
+                "parameters": _count_weights(method, task),
+                "seconds": min(sum(r.history.get("seconds", [r.seconds])[:EPOCH]) for r in found),
             }
         )
     return pd.DataFrame(rows)
@@ -205,20 +189,22 @@ def plot_test(found: pd.DataFrame) -> plt.Figure:
     return figure
 
 
-def compute_differences(pairs: list[tuple[str, str]]) -> pd.DataFrame:
+def compute_differences(pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
     """Accuracy on TEST of the first method of a pair minus the second's, on the same cells.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each task and pair: ``task, first, second, value, low, high``.
+        A row for each task and pair: ``task, first, second``, and the columns of
+        ``comparison.compare``.
     """
     rows = [
-        (task, *pair, *map(float, comparison.difference(*(runs(method, task) for method in pair))))
+        {"task": task, "first": first, "second": second}
+        | comparison.compare(runs(first, task), runs(second, task))
         for task in TASKS
-        for pair in pairs
+        for first, second in pairs
     ]
-    return pd.DataFrame(rows, columns=["task", "first", "second", "value", "low", "high"])
+    return pd.DataFrame(rows)
 
 
 # ----------------------------------------------------------------------------- on TRAIN's cells
@@ -250,23 +236,25 @@ def compute_held_out(reference: str = "small") -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row for each method that has runs on all folds: ``method``; ``accuracy, low, high`` with
-        four classes, the CI by cell; ``gap, gap_low, gap_high``: the accuracy of ``reference``
-        minus its own, on the same cells.
+        four classes, the 95 % CI over cells; ``gap, gap_low, gap_high``: the accuracy of
+        ``reference`` minus its own, on the same cells; ``p_cells``: of sign flips of the cells.
     """
-    labels = {method: held_out(method) for method in METHODS}
-    labels = {method: found for method, found in labels.items() if found is not None}
-    truth = images.labels("TRAIN")
-    drawn = intervals.resample(truth, photographs.cells("TRAIN"), len(TASKS["four"]))
-    right = {method: (found == truth).mean() for method, found in labels.items()}
+    y_true = images.labels("TRAIN")
+    drawn = intervals.resample(y_true, photographs.cells("TRAIN"), len(TASKS["four"]), 20_000)
+    right = {method: held_out(method) for method in METHODS}
+    right = {
+        m: (y_pred == y_true).mean(axis=0) for m, y_pred in right.items() if y_pred is not None
+    }
     rows = []
-    for method, found in labels.items():
-        gap = [np.nan] * 3
-        if reference in labels and method != reference:
-            ends = intervals.bounds(scores.accuracy, labels[reference], drawn, found)
-            gap = [right[reference] - right[method], *ends]
-        rows.append([method, right[method], *intervals.bounds(scores.accuracy, found, drawn), *gap])
-    names = ["accuracy", "low", "high", "gap", "gap_low", "gap_high"]
-    return pd.DataFrame(rows, columns=["method", *names]).astype(dict.fromkeys(names, float))
+    for method, found in right.items():
+        gap = [np.nan] * 4
+        if reference in right and method != reference:
+            gaps = right[reference] - found
+            p_cells = intervals.sign_flips(np.bincount(drawn.clusters, gaps))
+            gap = [gaps.mean(), *intervals.paired_bounds(gaps, drawn), p_cells]
+        rows.append([method, found.mean(), *intervals.mean_bounds(found[None], drawn), *gap])
+    names = ["accuracy", "low", "high", "gap", "gap_low", "gap_high", "p_cells"]
+    return pd.DataFrame(rows, columns=["method", *names])
 
 
 # ------------------------------------------------------------------------------- learning curve
@@ -343,8 +331,3 @@ def _cells(config):
     config = study.resolve(config)
     rows = splits.split(config["split_by"], config["fold"]).train
     return len(np.unique(photographs.cells("TRAIN")[rows]))
-
-
-def _seconds(run):
-    """Of computing, of networks to epoch 25."""
-    return sum(run.history.get("seconds", [run.seconds])[:EPOCH])

@@ -322,7 +322,7 @@ def _votes(runs):
     votes = {}
     for run in runs:
         labels = comparison.predicted([run])[0]
-        right, _ = intervals.tally(labels == run.arrays["truth"], behind)
+        right = np.bincount(behind, labels == run.arrays["truth"])[np.unique(behind)]
         answers = intervals.vote(labels, behind)
         for number, n, answer in zip(np.unique(behind), right, answers, strict=True):
             votes.setdefault(int(number), []).append([int(n), int(answer)])

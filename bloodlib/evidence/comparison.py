@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
+from scipy import stats
 
 from bloodlib import paper, study
 from bloodlib.data import images, photographs, splits, stored
@@ -27,7 +28,10 @@ COMPARED = {
 }
 
 #: What there is of a number of ours: see :func:`cells`.
-NUMBERS = ("ours", "low", "high", "rerun_low", "rerun_high")
+NUMBERS = (
+    *("ours", "low", "high", "cells_seeds_low", "cells_seeds_high"),
+    *("rerun_low", "rerun_high"),
+)
 #: Settings in which runs of one row may differ; the rounding of numbers is chance, as a seed is.
 CHANCE = ("seed", "precision")
 
@@ -65,14 +69,6 @@ def correct(runs: list[records.Record]) -> np.ndarray:
     return np.mean([run.arrays["labels"][:EPOCH] == run.arrays["truth"] for run in runs], axis=0)
 
 
-def ended(method: str, task: str) -> list[records.Record]:
-    """Those of :func:`compared` that ended at :data:`EPOCH`, or have no epochs.
-
-    Probabilities, and answers on TEST_SIMPLE, are kept of the end of a run alone.
-    """
-    return [run for run in compared(method, task) if not run.has_epochs or run.epochs == EPOCH]
-
-
 def confusions(runs: list[records.Record], epoch: int = EPOCH, split: str = "TEST") -> np.ndarray:
     """Confusion matrices [runs, classes, classes], of networks after an epoch.
 
@@ -108,18 +104,13 @@ def accuracies(run: records.Record, epochs: Iterable[int]) -> list[float]:
 
 
 @functools.cache
-def resamples(task: str, unseen: bool = True, split: str = "TEST") -> intervals.Resamples:
-    """Draws of the cells of TEST, or of TEST_SIMPLE, always the same.
-
-    They are drawn within the four classes for both tasks. ``unseen`` is for
-    :func:`bloodlib.evidence.intervals.bounds`: see there.
-    """
+def resamples(task: str, split: str = "TEST") -> intervals.Resamples:
+    """Draws of the cells of TEST, or of TEST_SIMPLE, within the four classes, always the same."""
     return intervals.resample(
         images.labels(split, task),
         photographs.cells(split),
         len(TASKS[task]),
         strata=images.labels(split),
-        unseen=unseen,
     )
 
 
@@ -150,8 +141,10 @@ def estimate(
     score: intervals.Score = scores.accuracy,
     split: str = "TEST",
     epoch: int = EPOCH,
+    *,
+    seeds: bool = False,
 ) -> Estimate:
-    """A score of runs of one method: their mean, and ``intervals.bounds`` by cell.
+    """A score of runs of one method: their mean, and ``intervals.bounds``.
 
     Parameters
     ----------
@@ -161,17 +154,17 @@ def estimate(
     split : {"TEST", "TEST_SIMPLE"}
     epoch : int
         Of networks, and of TEST.
+    seeds : bool
+        Whether the interval is over cells and seeds (``intervals.with_seeds``). A single run of a
+        network has none; methods without epochs depend on no seed.
 
     Returns
     -------
     Estimate
         Without an interval where runs were tried on other images than the published ones.
     """
-    labels, value = _measured(runs, score, epoch, split)
-    if not on_test(runs):
-        return Estimate(value, None, None)
-    drawn = resamples(runs[0].config["task"], split=split)
-    return Estimate(value, *intervals.bounds(score, labels, drawn))
+    value, over_cells, over_both = _intervals([(runs, epoch)], score, split)
+    return Estimate(value, *(over_both if seeds else over_cells))
 
 
 def difference(
@@ -179,8 +172,12 @@ def difference(
     other: list[records.Record],
     score: intervals.Score = scores.accuracy,
     epochs: tuple[int | range, int | range] = (EPOCH, EPOCH),
+    *,
+    seeds: bool = False,
 ) -> Estimate:
     """The score of runs minus that of others, on the same cells of TEST.
+
+    The interval is ``intervals.bounds``, of accuracy ``intervals.paired_bounds``.
 
     Parameters
     ----------
@@ -190,13 +187,44 @@ def difference(
         As for :func:`estimate`.
     epochs : tuple of int or range
         After which epoch, of the runs and of the others; of several epochs the mean counts.
+    seeds : bool
+        As for :func:`estimate`.
     """
-    ours, value = _measured(runs, score, epochs[0])
-    theirs, subtracted = _measured(other, score, epochs[1])
-    if not on_test([*runs, *other]):
-        return Estimate(value - subtracted, None, None)
+    both = list(zip((runs, other), epochs, strict=True))
+    value, over_cells, over_both = _intervals(both, score)
+    return Estimate(value, *(over_both if seeds else over_cells))
+
+
+def compare(runs: list[records.Record], other: list[records.Record]) -> dict:
+    """The accuracy of runs on TEST minus that of others, by intervals and by tests.
+
+    Returns
+    -------
+    dict
+        ``difference, low, high``: see :func:`difference`; ``cells_seeds_low, cells_seeds_high``:
+        the interval over cells and seeds; ``p_cells``: ``intervals.sign_flips``, where every image
+        counts, and ``p_cells_once``, where every cell does; ``once``: the difference then;
+        ``p_runs``: of a permutation of the runs, nan where a method has a single one.
+    """
     drawn = resamples(runs[0].config["task"])
-    return Estimate(value - subtracted, *intervals.bounds(score, ours, drawn, theirs))
+    right = [predicted(each) == drawn.truth for each in (runs, other)]
+    cells = np.bincount(drawn.clusters, right[0].mean(axis=0) - right[1].mean(axis=0))
+    once = cells / np.bincount(drawn.clusters)
+    each, p_runs = [one.mean(axis=1) for one in right], np.nan
+    if min(map(len, each)) > 1:
+        p_runs = stats.permutation_test(each, lambda a, b: np.mean(a) - np.mean(b), rng=0).pvalue
+    value, over_cells, over_both = _intervals([(runs, EPOCH), (other, EPOCH)], scores.accuracy)
+    return {
+        "difference": float(value),
+        "low": over_cells[0],
+        "high": over_cells[1],
+        "cells_seeds_low": over_both[0],
+        "cells_seeds_high": over_both[1],
+        "p_cells": intervals.sign_flips(cells),
+        "p_runs": p_runs,
+        "once": once.mean(),
+        "p_cells_once": intervals.sign_flips(once),
+    }
 
 
 def rerun_range(
@@ -220,11 +248,30 @@ def rerun_range(
     return np.quantile(gaps.reshape(-1, *each.shape[1:]), (0.025, 0.975), axis=0)
 
 
-def _measured(runs, score, epochs, split="TEST"):
-    """Labels of runs after an epoch or several, and the mean of a score."""
-    each = [(runs, int(epoch), split) for epoch in np.atleast_1d(epochs)]
-    labels = np.concatenate([predicted(*one) for one in each])
-    return labels, np.concatenate([score(confusions(*one)) for one in each]).mean(axis=0)
+def _intervals(methods, score, split="TEST"):
+    """A score of one method's runs, or of one minus another's: its value and both intervals.
+
+    ``methods`` has runs, and after which epoch or epochs. The interval over cells comes first,
+    then that over cells and seeds; the ends are None where there is none.
+    """
+    labels, each = [], []
+    for runs, epochs in methods:
+        after = [(runs, int(epoch), split) for epoch in np.atleast_1d(epochs)]
+        labels.append(np.concatenate([predicted(*one) for one in after]))
+        each.append(np.mean([score(confusions(*one)) for one in after], axis=0))
+    value = each[0].mean(axis=0) - (each[1].mean(axis=0) if len(each) > 1 else 0)
+    everything = [run for runs, _ in methods for run in runs]
+    if not on_test(everything):
+        return value, (None, None), (None, None)
+    drawn = resamples(everything[0].config["task"], split)
+    if len(labels) > 1 and score is scores.accuracy:
+        first, second = ((one == drawn.truth).mean(axis=0) for one in labels)
+        low, high = intervals.paired_bounds(first - second, drawn)
+    else:
+        low, high = intervals.bounds(score, labels[0], drawn, *labels[1:])
+    if any(len(runs) == 1 and runs[0].has_epochs for runs, _ in methods):
+        return value, (low, high), (None, None)
+    return value, (low, high), intervals.with_seeds(value, low, high, *each)
 
 
 def with_interval(value: float | None, low: float | None, high: float | None) -> str:
@@ -270,11 +317,12 @@ def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> li
     Returns
     -------
     list of dict
-        With ``address, table, task, method, class, measure, paper, ours, low, high, rerun_low,
-        rerun_high, runs, frozen``. ``ours`` is None where there is no run. ``low`` and ``high`` are
-        ``intervals.bounds``, by cell; None where runs were tried on other images than the published
-        TEST. ``rerun_low`` and ``rerun_high`` are :func:`rerun_range` of these runs. ``frozen``:
-        whether the runs are :func:`compared`'s.
+        With ``address, table, task, method, class, measure, paper``, each of :data:`NUMBERS`,
+        ``runs`` and ``frozen``. ``ours`` is None where there is no run. ``low`` and ``high`` are of
+        the 95 % CI over cells, for these runs; ``cells_seeds_low`` and ``cells_seeds_high`` of that
+        over cells and seeds, None for a single run of a network. All four are None where runs were
+        tried on other images than the published TEST. ``rerun_low`` and ``rerun_high`` are
+        :func:`rerun_range` of these runs. ``frozen``: whether the runs are :func:`compared`'s.
     """
     asked = itertools.product(COMPARED, TASKS) if runs is None else runs
     saved = {row: compared(*row) for row in asked}
@@ -352,11 +400,15 @@ def outside(cells: list[dict], low: str = "low", high: str = "high") -> tuple[in
 
 def _numbers(runs, task):
     """Numbers of runs and the ends of their intervals by measure and class; None without a run."""
-    found = {}
-    for measure in paper.MEASURES:
-        score = functools.partial(scores.printed_rows, measure=measure)
-        ends = (*estimate(runs, score), *rerun_range(runs, score)) if runs else (None,) * 5
-        for place, class_ in enumerate([*TASKS[task], "Average"]):
-            values = [None if each is None else float(each[place]) for each in ends]
-            found[measure, class_] = dict(zip(NUMBERS, values, strict=True))
-    return found
+    every = [None] * len(NUMBERS)
+    if runs:
+        found, over_cells, over_both = _intervals([(runs, EPOCH)], scores.printed_tables)
+        every = [found, *over_cells, *over_both, *rerun_range(runs, scores.printed_tables)]
+    return {
+        (measure, class_): {
+            name: None if one is None else float(one[m, c])
+            for name, one in zip(NUMBERS, every, strict=True)
+        }
+        for m, measure in enumerate(paper.MEASURES)
+        for c, class_ in enumerate([*TASKS[task], "Average"])
+    }

@@ -1,35 +1,38 @@
-"""Intervals that know about photographs: TEST's images are many, its cells are few.
+"""Intervals and tests that know about cells: TEST's images are many, its cells are few.
 
-Images made from one photograph are right or wrong together. What was drawn from a population
-is the cell: a cluster here is all images of one cell, and intervals are about cells like these.
+Images of one cell are right or wrong together. What was drawn from a population is the cell: a
+cluster here is all images of one cell, and intervals are about cells like these.
 
 ``bounds``
-    For any score, and for 4 cells as well as for 48: each class gets one cell more, that nobody
-    saw, wrong in all its images for the low end, right in all for the high end. For the recall of
-    a class that is Gaffke's bound (2005; Learned-Miller and Thomas, 2019, arXiv:1905.06208), and
-    where each cell is all right or all wrong it is Clopper and Pearson's. Gaffke's is a conjecture
-    that no simulation has refuted. Its use for precision and F1 is ours, and only simulated.
-``bounds`` of ``resample(..., unseen=False)``
-    Percentiles of the cluster bootstrap (Efron and Tibshirani, 1993, chapter 13; Davison and
-    Hinkley, 1997, section 3.8). **With few cells they are far too narrow**, and without any width
-    where every image is right. BCa can't mend that: it too knows only the cells that were seen.
-``clopper_pearson``
-    For counts of independent cells.
+    95 % CI over cells, for the runs at hand. Each class gets one cell more, that nobody saw, wrong
+    in all its images for the low end, right in all for the high end. For the recall of a class
+    that is Gaffke's bound (2005; Learned-Miller and Thomas, 2019, arXiv:1905.06208), and where
+    each cell is all right or all wrong it is Clopper and Pearson's. Gaffke's is a conjecture that
+    no simulation has refuted. Its use for precision and F1 is ours, and only simulated.
+``with_seeds``
+    95 % CI over cells and seeds: also about networks trained again.
+``likelihood_bounds``
+    Narrower for a mean over several classes: not every class has an unlucky cell at once.
+``proved_bounds``
+    Those of Phan, Thomas and Learned-Miller (2021): a proof in the place of the conjecture.
+``sign_flips``
+    A test in the place of an interval, for differences.
 
-:func:`~bloodlib.analyses.uncertainty.compute_coverage` simulates how often they contain the truth;
-that, and no name, makes a 95 % interval.
+``benchmarks/coverage.py`` simulates how often they contain the truth; that, and no name, makes a
+95 % interval.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
 Score = Callable[[np.ndarray], np.ndarray]  # of confusion matrices, leading axes kept
 TAIL = (1 - 0.95) / 2  # what each end of every interval leaves out
-
-# ------------------------------------------------------------------- any score, by resampling
+#: So many that with other draws an end moves by 0.001 at most (its standard deviation).
+DRAWS = 200_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,37 +48,40 @@ class Resamples:
     n_classes : int
     strata : int array [strata]
         True class of each stratum.
-    weights : float array [resamples, clusters]
-        How often each cluster is drawn; no whole numbers where there are unseen cells.
-    unseen : float array [resamples, strata]
+    places : int array [clusters]
+        Stratum of each cluster.
+    weights : float array [draws, clusters]
+        What a cluster counts; its images counts once on average, if nothing were unseen.
+    unseen : float array [draws, strata]
         Images of the unseen cell of each stratum.
-    wrong : int array [resamples, strata]
+    wrong : int array [draws, strata]
         What the unseen cell is taken for where it is wrong.
-    seed : int
-        Also decides which runs are drawn.
     """
 
     truth: np.ndarray
     clusters: np.ndarray
     n_classes: int
     strata: np.ndarray
+    places: np.ndarray
     weights: np.ndarray
     unseen: np.ndarray
     wrong: np.ndarray
-    seed: int
 
 
 def resample(
     truth: np.ndarray,
     groups: np.ndarray,
     n_classes: int,
-    resamples: int = 10_000,
+    draws: int = DRAWS,
     seed: int = 0,
     *,
     strata: np.ndarray | None = None,
-    unseen: bool = True,
 ) -> Resamples:
-    """Draw clusters with replacement within each class, as many as the class has.
+    """Draw weights of cells within each class, and of a cell that nobody saw.
+
+    They come from a Dirichlet distribution (Rubin's Bayesian bootstrap, 1981), where the unseen
+    cell's parameter is 1, and that of a cluster too if all are of one size; otherwise it goes with
+    size, as for a design effect where a cell's images are alike. Strata keep their images.
 
     Parameters
     ----------
@@ -85,15 +91,10 @@ def resample(
         Cell of each image; images of one class and one group are a cluster.
     n_classes : int
         Classes of the confusion matrices, at least 2.
-    resamples, seed : int
+    draws, seed : int
     strata : int array [n], optional
         Within what to draw, if not within classes. For the task of two classes these are the
         four, as TEST was made with as many images of each of them.
-    unseen : bool
-        Give each stratum its unseen cell. Weights are then drawn from a Dirichlet distribution
-        (Rubin's Bayesian bootstrap, 1981), where the unseen cell's parameter is 1, and that of a
-        cluster too if all are of one size; otherwise it goes with size, as for a design effect
-        where a cell's images are alike. Strata keep their images.
     """
     truth = _labels("truth", truth, n_classes)
     strata = truth if strata is None else np.asarray(strata)
@@ -106,32 +107,25 @@ def resample(
     if np.any(truth != truth[first][stratum]):
         raise ValueError("a stratum has images of several classes: strata must divide classes")
     pairs, clusters = np.unique(np.stack([stratum, groups]), axis=1, return_inverse=True)
-    sizes = np.bincount(clusters)
+    sizes, places = np.bincount(clusters), pairs[0]
     rng = np.random.default_rng(seed)
-    weights, extra = np.empty((resamples, len(sizes))), np.zeros((resamples, len(kinds)))
+    weights = np.empty((draws, len(sizes)), np.float32)
+    unseen = np.empty((draws, len(kinds)), np.float32)
     for s in range(len(kinds)):
-        inside = pairs[0] == s
-        m, k = sizes[inside], inside.sum()
-        if unseen:
-            drawn = rng.dirichlet(_concentrations(m), resamples) * m.sum()
-            weights[:, inside], extra[:, s] = drawn[:, :-1] / m, drawn[:, -1]
-        else:
-            weights[:, inside] = rng.multinomial(k, np.full(k, 1 / k), resamples)
-    wrong = (truth[first] + rng.integers(1, n_classes, extra.shape)) % n_classes
-    return Resamples(truth, clusters, n_classes, truth[first], weights, extra, wrong, seed)
+        own = sizes[places == s]
+        drawn = rng.dirichlet([*_concentrations(own), 1], draws) * own.sum()
+        weights[:, places == s], unseen[:, s] = drawn[:, :-1] / own, drawn[:, -1]
+    wrong = (truth[first] + rng.integers(1, n_classes, unseen.shape)) % n_classes
+    return Resamples(truth, clusters, n_classes, truth[first], places, weights, unseen, wrong)
 
 
 def bounds(
     score: Score, labels: np.ndarray, resamples: Resamples, other: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Interval of a score, the mean over runs, that is honest about few cells.
+    """95 % CI over cells of a score, the mean over these runs.
 
     Its low end is a percentile of the draws in which every unseen cell is wrong, taken for
     another class at random; its high end of those in which every one is right.
-
-    Cells and runs are crossed: each resample draws cells, the same for every run, and runs
-    (the pigeonhole bootstrap of Owen, 2007). With one run there is nothing to draw, and
-    **the interval says nothing about seeds**; with two or three it says too little.
 
     Parameters
     ----------
@@ -149,12 +143,10 @@ def bounds(
     -------
     low, high : float array [*]
     """
-    right = np.broadcast_to(resamples.strata, resamples.wrong.shape)
-    low = _draws(score, labels, resamples, resamples.wrong, 1)
-    high = _draws(score, labels, resamples, right, 1)
+    low, high = (_draws(score, labels, resamples, wrong) for wrong in (True, False))
     if other is not None:
-        low = low - _draws(score, other, resamples, right, 2)
-        high = high - _draws(score, other, resamples, resamples.wrong, 2)
+        low = low - _draws(score, other, resamples, wrong=False)
+        high = high - _draws(score, other, resamples, wrong=True)
     return np.quantile(low, TAIL, axis=0), np.quantile(high, 1 - TAIL, axis=0)
 
 
@@ -163,7 +155,7 @@ def mean_bounds(
 ) -> tuple[float, float]:
     """Interval of a mean over images, as :func:`bounds`, for what is no score of labels.
 
-    Of fractions of right answers it is :func:`bounds` of accuracy. The unseen cells have the least
+    Of shares of right answers it is :func:`bounds` of accuracy. The unseen cells have the least
     possible value for the low end, and the greatest for the high end.
 
     Parameters
@@ -174,19 +166,167 @@ def mean_bounds(
     limits : tuple of float
         Least and greatest possible value.
     """
-    if not limits[0] <= np.min(values) <= np.max(values) <= limits[1]:
-        raise ValueError(
-            f"values reach from {np.min(values)} to {np.max(values)}, beyond {limits}: give limits"
-        )
-    sums = np.stack([np.bincount(resamples.clusters, row) for row in values])
-    seen = _over_runs(resamples.weights @ sums.T, resamples.seed, 1)
+    _within(values, limits)
+    seen = resamples.weights @ np.bincount(resamples.clusters, np.mean(values, axis=0))
     unseen, n = resamples.unseen.sum(axis=-1), len(resamples.truth)
     low = np.quantile((seen + limits[0] * unseen) / n, TAIL)
     high = np.quantile((seen + limits[1] * unseen) / n, 1 - TAIL)
     return float(low), float(high)
 
 
-# ----------------------------------------------------------------------- one class, by its counts
+def with_seeds(
+    value: np.ndarray, low: np.ndarray, high: np.ndarray, *each: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """95 % CI over cells and seeds, from that over cells and the scores of single runs.
+
+    Student's t interval for the mean over runs, added in quadrature to that over cells: the
+    method of variance estimates recovery (Zou and Donner, 2008). Two methods are compared as by
+    Welch (1947). A method of one run adds nothing.
+
+    Parameters
+    ----------
+    value, low, high : float array [*]
+        A score, or a difference of scores, and its interval over cells.
+    *each : float array [runs, *]
+        The score of each run, of one method or of two.
+
+    Returns
+    -------
+    low, high : float array [*]
+    """
+    found = [np.asarray(one) for one in each if len(one) > 1]
+    if not found:
+        return low, high
+    squares = [one.var(axis=0, ddof=1) / len(one) for one in found]
+    error = np.sqrt(sum(squares))
+    with np.errstate(invalid="ignore"):  # no variance at all: any degrees of freedom will do
+        parts = [square**2 / (len(one) - 1) for square, one in zip(squares, found, strict=True)]
+        freedom = np.nan_to_num(error**4 / sum(parts), nan=1.0)
+    half = stats.t.ppf(1 - TAIL, freedom) * error
+    least = 0.0 if len(each) == 1 else -1.0
+    return (
+        np.maximum(value - np.hypot(value - low, half), least),
+        np.minimum(value + np.hypot(high - value, half), 1.0),
+    )
+
+
+def likelihood_bounds(
+    values: np.ndarray, resamples: Resamples, limits: tuple[float, float] = (-1.0, 1.0)
+) -> tuple[float, float]:
+    """Interval of a mean over images by empirical likelihood (Owen, 2001), with unseen cells.
+
+    The ends are the most extreme means of weighted cells, and of unseen ones at a limit, whose
+    likelihood is at least :data:`TAIL` times that of the cells as they are. With one class whose
+    cells are all at the other limit that is the exact bound; with several it is narrower than
+    :func:`bounds`, which has an unlucky unseen cell in each.
+
+    Parameters
+    ----------
+    values : float array [n]
+        Of each image, such as one method's share of right runs minus another's.
+    resamples : Resamples
+    limits : tuple of float
+        Least and greatest possible value.
+    """
+    _within(values, limits)
+    sizes = np.bincount(resamples.clusters)
+    means = np.bincount(resamples.clusters, values) / sizes
+
+    def nearest(gaps):
+        """The least possible mean of gaps, which unseen cells do not have."""
+        parts = []
+        gaps = gaps.clip(min=0)
+        for s in range(len(resamples.strata)):
+            own = resamples.places == s
+            share = sizes[own].sum() / sizes.sum()
+            parts.append((gaps[own] * share, _concentrations(sizes[own])))
+
+        def weigh(log_scale):
+            found = []
+            for gap, counts in parts:
+                most = np.exp(log_scale) * counts  # of weights times (shift + gap)
+
+                def excess(shift, gap=gap, most=most):
+                    return (most / (shift + gap)).sum() - 1
+
+                shift = max(0.0, (most - gap).max())  # no weight is more than 1
+                if excess(shift) > 0:
+                    shift = optimize.brentq(excess, shift, 2 * most.sum())
+                found.append(most / (shift + gap))
+            return found
+
+        def likelihood(log_scale):
+            weights = weigh(log_scale)
+            return sum(
+                (counts * np.log(w * counts.sum() / counts)).sum()
+                for w, (_, counts) in zip(weights, parts, strict=True)
+            ) - np.log(TAIL)
+
+        if not gaps.any():
+            return 0.0
+        weights = weigh(optimize.brentq(likelihood, -30, 30))
+        return sum(w @ gap for w, (gap, _) in zip(weights, parts, strict=True))
+
+    return limits[0] + nearest(means - limits[0]), limits[1] - nearest(limits[1] - means)
+
+
+def paired_bounds(differences: np.ndarray, resamples: Resamples) -> tuple[float, float]:
+    """95 % CI over cells of a difference in accuracy, as narrow as is valid.
+
+    From :func:`mean_bounds` or :func:`likelihood_bounds`, whichever end is nearer.
+
+    Parameters
+    ----------
+    differences : float array [n]
+        Of each image: one method's fraction of right runs minus another's.
+    resamples : Resamples
+    """
+    ends = mean_bounds(differences[None], resamples, (-1.0, 1.0))
+    least, most = likelihood_bounds(differences, resamples)
+    return max(ends[0], least), min(ends[1], most)
+
+
+def proved_bounds(shares: np.ndarray, draws: int = DRAWS) -> tuple[float, float]:
+    """Proved 95 % interval of a mean of cells between 0 and 1, each counting once.
+
+    Theorem 2.7 of Phan, Thomas and Learned-Miller (2021), ordered by the mean: the largest of
+    Gaffke's values for any cells whose mean is no higher. Those lie on the concave hull of the
+    weights of the best ``k`` cells.
+
+    Parameters
+    ----------
+    shares : float array [cells]
+    draws : int
+    """
+    n = len(shares)
+    order = np.sort(np.random.default_rng(0).random((draws, n)), axis=1)
+    top = np.diff(order, axis=1, prepend=0)[:, ::-1].cumsum(axis=1)  # weight of the best k cells
+    top = np.concatenate([np.zeros((draws, 1)), top], axis=1)
+
+    def highest(total):
+        best = np.zeros(draws)
+        for fewer in range(int(np.floor(total)) + 1):
+            for more in range(int(np.ceil(total)), n + 1):
+                part = (total - fewer) / (more - fewer) if more > fewer else 0.0
+                best = np.maximum(best, top[:, fewer] + part * (top[:, more] - top[:, fewer]))
+        return float(np.quantile(best + 1 - order[:, -1], 1 - TAIL))
+
+    return 1 - highest(n - np.sum(shares)), highest(np.sum(shares))
+
+
+def sign_flips(differences: np.ndarray, draws: int = DRAWS) -> float:
+    """P-value of the hypothesis that two methods may be exchanged in every cell.
+
+    Parameters
+    ----------
+    differences : float array [cells]
+        Of the two methods' right answers.
+    draws : int
+        Of the signs of all differences.
+    """
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], (draws, len(differences)))
+    as_large = np.abs(signs @ differences) >= abs(np.sum(differences)) - 1e-9
+    return (1 + int(as_large.sum())) / (1 + draws)
 
 
 def vote(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
@@ -194,143 +334,60 @@ def vote(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    labels : int array [..., n]
-        Each run votes by itself.
-    groups : int array [n]
+    labels, groups : int array [n]
 
     Returns
     -------
-    int array [..., groups]
+    int array [groups]
         In rising order of groups.
     """
-    labels = np.asarray(labels)
-    found = np.stack([tally(labels == k, groups)[0] for k in range(labels.max() + 1)], axis=-1)
-    tied = (found == found.max(axis=-1, keepdims=True)).sum(axis=-1) > 1
-    return np.where(tied, -1, found.argmax(axis=-1))
-
-
-def tally(correct: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Successes [..., groups] and sizes [groups] of each group, in rising order of groups.
-
-    Parameters
-    ----------
-    correct : bool array [..., n]
-    groups : int array [n]
-    """
-    correct, groups = np.asarray(correct, dtype=bool), np.asarray(groups)
-    if correct.shape[-1:] != groups.shape:
-        raise ValueError(f"{len(groups)} groups for {correct.shape}: give one for every image")
-    order = np.argsort(groups, kind="stable")
-    _, starts, sizes = np.unique(groups[order], return_index=True, return_counts=True)
-    return np.add.reduceat(correct[..., order], starts, axis=-1, dtype=int), sizes
-
-
-def clopper_pearson(successes: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Clopper and Pearson's interval (1934) for a proportion of independent observations.
-
-    Parameters
-    ----------
-    successes, n : int array [*]
-        Broadcast together; where n is 0 the interval is 0 to 1.
-
-    Returns
-    -------
-    low, high : float array [*]
-    """
-    successes, n = np.broadcast_arrays(successes, n)
-    if not np.all((successes >= 0) & (successes <= n)):
-        raise ValueError(f"{successes} successes of {n}: give whole numbers, from 0 to n")
-    low = stats.beta.ppf(TAIL, successes, n - successes + 1)
-    high = stats.beta.ppf(1 - TAIL, successes + 1, n - successes)
-    return np.where(successes == 0, 0.0, low), np.where(successes == n, 1.0, high)
-
-
-def design_effect(successes: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Intracluster correlation and Kish's design effect.
-
-    The correlation is estimated by one-way analysis of variance for clusters of unequal size
-    (Donner and Klar, 2000, section 1.3). The design effect is 1 + (m - 1) icc (Kish, 1965), where
-    m is the mean size of an image's cluster, and a negative icc counts as 0. So many images count
-    as one that is independent of the others.
-
-    Without any variance, as where all is right, or with one cluster, both are nan: the effective
-    number is between the clusters and the images, and nothing tells where. Where each cluster has
-    one image only icc is nan.
-
-    Parameters
-    ----------
-    successes : int array [..., clusters]
-    sizes : int array [clusters]
-        As :func:`tally` gives them.
-
-    Returns
-    -------
-    icc, deff : float array [...]
-    """
-    k, n = len(sizes), sizes.sum()
-    shares, p = successes / sizes, successes.sum(axis=-1, keepdims=True) / n
-    weighted = (sizes**2).sum() / n
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = np.divide((sizes * (shares - p) ** 2).sum(axis=-1), k - 1)
-        within = np.divide((sizes * shares * (1 - shares)).sum(axis=-1), n - k)
-        typical = np.divide(n - weighted, k - 1)
-        icc = (between - within) / (between + (typical - 1) * within)
-    return icc, np.where(weighted == 1, 1.0, 1 + (weighted - 1) * np.maximum(icc, 0))
-
-
-def gaffke(
-    successes: np.ndarray, sizes: np.ndarray, draws: int = 10_000
-) -> tuple[np.ndarray, np.ndarray]:
-    """Gaffke's bounds for the fraction of successes: :func:`bounds`, for many recalls at once.
-
-    They assume nothing of a cell's share but that it lies between 0 and 1.
-
-    Parameters
-    ----------
-    successes : int array [..., clusters]
-    sizes : int array [clusters]
-        As :func:`tally` gives them.
-    draws : int
-
-    Returns
-    -------
-    low, high : float array [...]
-    """
-    drawn = np.random.default_rng(0).dirichlet(_concentrations(sizes), draws)
-    seen = successes / sizes @ drawn[:, :-1].T
-    high = np.quantile(seen + drawn[:, -1], 1 - TAIL, axis=-1)
-    return np.quantile(seen, TAIL, axis=-1), np.minimum(high, 1)
+    _, place = np.unique(groups, return_inverse=True)
+    found = np.zeros((place.max() + 1, np.max(labels) + 1), int)
+    np.add.at(found, (place, labels), 1)
+    tied = (found == found.max(axis=1, keepdims=True)).sum(axis=1) > 1
+    return np.where(tied, -1, found.argmax(axis=1))
 
 
 # ---------------------------------------------------------------------------------- what they share
 
 
-def _draws(score, labels, resamples, taken, stream):
-    """A score on each resample [resamples, *], where unseen cells are taken for these classes."""
-    k, weights = resamples.n_classes, resamples.weights
-    labels = _labels("labels", labels, k)
+def _draws(score, labels, resamples, wrong):
+    """A score, the mean over runs, on each draw [draws, *]; unseen cells are wrong or right."""
+    labels = _labels("labels", labels, resamples.n_classes).astype(np.uint8)
     if labels.shape[1:] != resamples.truth.shape:
         raise ValueError(f"labels are {labels.shape}: give [runs, {len(resamples.truth)}]")
-    found = np.empty((len(weights), len(labels), k * k))
-    for run, cells in enumerate((resamples.clusters * k + resamples.truth) * k + labels):
-        counts = np.bincount(cells, minlength=weights.shape[1] * k * k)
-        found[:, run] = weights @ counts.reshape(-1, k * k)
-    for s, true in enumerate(resamples.strata):
-        found[np.arange(len(found)), :, true * k + taken[:, s]] += resamples.unseen[:, s, None]
-    return _over_runs(score(found.reshape(*found.shape[:2], k, k)), resamples.seed, stream)
+    return _drawn(score, labels.tobytes(), resamples, wrong)
 
 
-def _over_runs(values, seed, stream):
-    """Mean [resamples, ...] of values [resamples, runs, ...] over runs drawn with replacement."""
-    runs = values.shape[1]
-    rng = np.random.default_rng([seed, stream])
-    times = rng.multinomial(runs, np.full(runs, 1 / runs), len(values))
-    return np.einsum("ri,ri...->r...", times / runs, values)
+@functools.lru_cache(maxsize=8)  # a method is compared with several others
+def _drawn(score, labels, resamples, wrong, at_once=20_000):
+    k, n_clusters = resamples.n_classes, resamples.weights.shape[1]
+    labels = np.frombuffer(labels, np.uint8).reshape(-1, len(resamples.truth)).astype(np.intp)
+    taken = resamples.wrong if wrong else np.broadcast_to(resamples.strata, resamples.wrong.shape)
+    places = (resamples.clusters * k + resamples.truth) * k + labels
+    counts = [np.bincount(run, minlength=n_clusters * k * k).reshape(-1, k * k) for run in places]
+    counts = np.moveaxis(counts, -1, 0).reshape(-1, n_clusters).astype(resamples.weights.dtype)
+    parts = []
+    for start in range(0, len(resamples.weights), at_once):
+        rows = slice(start, start + at_once)
+        found = (counts @ resamples.weights[rows].T).reshape(k, k, len(labels), -1)
+        for s, true in enumerate(resamples.strata):
+            draw = np.arange(found.shape[-1])
+            found[true, taken[rows, s], :, draw] += resamples.unseen[rows, s, None]
+        parts.append(score(found.transpose(3, 2, 0, 1)).mean(axis=1))
+    return np.concatenate(parts)
 
 
 def _concentrations(sizes):
-    """Dirichlet parameters of clusters, and of the unseen one last."""
-    return np.append(sizes * (sizes.sum() / (sizes**2).sum()), 1.0)
+    """Dirichlet parameters of clusters of these sizes."""
+    return sizes * (sizes.sum() / (sizes**2).sum())
+
+
+def _within(values, limits):
+    if not limits[0] <= np.min(values) <= np.max(values) <= limits[1]:
+        raise ValueError(
+            f"values reach from {np.min(values)} to {np.max(values)}, beyond {limits}: give limits"
+        )
 
 
 def _labels(name, labels, n_classes):

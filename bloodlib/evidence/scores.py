@@ -8,29 +8,13 @@ by zero it is 0, scikit-learn's choice too.
 import numpy as np
 
 
-def counts(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """True positives, false positives, false negatives and true negatives of each class.
-
-    Parameters
-    ----------
-    confusion : int array [..., classes, classes]
-
-    Returns
-    -------
-    tuple of int array [..., classes]
-    """
-    confusion = np.asarray(confusion)
-    tp = np.diagonal(confusion, axis1=-2, axis2=-1)
-    fp = confusion.sum(axis=-2) - tp
-    fn = confusion.sum(axis=-1) - tp
-    tn = confusion.sum(axis=(-2, -1))[..., None] - tp - fp - fn
-    return tp, fp, fn, tn
-
-
 def class_accuracy(confusion: np.ndarray) -> np.ndarray:
     """Equation 14 as printed, each class against the rest [..., classes]."""
-    tp, fp, fn, tn = counts(confusion)
-    return _ratio(tp + tn, tp + tn + fp + fn)
+    confusion = np.asarray(confusion, dtype=float)
+    n = confusion.sum(axis=(-2, -1))[..., None]
+    either = confusion.sum(axis=-2) + confusion.sum(axis=-1)  # TP is in both
+    tp = np.diagonal(confusion, axis1=-2, axis2=-1)
+    return _ratio(n - either + 2 * tp, n)
 
 
 def accuracy(confusion: np.ndarray) -> np.ndarray:
@@ -41,14 +25,12 @@ def accuracy(confusion: np.ndarray) -> np.ndarray:
 
 def precision(confusion: np.ndarray) -> np.ndarray:
     """Equation 15 for each class [..., classes]."""
-    tp, fp, _, _ = counts(confusion)
-    return _ratio(tp, tp + fp)
+    return _ratio(np.diagonal(confusion, axis1=-2, axis2=-1), np.sum(confusion, axis=-2))
 
 
 def recall(confusion: np.ndarray) -> np.ndarray:
     """Equation 16 for each class [..., classes]."""
-    tp, _, fn, _ = counts(confusion)
-    return _ratio(tp, tp + fn)
+    return _ratio(np.diagonal(confusion, axis1=-2, axis2=-1), np.sum(confusion, axis=-1))
 
 
 def f1(confusion: np.ndarray) -> np.ndarray:
@@ -61,17 +43,24 @@ def f1(confusion: np.ndarray) -> np.ndarray:
 MEASURES = {"precision": precision, "recall": recall, "f1": f1}
 
 
-def printed_rows(confusion: np.ndarray, measure: str) -> np.ndarray:
-    """A measure as the paper prints it: each class, then ``Average``, their plain mean.
+def printed_tables(confusion: np.ndarray) -> np.ndarray:
+    """Precision, recall and F1 as the paper prints them, each class, then ``Average``.
 
     Returns
     -------
-    float array [..., classes + 1]
+    float array [..., 3, classes + 1]
+        The average is the plain mean of the classes.
     """
-    values = MEASURES[measure](confusion)
+    p, r = precision(confusion), recall(confusion)
+    values = np.stack([p, r, _ratio(2 * p * r, p + r)], axis=-2)
     return np.concatenate([values, values.mean(axis=-1, keepdims=True)], axis=-1)
 
 
+def printed_rows(confusion: np.ndarray, measure: str) -> np.ndarray:
+    """One measure of :func:`printed_tables` [..., classes + 1]."""
+    return printed_tables(confusion)[..., list(MEASURES).index(measure), :]
+
+
 def _ratio(above, below):
-    above, below = np.asarray(above, dtype=float), np.asarray(below, dtype=float)
+    above, below = np.multiply(above, 1.0), np.multiply(below, 1.0)  # single precision stays
     return np.divide(above, below, out=np.zeros_like(above), where=below != 0)
