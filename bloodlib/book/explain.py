@@ -271,7 +271,7 @@ def _computed(what, runs):
     n = "of one run" if len(runs) == 1 else f"mean over {len(runs)} runs"
     return (
         f"{what} on the {len(runs[0].arrays['truth']):,} images of TEST{epoch}, {n}; in brackets "
-        "the 95\u00a0% interval over other cells of the same kind."
+        "the 95\u00a0% CI over cells."
     )
 
 

@@ -108,6 +108,10 @@ class Printed(SphinxPostTransform):
                 link.parent.insert(
                     link.parent.index(link) + 1, nodes.raw("", number, format="latex")
                 )
+        for block in list(self.document.findall(nodes.container)):
+            if "sd-card-title" in block["classes"]:
+                title = nodes.strong("", block.astext())
+                block.replace_self(nodes.paragraph("", "", title))
         for cell in self.document.findall(nodes.entry):
             if not any(cell.findall(nodes.image)) and not _text(cell).strip():
                 cell.children = []  # or it would be two lines high
