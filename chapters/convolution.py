@@ -32,11 +32,12 @@ steps = 200  # number of steps
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from PIL import Image
 from scipy.signal import correlate2d
 
 from bloodlib.analyses import plots
 from bloodlib.book import chapter, figures, tables
-from bloodlib.data import synthetic
+from bloodlib.data import images, registration, synthetic
 from bloodlib.paper import equations
 
 chapter.begin()
@@ -74,7 +75,12 @@ plots.show(figure)
 # kernels on one cell, in grey, at the 60 × 80 pixels that the network sees, and {numref}`tbl-kernels` measures their effects.
 
 # %%
-grey, published = figures.load_grey(kind, seed)
+rng, published = np.random.default_rng(seed), images.available()
+of_kind = np.flatnonzero(images.labels("TRAIN") == images.CLASSES.index(kind))
+name = images.names("TRAIN")[rng.choice(of_kind)]
+picture = registration.view("TRAIN", name) if published else synthetic.draw(kind, rng)
+small = Image.fromarray(picture).resize((80, 60), Image.Resampling.BILINEAR)
+grey = np.asarray(small.convert("L"), float)
 effects = pd.DataFrame(
     [{"Kernel": name} | equations.effect(grey, one) for name, one in equations.KERNELS.items()]
 )

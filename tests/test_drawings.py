@@ -1,35 +1,11 @@
-"""What the chapters on convolution and on the network draw and count."""
+"""What the chapter on the network counts."""
 
 import subprocess
 import sys
 
-import matplotlib.pyplot as plt
 import pytest
 
-from bloodlib.book import figures
-from bloodlib.data import images
 from bloodlib.models import networks
-from bloodlib.paper import equations
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
-
-
-@pytest.mark.parametrize("there", [False, pytest.param(True, marks=pytest.mark.data)])
-def test_kernels_do_what_they_are_called(monkeypatch, there):
-    if there and not images.available():
-        pytest.skip("no images here")
-    monkeypatch.setattr(images, "available", lambda *splits: there)
-    grey, published = figures.load_grey("EOSINOPHIL", seed=1)
-    assert published is there
-    effects = {name: equations.effect(grey, one) for name, one in equations.KERNELS.items()}
-    assert effects["Identity"]["Contrast"] == pytest.approx(1)
-    assert effects["Edges"]["Like its edges"] > effects["Edges"]["Like the image"]
-    assert effects["Blur"]["Contrast"] < 1 < effects["Sharpen"]["Contrast"]
-    assert len(figures.plot_kernels(grey, published).axes) == 8
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.colors import ListedColormap
-from PIL import Image
 from scipy.signal import correlate2d
 
 from bloodlib import study
@@ -341,26 +340,6 @@ def plot_matrices(matrices: dict[str, np.ndarray], colours: list) -> plt.Figure:
     return figure
 
 
-def load_grey(kind: str = "NEUTROPHIL", seed: int = 0) -> tuple[np.ndarray, bool]:
-    """One image of TRAIN in grey, [60, 80] from 0 to 255, as small as the network sees it.
-
-    Returns
-    -------
-    grey : float array [60, 80]
-    published : bool
-        False where the images can't be had and a cell is drawn instead.
-    """
-    rng = np.random.default_rng(seed)
-    published = images.available()
-    if published:
-        rows = np.flatnonzero(images.labels("TRAIN") == CLASSES.index(kind))
-        picture = registration.view("TRAIN", images.names("TRAIN")[rng.choice(rows)])
-        small = Image.fromarray(picture).resize((80, 60), Image.Resampling.BILINEAR)
-    else:
-        small = Image.fromarray(synthetic.draw(kind, rng))
-    return np.asarray(small.convert("L"), float), published
-
-
 def plot_kernels(grey: np.ndarray, published: bool) -> plt.Figure:
     """Each kernel in yellow with its feature; edges by their size, bright on black."""
     figure, axes = plt.subplots(2, 4, figsize=(7.2, 4.4), width_ratios=(1, 2.3, 1, 2.3))
@@ -376,20 +355,11 @@ def plot_kernels(grey: np.ndarray, published: bool) -> plt.Figure:
     return figure
 
 
-def load_layers(model) -> pd.DataFrame:
-    """A Keras model's input and layers: ``Layer, Kind, Output, Parameters, Share (%)``."""
-    rows = [("image", "Input", model.input_shape[1:], 0)]
-    rows += [
-        (layer.name, type(layer).__name__, layer.output.shape[1:], layer.count_params())
-        for layer in model.layers
-    ]
-    found = pd.DataFrame(rows, columns=["Layer", "Kind", "Output", "Parameters"])
-    found["Output"] = ["×".join(f"{n:,}" for n in shape) for shape in found["Output"]]
-    return found.assign(**{"Share (%)": 100 * found["Parameters"] / model.count_params()})
-
-
 def plot_network(layers: pd.DataFrame) -> plt.Figure:
-    """Figure 3, of :func:`load_layers`: stacks of maps and columns of nodes, in two rows."""
+    """Figure 3: stacks of maps and columns of nodes, in two rows.
+
+    ``layers`` has rows of ``Layer, Kind, Output`` (such as 28×38×64) and ``Parameters``.
+    """
     columns = -(-len(layers) // 2)
     figure, axis = plt.subplots(figsize=(1.3 * columns, 4.4))
     for i, layer in enumerate(layers.itertuples()):
