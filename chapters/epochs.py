@@ -196,7 +196,7 @@ chapter.cite(
 # leave this interval as wide as it is. Rounding to 16 bits changes a run as another seed would, so that
 # runs of both precisions count as seeds here; {numref}`tbl-seed-runs` lists them.
 
-# %% tags=["remove-input", "hide-output"] mystnb={"markdown_format": "myst"}
+# %% tags=["remove-input", "hide-output"] mystnb={"markdown_format": "myst", "code_prompt_show": "Show the table", "code_prompt_hide": "Hide the table"}
 listed = at25.merge(by_run.reset_index(), on=["task", "pooling", "id"])
 tables.show(
     listed,
