@@ -258,13 +258,6 @@ def boxes() -> pd.DataFrame:
     return pd.read_csv(io.BytesIO(raw))
 
 
-def uncovered(split: str) -> list[int]:
-    """Photographs behind a split that have no white cell's box, or several."""
-    found = boxes()["photograph"].value_counts()
-    numbers = np.unique(photographs(split))
-    return [int(number) for number in numbers if found.get(number, 0) != 1]
-
-
 def coordinates(
     split: str, rows: slice = slice(None), size: tuple[int, int] = images.SIZE
 ) -> np.ndarray:
