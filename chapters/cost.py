@@ -36,6 +36,8 @@ chapter.begin()
 
 # %% [markdown]
 # ## The study
+#
+# {numref}`tbl-study-cost` has the hours by method.
 
 # %%
 runs = pd.DataFrame(
@@ -61,9 +63,8 @@ tables.show(
 )
 
 # %% [markdown]
-# {numref}`tbl-study-cost` has the hours by method. What `study.yml` lists and no record has yet is in {numref}`tbl-missing`: first
-# the folds of DCLNN for {doc}`leakage`, then more seeds for {doc}`tables` and {doc}`epochs`, in the order in which they are most useful. Nothing in
-# this book is said of these runs. `bloodlib study --list` names them one by one.
+# What `study.yml` lists and no record has yet is in {numref}`tbl-missing`, in the order in which it is most useful: folds of DCLNN for
+# {doc}`leakage`, then seeds for {doc}`tables` and {doc}`epochs`. Nothing in this book is said of these runs.
 
 # %%
 missing = pd.DataFrame(
@@ -104,8 +105,8 @@ chapter.cite(
 # %% [markdown]
 # ## Training
 #
-# `make bench` measures on your machine what {numref}`tbl-training-speed` and {numref}`fig-ratios` have of one, with 16-bit instructions and no GPU
-# ({glue:text}`processor`, {glue:text}`memory` GB of memory).
+# {numref}`tbl-training-speed` and {numref}`fig-ratios` are of one machine without a GPU ({glue:text}`processor`, {glue:text}`memory` GB of memory); `make bench`
+# measures yours.
 
 # %%
 measured = json.loads((stored.results_folder() / "bench.json").read_bytes())
@@ -148,14 +149,13 @@ chapter.cite(
 )
 
 # %% [markdown]
-# The networks are trained in Keras on TensorFlow, the fastest framework here. Nearly all of a step is spent in the second convolution.
-# Layers and an optimizer of our own were {glue:text}`least:.2f` to {glue:text}`most:.2f` times as fast as Keras' and were left out again: that was
-# not worth their code. The recorded runs in mixed bfloat16 were trained with them; run again, they start from the same weights and see
-# the same images in the same order, but other nodes are dropped.
+# Keras on TensorFlow is the fastest framework here. Layers and an optimizer of our own were {glue:text}`least:.2f` to {glue:text}`most:.2f` times as fast,
+# not worth their code, and were left out again. The recorded runs in mixed bfloat16 were trained with them: run again, they drop
+# other nodes.
 #
-# All recorded runs in mixed bfloat16 are of {glue:text}`short_on`, which has 16-bit instructions (AVX-512 BF16 or AMX). A processor
-# without them emulates bfloat16 and trains more slowly with it than in float32; no recorded run says by how much. Before it
-# starts such runs there, `bloodlib study` says so, and how long they may take.
+# All recorded runs in mixed bfloat16 are of {glue:text}`short_on`, which has 16-bit instructions (AVX-512 BF16 or AMX). A processor without
+# them emulates bfloat16 and is slower with it than in float32, as `bloodlib study` says before it starts; no recorded run says by how
+# much.
 #
 # ## Support vector machines and images
 
@@ -175,17 +175,14 @@ assert rows.loc["decoding JPEG files", "ratio"] < 1
 chapter.cite(svm_ours=svm["ours"], svm_peer=svm["peers"][svm["best"]] / 60)
 
 # %% [markdown]
-# scikit-learn computes an RBF kernel one inner product at a time. We compute all of them by one product of matrices and give
-# scikit-learn the kernel: {glue:text}`svm_ours:.0f` seconds for all images and both tasks, where its own kernel takes {glue:text}`svm_peer:.0f` minutes, with the
-# same labels. (Both tasks shared one kernel then; now each run computes its own, so that its time does not depend on
-# what ran before.) Keras' loader decodes images faster, from four neighbours of a pixel instead of all that it covers, and so
-# returns other pixels.
+# One product of matrices gives the RBF kernel of all images: {glue:text}`svm_ours:.0f` seconds for both tasks, where scikit-learn's own kernel takes
+# {glue:text}`svm_peer:.0f` minutes, with the same labels. Keras' loader decodes images faster, from four neighbours of a pixel, and returns other
+# pixels.
 #
 # ## Question
 #
-# **What would a wider hidden layer cost, or images as they were published?** These are the billions of additions and multiplications for
-# one training image; backward, each layer has as many again for its weights and for its input, which only the first layer does not
-# need. Put `hidden = 512`, then `height, width = 240, 320`.
+# **What would a wider hidden layer cost, or images as they were published?** These are the billions of additions and multiplications of
+# a training step for one image. Put `hidden = 512`, then `height, width = 240, 320`.
 
 # %%
 height, width, hidden, classes = 60, 80, 128, 4
@@ -201,7 +198,6 @@ chapter.cite(q_hidden=wider / operations, q_size=240 * 320 / (height * width))
 
 # %% [markdown]
 # :::{dropdown} Answer
-# {glue:text}`q_hidden:.2f` times the operations for four times the hidden nodes: nearly all parameters are in the hidden layer ({doc}`network`), nearly all
-# operations in the second convolution. Larger images need a little more than {glue:text}`q_size:.0f` times the operations, as many times
-# as they have more pixels.
+# {glue:text}`q_hidden:.2f` times the operations for four times the hidden nodes, which hold nearly all parameters ({doc}`network`). Larger images
+# need a little more than {glue:text}`q_size:.0f` times the operations, as many times as they have more pixels.
 # :::

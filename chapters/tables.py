@@ -202,7 +202,7 @@ if profile != "recorded" or source != "published":  # your baselines in the plac
         runs |= {("NB", task): [naive], ("SVM", task): [machine]}
 cells = pd.DataFrame(comparison.cells(runs))
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-4", "caption": "The paper's Figures 4, 5 and 6 in one: average precision, recall and F1 score. Diamonds: the paper. Dots: ours after epoch 25, mean over runs. Wide lines: 95 % CI over cells. Thin lines: where another run on the same cells may lie. Dotted: chance. The network is far ahead of both baselines, in the paper and here."}, "image": {"alt": "Three panels, for average precision, recall and F1 score, with rows for Naive Bayes, SVM, DCLNN and average pooling, four and two classes. Dots and diamonds lie close together in each row. Those of Naive Bayes and SVM lie near the dotted mark of chance, those of the network far to the right; the wide lines of the network do not reach those of the baselines with four classes."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-4", "caption": "The paper's Figures 4, 5 and 6 in one: average precision, recall and F1 score. Diamonds: the paper. Dots: this book, after epoch 25, mean over runs. Wide lines: 95 % CI over cells. Thin lines: where another run on the same cells may lie. Dotted: chance. The network is far ahead of both baselines, in the paper and here."}, "image": {"alt": "Three panels, for average precision, recall and F1 score, with rows for Naive Bayes, SVM, DCLNN and average pooling, four and two classes. Dots and diamonds lie close together in each row. Those of Naive Bayes and SVM lie near the dotted mark of chance, those of the network far to the right; the wide lines of the network do not reach those of the baselines with four classes."}}
 rows = [(task, name) for task in images.TASKS for name in ("NB", "SVM", "DCLNN", "AveragePooling")]
 average = cells[cells["class"] == "Average"].drop_duplicates(["task", "method", "measure"])
 figure, axes = plt.subplots(1, 3, figsize=(7.2, 3.4), sharey=True)
@@ -255,7 +255,7 @@ tables.show(
     "Recorded runs behind each row of ours, one for each seed, and the numbers they were multiplied in. A row is the mean over its runs.",
 )
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-table-1", "caption": "Table 1 with four classes: the paper (diamonds) and ours (dots) with 95 % CI over cells. Dotted: chance. Most of the paper's numbers lie in our intervals, which are wide."}, "image": {"alt": "Three panels, for precision, recall and F1 score. In each, every class and method has a wide line, the confidence interval, with a filled dot, our value, and near it a hollow diamond, the paper's. Most lines of Naive Bayes and SVM cross the dotted line of chance; those of DCLNN lie to the right of it. The lines of monocytes and lymphocytes are the longest."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-table-1", "caption": "Table 1 with four classes: the paper (diamonds) and this book (dots) with 95 % CI over cells. Dotted: chance. Most of the paper's numbers lie in our intervals, which are wide."}, "image": {"alt": "Three panels, for precision, recall and F1 score. In each, every class and method has a wide line, the confidence interval, with a filled dot, our value, and near it a hollow diamond, the paper's. Most lines of Naive Bayes and SVM cross the dotted line of chance; those of DCLNN lie to the right of it. The lines of monocytes and lymphocytes are the longest."}}
 listed = cells.to_dict("records")
 plots.show(figures.plot_beside(listed, 1, "four", ["NB", "SVM", "DCLNN"]))
 
@@ -266,7 +266,7 @@ tables.show(
     "The paper's Table 1: the paper's number, then ours on TEST with its 95 % CI over cells ({doc}`intervals`); DCLNN after epoch 25.",
 )
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-pooling", "caption": "Table 2 with four classes: max and average pooling in the paper (diamonds) and here (dots), with 95 % CI over cells. Dotted: chance. The intervals of the two poolings cover nearly the same range."}, "image": {"alt": "Three panels, for precision, recall and F1 score. In each, every class and kind of pooling has a wide line, the confidence interval, with a filled dot, our value, and a hollow diamond, the paper's. The lines of the two poolings cover nearly the same stretch; those of monocytes and lymphocytes are the longest."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-pooling", "caption": "Table 2 with four classes: max and average pooling in the paper (diamonds) and this book (dots), with 95 % CI over cells. Dotted: chance. The intervals of the two poolings cover nearly the same range."}, "image": {"alt": "Three panels, for precision, recall and F1 score. In each, every class and kind of pooling has a wide line, the confidence interval, with a filled dot, our value, and a hollow diamond, the paper's. The lines of the two poolings cover nearly the same stretch; those of monocytes and lymphocytes are the longest."}}
 plots.show(figures.plot_beside(listed, 2, "four", ["AveragePooling", "MaxPooling"]))
 
 # %% tags=["remove-input", "hide-output"] mystnb={"markdown_format": "myst", "code_prompt_show": "Show the table", "code_prompt_hide": "Hide the table"}
