@@ -68,7 +68,7 @@ if images.available():
 # %% [markdown]
 # ## Settings chosen without TEST
 #
-# The last three methods have settings. Whoever tries them on TEST and keeps the best reports the luck of the best. So TRAIN's cells
+# The last three methods have settings. Trying them on TEST and keeping the best would report the luck of the best. So TRAIN's cells
 # were divided into five folds, all images of a cell in the same one; each setting was trained on four folds
 # and evaluated on the fifth, and the one with the highest accuracy over all five represents its method for both tasks
 # ({numref}`tbl-candidates`). A fold holds out few monocytes, so the choice is rough; it costs nothing of TEST. The compact CNN is trained for as

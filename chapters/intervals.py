@@ -128,7 +128,7 @@ tables.show(
     "tbl-effective",
     "DCLNN with four classes: how alike the images of a cell are in being right, by analysis of variance, and the effective sample size; means over runs. The row All is for accuracy.",
     columns=["class", "images", "wrong", "cells", "icc", "deff", "effective"],
-    headings={"icc": "Correlation", "deff": "Design effect", "effective": "Effective images"},
+    headings={"icc": "Correlation", "deff": "Design effect", "effective": "Effective sample size"},
     fmt={"images": ",.0f", "cells": ",.0f"} | dict.fromkeys(("wrong", "deff", "effective"), ",.0f"),
 )
 

@@ -233,10 +233,6 @@ def test_two_methods_are_compared_by_intervals_and_by_tests(folders):
         (comparison.signed, (0.123,), "+0.12"),
         (comparison.signed, (-0.123, -0.5, 0.004), "−0.123 (−0.500 to +0.004)"),
         (comparison.signed, (0.113, 0.00096, 0.22), "+0.113 (+0.001 to +0.220)"),
-        (comparison.beside, (0.3, 0.6, 0.25), "above"),
-        (comparison.beside, (0.1, 0.2, 0.25), "below"),
-        (comparison.beside, (0.2, 0.3, 0.25), "not told apart from"),
-        (comparison.beside, (np.nan, np.nan), "not compared with"),
     ],
 )
 def test_numbers_in_words(write, numbers, text):

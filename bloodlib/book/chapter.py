@@ -101,19 +101,6 @@ def cite(values: dict[str, object] | None = None, /, **named) -> None:
         glue(name, plain, display=False)
 
 
-def difference(name: str, found) -> dict[str, str]:
-    """A difference for :func:`cite`: its text, and as ``<name>_side`` on which side of zero it is.
-
-    Parameters
-    ----------
-    name : str
-    found : bloodlib.evidence.comparison.Estimate
-    """
-    from bloodlib.evidence import comparison
-
-    return {name: comparison.signed(*found), f"{name}_side": comparison.beside(*found[1:])}
-
-
 def refuse_unknown_parameters(cells: list[str]) -> None:
     """Compare the cell that papermill injected with the chapter's own parameters.
 

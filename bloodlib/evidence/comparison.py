@@ -292,16 +292,6 @@ def signed(value: float, low: float | None = None, high: float | None = None) ->
     return f"{value:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})".replace("-", "−")
 
 
-def beside(low: float | None, high: float | None, reference: float = 0.0) -> str:
-    """Where an interval lies: "above" a number, "below" it, or "not told apart from" it.
-
-    "not compared with" where there is no interval.
-    """
-    if not _is_known(low):
-        return "not compared with"
-    return "above" if low > reference else "below" if high < reference else "not told apart from"
-
-
 def _is_known(end):
     return end is not None and not np.isnan(end)
 

@@ -155,7 +155,7 @@ def mean_bounds(
 ) -> tuple[float, float]:
     """Interval of a mean over images, as :func:`bounds`, for what is no score of labels.
 
-    Of shares of right answers it is :func:`bounds` of accuracy. The unseen cells have the least
+    Of fractions of right answers it is :func:`bounds` of accuracy. The unseen cells have the least
     possible value for the low end, and the greatest for the high end.
 
     Parameters
@@ -223,7 +223,7 @@ def likelihood_bounds(
     Parameters
     ----------
     values : float array [n]
-        Of each image, such as one method's share of right runs minus another's.
+        Of each image, such as one method's fraction of right runs minus another's.
     resamples : Resamples
     limits : tuple of float
         Least and greatest possible value.
