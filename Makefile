@@ -103,6 +103,8 @@ env: .venv/installed
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+	$(BIN)/python -m pytest -q tests/test_prose.py
 
 # both files of pins, from pyproject.toml; it alone needs a package index
 lock: env
