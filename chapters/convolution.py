@@ -89,14 +89,14 @@ effects = pd.DataFrame(
 plots.show(figures.plot_kernels(grey, published))
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+by = effects.set_index("Kernel")
+assert by.loc["Edges", "Like its edges"] > by.loc["Edges", "Like the image"]
+assert by.loc["Blur", "Contrast"] < 1 < by.loc["Sharpen", "Contrast"]
 tables.show(
     effects,
     "tbl-kernels",
     "Effects of the kernels. Like the image: correlation of the feature with it. Like its edges: correlation of the feature's size with the steepness of the image. Contrast: mean difference between neighbours, relative to the image.",
 )
-by = effects.set_index("Kernel")
-assert by.loc["Edges", "Like its edges"] > by.loc["Edges", "Like the image"]
-assert by.loc["Blur", "Contrast"] < 1 < by.loc["Sharpen", "Contrast"]
 
 # %% [markdown]
 # The claim holds: the edge detector resembles the outlines more than the image, sharpening raises the contrast of neighbours, blurring

@@ -185,6 +185,7 @@ nodes = [32, 64, 128, 256, 512]
 widths = pd.DataFrame([networks.parameter_counts(number, classes) for number in nodes])
 everything = widths.sum(axis=1)
 share = 100 * widths["hidden"] / everything
+assert everything.min() > 100 * copies["TRAIN"]
 tables.show(
     pd.DataFrame(
         {"Hidden nodes": nodes, "Parameters": everything, "In the hidden layer (%)": share}
@@ -192,7 +193,6 @@ tables.show(
     "tbl-widths",
     "Parameters of the network by its number of hidden nodes.",
 )
-assert everything.min() > 100 * copies["TRAIN"]
 
 # %% [markdown]
 # Any of them has over a hundred times as many parameters as TRAIN has images. The network can memorise its training images
