@@ -220,7 +220,7 @@ plots.show_photographs(figure)
 # %% [markdown]
 # Photograph {glue:text}`best` explains the image ({numref}`fig-example`): its residual has a standard deviation of
 # {glue:text}`best_spread:.1f` grey levels, that of the runner-up {glue:text}`second_spread:.1f`. Two methods that share no step agree on the map
-# within {glue:text}`moved_angle:.1f`° and {glue:text}`moved_shift:.1f` pixels.
+# within {glue:text}`moved_angle:.2f`° and {glue:text}`moved_shift:.2f` pixels.
 #
 # ## All images
 #

@@ -128,13 +128,13 @@ def findings() -> list[dict[str, str]]:
     made, cells = images.counts()["TEST"], photographs.counts("cells")["TEST"]
     behind = photographs.counts("photographs")["TEST"]
     equal = ", ".join(
-        f"{name.lower()} {cells[name]} cells and {made[name]} images" for name in images.CLASSES
+        f"{name.lower()}s {cells[name]} cells and {made[name]} images" for name in images.CLASSES
     )
     rows = [
         (
             "L1.1 no test set",
-            "can't be told",
-            "The paper names no test set. Blocks of its tables that can have been computed on: "
+            "unknown",
+            "The paper names no test set. Groups of rows of its tables that are possible on: "
             f"{listed}. Here TEST is held out.",
         ),
         (
@@ -157,17 +157,17 @@ def findings() -> list[dict[str, str]]:
         ),
         (
             "L1, selection on the test set (no number of its own)",
-            "can't be told",
+            "unknown",
             "Section 6.2 chooses the number of epochs on a validation set and does not say which. "
-            "In the notebook that the network seems to come from it is TEST; if it is here, too, "
-            "TEST was chosen on.",
+            "In the Kaggle notebook with a similar network it is TEST. If the paper did the same, "
+            "the epoch was selected on TEST.",
         ),
         (
             "L2 features that are not legitimate",
-            "can't be told",
+            "unknown",
             "All methods see the whole picture, red cells and stain included. DCLNN looks at the "
-            "white cell, as attribution maps show, but its answers change with the stain; and "
-            "nothing published tells one film or person from another.",
+            "white cell, as attribution maps show, but its answers change with the stain. Films "
+            "and patients were not published.",
         ),
         (
             "L3.1 temporal leakage",
@@ -178,14 +178,14 @@ def findings() -> list[dict[str, str]]:
             "L3.2 dependence between samples",
             "present",
             f"TEST's {sum(made.values()):,} images were made from {sum(behind.values())} "
-            f"photographs of {sum(cells.values())} cells. Whose blood it was isn't published: "
-            "whether a person is on both sides can't be told.",
+            f"photographs of {sum(cells.values())} cells. Patients were not published, so that "
+            "one may be on both sides.",
         ),
         (
             "L3.3 sampling bias",
             "present",
-            f"TEST was filled up to equal classes: {equal}. Blood has no such shares, and all of "
-            "it comes from one laboratory.",
+            f"TEST was filled up to equal classes: {equal}. The classes in blood are not equal, "
+            "and all cells come from one laboratory.",
         ),
     ]
     return [dict(zip(("type", "verdict", "evidence"), row, strict=True)) for row in rows]
