@@ -95,7 +95,7 @@ print(f"mean {value:.2f}, a rerun may give {low:.2f} to {high:.2f}: {verdict}")
 # - **Excluded by the paper's own numbers or sentences:** contradicts itself, whatever we find.
 #
 # All else "can't be told". Whether a difference also holds for other cells is a second question: does the 95 % CI over cells
-# exclude zero ({doc}`intervals`)?
+# and seeds exclude zero, or for methods without a seed a paired test over cells ({doc}`intervals`)?
 #
 # ## What this test set can decide
 #

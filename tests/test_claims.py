@@ -23,6 +23,7 @@ def decide(claim):
     return found
 
 
+@pytest.mark.long
 def test_every_claim_gets_a_verdict_from_what_is_stored():
     for claim in paper.CLAIMS:
         found = claims.verdict(claim.id)
@@ -210,7 +211,7 @@ def runs(monkeypatch):
         value = score(comparison.confusions(runs)).mean(axis=0)
         return comparison.Estimate(value, value - 0.1, value + 0.1)
 
-    def difference(runs, other, score=scores.accuracy, epochs=None):
+    def difference(runs, other, score=scores.accuracy, epochs=None, seeds=False):
         gap = estimate(runs, score).value - estimate(other, score).value
         return comparison.Estimate(gap, gap - 0.1, gap + 0.1)
 

@@ -158,7 +158,8 @@ LISTED = {"listed": ""}
     [
         ([CLEAR, CLEAR], REPRODUCED, "yes"),
         ([CLEAR, CLEAR._replace(low=-0.1)], REPRODUCED, "open"),
-        ([CLEAR, WIDE._replace(low=-0.3, high=-0.1)], DIRECTION, "no"),
+        ([CLEAR, CLEAR._replace(low=-0.1, p=0.01)], REPRODUCED, "yes"),
+        ([CLEAR, AGAINST], NOT, "no"),
     ],
 )
 def test_other_cells_are_another_question(differences, verdict, other_cells):

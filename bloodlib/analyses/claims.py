@@ -10,7 +10,7 @@ from PIL import Image
 from bloodlib import paper
 from bloodlib.analyses import attribution, external_validation, model_comparison
 from bloodlib.data import images, stored, synthetic
-from bloodlib.evidence import comparison, scores, verdicts
+from bloodlib.evidence import comparison, intervals, scores, verdicts
 from bloodlib.evidence.comparison import signed, with_interval
 from bloodlib.evidence.verdicts import Difference, Judgement, Verdict
 from bloodlib.models.networks import parameter_counts
@@ -93,7 +93,7 @@ def _subtract(runs, other, score=scores.accuracy):
     """A score of runs minus that of others, as the rules want it, for each of its numbers."""
     fewest = min((len(found) for found in (runs, other) if found[0].has_epochs), default=None)
     columns = (
-        *comparison.difference(runs, other, score),
+        *comparison.difference(runs, other, score, seeds=fewest != 1),
         *comparison.rerun_range(runs, score, other),
     )
     numbers = zip(*map(np.ravel, columns), strict=True)
@@ -137,13 +137,16 @@ def _ours():
     return {cell["address"]: cell for cell in comparison.cells() if cell["ours"] is not None}
 
 
+def _number(cell):
+    """Ours of a printed number."""
+    if cell.address not in _ours():
+        raise stored.MissingError(f"{cell.address} has no number of ours")
+    return _ours()[cell.address]
+
+
 def _printed(claim):
     compared = verdicts.pairs(claim)
-    ours, *others = [
-        _ours().get(cell.address) for cell in (compared[0][0], *(b for _, b in compared))
-    ]
-    if ours is None or None in others:
-        raise stored.MissingError("a run is missing")
+    ours, *others = (_number(cell) for cell in (compared[0][0], *(b for _, b in compared)))
     value, low, high = (ours[name] for name in ("ours", "rerun_low", "rerun_high"))
     best = max(other["ours"] for other in others)
     return _higher(claim) | {
@@ -159,26 +162,29 @@ def _printed(claim):
 
 
 def _better_on_two(claim):
+    """Two classes minus four: averages on these images, and accuracy paired over cells."""
+    cells, paired = comparison.resamples("four").clusters, {}
+    for method in ("NB", "SVM"):
+        two, four = (
+            comparison.predicted(_there(comparison.compared(method, task)))
+            == images.labels("TEST", task)
+            for task in ("two", "four")
+        )
+        gained = two.mean(axis=0) - four.mean(axis=0)
+        paired[method] = gained.mean(), intervals.sign_flips(np.bincount(cells, gained))
     found = []
     for two, four in verdicts.pairs(claim):
-        a, b = (_ours().get(cell.address) for cell in (two, four))
-        if a is None or b is None:
-            raise stored.MissingError("a run is missing")
+        a, b = (_number(cell) for cell in (two, four))
         reruns = a["rerun_low"] - b["rerun_high"], a["rerun_high"] - b["rerun_low"]
         ends = a["low"] - b["high"], a["high"] - b["low"]
-        found.append((Difference(a["ours"] - b["ours"], *ends, *reruns), a["ours"], two))
-    below = [
-        f"{cell.method} {ours:.2f}"
-        for _, ours, cell in found
-        if cell.measure == "recall" and ours < 0.5
-    ]
+        found.append(Difference(a["ours"] - b["ours"], *ends, *reruns, p=paired[two.method][1]))
     return {
-        "differences": [d for d, *_ in found],
-        "higher": sum(d.value > 0 for d, *_ in found),
-        "least": min(d.value for d, *_ in found),
-        "most": max(d.value for d, *_ in found),
+        "differences": found,
+        "higher": sum(d.value > 0 for d in found),
+        "least": min(d.value for d in found),
+        "most": max(d.value for d in found),
         "n": len(found),
-        "below": f" Below chance with two classes: {', '.join(below)}." if below else "",
+        "paired": " and ".join(f"{signed(gain)} (p = {p:.4f})" for gain, p in paired.values()),
     }
 
 

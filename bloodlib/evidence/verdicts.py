@@ -4,8 +4,8 @@ The paper's numbers are about the images of TEST, so they are held against rerun
 :func:`bloodlib.evidence.comparison.rerun_range` says what one more run may score, or by how much
 two may differ. A difference **holds** if two reruns would differ that way, **fails** if they would
 differ the other way, and is **open** otherwise, or with fewer than :data:`RUNS` runs of a network.
-Whether it also holds for other cells is a question of its own, which the interval over cells
-answers (:attr:`Judgement.other_cells`).
+Whether it also holds for other cells is a question of its own, which the interval over cells and
+seeds answers, or a paired test over cells (:attr:`Judgement.other_cells`).
 
 ``rules.yml`` gives each claim its rule, where its numbers come from, and the sentence that carries
 the verdict; :func:`judge` is told the numbers. :func:`judge_print` holds the same claims against
@@ -65,7 +65,10 @@ class Judgement(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A score minus another: its mean, the 95 % CI over cells, and the range over reruns."""
+    """A score minus another: its mean, the 95 % CI for other cells, and the range over reruns.
+
+    ``p`` is of a paired test over cells, where there is one.
+    """
 
     value: float
     low: float
@@ -73,6 +76,7 @@ class Difference(NamedTuple):
     least: float
     most: float
     runs: int = RUNS
+    p: float = 1.0
 
     @property
     def holds(self) -> bool | None:
@@ -80,6 +84,12 @@ class Difference(NamedTuple):
         if self.runs < RUNS or self.least <= 0 <= self.most:
             return None
         return self.least > 0
+
+    @property
+    def holds_elsewhere(self) -> bool | None:
+        """Whether the one score is higher on other cells; None if that is open."""
+        known = self.low > 0 or self.high < 0 or self.p < 0.05
+        return self.value > 0 if known else None
 
     def __str__(self) -> str:
         return comparison.signed(self.value, self.least, self.most)
@@ -203,10 +213,8 @@ def judge(claim: str, numbers: Mapping | None) -> Judgement:
             raise ValueError(f"a rule needs numbers, not {found}: is a run or an interval missing?")
     elsewhere = ""
     if rule in (higher, number_and_times):
-        ends = [(d.low, d.high) for d in told["differences"]]
-        elsewhere = "yes" if min(ends)[0] > 0 else "open"
-        if any(high < 0 for _, high in ends):
-            elsewhere = "no"
+        states = {d.holds_elsewhere for d in told["differences"]}
+        elsewhere = "no" if False in states else "open" if None in states else "yes"
     return Judgement(Verdict(rule(**told)), says, elsewhere)
 
 
