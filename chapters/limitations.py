@@ -53,8 +53,8 @@ chapter.cite(
 #   interval of this book is therefore wide, and no number of further copies would narrow it ({doc}`intervals`).
 # - **Slides and patients are unknown.** The {term}`cell-clustered` interval takes cells as independent. Cells of one slide share stain
 #   and light. If few slides are behind TEST, every interval here is too narrow, and nothing published tells by how much.
-# - **One origin.** All images come from one collection. On other laboratories' cells the networks fail until the stain is matched
-#   ({doc}`external_validation`).
+# - **One origin.** All images come from one collection. On another laboratory's cells accuracy is near chance until their
+#   stain is matched, and elsewhere that helps less ({doc}`external_validation`).
 # - **Labels were taken as published.** No haematologist checked them for this book. Some labels contradict each other
 #   ({doc}`photographs`).
 # - **Four kinds of normal cells.** Basophils, immature and malignant cells are absent: a method must give them one of four names.
@@ -67,7 +67,7 @@ chapter.cite(
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 deviations = [
     ("Settings", f"{len(paper.SETTINGS['unstated'])} left open", "chosen, mostly as in the Kaggle notebook ({numref}`tbl-unstated`)", "not in any interval; {doc}`variants` tries others"),
-    ("Seeds", "number of runs not stated", f"{fewest} to {most} runs of a network", "the interval over cells holds for these runs; a new run differs by more ({doc}`epochs`)"),
+    ("Seeds", "number of runs not stated", f"{fewest} to {most} runs of a network", "the CI over cells holds for these runs; {doc}`intervals` adds a CI over cells and seeds"),
     ("Number format", "not stated", f"{short} of {len(trained)} runs multiply in bfloat16, the others in float32", "pooled as if they differed by seed alone"),
     ("Layers", "not stated", "older records: pooling and dropout rewritten for processors; newer ones: stock Keras", "losses and gradients agreed in tests; rounding differs"),
     ("Hardware", "a graphics card", "processors only", "rounding and the order of sums differ; costs are not comparable ({doc}`cost`)"),
