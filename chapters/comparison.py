@@ -22,8 +22,7 @@
 # {glue:text}`cells_train` cells, each held out in turn, the compact CNN beats both.
 # :::
 #
-# The paper holds its network against Naive Bayes and an SVM on pixels ({doc}`tables`): 14,400 numbers at fixed places of images that
-# were turned and shifted. Four other methods, none of them new in 2018:
+# The paper holds its network against Naive Bayes and an SVM on pixels ({doc}`tables`). Four other methods, none of them new in 2018:
 #
 # - **most frequent class**: always the class that TRAIN has most images of;
 # - **nearest photograph**: the class of the photograph of TRAIN whose colours are most like the image's;
@@ -68,10 +67,9 @@ if images.available():
 # %% [markdown]
 # ## Settings chosen without TEST
 #
-# The last three methods have settings. Trying them on TEST and keeping the best would report the luck of the best. So TRAIN's cells
-# were divided into five folds, all images of a cell in the same one; each setting was trained on four folds
-# and evaluated on the fifth, and the one with the highest accuracy over all five represents its method for both tasks
-# ({numref}`tbl-candidates`). A fold holds out few monocytes, so the choice is rough; it costs nothing of TEST. The compact CNN is trained for as
+# The last three methods have settings. They were chosen on five folds of TRAIN's cells, all images of a cell in the same fold: the
+# setting with the highest accuracy on what was held out represents its method for both tasks
+# ({numref}`tbl-candidates`). The compact CNN is trained for as
 # many epochs as the paper's network, its learning rate falling to zero, and counts after the last.
 
 # %%
@@ -108,7 +106,7 @@ plots.show(model_comparison.plot_test(found))
 tables.show(
     found,
     "tbl-comparison",
-    "Accuracy on TEST with both 95 % CIs, over cells and over cells and seeds; how many weights each network has; and the seconds of its quickest run, of networks to epoch 25. Other work ran beside them: seconds are upper bounds.",
+    "Accuracy on TEST with both 95 % CIs, over cells and over cells and seeds; its weights, of networks and of logistic regression; and the seconds of its quickest run, of networks to epoch 25. Other work ran beside them: seconds are upper bounds.",
     columns=[
         "task",
         "method",
@@ -154,18 +152,15 @@ plots.show(
 # %% [markdown]
 # ## Which differences are real?
 #
-# Overlapping intervals do not settle whether one method is better: both were evaluated on the same cells, and a hard cell
-# is hard for each. {numref}`tbl-differences` compares accuracies on the same cells in five ways:
+# A hard cell is hard for every method. {numref}`tbl-differences` therefore compares accuracies on the same cells, in five ways:
 #
-# - the **95 % CI over cells** of the difference, for these runs. A network against itself is the control: it would need
-#   ±{glue:text}`control:.2f`, where the classes' own bounds, each with its unlucky cell, add up to ±{glue:text}`control_wide:.2f`. The narrower one is by empirical
-#   likelihood {cite}`owen2001` with a cell that nobody saw;
+# - the **95 % CI over cells** of the difference, for these runs: the extension of Gaffke's bound, or empirical
+#   likelihood {cite}`owen2001` with an unseen cell where that is narrower. A network against itself, the control, gets
+#   ±{glue:text}`control:.2f` by the second and ±{glue:text}`control_wide:.2f` by the first;
 # - the 95 % CI **over cells and seeds**;
-# - **sign flips**: were the two methods alike, their names could be exchanged in any cell. $p$ is how often so large a difference comes
-#   from exchanging at random;
-# - **permuted runs**: were they alike, runs could be exchanged between the two. Three runs against three can't give less than $p = 0.1$;
-# - **each cell once**: the difference when each cell counts as much as any other, so that neutrophils, most of the cells,
-#   dominate; with its sign flips.
+# - **sign flips**: the methods' names are exchanged at random in each cell; $p$ is how often the difference is then as large;
+# - **permuted runs**: runs are exchanged between the two methods. Three against three can't give less than $p = 0.1$;
+# - **each cell once**: the difference when each cell counts as much as any other, so that neutrophils dominate, and its sign flips.
 
 # %%
 pairs = [
@@ -353,8 +348,7 @@ chapter.cite(
 # ## More cells to learn from
 #
 # {numref}`fig-learning-curve` trains on a quarter of TRAIN's cells, on a half, and on all. Accuracy on TEST rises with each step for every method
-# that learns anything. Half of the cells come with half of the images and, in as many epochs, with half of the steps: what is lost is not all due
-# to cells.
+# that learns anything. Half of the cells come with half of the images and of the steps: not all that is lost is due to cells.
 
 # %%
 grown = model_comparison.compute_learning_curve()
@@ -371,9 +365,8 @@ assert by_method.apply(lambda each: (each.diff()[1:] > 0).all()).all()
 # %% [markdown]
 # ## Limitations
 #
-# The order of the methods is one on these folds and this TEST. All of them may go by what is common to a
-# laboratory: that stain and light give away the class of a cell here does not mean that they would elsewhere
-# ({doc}`external_validation`).
+# All methods may go by what is common to one laboratory: that colours give away the class of a cell here does not mean that they would
+# elsewhere ({doc}`external_validation`).
 #
 # ## Questions
 

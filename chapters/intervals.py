@@ -274,8 +274,9 @@ chapter.cite(
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 influence = uncertainty.compute_influence()
+methods = {"MaxPooling": "DCLNN, max pooling", "AveragePooling": "DCLNN, average pooling"}
 tables.show(
-    influence,
+    influence.replace({"method": methods | {"histogram": "colour histogram"}}),
     "tbl-influence",
     "Accuracy on TEST, from the lowest to the highest with one cell left out, and the cell that moves it most.",
     columns=["task", "method", "accuracy", ("least", "most"), "moved", "class", "images"],

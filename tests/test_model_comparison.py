@@ -94,7 +94,8 @@ def test_a_network_has_as_many_weights_as_keras_counts(keras, folders, method, t
         saved(model_comparison.settings(other) | {"task": task}, 0.5)
     found = model_comparison.compute_test(task).set_index("method")["parameters"]
     assert found[method] == model.count_params()
-    assert found.drop(["small", "DCLNN"]).isna().all()
+    assert found["histogram"] == (8**3 + 1) * {"four": 4, "two": 1}[task]
+    assert found.drop(["small", "DCLNN", "histogram"]).isna().all()
 
 
 # --------------------------------------------------------------------------- side by side

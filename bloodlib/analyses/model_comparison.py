@@ -118,10 +118,12 @@ def runs(method: str, task: str) -> list[records.Record]:
 
 
 def _count_weights(method, task):
-    """Numbers that a network learns; nan for other methods."""
+    """Weights of a network or of logistic regression; nan for other methods."""
     config, classes = study.resolve(settings(method) | {"task": task}), len(TASKS[task])
     if method == "DCLNN":
         return sum(parameter_counts(config["hidden"], classes).values())
+    if method == "histogram":
+        return (config["bins"] ** 3 + 1) * (1 if classes == 2 else classes)
     if method != "small":
         return np.nan
     filters = config["width"] * 2 ** np.arange(4)  # 3×3 kernels, four numbers of normalisation each
@@ -137,7 +139,7 @@ def compute_test(task: str) -> pd.DataFrame:
     pandas.DataFrame
         A row for each of :data:`METHODS`: ``method, task, runs``; ``accuracy, low, high``: the mean
         over runs and its 95 % CI over cells; ``cells_seeds_low, cells_seeds_high``: that over cells
-        and seeds; ``each``: of each run; ``parameters``: of networks; ``seconds``: of the quickest
+        and seeds; ``each``: of each run; ``parameters``: its weights; ``seconds``: of the quickest
         run, of networks to epoch 25, as other work only makes runs slower.
     """
     rows = []
