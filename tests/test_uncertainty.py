@@ -1,5 +1,6 @@
 """What few cells leave of many images, against an analysis of variance, and one cell's weight."""
 
+import runpy
 import types
 
 import matplotlib as mpl
@@ -128,3 +129,15 @@ def test_simulated_tables_are_read_if_they_are_as_written(tmp_path, monkeypatch)
     (tmp_path / "coverage_scores.csv").write_text("score,runs\n")
     with pytest.raises(stored.StoredError, match=r"coverage_scores\.csv .*benchmarks/coverage\.py"):
         uncertainty.load_simulated("scores")
+
+
+@pytest.mark.long
+@pytest.mark.data
+def test_the_simulation_finds_what_is_stored():
+    found = runpy.run_path(str(stored.checkout() / "benchmarks" / "coverage.py"))
+    again = found["simulate_scores"](found["Laboratory"](), 60, (3,))
+    before = uncertainty.load_simulated("scores").query("runs == 3")
+    assert again["score"].tolist() == before["score"].tolist()
+    for column in ("percentiles", "cells", "cells, of all seeds", "cells and seeds"):
+        np.testing.assert_allclose(again[column], before[column], atol=0.2)  # 60 and 300 times
+    assert (again["cells and seeds"] > 0.88).all()
