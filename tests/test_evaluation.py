@@ -1,6 +1,7 @@
 """A laboratory's own folder: its classes, tables and boxes, what is refused, and the numbers."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -79,11 +80,11 @@ def test_the_command_prints_draws_and_writes_for_programs(laboratory, tmp_path, 
 def test_tables_name_classes_and_groups(laboratory, tmp_path):
     files = [cell.path for cell in evaluation.find(laboratory)[0]]
     rows = {
-        "Filename": [p.name for p in files[:6]],
-        "Category": ["NEUT", "mo", "", "x", "eo", "LY"],
+        "File": [p.name for p in files[:6]],
+        "label": ["NEUT", "mo", "", "x", "eo", "LY"],
     }
     table = tmp_path / "labels.csv"
-    pd.DataFrame(rows | {"Patient": list("aabbcc")}).to_csv(table, index=False)
+    pd.DataFrame(rows | {"Group": list("aabbcc")}).to_csv(table, index=False)
     found, left = evaluation.find(laboratory, labels=table)
     assert [CLASSES[cell.label] for cell in found] == [
         "NEUTROPHIL", "MONOCYTE", "EOSINOPHIL", "LYMPHOCYTE"
@@ -104,13 +105,15 @@ def test_boxes_are_cut_and_brought_to_scale(tmp_path):
     left, top = 60 + 320 - side / 2, 100 + 240 - side / 2
     box = [left, top, left + side, top + side]
     rows = [["field.png", *box, "lymphocyte"], ["field.png", 0, 0, 9, 9, "RBC"]]
-    columns = ["file", "xmin", "ymin", "xmax", "ymax", "label"]
+    columns = ["file", "left", "top", "right", "bottom", "label"]
     pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "boxes.csv", index=False)
     cells = evaluation.load(tmp_path / "f", boxes=tmp_path / "boxes.csv")
     assert len(cells.labels) == 1
     shown = cells.pixels["as they are"][0].astype(int)
     assert np.abs(shown - images.resize(cell)).mean() < 1
-    edges = "".join(f"<{n}>{v}</{n}>" for n, v in zip(columns[1:5], box, strict=True))
+    edges = "".join(
+        f"<{n}>{v}</{n}>" for n, v in zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True)
+    )
     (tmp_path / "voc").mkdir()
     (tmp_path / "voc" / "field.xml").write_text(
         f"<annotation><object><name>Lymphocyte</name><bndbox>{edges}</bndbox></object></annotation>"
@@ -135,6 +138,25 @@ def test_a_folder_without_known_classes_is_refused(tmp_path, capsys):
     assert "give --labels" in capsys.readouterr().err
     assert cli.main(["evaluate", str(tmp_path / "none")]) == 1
     assert "there is no folder" in capsys.readouterr().err
+
+
+@pytest.mark.long
+def test_the_page_gives_the_numbers_of_the_command(laboratory, tmp_path, capsys):
+    import jupytext
+    import nbformat
+    import papermill
+
+    page = Path(evaluation.__file__).parents[2] / "chapters" / "external_validation.py"
+    nbformat.write(jupytext.read(page), tmp_path / "page.ipynb")
+    done = papermill.execute_notebook(
+        str(tmp_path / "page.ipynb"), str(tmp_path / "mine.ipynb"), {"folder": str(laboratory)},
+        kernel_name="python3", progress_bar=False,
+    )  # fmt: skip
+    printed = "".join(
+        output.get("text", "") for cell in done.cells for output in cell.get("outputs", [])
+    )
+    assert cli.main(["evaluate", str(laboratory)]) == 0
+    assert capsys.readouterr().out.strip() in printed
 
 
 @pytest.mark.parametrize("method", stored_models.METHODS)

@@ -41,16 +41,6 @@ SYNONYMS = {
 }
 #: What boxes of white cells may be called that don't say which.
 WHITE = ("", "wbc", "whitebloodcell", "whitecell", "leukocyte", "leucocyte", "cell")
-#: Columns of the tables that users give, and what else they may be called.
-COLUMNS = {
-    "file": "file filename image name path",
-    "label": "label class category cell type",
-    "group": "group patient slide subject donor",
-    "left": "left xmin x1",
-    "top": "top ymin y1",
-    "right": "right xmax x2",
-    "bottom": "bottom ymax y2",
-}
 #: From so many pictures on, red cells give the scale, otherwise the white cells.
 ENOUGH = 5
 #: Draws of groups for the intervals; pictures of which the stain is measured, at most.
@@ -97,7 +87,7 @@ def class_of(name: str) -> int | None:
 
 
 def read_table(path: str | Path, *needed: str) -> pd.DataFrame:
-    """A user's CSV with the columns of :data:`COLUMNS`, by those names; text.
+    """A user's CSV, its columns in lower case and its cells text.
 
     Raises
     ------
@@ -105,15 +95,12 @@ def read_table(path: str | Path, *needed: str) -> pd.DataFrame:
         If it can't be read or lacks a column that is needed.
     """
     try:
-        found = pd.read_csv(path, dtype=str, keep_default_na=False)
+        found = pd.read_csv(path, dtype=str, keep_default_na=False).rename(columns=str.lower)
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} can't be read as a CSV table ({error}).") from error
-    names = {other: name for name, others in COLUMNS.items() for other in others.split()}
-    found = found.rename(columns=lambda column: names.get(column.strip().lower(), column))
     if missing := [name for name in needed if name not in found]:
         raise ValueError(
-            f"{path} has no column {' and no '.join(missing)}. Its columns are "
-            f"{', '.join(map(str, found))}."
+            f"{path} has no column {' and no '.join(missing)}. Its columns are {', '.join(found)}."
         )
     return found
 
@@ -237,25 +224,21 @@ def load(
 ) -> Cells:
     """Read the cells of a folder and show them in every way; the parameters are :func:`find`'s.
 
-    Around a box as much is shown as makes it as large as the boxes of the training slides. Without
+    Around a box as much is shown as makes boxes as large as those of the training slides. Without
     boxes the middle is shown, and then as much of it as makes red cells, or white cells where too
-    few of those are measured, as large as in the training slides, with one factor for all pictures.
+    few of those are measured, as large as in the training slides. One factor serves all pictures.
     """
     cells, left = find(folder, labels, groups, boxes)
-    usual = out_of_distribution.load_reference()["sizes"]
-    width, height = images.SOURCE.photograph_size
-    boxed = width / external_validation.diameters()["white cells"][0]
+    usual, target = out_of_distribution.load_reference()["sizes"], external_validation.stain()
+    sides = [_side(cell.box) for cell in cells if cell.box]
+    scale = 1.0
+    if sides:
+        scale = float(np.median(sides) / external_validation.diameters()["white cells"][0])
     kept, plain, sizes, refused = [], [], [], []
     for cell in tqdm(cells, "reading", unit=" pictures", disable=None, leave=False):
         try:
             picture = prediction.open_picture(cell.path)
-            if cell.box:
-                x1, y1, x2, y2 = cell.box
-                across = boxed * np.sqrt(max(x2 - x1, 1) * max(y2 - y1, 1))
-                centre = (x1 + x2) / 2, (y1 + y2) / 2
-                seen = external_validation.window(picture, across, across * height / width, centre)
-            else:
-                seen = prediction.view(picture)
+            seen = _shown(picture, cell.box, scale)
             prediction.check_cell(cell.path, seen)
         except prediction.PictureError as error:
             refused.append({"file": str(cell.path), "error": str(error)})
@@ -268,31 +251,42 @@ def load(
     if not kept:
         raise ValueError(f"no picture in {folder} can be used. {refused[0]['error']}")
     pixels = {"as they are": np.stack(plain)}
-    target = external_validation.stain()
+    pixels["stain"], unchanged = _stained(pixels["as they are"], target)
+    if not boxes:
+        white, red = np.array(sizes, float).T
+        measured = red if np.isfinite(red).sum() >= ENOUGH else white
+        scale = float(np.nanmedian(measured)) if np.isfinite(measured).any() else None
+        if scale:
+            again = tqdm(kept, "scaling", unit=" pictures", disable=None, leave=False)
+            scaled = [_shown(prediction.open_picture(cell.path), None, scale) for cell in again]
+            pixels["scale and stain"], _ = _stained(np.stack(scaled), target)
+    named = [cell.group or f"picture {k}" for k, cell in enumerate(kept)]
+    known, numbers = np.unique(named, return_inverse=True)
     facts = {
         "folder": str(folder),
         "pictures": len(kept),
-        "groups": None,
+        "groups": len(known) if any(cell.group for cell in kept) else None,
+        "scale": scale,
+        "stain_not_measured": unchanged,
         "left_out": left,
         "refused": refused,
     }
-    pixels["stain"], facts["stain_not_measured"] = _stained(pixels["as they are"], target)
-    if not boxes:
-        white, red = np.array(sizes, float).T
-        chosen = red if np.isfinite(red).sum() >= ENOUGH else white
-        scale = float(np.nanmedian(chosen)) if np.isfinite(chosen).any() else None
-        facts |= {"scale": scale, "scaled_by": "red cells" if chosen is red else "white cells"}
-        if scale:
-            scaled = [
-                prediction.view(prediction.open_picture(cell.path), scale)
-                for cell in tqdm(kept, "scaling", unit=" pictures", disable=None, leave=False)
-            ]
-            pixels["scale and stain"], _ = _stained(np.stack(scaled), target)
-    known = [cell.group or f"picture {k}" for k, cell in enumerate(kept)]
-    groups, numbers = np.unique(known, return_inverse=True)
-    if any(cell.group for cell in kept):
-        facts["groups"] = len(groups)
     return Cells(pixels, np.array([cell.label for cell in kept]), numbers, facts)
+
+
+def _side(box):
+    """The mean side of a box."""
+    left, top, right, bottom = box
+    return np.sqrt(max(right - left, 1) * max(bottom - top, 1))
+
+
+def _shown(picture, box, scale):
+    """The middle of a picture, or what is round a box, at a scale."""
+    if box is None:
+        return prediction.view(picture, scale)
+    width, height = images.SOURCE.photograph_size
+    centre = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return external_validation.window(picture, scale * width, scale * height, centre)
 
 
 def _stained(pixels, target):
@@ -313,7 +307,7 @@ def score(cells: Cells) -> dict:
         For JSON. ``folder, pictures``; ``groups``, how many, None where none were given;
         ``left_out``, pictures by the reason; ``refused``, a file and an error each;
         ``stain_not_measured``, pictures that stay as they are; ``scale``, how many times as large
-        as in training cells are, and ``scaled_by`` which; ``classes``, pictures of each;
+        as in the training slides cells are, None if not measured; ``classes``, pictures of each;
         ``results``, for each method, task and way of showing ``accuracy`` and ``balanced``, each a
         number and its 95% interval, ``recall``, the same by class, ``confusion`` (rows: true
         class), ``guessing``, the fraction of the most frequent class, and ``flagged``, that of
@@ -365,58 +359,35 @@ def _scores(confusion):
     return np.concatenate([np.stack([accuracy, np.nanmean(recall, axis=-1)], -1), recall], -1)
 
 
-def table(found: dict) -> pd.DataFrame:
-    """Results of :func:`score`, a row each: numbers, their intervals, guessing and flags."""
-    rows = [
-        {
-            "task": one["task"],
-            "shown": one["shown"],
-            "method": NAMES[one["method"]],
-            **dict(zip(("accuracy", "low", "high"), one["accuracy"], strict=True)),
-            **dict(zip(("balanced", "least", "most"), one["balanced"], strict=True)),
-            "guessing": one["guessing"],
-            "flagged": one["flagged"],
-        }
-        for one in found["results"]
-    ]
-    return pd.DataFrame(rows)
-
-
 def text(found: dict) -> str:
     """Results of :func:`score` in lines."""
     counted = ", ".join(f"{n} {name}" for name, n in found["classes"].items())
-    lines = [f"{found['folder']}: {found['pictures']} cells ({counted})"]
-    if found["groups"]:
-        lines.append(f"intervals over {found['groups']} groups")
-    lines += [f"left out: {n} {reason}" for reason, n in found["left_out"].items()]
-    if found["refused"]:
-        lines.append(f"refused: {len(found['refused'])} pictures (--json names all)")
-        lines += [f"  {one['error']}" for one in found["refused"][:12]]
-    lines.append(f"stain not measured, picture left as it is: {found['stain_not_measured']}")
-    if found.get("scale"):
-        lines.append(
-            f"cells are {found['scale']:.2f} times as large as in the training slides "
-            f"(by {found['scaled_by']})"
-        )
-    elif "scale" in found:
-        lines.append("scale: can't be measured, pictures are not scaled")
-    for task, rows in table(found).groupby("task", sort=False):
-        shown = rows[["shown", "method"]].assign(
-            accuracy=[f"{r.accuracy:.2f} ({r.low:.2f}-{r.high:.2f})" for r in rows.itertuples()],
-            balanced=[f"{r.balanced:.2f} ({r.least:.2f}-{r.most:.2f})" for r in rows.itertuples()],
-            flagged=[f"{share:.0%}" for share in rows["flagged"]],
-        )
+    over = f"{found['groups']} groups" if found["groups"] else "pictures"
+    lines = [
+        f"{found['folder']}: {found['pictures']} cells ({counted}); 95% intervals over {over}",
+        *(f"left out: {n} {reason}" for reason, n in found["left_out"].items()),
+        f"refused: {len(found['refused'])} pictures",
+        *(f"  {one['error']}" for one in found["refused"]),
+        f"stain not measured, picture left as it is: {found['stain_not_measured']}",
+    ]
+    if found["scale"]:
+        lines.append(f"cells are {found['scale']:.2f} times as large as in the training slides")
+    else:
+        lines.append("scale not measured: cells are shown as large as they are")
+
+    def interval(three):
+        return "-" if three[0] is None else "{:.2f} ({:.2f}-{:.2f})".format(*three)
+
+    for task, rows in pd.DataFrame(found["results"]).groupby("task", sort=False):
+        shown = rows[["shown"]].assign(method=rows["method"].map(NAMES))
+        for score in ("accuracy", "balanced"):
+            shown[score] = rows[score].map(interval)
+        for name in rows["recall"].iloc[0]:
+            shown[name] = [interval(recall[name]) for recall in rows["recall"]]
+        shown["flagged"] = rows["flagged"].map("{:.0%}".format)
         guessing = rows["guessing"].iloc[0]
-        lines += ["", f"{task} classes; always the most frequent one: {guessing:.2f}"]
+        lines += ["", f"{task} classes, most frequent class {guessing:.2f}; by class: recall"]
         lines.append(shown.to_string(index=False))
-        for one in found["results"]:
-            if one["task"] == task and one["method"] == "DCLNN":
-                recalls = ", ".join(
-                    f"{name} {r[0]:.2f} ({r[1]:.2f}-{r[2]:.2f})"
-                    for name, r in one["recall"].items()
-                    if r[0] is not None
-                )
-                lines.append(f"  recall of DCLNN, {one['shown']}: {recalls}")
     return "\n".join(lines)
 
 
@@ -431,17 +402,14 @@ def plot(found: dict, cells: Cells) -> plt.Figure:
             axis.imshow(cells.pixels[way][k])
             plots.bare(axis)
         row[0].set_ylabel(way, fontsize=7)
-    rows = table(found)
     axes = below.subplots(1, 2, sharey=True)
     plots.in_rows(axes, ways)
-    for axis, (task, one) in zip(axes, rows.groupby("task", sort=False), strict=True):
-        for k, method in enumerate(METHODS):
-            own = one[one["method"] == NAMES[method]]
-            y = np.arange(len(own)) + 0.22 * (k - 1)
-            colour = plots.COLOURS[method]
-            plots.plot_intervals(
-                axis, y, own["accuracy"], own["low"], own["high"], colour, label=NAMES[method]
-            )
+    rows = pd.DataFrame(found["results"]).groupby("task", sort=False)
+    for axis, (task, one) in zip(axes, rows, strict=True):
+        for k, (method, own) in enumerate(one.groupby("method", sort=False)):
+            three = np.stack(own["accuracy"].to_numpy()).T
+            y, colour = np.arange(len(own)) + 0.22 * (k - 1), plots.COLOURS[method]
+            plots.plot_intervals(axis, y, *three, colour, label=NAMES[method])
         axis.axvline(one["guessing"].iloc[0], color="#888888", lw=1, ls=":")
         axis.set(xlim=(0, 1.02), title=f"{task} classes", xlabel="accuracy")
     axes[0].legend(fontsize=7)

@@ -19,11 +19,12 @@ from scipy import stats
 
 from bloodlib import study
 from bloodlib.analyses import plots, stain_normalisation, stored_models
+from bloodlib.analyses.model_comparison import NAMES
 from bloodlib.analyses.plots import COLOURS
 from bloodlib.analyses.stain_normalisation import Stain
 from bloodlib.data import images, photographs, stored
 from bloodlib.data.images import CLASSES, NUCLEI, TASKS
-from bloodlib.evidence import comparison, intervals, scores
+from bloodlib.evidence import comparison
 from bloodlib.models import methods, weights
 from bloodlib.study import records
 
@@ -37,13 +38,13 @@ SOURCE = "https://doi.org/10.17632/snkd93bnjr.1"
 SCALES = ("squeezed", "cropped", "white cells", "red cells")
 #: As published; each picture by Reinhard's method; with TRAIN's background; or with TRAIN's
 #: background, red cells and nuclei.
-RECOLOURED = ("own", "channels", "background", "stain")
+RECOLOURED = ("own", "Reinhard", "background", "stain")
 #: Every variant, in the order in which answers are kept.
 VARIANTS = tuple(itertools.product(SCALES, RECOLOURED))
 #: The variant that is quoted. Red cells tell scale and say nothing of the class, and only by stain
 #: do nuclei get the colour that they have in TRAIN.
 QUOTED = ("red cells", "stain")
-METHODS = ("NB", "SVM", "DCLNN")
+METHODS = ("NB", "SVM", *stored_models.METHODS, "DCLNN")
 
 
 # ---------------------------------------------------------------------------------- the pictures
@@ -332,7 +333,8 @@ def read() -> dict[str, np.ndarray]:
         more = (len(classes),) if method == "DCLNN" else ()
         shapes[f"{method}_{task}"] = (len(y_true), len(VARIANTS), *more)
     arrays, made = records.read_measured(NAME, shapes)
-    if made["settings"]["pictures"] != stored.checksum(_listed()):
+    asked = made["settings"]["pictures"], [tuple(way) for way in made["settings"]["ways"]]
+    if asked != (stored.checksum(_listed()), list(VARIANTS)):
         raise stored.StoredError(
             f"laboratory.npz is not about the pictures of {MANIFEST} in the variants of today: "
             f"`bloodlib measure {NAME}` makes it anew."
@@ -396,39 +398,20 @@ def plot_scores(found: pd.DataFrame) -> plt.Figure:
 
     Dotted: always the most frequent class; dashed: DCLNN on TEST.
     """
-    figure, axes = plt.subplots(1, len(TASKS), figsize=(7.2, 5.2), sharey=True)
+    figure, axes = plt.subplots(1, len(TASKS), figsize=(7.2, 7), sharey=True)
     plots.in_rows(axes, [", ".join(variant) for variant in VARIANTS])
     for axis, task in zip(axes, TASKS, strict=True):
         for k, method in enumerate(METHODS):
             own = found[(found["task"] == task) & (found["method"] == method)]
-            y, ends = np.arange(len(own)) + 0.22 * (k - 1), (own["low"], own["high"])
-            plots.plot_intervals(axis, y, own["accuracy"], *ends, COLOURS[method], label=method)
+            y, ends = np.arange(len(own)) + 0.16 * (k - 2), (own["low"], own["high"])
+            plots.plot_intervals(
+                axis, y, own["accuracy"], *ends, COLOURS[method], label=NAMES[method]
+            )
         constant = np.bincount(labels(task)).max() / len(labels(task))
         axis.axvline(constant, color="#888888", lw=1, ls=":")
         axis.axvline(internal(task).value, color=COLOURS["DCLNN"], lw=1, ls="--")
         axis.set(xlim=(0, 1.02), title=f"{task} classes", xlabel="accuracy")
     axes[0].get_yticklabels()[VARIANTS.index(QUOTED)].set_fontweight("bold")
     handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper right", ncols=len(METHODS), fontsize=8)
+    figure.legend(handles, names, loc="outside upper right", ncols=len(METHODS), fontsize=7)
     return figure
-
-
-def compute_differences() -> pd.DataFrame:
-    """Accuracy of DCLNN minus that of the others on the same pictures.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``task, method, difference, least, most``: see ``intervals.bounds``, each picture
-        a cell of its own.
-    """
-    rows, cells = [], np.arange(len(labels()))
-    for task, classes in TASKS.items():
-        y_true, ours = labels(task), predicted("DCLNN", task)
-        drawn = intervals.resample(y_true, cells, len(classes), 10_000, strata=labels())
-        for other in METHODS[:-1]:
-            theirs = predicted(other, task)
-            difference = (ours == y_true).mean() - (theirs == y_true).mean()
-            ends = intervals.bounds(scores.accuracy, ours[None], drawn, theirs[None])
-            rows.append((task, other, float(difference), *map(float, ends)))
-    return pd.DataFrame(rows, columns=["task", "method", "difference", "least", "most"])

@@ -35,19 +35,6 @@ SETS = {
     "TEST": "TEST (turned)",
     "PBC": "PBC",
 }
-#: Ways to spoil a photograph, in the order in which distances are stored.
-ALTERED = (
-    "turned by 15°, black corners",
-    "black border",
-    "colour cast",
-    "half the scale",
-    "twice the scale",
-    "two cells",
-    "no white cell",
-    "blank field",
-    "white",
-    "black",
-)
 
 
 def load_reference() -> dict[str, np.ndarray]:
@@ -145,44 +132,49 @@ def compute() -> None:
     arrays = reference | {name: score(pixels) for name, pixels in sets.items()}
     arrays["held_out_cells"] = cells[~first]
     found = []
-    for kind in ALTERED:
-        spoilt = [alter(one, kind) for one in held_out]
+    for alter in ALTERED.values():
+        spoilt = [np.ascontiguousarray(alter(one)) for one in held_out]
         pixels = np.stack([images.resize(one) for one in spoilt])
         scale = [measure_sizes(one, reference["sizes"])["scale"] or np.nan for one in spoilt]
         flags = distance(weights.features(pixels), reference), ~shows_a_cell(pixels), scale
         found.append(np.stack(flags).astype(np.float32))
     arrays["altered"] = np.stack(found)
-    settings = {"scores": SCORES, "altered": ALTERED, "neighbours": NEIGHBOURS, "version": 2}
+    settings = {"scores": SCORES, "altered": list(ALTERED), "neighbours": NEIGHBOURS, "version": 2}
     records.save_measured(NAME, arrays, settings, clock)
 
 
-def alter(photograph: np.ndarray, kind: str) -> np.ndarray:
-    """A photograph [480, 640, 3], spoilt in one of the ways of :data:`ALTERED`."""
+def _bordered(photograph):
+    edge = len(photograph) // 12
+    inner = photograph[edge:-edge, edge:-edge]
+    return np.pad(inner, [(edge, edge), (edge, edge), (0, 0)])
+
+
+def _without_cell(photograph):
+    """The third of width and height, in a corner, that has the least purple."""
     height, width = photograph.shape[:2]
-    if kind.startswith("turned"):
-        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), 15, 1)
-        return cv2.warpAffine(photograph, matrix, (width, height))
-    if kind == "black border":
-        edge = height // 12
-        inner = photograph[edge:-edge, edge:-edge]
-        return np.pad(inner, [(edge, edge), (edge, edge), (0, 0)])
-    if kind == "colour cast":
-        return (photograph * [1, 0.8, 0.7]).astype(np.uint8)
-    if kind == "half the scale":
-        return cv2.resize(np.tile(photograph, (2, 2, 1)), (width, height))
-    if kind == "twice the scale":
-        inner = photograph[height // 4 : -height // 4, width // 4 : -width // 4]
-        return cv2.resize(inner, (width, height))
-    if kind == "two cells":
-        half = photograph[:, width // 4 : -width // 4]
-        return np.concatenate([half, half[:, ::-1]], axis=1)
-    if kind == "no white cell":
-        corners = photograph[: height // 3, : width // 3], photograph[-height // 3 :, -width // 3 :]
-        least = min(corners, key=lambda one: contrast(images.resize(one)[None])[0])
-        return cv2.resize(least, (width, height))
-    glass = np.percentile(photograph, 95, axis=(0, 1))
-    colour = {"blank field": glass, "white": 255, "black": 0}[kind]
-    return np.full_like(photograph, colour)
+    corners = photograph[: height // 3, : width // 3], photograph[-height // 3 :, -width // 3 :]
+    return min(corners, key=lambda corner: contrast(images.resize(corner)[None])[0])
+
+
+#: Ways to spoil a photograph [480, 640, 3], in the order in which what they lead to is stored.
+ALTERED = {
+    "turned by 15°, black corners": lambda photograph: cv2.warpAffine(
+        photograph, cv2.getRotationMatrix2D((320, 240), 15, 1), (640, 480)
+    ),
+    "black border": _bordered,
+    "colour cast": lambda photograph: (photograph * [1, 0.8, 0.7]).astype(np.uint8),
+    "half the scale": lambda photograph: np.tile(photograph, (2, 2, 1)),
+    "twice the scale": lambda photograph: photograph[120:360, 160:480],
+    "two cells": lambda photograph: np.concatenate(
+        [photograph[:, 160:480], photograph[:, 479:159:-1]], axis=1
+    ),
+    "no white cell": _without_cell,
+    "blank field": lambda photograph: np.full_like(
+        photograph, np.percentile(photograph, 95, axis=(0, 1))
+    ),
+    "white": lambda photograph: np.full_like(photograph, 255),
+    "black": np.zeros_like,
+}
 
 
 # ------------------------------------------------------------------- white cells, and their size

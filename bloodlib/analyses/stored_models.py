@@ -6,13 +6,12 @@ processor, which changes the last digits. ``results/models.json`` says how many 
 get another class than in the record.
 """
 
-import functools
-
 import numpy as np
+from scipy.special import softmax
 
 from bloodlib import study
 from bloodlib.analyses import model_comparison
-from bloodlib.data import images, stored
+from bloodlib.data import stored
 from bloodlib.data.images import TASKS
 from bloodlib.models import methods
 from bloodlib.study import records
@@ -54,11 +53,8 @@ def compute() -> None:
         arrays[f"small_{task}_kernel_4"] = kept["weight_20"]
         arrays[f"small_{task}_bias_4"] = kept["weight_21"]
         other = int((found.labels[-1] != record.arrays["labels"][-1]).sum())
-        settings[f"small_{task}"] = {
-            "record": record.id,
-            "weights": found.weights,
-            "other_answers": other,
-        }
+        made = {"record": record.id, "weights": found.weights, "other_answers": other}
+        settings[f"small_{task}"] = made
 
         record = study.run(model_comparison.settings("histogram") | {"task": task})
         bins, colours = record.config["bins"], record.config["colours"]
@@ -75,12 +71,8 @@ def compute() -> None:
         arrays[f"histogram_{task}_bias"] = bias - weights @ scaler.mean_
         labels = model.predict(methods.histogram(data.pixels["TEST"], bins, colours))
         other = int((labels != record.arrays["labels"][-1]).sum())
-        settings[f"histogram_{task}"] = {
-            "record": record.id,
-            "bins": bins,
-            "colours": colours,
-            "other_answers": other,
-        }
+        made = {"record": record.id, "bins": bins, "colours": colours, "other_answers": other}
+        settings[f"histogram_{task}"] = made
     records.save_measured(NAME, arrays, settings, clock, "tensorflow")
 
 
@@ -103,53 +95,20 @@ def predict(method: str, task: str, pixels: np.ndarray) -> np.ndarray:
         settings = made["settings"][f"histogram_{task}"]
         shares = methods.histogram(pixels, settings["bins"], settings["colours"])
         weights, bias = arrays[f"histogram_{task}_weights"], arrays[f"histogram_{task}_bias"]
-        powers = np.exp(shares @ weights.T + bias - (shares @ weights.T + bias).max(1)[:, None])
-        return powers / powers.sum(axis=1, keepdims=True)
-    session = _session(task, stored.results_folder() / f"{records.MEASURED[NAME]}.npz")
-    blocks = (pixels[start : start + 128] for start in range(0, len(pixels), 128))
-    found = [session.run(None, {"images": np.asarray(one, np.float32)})[0] for one in blocks]
-    return np.concatenate(found) if found else np.empty((0, len(TASKS[task])))
+        return softmax(shares @ weights.T + bias, axis=1)
+    blocks = [pixels[start : start + 128] for start in range(0, len(pixels), 128)]
+    return np.concatenate([_compact_cnn(block, arrays, f"small_{task}") for block in blocks])
 
 
-@functools.lru_cache(maxsize=len(TASKS))
-def _session(task, file):
-    """ONNX Runtime with the compact CNN, its normalisation part of the kernels."""
-    import onnxruntime
-    from onnx import TensorProto, numpy_helper
-    from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
-
-    arrays = records.read_measured(NAME)[0]
-    kept = {name: a for name, a in arrays.items() if name.startswith(f"small_{task}")}
-    kept["scale"] = np.array(1 / 255)
-    nodes = [
-        make_node("Mul", ["images", "scale"], ["scaled"]),
-        make_node("Transpose", ["scaled"], ["relu_0"], perm=[0, 3, 1, 2]),
-    ]
+def _compact_cnn(pixels, arrays, name):
+    """The compact CNN on some images, with its normalisation part of the kernels."""
+    seen = pixels.astype(np.float32) / 255
     for layer in range(4):
-        kernel, bias = f"small_{task}_kernel_{layer}", f"small_{task}_bias_{layer}"
-        nodes += [
-            make_node(
-                "Conv", [f"relu_{layer}", kernel, bias], [f"conv_{layer}"],
-                strides=[2, 2], auto_pad="SAME_UPPER",
-            ),
-            make_node("Relu", [f"conv_{layer}"], [f"relu_{layer + 1}"]),
-        ]  # fmt: skip
-    last = [f"small_{task}_kernel_4", f"small_{task}_bias_4"]
-    nodes += [
-        make_node("GlobalAveragePool", ["relu_4"], ["average"]),
-        make_node("Flatten", ["average"], ["flat"]),
-        make_node("Gemm", ["flat", *last], ["sum"]),
-        make_node("Softmax", ["sum"], ["probabilities"], axis=1),
-    ]
-    size = [*images.SIZE, 3]
-    graph = make_graph(
-        nodes,
-        "compact CNN",
-        [make_tensor_value_info("images", TensorProto.FLOAT, ["n", *size])],
-        [make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", len(TASKS[task])])],
-        [numpy_helper.from_array(a.astype(np.float32), name) for name, a in kept.items()],
-    )
-    model = make_model(graph, opset_imports=[make_opsetid("", 21)], ir_version=10)
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
+        kernel = arrays[f"{name}_kernel_{layer}"].astype(np.float32)
+        odd = [side % 2 for side in seen.shape[1:3]]  # Keras' "same": one more at the far edges
+        seen = np.pad(seen, [(0, 0), (odd[0], 1), (odd[1], 1), (0, 0)])
+        windows = np.lib.stride_tricks.sliding_window_view(seen, (3, 3), axis=(1, 2))[:, ::2, ::2]
+        sums = np.tensordot(windows, kernel, axes=([3, 4, 5], [1, 2, 3]))
+        seen = np.maximum(sums + arrays[f"{name}_bias_{layer}"], 0)
+    sums = seen.mean(axis=(1, 2)) @ arrays[f"{name}_kernel_4"] + arrays[f"{name}_bias_4"]
+    return softmax(sums, axis=1)
