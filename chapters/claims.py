@@ -66,7 +66,7 @@ tables.show_claims(key=False)
 # %% [markdown]
 # ## How a verdict is reached
 #
-# The paper's numbers describe the images of TEST. So we hold each against *reruns on the same images*: the central 95 % of the scores
+# The paper's numbers describe the images of TEST. So we compare each with *reruns on the same images*: the central 95 % of the scores
 # after epochs 16 to 25, over all our runs. Here is one verdict, on the average F1 that the paper prints as 0.83:
 
 # %%
@@ -91,7 +91,7 @@ print(f"mean {value:.2f}, a rerun may give {low:.2f} to {high:.2f}: {verdict}")
 #   reproduced.
 # - **So many times higher:** the number and the ratio must both be reproduced; else the direction is, if the score is higher.
 # - **Identical, or no less:** reproduced if the means differ by {glue:text}`alike` at most.
-# - **Elsewhere, or seen in one network:** the 95 % CI must lie above what is claimed.
+# - **High on other images:** the 95 % CI must lie above what is claimed. What one network shows is a direction at most.
 # - **Excluded by the paper's own numbers or sentences:** contradicts itself, whatever we find.
 #
 # All else "can't be told". Whether a difference also holds for other cells is a second question: does the 95 % CI over cells
