@@ -4,9 +4,10 @@ import csv
 from pathlib import Path
 
 import numpy as np
+from scipy import stats
 
 from bloodlib.data import images, photographs
-from bloodlib.evidence import intervals
+from bloodlib.evidence import intervals, scores
 
 COLUMNS = ("image", "predicted")
 REMEDY = (
@@ -87,19 +88,20 @@ def score(path: str | Path) -> dict:
     behind = {"photographs": photographs.photographs("TEST"), "cells": photographs.cells("TEST")}
     right, names = labels == truth, images.TASKS[task]
     drawn = intervals.resample(truth, behind["cells"], len(names), strata=strata)
-    low, high = intervals.mean_bounds(right[None].astype(float), drawn)
+    low, high = intervals.bounds(scores.accuracy, labels[None], drawn)
     units = []
     for unit, groups in {"images": np.arange(len(truth)), **behind}.items():
-        found = intervals.vote(labels, groups) == intervals.vote(truth, groups)
-        ends = intervals.clopper_pearson(found.sum(), len(found))
+        winner = intervals.vote(labels, groups)
+        found = (winner == intervals.vote(truth, groups)) & (winner >= 0)
+        ends = stats.binomtest(int(found.sum()), len(found)).proportion_ci()
         units.append(_row(found.mean(), *ends, unit=unit, n=len(found)))
     classes = []
+    lows, highs = intervals.bounds(scores.recall, labels[None], drawn)
     for label, name in enumerate(names):
         chosen = truth == label
-        sizes = intervals.tally(right[chosen], behind["cells"][chosen])
-        row = _row(right[chosen].mean(), *intervals.gaffke(*sizes), images=int(chosen.sum()))
+        row = _row(right[chosen].mean(), lows[label], highs[label], images=int(chosen.sum()))
         row["recall"] = row.pop("fraction")
-        classes.append({"class": name, "cells": len(sizes[1]), **row})
+        classes.append({"class": name, "cells": len(set(behind["cells"][chosen])), **row})
     whole = _row(right.mean(), low, high)
     return {
         "file": str(path),
