@@ -137,7 +137,7 @@ chapter.cite(
 # %%
 reliability = calibration.compute_reliability()
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-reliability", "caption": "Reliability diagrams on TEST: the fraction of answers that is right over their confidence, in ten bins, for each run. A dot's area is proportional to its number of answers; wide lines are cell-clustered 95 % CIs. On the dotted line a run is calibrated; below it, overconfident."}, "image": {"alt": "Four panels: baselines on the left, DCLNN's seeds on the right, four classes above and two below. Naive Bayes has nearly all answers in one large dot at confidence 1, far below the dotted line. The SVM's dots lie between 0.3 and 0.7, near the line. Two of DCLNN's seeds with four classes have their largest dot at confidence 1 and smaller ones below the line; the dots of the third lie between 0.4 and 0.9, above the line. Most wide lines are long."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-reliability", "caption": "Reliability diagrams on TEST: the fraction of answers that is right over their confidence, in ten bins, for each run. A dot's area is proportional to its number of answers; wide lines are cell-clustered 95 % CIs. On the dotted line a run is calibrated; below it, overconfident."}, "image": {"alt": "Four panels, baselines left, DCLNN's seeds right, four classes above two. Naive Bayes has nearly all answers at confidence 1, far below the dotted line; the SVM lies near it. With four classes, two seeds of DCLNN lie below the line and one above; with two classes all lie near it, most answers at confidence 1."}}
 plots.show(calibration.plot_reliability(reliability))
 
 # %%
