@@ -130,11 +130,14 @@ spread["float32"] = at25["precision"].eq("float32").groupby([at25[key] for key i
 
 # %% tags=["remove-input"]
 spread = spread.reset_index()
-estimates = [
-    comparison.estimate(comparison.frozen({"method": "DCLNN", "task": task, "pooling": pooling}))
-    for task, pooling in zip(spread["task"], spread["pooling"], strict=True)
-]
-spread[["low", "high"]] = [[float(one.low), float(one.high)] for one in estimates]
+for place, row in spread.iterrows():
+    own_runs = comparison.frozen(
+        {"method": "DCLNN", "task": row["task"], "pooling": row["pooling"]}
+    )
+    _, *over_cells = comparison.estimate(own_runs)
+    _, *over_both = comparison.estimate(own_runs, seeds=True)
+    ends = ["low", "high", "both_low", "both_high"]
+    spread.loc[place, ends] = np.array([*over_cells, *over_both], dtype=float)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-seeds", "caption": "Accuracy on TEST of every run with the notebook's settings, by seed. Point: after epoch 25, filled for float32, hollow for mixed bfloat16. Thin line: its last ten epochs up to there. At the right the mean over seeds with its 95 % CI over cells. Dotted: chance. The lines of single runs are longer than the points are apart."}, "image": {"alt": "Two panels, four and two classes. Over each seed stand a dark point for max pooling and, where there is one, a pale one for average pooling, each on a thin vertical line, the range of its last ten epochs. The points lie close together and the lines are several times as long. At the right of each panel two means stand on long wide lines, the confidence intervals."}}
 figure, axes = plt.subplots(1, len(TASKS), figsize=(7.2, 3.4), sharey=True)
@@ -161,7 +164,7 @@ plots.show(figure)
 tables.show(
     spread,
     "tbl-spread",
-    "Accuracy on TEST after epoch 25: mean over runs with its 95 % CI over cells, and standard deviations (SD) over seeds and over the last ten epochs of a run. The other runs of each row are in mixed bfloat16.",
+    "Accuracy on TEST after epoch 25: mean over runs with its 95 % CI over cells, for these runs, and over cells and seeds ({doc}`intervals`); and standard deviations (SD) over seeds and over the last ten epochs of a run. The other runs of each row are in mixed bfloat16.",
     decimals=3,
     columns=[
         "task",
@@ -169,15 +172,18 @@ tables.show(
         "runs",
         "float32",
         ("mean", "low", "high"),
+        ("both_low", "both_high"),
         "over_seeds",
         "over_epochs",
     ],
     headings={
         "float32": "In float32",
-        "mean": "Mean (95 % CI)",
+        "mean": "Mean (over cells)",
+        "both_low": "Over cells and seeds",
         "over_seeds": "SD over seeds",
         "over_epochs": "SD over late epochs",
     },
+    fmt={"both_low": "{:.2f}–{:.2f}".format},
 )
 
 # %% tags=["remove-input"]
@@ -192,8 +198,8 @@ chapter.cite(
 
 # %% [markdown]
 # {numref}`fig-seeds` and {numref}`tbl-spread` set three sources of variation side by side: the epoch at which one stops, the seed, and the cells.
-# The CI over cells is the widest. It is about other cells and not about other seeds: more runs make the mean steadier and
-# leave this interval as wide as it is. Rounding to 16 bits changes a run as another seed would, so that
+# The CI over cells is the widest. It is about other cells and not about other seeds (the next column is over both): more runs make
+# the mean steadier and leave this interval as wide as it is. Rounding to 16 bits changes a run as another seed would, so that
 # runs of both precisions count as seeds here; {numref}`tbl-seed-runs` lists them.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"markdown_format": "myst", "code_prompt_show": "Show the table", "code_prompt_hide": "Hide the table"}
