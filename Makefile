@@ -28,7 +28,7 @@ define UV_INSTALL
 	"$$uv" pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 endef
 
-.PHONY: book test bench gpu check mutants pdf tex-packages committed release env lint lock clean
+.PHONY: book sphinx test bench gpu check mutants pdf tex-packages committed release env lint lock clean
 
 book: env
 	@$(BIN)/bloodlib data --fetch || echo "Going on without the images: drawn cells stand in for pictures."
@@ -40,6 +40,12 @@ pdf: env
 	$(BIN)/jupyter-book build . -n -W --keep-going --builder latex
 	$(MAKE) -C _build/latex all-pdf LATEXMKOPTS="-interaction=nonstopmode -halt-on-error"
 	@echo "The book: $(CURDIR)/_build/latex/book.pdf"
+
+# the same book without jupyter-book's command; chapters that are up to date do not run again
+sphinx: env
+	$(BIN)/jupyter-book config sphinx .
+	$(BIN)/sphinx-build -b html -n -W --keep-going . _build/sphinx
+	@echo "The book: $(CURDIR)/_build/sphinx/index.html"
 
 tex-packages:
 	@echo $(TEX)
@@ -115,4 +121,4 @@ lock: env
 	@printf '%s\n' '# the package itself' '-e .' >> requirements.txt
 
 clean:
-	rm -rf _build chapters/*.ipynb chapters/.*.ipynb *.ipynb .*.ipynb
+	rm -rf _build conf.py chapters/*.ipynb chapters/.*.ipynb *.ipynb .*.ipynb
