@@ -237,7 +237,7 @@ chapter.cite(taken=four[neutrophil, eosinophil] / four[neutrophil].sum())
 # An *out-of-distribution score* says how unlike the training data a picture is. `bloodlib predict` and {doc}`try_it` flag a
 # picture if its Mahalanobis distance, on the network's own pooled features in the middle of the picture, exceeds that of
 # {glue:text}`limit:.0%` of photographs of training cells. Reference and threshold come from half of these cells, unturned; the other half
-# reports, and the network was trained on both halves. {numref}`tbl-flags` has the share of flagged pictures, first for whole sets,
+# reports, and the network was trained on both halves. {numref}`tbl-flags` has the fraction of flagged pictures, first for whole sets,
 # then for the reporting half spoilt on purpose.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
