@@ -152,7 +152,7 @@ plots.show(
 # %% [markdown]
 # ## Which differences are real?
 #
-# A hard cell is hard for every method. {numref}`tbl-differences` therefore compares accuracies on the same cells, in five ways:
+# A hard cell is hard for every method. {numref}`tbl-compared` therefore compares accuracies on the same cells, in five ways:
 #
 # - the **95 % CI over cells** of the difference, for these runs: the extension of Gaffke's bound, or empirical
 #   likelihood {cite}`owen2001` with an unseen cell where that is narrower. A network against itself, the control, gets
@@ -195,7 +195,7 @@ def p_value(p):
 
 tables.show(
     shown,
-    "tbl-differences",
+    "tbl-compared",
     "Differences in accuracy on the same cells of TEST, by five methods. The last column says where the interval over cells and the two sign tests disagree.",
     columns=[
         "task",

@@ -114,7 +114,7 @@ nearest = pd.DataFrame(nearest).sort_values(["task", "row"], ignore_index=True)
 tables.show(
     nearest,
     "tbl-nearest",
-    "The nearest variant of each printed row. Distances are of that variant, of the one in [Tables 1 and 2](tables), of chance, and of the nearest variant of the other method.",
+    "The nearest variant of each printed row. Distances are of that variant, of the one in {doc}`tables`, of chance, and of the nearest variant of the other method.",
     decimals=3,
     columns=[
         "task",

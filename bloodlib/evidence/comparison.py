@@ -232,7 +232,7 @@ def rerun_range(
     score: intervals.Score = scores.accuracy,
     other: list[records.Record] | None = None,
 ) -> np.ndarray:
-    """Where one more run would score on the same images: from where to where, [2, *].
+    """Where one more run would score on the same images: from where to where, ``[2, *]``.
 
     The central 95 % of the scores after each epoch of :data:`LATE`, over all runs: a network's
     scores jump from one epoch to the next as much as from seed to seed. With ``other``, of the
