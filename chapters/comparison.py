@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # Logistic regression on colours scores as high
+# # Model comparison: colours alone score as high
 #
 # *What would have done better than the paper's network, and what would a fair baseline have shown?*
 #

@@ -322,13 +322,13 @@ def _elsewhere(claim):
     there, sentences = [], []
     for task in images.TASKS:
         plain, matched = (
-            by.loc[(*way, task), ["accuracy", "low", "high"]]
-            for way in (external_validation.VARIANTS[0], external_validation.QUOTED)
+            by.loc[(external_validation.QUOTED[0], colours, task), ["accuracy", "low", "high"]]
+            for colours in ("own", external_validation.QUOTED[1])
         )
         there.append((float(arithmetic.CLAIMED[task]), plain["low"], plain["high"]))
         sentences.append(
-            f"With {task} classes {with_interval(*plain)}, and {matched['accuracy']:.2f} after "
-            "scale and stain are matched to the training images."
+            f"With {task} classes {with_interval(*plain)} in their own colours, and "
+            f"{matched['accuracy']:.2f} with the stain of the training images."
         )
     return {
         "scores": there,
