@@ -551,7 +551,7 @@ def test_report_without_runs(facts):
         (c.id, c.place, c.text) for c in paper.CLAIMS
     ]
     for claim in report["claims"]:
-        assert set(claim) == {"id", "place", "text", "verdict", "evidence"}
+        assert set(claim) == {"id", "place", "text", "verdict", "evidence", "other_cells"}
 
 
 def test_report_shows_what_the_frozen_records_say(facts):

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from bloodlib.data import images
 
@@ -158,6 +157,8 @@ def compute_by_cell() -> None:
     folds of ``cell`` holds its cell out; ``conflict``, whether the labels of the cell's photographs
     contradict each other.
     """
+    import pandas as pd
+
     from bloodlib.data import photographs, stored
 
     table, cells = photographs.table(), photographs.cell_table().set_index("photograph")
