@@ -212,7 +212,8 @@ def _measure(options):
     BCCD's annotations; attribution: attribution maps (some ten minutes); robustness: predictions
     for corrupted images (minutes); external-validation: predictions for cells of another
     laboratory (some ten minutes; needs PBC); out-of-distribution: distances from the training
-    images (needs PBC).
+    images (needs PBC); by-cell: the table of all images by cell (seconds); stored-models: the
+    compact CNN and the colour baseline, trained again (some ten minutes).
     """
     module, function = MEASUREMENTS[options.what]
     getattr(importlib.import_module(f"bloodlib.{module}"), function)()

@@ -307,6 +307,7 @@ def test_nothing_is_loaded_before_a_picture_is_chosen(opened):
     assert page.evaluate(loaded) == []
 
 
+@pytest.mark.timeout(1800)  # two networks in JavaScript, on a busy machine
 def test_a_hundred_answers_are_those_of_the_terminal(opened, cells):
     page = opened("chapters/try_it")
     page.wait_for_selector("#dclnn button")
