@@ -203,5 +203,6 @@ assert verdicts.number(0.70, value, low, high) == Verdict.UNDECIDABLE
 #
 # :::{dropdown} Answer
 # The estimate's interval asks what this network would score with other cells as few as TEST's. More seeds do not narrow it, only more cells
-# would. The range of reruns asks what another network would score on the cells at hand.
+# would. The range of reruns asks what another network would score on the cells at hand; a number
+# is reproduced if it lies there and within {glue:text}`alike` of our mean.
 # :::

@@ -139,7 +139,7 @@ chapter.cite(small_four=four.loc["small", "accuracy"], small_two=two.loc["small"
 chapter.cite(fewer=four.loc["DCLNN", "parameters"] / four.loc["small", "parameters"])
 
 # %% [markdown]
-# The compact CNN classifies {glue:text}`small_four:.0%` and {glue:text}`small_two:.0%` correctly, with
+# {numref}`tbl-comparison` has the numbers. The compact CNN classifies {glue:text}`small_four:.0%` and {glue:text}`small_two:.0%` correctly, with
 # {glue:text}`fewer:,.0f` times fewer weights than DCLNN. {numref}`fig-comparison-confusions` shows what it and the histogram confuse.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-comparison-confusions", "caption": "Confusion matrices of the colour histogram and of one run of the compact CNN on TEST, four classes. Numbers are images; the shade is their fraction of the row. Both confuse neutrophils and eosinophils most."}, "image": {"alt": "Two confusion matrices of four classes. The diagonal is dark in both; most of the errors lie between neutrophils and eosinophils, and more so for the histogram."}}

@@ -110,7 +110,7 @@ chapter.cite(n_sources=found["source"].nunique(), n_numbers=len(found))
 # ## Accuracy and split
 #
 # For the comparison we take accuracies with four classes and a known split. A source with several numbers on one split counts once, with their
-# mean, so that no source dominates.
+# mean, so that no source dominates. {numref}`fig-literature` shows every number.
 
 # %%
 found["accuracy"] = found["value"].astype(float)
@@ -125,7 +125,7 @@ found["kind"] = found["split"].replace(
 four = found[(found["classes"] == 4) & (found["metric"] == "accuracy")]
 compared = four[four["kind"].isin(["TEST", "random"])]
 means = compared.groupby(["source", "kind"])["accuracy"].mean().unstack()
-means.describe().loc[["count", "mean", "min", "max"]].round(3)
+print(means.describe().loc[["count", "mean", "min", "max"]].round(3))
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-literature", "caption": "Accuracy with four classes that the sources report, by the images tested on; one dot a number. Below the line: this book's runs (diamonds), same images. Dotted: guessing."}, "image": {"alt": "Rows of dots by split. On TEST the dots spread from 25 to 93 percent and most lie between 80 and 90. On random parts of TRAIN and of all images most lie above 95 percent, and some at 50 to 65. Where the split is unknown they lie between 67 and 100. Below, diamonds of this book: the compact CNN reaches 99 percent with a random split, and about 80 percent on TEST and by cell."}}
 own = leakage.compute_splits()
@@ -213,7 +213,7 @@ chapter.cite(
 pairs = compared.pivot_table(index=["source", "model"], columns="kind", values="accuracy").dropna()
 pairs["loss"] = pairs["random"] - pairs["TEST"]
 by_source = pairs["loss"].groupby("source").mean()
-pairs.round(3)
+print(pairs.round(3))
 
 # %% tags=["remove-input"]
 assert (pairs["loss"] > 0).all()  # every model scores lower on TEST
@@ -321,7 +321,7 @@ recalls = pd.DataFrame(
     },
     index=pd.Index([run.config.get("seed", 0) for run in runs], name="seed"),
 ).sort_index()
-recalls.rename_axis(columns="cell").round(2)
+print(recalls.rename_axis(columns="cell").round(2))
 
 # %% tags=["remove-input"]
 assert (recalls.min(axis=1) < 0.25).all()
@@ -356,7 +356,7 @@ chapter.cite(
 #
 # ## Sources
 #
-# The sources were found by searching stored copies of public repositories and pages for the name of the data set, its counts and its class reports, and opened in
+# {numref}`tbl-literature` lists every number. The sources were found by searching stored copies of public repositories and pages for the name of the data set, its counts and its class reports, and opened in
 # November 2026. Sources that print their numbers only in figures are missing, papers behind a paywall too, and of some papers only the abstract
 # was seen; {glue:text}`untold` numbers have no known split. Repositories of courses are many. So the fractions above describe these sources, not the field.
 #

@@ -99,7 +99,7 @@ layers["Share (%)"] = 100 * layers["Parameters"] / model.count_params()
 plots.show(figures.plot_network(layers))
 
 # %% [markdown]
-# A {term}`convolution` loses one pixel at each edge and makes one map for each of its kernels. {term}`Pooling <pooling>` halves height
+# {numref}`fig-paper-3` draws the layers. A {term}`convolution` loses one pixel at each edge and makes one map for each of its kernels. {term}`Pooling <pooling>` halves height
 # and width. `flatten` lays the maps out as one row of numbers, each connected to each hidden node. {term}`Dropout <dropout>` ignores a
 # random fraction of the nodes during training. The number of hidden nodes, the scaling to 0…1 and the second dropout are our choice
 # ({numref}`tbl-unstated`).

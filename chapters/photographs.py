@@ -429,10 +429,10 @@ chapter.cite(
 #
 # ## Questions
 #
-# **1. Which photograph is another image from?** Run this page with `-p example NEUTROPHIL/_16_6249.jpeg` ({doc}`run_it_yourself`), or any other
+# To match another image, run this page with `-p example NEUTROPHIL/_16_6249.jpeg` ({doc}`run_it_yourself`), or any other
 # name in TEST.
 #
-# **2. How much can one photograph change?** In the cell that makes `wall`, leave a photograph out,
+# **1. How much can one photograph change?** In the cell that makes `wall`, leave a photograph out,
 # `wall = wall[wall["photograph"] != 110]`, and compute the accuracy that is left, `np.average(wall["share"], weights=wall["images"])`.
 # Which photograph moves it most, up and down?
 #

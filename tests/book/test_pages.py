@@ -32,6 +32,8 @@ CHAPTERS = [
         "behaviour", "variants", "cost",
     )
 ]  # fmt: skip
+#: Appendices, and a page whose question has an answer in words.
+WITHOUT_QUESTIONS = {f"chapters/{name}" for name in ("variants", "cost", "external_validation")}
 BASELINES = {"NB": {"kind": "Gaussian"}, "SVM": {"kind": "C", "kernel": "rbf", "C": 1.0}}
 
 
@@ -227,11 +229,11 @@ def test_rows_are_as_long_as_their_header(pages):
 
 
 def test_every_chapter_ends_with_questions_and_computed_answers(pages):
-    for name in CHAPTERS:
+    for name in set(CHAPTERS) - WITHOUT_QUESTIONS:
         section = article(pages[name]).find_all("h2")[-1].find_parent("section")
         assert section["id"] == "questions", name
         answers = section("details")
-        assert 2 <= len(answers) <= 6, name
+        assert 1 <= len(answers) <= 6, name
         asked = [p for p in section("p") if re.match(r"\d\. .*\?", p.get_text())]
         assert [p.get_text()[0] for p in asked] == [str(k + 1) for k in range(len(answers))], name
         for answer in answers:
