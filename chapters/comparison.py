@@ -189,10 +189,6 @@ shown["disagree"] = np.where(
 span = "{:+.2f} to {:+.2f}".format
 
 
-def p_value(p):
-    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
-
-
 tables.show(
     shown,
     "tbl-compared",
@@ -217,9 +213,9 @@ tables.show(
     },
     fmt={
         "cells_seeds_low": lambda low, high: span(low, high).replace("-", "−"),
-        "p_cells": p_value,
-        "p_runs": p_value,
-        "once": lambda once, p: f"{comparison.signed(once)} ({p_value(p)})",
+        "p_cells": comparison.p_value,
+        "p_runs": comparison.p_value,
+        "once": lambda once, p: f"{comparison.signed(once)} ({comparison.p_value(p)})",
     },
 )
 
@@ -326,7 +322,7 @@ tables.show(
         "gap": "Compact CNN minus this",
         "p_cells": "p, sign flips",
     },
-    fmt={"method": names, "p_cells": p_value},
+    fmt={"method": names, "p_cells": comparison.p_value},
 )
 
 # %% tags=["remove-input"]

@@ -204,8 +204,8 @@ def predict(paths: Iterable[str | Path], scale: bool = False) -> Iterator[dict]:
         For JSON. ``file``, and ``error`` where there is no answer; otherwise by task ``answer`` and
         ``chances``, the probabilities of the classes by name; ``contradiction``, whether the
         answers exclude each other; ``distance``, how unlike the training slides it is;
-        ``nearer``, the fraction of training photographs that are less unlike; ``unlike``, whether
-        nearly all are; ``white_cell`` and ``red_cells``, measured sizes in pixels of the picture,
+        ``nearer``, the fraction of training photographs that are nearer to the others;
+        ``unlike``, whether nearly all are; ``white_cell`` and ``red_cells``, measured sizes in pixels of the picture,
         and ``scale``, how many times as large as in the training images; None where they
         can't be measured; ``scaled``, whether the picture was brought to their scale.
 
@@ -261,8 +261,10 @@ def text(answer: dict) -> str:
         shown = ", ".join(f"{name} {value:.2f}" for name, value in order)
         if not answer["unlike"]:
             lines.append(f"  {task + ' classes':16}{shown}")
-    said = f"{answer['nearer']:.0%} of training photographs are less unlike the others"
-    lines.append(f"  {'likeness':16}{said}")
+    said = (
+        f"further from the training photographs than {answer['nearer']:.0%} of them from the others"
+    )
+    lines.append(f"  {'distance':16}{said}")
     sizes = [
         f"{name} {f'{size:.0f} pixels' if size else 'not measurable'}"
         for name, size in (("white cell", answer["white_cell"]), ("red cells", answer["red_cells"]))

@@ -281,6 +281,11 @@ def with_interval(value: float | None, low: float | None, high: float | None) ->
     return f"{value:.2f} ({low:.2f}–{high:.2f})" if _is_known(low) else f"{value:.2f}"
 
 
+def p_value(p: float) -> str:
+    """A p-value with as many decimals as it bears."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
 def signed(value: float, low: float | None = None, high: float | None = None) -> str:
     """A difference with its sign, and its interval in brackets, where there is one.
 
