@@ -13,6 +13,7 @@ from bloodlib import cli
 from bloodlib.analyses import evaluation, prediction, stored_models
 from bloodlib.data import images, synthetic
 from bloodlib.data.images import CLASSES
+from bloodlib.evidence import intervals, scores
 from bloodlib.models import weights
 
 pytest.importorskip("onnxruntime")
@@ -62,6 +63,26 @@ def test_numbers_are_those_of_the_models(laboratory):
             assert one["balanced"][0] == pytest.approx(balanced, abs=1e-4)
             assert one["accuracy"][1] <= accuracy <= one["accuracy"][2]
             assert one["guessing"] == 0.25
+
+
+def test_intervals_are_over_groups_within_the_four_classes():
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(4), 8)
+    pixels = np.stack([images.resize(synthetic.draw(CLASSES[k], rng, (240, 320))) for k in labels])
+    alone, patients = (
+        evaluation.score(evaluation.Cells({"as they are": pixels}, labels, groups, {}))["results"]
+        for groups in (np.arange(32), np.arange(32) // 4)
+    )
+    for one, other in zip(alone, patients, strict=True):
+        (value, low, high), grouped = one["accuracy"], other["accuracy"]
+        assert grouped[0] == value
+        assert grouped[2] - grouped[1] > high - low
+    [two] = [one for one in alone if (one["method"], one["task"]) == ("DCLNN", "two")]
+    y_true = np.array([images.NUCLEI[CLASSES[k]] for k in labels])
+    y_pred = weights.predict("two", pixels).argmax(axis=1)
+    drawn = intervals.resample(y_true, np.arange(32), 2, evaluation.DRAWS, strata=labels)
+    ends = intervals.bounds(scores.accuracy, y_pred[None], drawn)
+    assert two["accuracy"][1:] == pytest.approx(np.ravel(ends), abs=1e-4)
 
 
 def test_the_command_prints_draws_and_writes_for_programs(laboratory, tmp_path, capsys):

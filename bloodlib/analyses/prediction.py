@@ -203,11 +203,11 @@ def predict(paths: Iterable[str | Path], scale: bool = False) -> Iterator[dict]:
     dict
         For JSON. ``file``, and ``error`` where there is no answer; otherwise by task ``answer`` and
         ``chances``, the probabilities of the classes by name; ``contradiction``, whether the
-        answers exclude each other; ``distance``, how unlike the training slides it is;
-        ``nearer``, the fraction of training photographs that are nearer to the others;
-        ``unlike``, whether nearly all are; ``white_cell`` and ``red_cells``, measured sizes in pixels of the picture,
-        and ``scale``, how many times as large as in the training images; None where they
-        can't be measured; ``scaled``, whether the picture was brought to their scale.
+        answers exclude each other; ``distance``, how unlike the training slides it is; ``nearer``,
+        the fraction of training photographs that are nearer to the others; ``unlike``, whether
+        nearly all are; ``white_cell`` and ``red_cells``, measured sizes in pixels of the picture,
+        and ``scale``, how many times as large as in the training images; None where they can't be
+        measured; ``scaled``, whether the picture was brought to their scale.
 
     Raises
     ------

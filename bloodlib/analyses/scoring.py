@@ -92,7 +92,7 @@ def score(path: str | Path) -> dict:
     units = []
     for unit, groups in {"images": np.arange(len(truth)), **behind}.items():
         winner = intervals.vote(labels, groups)
-        found = (winner == intervals.vote(truth, groups)) & (winner >= 0)
+        found = winner == intervals.vote(truth, groups)
         ends = stats.binomtest(int(found.sum()), len(found)).proportion_ci()
         units.append(_row(found.mean(), *ends, unit=unit, n=len(found)))
     classes = []
