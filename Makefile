@@ -86,7 +86,7 @@ NUMBERS := bloodlib/evidence/scores.py,bloodlib/evidence/intervals.py,bloodlib/p
 check: env
 	BLOODLIB_SCALE=5 $(BIN)/python -m pytest -n logical -m "(faults or long) and not tex"
 	$(BIN)/python -m coverage run --branch --include=$(NUMBERS) -m pytest -q -m "not browser" \
-		tests/test_scores.py tests/test_intervals.py tests/test_arithmetic.py tests/test_records.py tests/faults/test_records.py
+		tests/test_scores.py tests/test_intervals.py tests/test_arithmetic.py tests/test_records.py tests/test_measurements.py tests/faults/test_records.py
 	$(BIN)/python -m coverage report --fail-under=95
 
 # would the tests notice? Each of those modules is changed in one place at a time; hours
