@@ -24,7 +24,7 @@
 # pipeline for leakage, and report a score with an interval over cells. They need Python and NumPy.
 # {numref}`tbl-timetable` has the plan.
 #
-# :::{table} Timetable.
+# :::{table} Timetable of the lesson, in minutes.
 # :name: tbl-timetable
 #
 # | Minutes | What | Material |
