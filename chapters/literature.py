@@ -206,7 +206,7 @@ chapter.cite(
 # training, and chance. {glue:text}`random_95:.0%` of the numbers from random splits are 95 % or more, and none of those on TEST. A random split is no guarantee of a high number: features
 # of ImageNet left as they are, and networks that did not learn, score {glue:text}`random_low:.0%` and more.
 #
-# This comparison is between sources: who holds images out at random may also train longer. Several sources report the same model on both kinds of
+# This comparison is between sources: a study that holds images out at random may also train longer. Several sources report the same model on both kinds of
 # split, mostly as validation on a part of TRAIN and test on TEST:
 
 # %%
