@@ -155,7 +155,7 @@ chapter.cite(
 # ({numref}`tbl-inflation`). The three seeds agree within two points. Held out by photograph it reaches {glue:text}`photograph:.0%`, as published
 # {glue:text}`published:.0%`: the inflation comes from seeing the cell in training.
 #
-# DCLNN was trained on {glue:text}`network_folds` of the 5 folds of each split. Over the {glue:text}`network_images:,` images that were held
+# Of DCLNN's folds, {glue:text}`network_folds` of 5 are recorded for both splits. Over the {glue:text}`network_images:,` images that were held
 # out both ways its difference is {glue:text}`network_inflation`. Naive Bayes and the nearest neighbour (KNN) gain less than half as much as the compact CNN. KNN reaches only
 # {glue:text}`knn:.2f` even with a random split, where a constant classifier reaches {glue:text}`chance:.2f`: a turned and shifted image is, pixel by
 # pixel, far from its sibling. {numref}`fig-splits` shows all methods and splits.
