@@ -242,7 +242,7 @@ control = uncertainty.load_simulated("differences").set_index("runs")
 colour_nb = {
     task: comparison.compare(
         comparison.compared("DCLNN", task),
-        comparison.frozen({"method": "NB", "task": task, "features": "histogram"}),
+        comparison.saved({"method": "NB", "task": task, "features": "histogram"}),
     )
     for task in images.TASKS
 }

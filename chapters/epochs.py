@@ -57,7 +57,7 @@ chapter.begin()
 accuracy = []
 for classes, layer in itertools.product(TASKS, ("max", "average")):
     config = {"method": "DCLNN", "task": classes, "pooling": layer}
-    for run in comparison.frozen(config):
+    for run in comparison.saved(config):
         for epoch in range(1, run.epochs + 1):
             row = {"task": classes, "pooling": layer, "seed": run.config["seed"]}
             row |= {"precision": run.config["precision"], "id": run.id, "epoch": epoch}
@@ -131,9 +131,7 @@ spread["float32"] = at25["precision"].eq("float32").groupby([at25[key] for key i
 # %% tags=["remove-input"]
 spread = spread.reset_index()
 for place, row in spread.iterrows():
-    own_runs = comparison.frozen(
-        {"method": "DCLNN", "task": row["task"], "pooling": row["pooling"]}
-    )
+    own_runs = comparison.saved({"method": "DCLNN", "task": row["task"], "pooling": row["pooling"]})
     _, *over_cells = comparison.estimate(own_runs)
     _, *over_both = comparison.estimate(own_runs, seeds=True)
     ends = ["low", "high", "both_low", "both_high"]
@@ -230,7 +228,7 @@ settings = {
 }
 plateau = []
 for words, changed in settings.items():
-    for run in comparison.frozen({"method": "DCLNN", "task": "four"} | changed):
+    for run in comparison.saved({"method": "DCLNN", "task": "four"} | changed):
         loss = np.array(run.history["loss"])
         steps = -(-int(run.confusion("TRAIN").sum()) // run.config["batch_size"])
         left = np.flatnonzero(loss < 1.35)[:1] + 1

@@ -312,7 +312,7 @@ cells, is_monocyte = (
     photographs.cells("TEST"),
     images.labels("TEST") == images.CLASSES.index("MONOCYTE"),
 )
-runs = comparison.frozen({"method": "small", "task": "four", "split_by": "published"}, ("seed",))
+runs = comparison.saved({"method": "small", "task": "four", "split_by": "published"}, ("seed",))
 right = np.array([run.arrays["labels"][-1] == run.arrays["truth"] for run in runs])
 recalls = pd.DataFrame(
     {

@@ -133,7 +133,7 @@ for task, runs in recorded.items():
     assert all(found[name].low <= chance <= found[name].high for name in ("NB", "SVM"))
     chapter.cite({f"{name.lower()}_{task}": float(one.value) for name, one in found.items()})
 kinds = [
-    comparison.frozen({"method": "SVM", "task": "four", "kind": kind, "kernel": kernel})
+    comparison.saved({"method": "SVM", "task": "four", "kind": kind, "kernel": kernel})
     for kind in ("C", "nu")
     for kernel in ("rbf", "linear")
 ]
@@ -157,7 +157,7 @@ chapter.cite(between=comparison.signed(*between))
 pooling = []
 for task in images.TASKS:
     for layer in ("max", "average"):
-        for run in comparison.frozen({"method": "DCLNN", "task": task, "pooling": layer}):
+        for run in comparison.saved({"method": "DCLNN", "task": task, "pooling": layer}):
             recall = scores.recall(run.confusion(epoch=25)).mean()
             precision = run.config["precision"].removeprefix("mixed_")
             pooling.append((task, run.config["seed"], precision, layer, float(recall)))
@@ -280,9 +280,9 @@ tables.show(
 
 # %% tags=["remove-input"]
 table = [cell for cell in listed if cell["table"] == 1]
-outside, printed = comparison.outside(table)
+outside, printed = comparison.count_outside(table)
 network = [cell for cell in table if cell["method"] == "DCLNN"]
-reruns, of_network = comparison.outside(network, "rerun_low", "rerun_high")
+reruns, of_network = comparison.count_outside(network, "rerun_low", "rerun_high")
 chapter.cite(outside=outside, printed=printed, reruns=reruns, of_network=of_network)
 
 # %% [markdown]
@@ -318,8 +318,8 @@ second = comparison.compared("SVM", "four")
 comparison.signed(*comparison.difference(first, second))
 
 # %% tags=["remove-input"]
-colours = comparison.frozen({"method": "NB", "task": "four", "features": "histogram"})
-always = comparison.frozen({"method": "majority", "task": "four"})
+colours = comparison.saved({"method": "NB", "task": "four", "features": "histogram"})
+always = comparison.saved({"method": "majority", "task": "four"})
 bayes = comparison.compared("NB", "four")
 gain, left, beyond = (
     comparison.difference(*pair) for pair in ((colours, bayes), (first, colours), (bayes, always))
@@ -341,7 +341,7 @@ chapter.cite(
 
 # %% [markdown]
 # **1. Is Naive Bayes bad, or what it sees?** Let `first` be
-# `comparison.frozen({"method": "NB", "task": "four", "features": "histogram"})`, Naive Bayes on how often each shade occurs in an image, and
+# `comparison.saved({"method": "NB", "task": "four", "features": "histogram"})`, Naive Bayes on how often each shade occurs in an image, and
 # `second` be `comparison.compared("NB", "four")`.
 #
 # :::{dropdown} Answer
@@ -356,7 +356,7 @@ chapter.cite(
 # :::
 #
 # **3. Does Naive Bayes on pixels beat a constant classifier?** Let `first` be `comparison.compared("NB", "four")` and `second`
-# `comparison.frozen({"method": "majority", "task": "four"})`, which calls every image a neutrophil.
+# `comparison.saved({"method": "majority", "task": "four"})`, which calls every image a neutrophil.
 #
 # :::{dropdown} Answer
 # The difference is {glue:text}`q_beyond`; the CI includes zero.

@@ -235,7 +235,7 @@ short = {"precision": "mixed_bfloat16"}
 asked = {"published": {}, "one": {"seed": 1} | short, "two": {"seed": 2} | short}
 asked |= {"image": {"split_by": "image"}, "cell": {"split_by": "cell"}}
 for name, changed in asked.items():
-    found = comparison.frozen({"method": "DCLNN", "task": "four"} | changed, free=())
+    found = comparison.saved({"method": "DCLNN", "task": "four"} | changed, free=())
     chapter.cite({f"q_{name}": f"{estimate(found).value:.0%}"})
 
 # %% [markdown]

@@ -91,9 +91,7 @@ groups = {key: list(some) for key, some in groupby(sorted(runs, key=alike), key=
 rows = []
 for (task, method, words, images), some in groups.items():
     epoch = min(run.epochs for run in some)
-    recorded = [
-        run for run in comparison.frozen({"method": method, "task": task}) if run not in own
-    ]
+    recorded = [run for run in comparison.saved({"method": method, "task": task}) if run not in own]
     usual = groups.get((task, method, "defaults", images), [])
     other, name = (recorded, "recorded") if comparison.on_test(some) else (usual, "your defaults")
     row = {"task": task, "method": method, "settings": words, "images": images, "runs": len(some)}
@@ -136,7 +134,7 @@ for axis, task in zip(axes[:, 0], shown, strict=True):
     lines = []
     for method, some in here.groupby("method", sort=False):
         recorded = [
-            run for run in comparison.frozen({"method": method, "task": task}) if run not in own
+            run for run in comparison.saved({"method": method, "task": task}) if run not in own
         ]
         if own and recorded:
             each = [comparison.accuracies(run, [min(25, run.epochs)])[0] for run in recorded]
@@ -160,7 +158,7 @@ plots.show(figure)
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-your-epochs", "caption": "Accuracy on TEST after each epoch of your networks (colours), or of recorded ones if you have none; grey: recorded runs with the default settings. Quick runs are on part of TEST. Empty if none of your methods learns in epochs."}, "image": {"alt": "Accuracy on TEST over epochs: one coloured line for each of your runs of a network, and thin grey lines for the recorded runs with the default settings, which rise and jump from epoch to epoch."}}
 figure, axes = plt.subplots(1, len(shown), figsize=(7.2, 3), sharey=True, squeeze=False)
 for axis, task in zip(axes[0], shown, strict=True):
-    for run in comparison.frozen({"method": "DCLNN", "task": task}):
+    for run in comparison.saved({"method": "DCLNN", "task": task}):
         axis.plot(
             range(1, run.epochs + 1),
             comparison.accuracies(run, range(1, run.epochs + 1)),

@@ -287,7 +287,7 @@ def test_given_runs_stand_in_the_place_of_the_frozen_ones(folders):
 )
 def test_outside_is_by_more_than_the_rounding_of_the_print(paper, found):
     cells = [{"paper": paper, "low": 0.2, "high": 0.6}, {"paper": 0.9, "low": None, "high": None}]
-    assert comparison.outside(cells) == (found, 1)
+    assert comparison.count_outside(cells) == (found, 1)
 
 
 # ------------------------------------------------------------------------------------ reruns

@@ -19,7 +19,7 @@ from bloodlib.models import weights
 
 
 def frozen(task="four", pooling="max", **more):
-    return comparison.frozen({"method": "DCLNN", "task": task, "pooling": pooling} | more)
+    return comparison.saved({"method": "DCLNN", "task": task, "pooling": pooling} | more)
 
 
 @pytest.fixture(scope="module")

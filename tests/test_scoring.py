@@ -31,7 +31,7 @@ def file(tmp_path):
 @pytest.mark.parametrize("task", images.TASKS)
 def test_a_record_s_predictions_have_the_record_s_accuracy(file, task):
     chosen = {"method": "small", "task": task, "split_by": "published"}
-    labels = comparison.frozen(chosen, ("seed",))[0].arrays["labels"][-1]
+    labels = comparison.saved(chosen, ("seed",))[0].arrays["labels"][-1]
     truth = images.labels("TEST", task)
     found = scoring.score(file(rows(labels, task)))
     assert found["task"] == task

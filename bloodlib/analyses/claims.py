@@ -235,7 +235,7 @@ def _parameters(claim):
 
 def _without_pooling(claim):
     runs = _there(comparison.compared("MaxPooling", "four"))
-    without = _there(comparison.frozen({"method": "DCLNN", "task": "four", "pooling": "none"}))
+    without = _there(comparison.saved({"method": "DCLNN", "task": "four", "pooling": "none"}))
     pooled, plain = (sum(parameter_counts(pooling=pooling).values()) for pooling in (True, False))
     (found,) = _subtract(runs, without)
     return {
@@ -306,7 +306,7 @@ def _raw_pixels(claim):
 def _more_cells(claim):
     network = {"method": "DCLNN", "task": "four"}
     runs = {
-        by: _there(comparison.frozen(network | {"split_by": by}, (*comparison.CHANCE, "fold")))
+        by: _there(comparison.saved(network | {"split_by": by}, (*comparison.CHANCE, "fold")))
         for by in ("published", "half", "quarter")
     }
     return {

@@ -80,7 +80,7 @@ def compute_folds() -> pd.DataFrame:
         If a fold has no run.
     """
     wanted = COMPARED["DCLNN"] | {"task": "four", "split_by": "train-cell"}
-    folds = comparison.by_fold(comparison.frozen(wanted, (*CHANCE, "fold")))
+    folds = comparison.by_fold(comparison.saved(wanted, (*CHANCE, "fold")))
     if len(folds) < splits.N_FOLDS:
         raise stored.MissingError(
             f"{len(folds)} of {splits.N_FOLDS} folds of TRAIN's cells have a run of DCLNN: run "

@@ -47,7 +47,7 @@ def held_out(settings: dict, by: str) -> np.ndarray:
         1 if correct, 0 if not, nan where no run held the image out. No seeds where no run is
         recorded.
     """
-    runs = comparison.frozen(settings | {"task": "four", "split_by": by}, ("seed", "fold"))
+    runs = comparison.saved(settings | {"task": "four", "split_by": by}, ("seed", "fold"))
     configs = [study.resolve(run.config) for run in runs]
     n_seeds = max((config["seed"] + 1 for config in configs), default=0)
     right = np.full((n_seeds, len(splits.pooled(images.names))), np.nan)

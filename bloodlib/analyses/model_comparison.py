@@ -105,7 +105,7 @@ def runs(method: str, task: str) -> list[records.Record]:
         If there is none; the message has what ``study.yml`` needs.
     """
     wanted = settings(method) | {"task": task}
-    found = comparison.frozen(wanted)
+    found = comparison.saved(wanted)
     if not found:
         raise stored.MissingError(
             f"there is no record of {study.describe(study.resolve(wanted))}. Add it to study.yml "
@@ -221,7 +221,7 @@ def held_out(method: str) -> np.ndarray | None:
         As many runs as every fold has; None where a fold has none.
     """
     wanted = settings(method) | {"task": "four", "split_by": "train-cell"}
-    found = comparison.by_fold(comparison.frozen(wanted, (*CHANCE, "fold")))
+    found = comparison.by_fold(comparison.saved(wanted, (*CHANCE, "fold")))
     if len(found) < splits.N_FOLDS:
         return None
     fewest = min(map(len, found.values()))
@@ -278,7 +278,7 @@ def compute_learning_curve() -> pd.DataFrame:
     for method in METHODS:
         wanted = settings(method) | {"task": "four"}
         found = {
-            fraction: _balanced(comparison.frozen(wanted | {"split_by": by}, (*CHANCE, "fold")))
+            fraction: _balanced(comparison.saved(wanted | {"split_by": by}, (*CHANCE, "fold")))
             for fraction, by in FRACTIONS.items()
         }
         before = None

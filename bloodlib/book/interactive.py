@@ -102,7 +102,7 @@ def compute_curves(run: records.Record) -> dict | None:
     frozen, curves = set(), []
     for task, pooling in itertools.product(TASKS, PRINTED):
         kind = {"task": task, "pooling": pooling}
-        runs = comparison.frozen({"method": "DCLNN"} | kind)
+        runs = comparison.saved({"method": "DCLNN"} | kind)
         runs = sorted(runs, key=lambda one: one.config["seed"])
         frozen |= {one.id for one in runs}
         curves += [kind | {"seed": one.config["seed"]} | _by_epoch([one]) for one in runs]

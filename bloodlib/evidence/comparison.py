@@ -38,10 +38,10 @@ CHANCE = ("seed", "precision")
 
 def compared(method: str, task: str) -> list[records.Record]:
     """The stored runs that stand beside the paper's row of a method: all that chance may vary."""
-    return frozen(COMPARED[method] | {"task": task})
+    return saved(COMPARED[method] | {"task": task})
 
 
-def frozen(settings: dict, free: tuple[str, ...] = CHANCE) -> list[records.Record]:
+def saved(settings: dict, free: tuple[str, ...] = CHANCE) -> list[records.Record]:
     """The stored runs with these settings and otherwise the defaults, whatever ``free`` ones are.
 
     Networks may have gone through more epochs.
@@ -364,7 +364,7 @@ def added(table: int) -> list[dict]:
         alike = {key: value for key, value in config.items() if key not in CHANCE}
         groups[study.identify(alike)] = alike
     for ident, config in groups.items():
-        task, runs = config["task"], frozen(config)
+        task, runs = config["task"], saved(config)
         rows += [
             {
                 "address": runs[0].id if runs else ident,
@@ -383,7 +383,7 @@ def added(table: int) -> list[dict]:
     return rows
 
 
-def outside(cells: list[dict], low: str = "low", high: str = "high") -> tuple[int, int]:
+def count_outside(cells: list[dict], low: str = "low", high: str = "high") -> tuple[int, int]:
     """How many printed numbers lie outside an interval of ours, and how many stand beside one.
 
     Outside by more than the print's rounding; ``low`` and ``high`` name the ends.

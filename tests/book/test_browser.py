@@ -367,7 +367,7 @@ def seen(page, figure):
 
 
 def frozen(task="four", pooling="max"):
-    found = comparison.frozen({"method": "DCLNN", "task": task, "pooling": pooling})
+    found = comparison.saved({"method": "DCLNN", "task": task, "pooling": pooling})
     return {run.config["seed"]: run for run in found}
 
 
