@@ -14,13 +14,13 @@
 # # The network
 #
 # :::{admonition} In short
-# What is DCLNN, and does its design save parameters? Two convolutions, one pooling layer and a hidden layer, with
-# {glue:text}`millions:.1f` million parameters in all. Nearly all are in the hidden layer, whose size the paper leaves blank. Without
+# What is DCLNN, and does its design save parameters? It has two convolutions, one pooling layer and a hidden layer, with
+# {glue:text}`millions:.1f` million parameters. Nearly all are in the hidden layer, whose size the paper leaves blank. Without
 # its convolutions the network would have fewer. These are counts, not estimates.
 # :::
 #
-# The paper calls the network DCLNN, for "double convolution layer neural network". Section 4.2 lists its parts. Here it is built from
-# that list and its parameters, the numbers that training sets, are counted.
+# DCLNN stands for "double convolution layer neural network". This page builds it from the list in section 4.2
+# and counts its parameters, the numbers that training sets.
 
 # %% tags=["parameters"]
 task = "four"  # four | two classes
@@ -28,7 +28,6 @@ pooling = "max"  # max | average
 hidden = 128  # nodes of the hidden layer, which the paper leaves blank
 
 # %%
-import itertools
 import math
 
 import matplotlib.pyplot as plt
@@ -37,16 +36,16 @@ import pandas as pd
 from bloodlib.analyses import plots
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images, photographs
-from bloodlib.models import networks
+from bloodlib.models import networks, training
 
 chapter.begin()
 
 # %% [markdown]
 # ## The method in one figure
 #
-# {numref}`fig-method` has the whole study: how an image becomes a class, and how photographs become a score.
+# {numref}`fig-method` shows how an image becomes a class, and how photographs become a score.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-method", "caption": "The method. Above: DCLNN, from an image to a class. Below: the evaluation, from photographs to a score with its interval. Photographs are divided before they are copied; cells are what the interval counts."}, "image": {"alt": "Two rows of boxes joined by arrows. Above: image, first convolution, second convolution, pooling, hidden layer, classes. Below: photographs, TRAIN and TEST, turned copies, training, confusion matrix, scores with an interval over cells. A dashed arrow leads from training up to the network."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-method", "caption": "The method. Above: DCLNN, from an image to a class. Below: the evaluation, from photographs to a score with its interval. Photographs are divided before they are copied; cells are what the interval counts."}, "image": {"alt": "Two rows of boxes joined by lines, read from left to right. Above: image, first convolution, second convolution, pooling, hidden layer, classes. Below: photographs, TRAIN and TEST, turned copies, training, confusion matrix, scores with an interval over cells. A dashed arrow leads from training up to the network."}}
 n = {split: sum(photographs.counts()[split].values()) for split in ("TRAIN", "TEST")}
 copies = {split: sum(images.counts()[split].values()) for split in n}
 cells = sum(photographs.counts("cells")["TEST"].values())
@@ -55,26 +54,23 @@ network = [
     "convolution\n32 kernels",
     "convolution\n64 kernels",
     "pooling\n2 × 2",
+    f"hidden layer\n{hidden} nodes",
+    "classes\n4 or 2",
 ]
-network += [f"hidden layer\n{hidden} nodes", "classes\n4 or 2"]
-study = [f"photographs\n{sum(n.values())}", f"TRAIN {n['TRAIN']}\nTEST {n['TEST']}"]
-study += [
+study = [
+    f"photographs\n{sum(n.values())}",
+    f"TRAIN {n['TRAIN']}\nTEST {n['TEST']}",
     f"turned copies\n{copies['TRAIN']:,}\n{copies['TEST']:,}",
     "training\non TRAIN",
     "confusion\nmatrix on TEST",
+    f"scores, 95 % CI\nover {cells} cells",
 ]
-study += [f"scores, 95 % CI\nover {cells} cells"]
 figure, axis = plt.subplots(figsize=(7.4, 2.6))
 for height, row, colour in ((1, network, "#CFE8F7"), (0, study, "#F8E3BC")):
-    style = {"boxstyle": "round", "fc": colour, "ec": "#333333"}
-    where = {"ha": "center", "va": "center", "fontsize": 8.5, "bbox": style}
-    boxes = [axis.text(place, height, text, **where) for place, text in enumerate(row)]
-    for place, ends in enumerate(itertools.pairwise(boxes)):
-        patches = dict(
-            zip(("patchA", "patchB"), (box.get_bbox_patch() for box in ends), strict=True)
-        )
-        arrow = {"arrowstyle": "->", **patches}
-        axis.annotate("", (place + 1, height), (place, height), arrowprops=arrow)
+    box = {"boxstyle": "round", "fc": colour, "ec": "#333333"}
+    axis.plot([0, 5], [height, height], color="#333333", lw=1, zorder=0)
+    for place, text in enumerate(row):
+        axis.text(place, height, text, ha="center", va="center", fontsize=8.5, bbox=box)
 axis.annotate("", (3, 0.75), (3, 0.25), arrowprops={"arrowstyle": "->", "ls": "--"})
 axis.set(xlim=(-0.55, 5.6), ylim=(-0.4, 1.35))
 axis.set_axis_off()
@@ -83,11 +79,32 @@ plots.show(figure)
 # %% [markdown]
 # ## Its layers
 #
-# `networks.build_dclnn` builds the network of all chapters that follow, in Keras. Here it is not trained.
+# In Keras, before training:
 
 # %%
+keras = training.load_keras()  # "import keras" without its backend's first messages
 classes = len(images.TASKS[task])
-model = networks.build_dclnn(classes, pooling, hidden)
+kinds = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}
+model = keras.Sequential(
+    [
+        keras.Input((60, 80, 3)),
+        keras.layers.Rescaling(1 / 255, name="scale"),
+        keras.layers.Conv2D(32, 3, activation="relu", name="conv_1"),
+        keras.layers.Conv2D(64, 3, activation="relu", name="conv_2"),
+        kinds[pooling](2, name="pool"),
+        keras.layers.Dropout(0.25, name="dropout_1"),
+        keras.layers.Flatten(name="flatten"),
+        keras.layers.Dense(hidden, activation="relu", name="hidden"),
+        keras.layers.Dropout(0.5, name="dropout_2"),
+        keras.layers.Dense(classes, activation="softmax", name="output"),
+    ]
+)
+
+# %% tags=["remove-input"]
+recorded = networks.build_dclnn(classes, pooling, hidden)  # the network of all other pages
+assert [x.output.shape for x in recorded.layers] == [x.output.shape for x in model.layers]
+
+# %%
 rows = [("image", "Input", model.input_shape[1:], 0)]
 for layer in model.layers:
     rows.append((layer.name, type(layer).__name__, layer.output.shape[1:], layer.count_params()))
@@ -99,25 +116,29 @@ layers["Share (%)"] = 100 * layers["Parameters"] / model.count_params()
 plots.show(figures.plot_network(layers))
 
 # %% [markdown]
-# {numref}`fig-paper-3` draws the layers. A {term}`convolution` loses one pixel at each edge and makes one map for each of its kernels. {term}`Pooling <pooling>` halves height
-# and width. `flatten` lays the maps out as one row of numbers, each connected to each hidden node. {term}`Dropout <dropout>` ignores a
-# random fraction of the nodes during training. The number of hidden nodes, the scaling to 0…1 and the second dropout are our choice
-# ({numref}`tbl-unstated`).
+# {numref}`fig-paper-3` draws the layers. A {term}`convolution` makes one map for each of its kernels. `flatten` lays the pooled maps out as
+# one row of numbers, each connected to each hidden node. {term}`Dropout <dropout>` ignores a random fraction of the nodes during
+# training. The number of hidden nodes, the scaling to 0…1 and the second dropout are our choice ({numref}`tbl-unstated`).
 #
 # ## Where the parameters are
 #
-# A kernel of 3 × 3 has 9 weights for each map that it reads, and a bias; a connected node has a weight for each of its inputs, and a
-# bias:
+# A 3 × 3 kernel loses a pixel at each edge; {term}`pooling` halves height and width. A kernel has 9 weights for each map that it reads,
+# and a bias; a connected node has a weight for each of its inputs, and a bias:
 
 # %%
-side, width = (60 - 2 - 2) // 2, (80 - 2 - 2) // 2  # two convolutions, then pooling
+height, width = 60 - 2, 80 - 2  # conv_1
+height, width = height - 2, width - 2  # conv_2
+height, width = height // 2, width // 2  # pool
+flat = height * width * 64
 counts = {
     "conv_1": 3 * 3 * 3 * 32 + 32,
     "conv_2": 3 * 3 * 32 * 64 + 64,
-    "hidden": side * width * 64 * hidden + hidden,
+    "hidden": flat * hidden + hidden,
     "output": hidden * classes + classes,
 }
 total = sum(counts.values())
+print(f"{height} × {width} × 64 = {flat:,} pooled numbers, {total:,} parameters")
+assert flat == model.get_layer("flatten").output.shape[1]
 assert total == model.count_params()
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
@@ -131,30 +152,28 @@ tables.show(
 #
 # ## Do convolution and pooling save parameters?
 #
-# Section 4.1 says that they "may significantly reduce the magnitude of parameters". {numref}`tbl-alternatives` compares the network
-# with others that have the same hidden and output layer.
+# Section 4.1 says that they "may significantly reduce the magnitude of parameters". {numref}`tbl-alternatives` compares:
 
-# %%
+# %% mystnb={"markdown_format": "myst"}
 others = {
     "two convolutions, pooling, hidden, output (section 4.2)": {},
     "the same without the pooling layer": {"pooling": False},
     "hidden and output, directly on the pixels": {"pooling": False, "filters": ()},
     "the same nodes as in section 4.2, fully connected in every layer": {"shared": False},
 }
-totals = [
-    sum(networks.parameter_counts(hidden, classes, **how).values()) for how in others.values()
-]
-
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-compared = pd.DataFrame({"Network": list(others), "Parameters": totals})
+every = [networks.parameter_counts(hidden, classes, **how) for how in others.values()]
+compared = pd.DataFrame(
+    {"Network": list(others), "Parameters": pd.DataFrame(every).sum(axis=1).astype(int)}
+)
+compared["Times ours"] = compared["Parameters"] / total
 tables.show(
-    compared.assign(**{"Times ours": compared["Parameters"] / total}),
+    compared,
     "tbl-alternatives",
     "Parameters of this network and of others with the same hidden and output layer.",
 )
 
 # %% tags=["remove-input"]
-_, unpooled, direct, connected = totals
+_, unpooled, direct, connected = compared["Parameters"]
 assert direct < total < unpooled < connected
 chapter.cite(
     total=total,
@@ -162,31 +181,26 @@ chapter.cite(
     share=counts["hidden"] / total,
     in_convolutions=counts["conv_1"] + counts["conv_2"],
     times_direct=total / direct,
-    flat=side * width * 64,
+    flat=flat,
     pixels=math.prod(model.input_shape[1:]),
 )
 
 # %% [markdown]
-# - **Against fully connected layers on the pixels: no.** They would need fewer parameters. The network has
-#   {glue:text}`times_direct:.1f` times as many, because {glue:text}`flat:,` numbers leave the pooling layer where {glue:text}`pixels:,`
-#   enter.
+# - **Against fully connected layers on the pixels: no.** The network has {glue:text}`times_direct:.1f` times as many parameters, because
+#   {glue:text}`flat:,` numbers leave the pooling layer where {glue:text}`pixels:,` enter.
 # - **Pooling alone: yes.** Without it there would be more.
-# - **Convolution against a fully connected layer of the same size: yes, by far.** Sharing a kernel among all places makes such wide
-#   layers possible.
+# - **Convolution against a fully connected layer of the same size: yes, by far.** All places share a kernel.
 #
 # So the sentence holds for each layer by itself, not for this network.
 #
 # ## What the blank leaves open
 #
-# The number of hidden nodes, which the paper leaves blank, decides how large its network was ({numref}`tbl-widths`).
+# The number of hidden nodes decides how large the paper's network was ({numref}`tbl-widths`).
 
-# %%
+# %% mystnb={"markdown_format": "myst"}
 nodes = [32, 64, 128, 256, 512]
 widths = pd.DataFrame([networks.parameter_counts(number, classes) for number in nodes])
 everything = widths.sum(axis=1)
-assert everything.min() > 100 * copies["TRAIN"]
-
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 share = 100 * widths["hidden"] / everything
 assert everything.min() > 100 * copies["TRAIN"]
 tables.show(
@@ -198,8 +212,8 @@ tables.show(
 )
 
 # %% [markdown]
-# Any of them has over a hundred times as many parameters as TRAIN has images. The network can memorise its training images
-# ({term}`overfitting`). That is why it has dropout and {term}`augmentation`, and why only scores on unseen cells count.
+# Any of them has over a hundred times as many parameters as TRAIN has images, and can memorise these ({term}`overfitting`). So the
+# network has dropout and {term}`augmentation`, and only scores on unseen cells count.
 
 # %% tags=["remove-input"]
 changes = ({}, {"hidden": 64}, {"classes": 2}, {"size": (240, 320)})
@@ -213,20 +227,18 @@ chapter.cite(q_half=half, q_half_share=half / whole, q_fewer=whole - two, q_larg
 #
 # :::{dropdown} Answer
 # {glue:text}`q_half:,`, {glue:text}`q_half_share:.0%` of those with 128. Nearly all parameters connect the pooled maps with hidden
-# nodes, so their number is nearly proportional to that of the nodes.
+# nodes.
 # :::
 #
 # **2. How many parameters do two more classes cost?** Run it with `-p task two` and compare.
 #
 # :::{dropdown} Answer
-# {glue:text}`q_fewer`: two output nodes, each with a weight for each of 128 hidden nodes, and a bias. The output layer is tiny; the
-# hidden layer holds nearly all parameters.
+# {glue:text}`q_fewer`: two output nodes, each with a weight for each of 128 hidden nodes, and a bias.
 # :::
 #
 # **3. And images as large as published?** `networks.parameter_counts(128, 4)` counts without Keras. Give it `size=(240, 320)`, the
 # height and width of the published images.
 #
 # :::{dropdown} Answer
-# {glue:text}`q_large:.1f` times as many. The convolutions have as many as before, since a kernel does not depend on the image's size;
-# the hidden layer has that many more inputs.
+# {glue:text}`q_large:.1f` times as many. The convolutions have as many as before; the hidden layer has more inputs.
 # :::

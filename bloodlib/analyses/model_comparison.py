@@ -167,6 +167,8 @@ def compute_test(task: str) -> pd.DataFrame:
 def plot_test(found: pd.DataFrame) -> plt.Figure:
     """Accuracy of every method with its CI, a panel for each task of :func:`compute_test`.
 
+    The panels stand one above the other, no wider than a phone.
+
     Diamonds: the average recall that the paper prints in Table 1, which is the accuracy where
     classes are as equal in size as those of TEST; dashed: the accuracy that section 1 claims;
     dotted: chance.
@@ -176,8 +178,8 @@ def plot_test(found: pd.DataFrame) -> plt.Figure:
         for cell in paper.cells(table=1, class_="Average", measure="recall")
     }
     tasks = list(dict.fromkeys(found["task"]))
-    figure, axes = plt.subplots(1, len(tasks), figsize=(7.2, 3.0), sharey=True, squeeze=False)
-    for axis, task in zip(axes[0], tasks, strict=True):
+    figure, axes = plt.subplots(len(tasks), 1, figsize=(3.7, 2.5 * len(tasks)), squeeze=False)
+    for axis, task in zip(axes[:, 0], tasks, strict=True):
         own = found[found["task"] == task]
         plots.plot_intervals(
             axis, range(len(own)), own["accuracy"], own["low"], own["high"],
@@ -186,8 +188,9 @@ def plot_test(found: pd.DataFrame) -> plt.Figure:
         )  # fmt: skip
         axis.axvline(1 / len(TASKS[task]), color="#888888", lw=1, ls=":")
         axis.axvline(float(arithmetic.CLAIMED[task]), color="#222222", lw=1, ls="--")
-        axis.set(xlim=(0, 1.02), title=f"{task} classes", xlabel="accuracy on TEST")
-    plots.in_rows(axes[0], own["method"].map(NAMES))
+        axis.set(xlim=(0, 1.02), title=f"{task} classes")
+        plots.in_rows([axis], own["method"].map(NAMES))
+    axes[-1, 0].set_xlabel("accuracy on TEST")
     return figure
 
 
