@@ -339,7 +339,8 @@ def test_a_solver_without_an_answer_raises(monkeypatch, status, x, words):
         solve(recalls, {"A": 2, "B": 2}).find(1)
 
 
-def test_misprints_are_counted_as_by_counting():
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_misprints_are_counted_as_by_counting(convention):
     noticed, tried, counts = 0, 0, images.counts("two")["TEST"]
     for method in arithmetic.METHODS[:-1]:  # the last one's rows are DCLNN's
         cells = class_rows(method, "two")
@@ -348,8 +349,8 @@ def test_misprints_are_counted_as_by_counting():
                 changed = dataclasses.replace(cells[i], printed=f"{cells[i].value + step:.2f}")
                 rows = [*cells[:i], changed, *cells[i + 1 :]]
                 tried += 1
-                noticed += not len(all_of_two(rows, counts, "rounded"))
-    assert arithmetic.misprints(counts) == (noticed, tried) == (noticed, 48)
+                noticed += not len(all_of_two(rows, counts, convention))
+    assert arithmetic.misprints(counts, convention) == (noticed, tried) == (noticed, 48)
     # of 48 numbers in four classes, 4 are 1 and can't grow
     assert arithmetic.misprints(images.counts()["TEST"])[1] == 92
 
@@ -408,7 +409,22 @@ def test_every_number_is_checked(convention):
     found = pd.concat(
         arithmetic.checks(images.counts(task)["TEST"], convention) for task in images.TASKS
     )
-    assert len(found) == 30 + 10 + 30 + 10
+    assert found["kind"].value_counts().to_dict() == {
+        "F1 from the precision and recall beside it": 30,
+        "Average as the mean of its class rows": 30,
+        "Average F1 from the average precision and recall": 10,
+        "Average recall in one matrix with the class rows": 10,
+    }
+    assert set(found["cell"]) == set(paper.cells(measure="f1")) | set(paper.cells(class_="Average"))
+    printed = {(c.method, c.task, c.class_, c.measure): c.printed for c in paper.cells()}
+    for _, cell, allowed, _ in found[found["kind"].str.startswith("F1")].itertuples(index=False):
+        p, r = (
+            arithmetic.span(printed[cell.method, cell.task, cell.class_, measure], convention)
+            for measure in ("precision", "recall")
+        )
+        assert allowed.low == 2 * p.low * r.low / (p.low + r.low)
+        assert allowed.high == 2 * p.high * r.high / (p.high + r.high)
+        assert allowed.closed == (p.closed and r.closed)
     ranges = found.dropna(subset="allowed")
     for row in ranges.itertuples():
         assert row.holds == row.allowed.meets(arithmetic.span(row.cell.printed, convention))
@@ -419,7 +435,7 @@ def test_every_number_is_checked(convention):
 # -------------------------------------------------------------------- what the rest is given
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def blocks():
     return arithmetic.compute_blocks({task: images.counts(task) for task in images.TASKS})
 
@@ -455,6 +471,14 @@ def test_tables_are_json():
         assert content["feasible"] is block.feasible
         assert content["accuracy"] == list(block.accuracy)
         assert np.trace(content["witness"]) == content["correct"][1]
+        assert content["images"] == np.sum(content["witness"])
+        for key, other in {
+            "truncated": arithmetic.bounds(method, counts[task]["TEST"], "truncated"),
+            "TEST_SIMPLE": arithmetic.bounds(method, counts[task]["TEST_SIMPLE"]),
+        }.items():
+            assert content[key]["feasible"] is other.feasible
+            assert content[key]["correct"] == (other.correct and list(other.correct))
+            assert content[key]["images"] == other.images
 
 
 # ----------------------------------------------------------------------- a second opinion

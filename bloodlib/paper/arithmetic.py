@@ -100,7 +100,7 @@ def _mean(*values):
 
 def _f1(precision, recall):
     """Equation 17."""
-    return 2 * precision * recall / (precision + recall) if precision + recall else Fraction(0)
+    return 2 * precision * recall / (precision + recall)
 
 
 # -------------------------------------------------------------------------- confusion matrices
