@@ -273,9 +273,7 @@ def compute_learning_curve() -> pd.DataFrame:
     pandas.DataFrame
         A row for each method that has runs on every fraction, and each of :data:`FRACTIONS`:
         ``method, fraction, cells`` (mean over runs), ``runs``, as many of each fold;
-        ``accuracy, low, high``: the mean over runs and its CI by cell; ``least, most`` of a run;
-        ``gain, gain_low, gain_high``: that minus the accuracy with the fraction before, on the
-        same cells of TEST, nan for the first.
+        ``accuracy``, the mean over runs; ``least, most`` of a run.
     """
     rows = []
     for method in METHODS:
@@ -284,15 +282,11 @@ def compute_learning_curve() -> pd.DataFrame:
             fraction: _balanced(comparison.saved(wanted | {"split_by": by}, (*CHANCE, "fold")))
             for fraction, by in FRACTIONS.items()
         }
-        before = None
         for fraction, some in found.items() if all(found.values()) else ():
             each = scores.accuracy(comparison.confusions(some))
-            gain = comparison.difference(some, before) if before else [np.nan] * 3
             cells = np.mean([_cells(run.config) for run in some])
-            ends = comparison.estimate(some)
-            rows.append([method, fraction, len(some), cells, *ends, each.min(), each.max(), *gain])
-            before = some
-    names = ["cells", "accuracy", "low", "high", "least", "most", "gain", "gain_low", "gain_high"]
+            rows.append([method, fraction, len(some), cells, each.mean(), each.min(), each.max()])
+    names = ["cells", "accuracy", "least", "most"]
     found = pd.DataFrame(rows, columns=["method", "fraction", "runs", *names])
     return found.astype(dict.fromkeys(names, float))
 

@@ -324,9 +324,14 @@ def sign_flips(differences: np.ndarray, draws: int = DRAWS) -> float:
     draws : int
         Of the signs of all differences.
     """
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], (draws, len(differences)))
+    signs = _signs(draws, len(differences)).astype(float)
     as_large = np.abs(signs @ differences) >= abs(np.sum(differences)) - 1e-9
     return (1 + int(as_large.sum())) / (1 + draws)
+
+
+@functools.lru_cache(maxsize=4)  # a page asks about many pairs on the same cells
+def _signs(draws, n):
+    return np.random.default_rng(0).choice(np.array([-1, 1], np.int8), (draws, n))
 
 
 def vote(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
