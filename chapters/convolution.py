@@ -19,8 +19,8 @@
 # repaired, they learn. Tests compare the code here with Keras and with finite differences.
 # :::
 #
-# Section 4.1 explains both with two small examples (Figures 1 and 2), section 4.3 with equations. Here the examples are computed, tried
-# on a cell, and the equations set beside code.
+# Section 4.1 has two small examples (Figures 1 and 2), section 4.3 equations. Here the examples are computed and tried on a cell, and
+# the equations set beside code.
 
 # %% tags=["parameters"]
 kind = "NEUTROPHIL"  # class of the cell, one of images.CLASSES
@@ -45,8 +45,8 @@ chapter.begin()
 # %% [markdown]
 # ## A kernel moves over an image
 #
-# A {term}`kernel` is a small square of weights. At each place of the image, the pixels under it are multiplied by its weights, and the
-# products are summed: one number of the feature. From place to place it moves by one pixel, the stride.
+# A {term}`kernel` is a small square of weights. At each place of the image, the pixels under it are multiplied by its weights and
+# summed: one number of the feature. It moves by one pixel, the stride.
 
 # %%
 image = np.array(
@@ -66,13 +66,13 @@ plots.show(figure)
 
 
 # %% [markdown]
-# In {numref}`fig-paper-1` the feature is smaller than the image, because a 3 × 3 kernel cannot be centred on the outermost pixels. It
-# is largest where the image resembles the kernel.
+# The feature is smaller than the image ({numref}`fig-paper-1`), because a 3 × 3 kernel cannot be centred on the outermost pixels. It is
+# largest where the image resembles the kernel.
 #
 # ## Other weights, other features
 #
 # "The modification of kernel generates the features that have the variant effects", says section 4.1. {numref}`fig-kernels` shows four
-# kernels on one cell, in grey, at the 60 × 80 pixels that the network sees, and {numref}`tbl-kernels` measures their effects.
+# kernels on one cell, in grey, at the 60 × 80 pixels that the network sees; {numref}`tbl-kernels` measures their effects.
 
 # %%
 rng, published = np.random.default_rng(seed), images.available()
@@ -82,7 +82,7 @@ picture = registration.view("TRAIN", name) if published else synthetic.draw(kind
 small = Image.fromarray(picture).resize((80, 60), Image.Resampling.BILINEAR)
 grey = np.asarray(small.convert("L"), float)
 effects = pd.DataFrame(
-    [{"Kernel": name} | equations.effect(grey, one) for name, one in equations.KERNELS.items()]
+    [{"Kernel": key} | equations.effect(grey, one) for key, one in equations.KERNELS.items()]
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-kernels", "caption": "Four kernels and their features on one image (a photograph of BCCD, MIT licence, turned by this book). Edges are shown by their size, bright on black. Pictures that say so are drawn by `bloodlib.data.synthetic`."}, "image": {"alt": "Four pairs of a yellow 3 by 3 matrix and a grey picture of a blood smear. Identity: the picture as it is. Edges: bright outlines of cells on black. Sharpen: the same picture with harder outlines. Blur: the same picture out of focus."}}
@@ -100,10 +100,8 @@ tables.show(
 
 # %% [markdown]
 # The claim holds: the edge detector resembles the outlines more than the image, sharpening raises the contrast of neighbours, blurring
-# lowers it. The black corners of turned images are among the strongest edges, and a network sees them too.
-#
-# These kernels were made by hand. A network starts with random ones and changes them until its predictions improve. DCLNN's first layer
-# has 32.
+# lowers it. The black corners of turned images are among the strongest edges, and a network sees them too. It starts with random kernels,
+# DCLNN with 32 in its first layer, and changes them until its predictions improve.
 #
 # ## Pooling
 #
@@ -113,6 +111,7 @@ tables.show(
 values = np.array([[12, 20, 30, 0], [8, 12, 2, 0], [34, 70, 37, 4], [112, 100, 25, 12]])
 windows = values.reshape(2, 2, 2, 2)  # [row of windows, row, column of windows, column]
 largest, mean = windows.max(axis=(1, 3)), windows.mean(axis=(1, 3))
+print("maximum", largest.tolist(), "average", mean.tolist())
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-2", "caption": "The paper's Figure 2, computed: a map in windows of 2 × 2, stride 2, and what max pooling and average pooling keep of them."}, "image": {"alt": "A matrix of 4 by 4 numbers in four colours, one for each window of 2 by 2. Arrows lead to two matrices of 2 by 2 numbers in the same colours, titled Maximum and Average."}}
 colours = np.array([["pink", "khaki"], ["palegreen", "lightblue"]])
@@ -138,8 +137,8 @@ plots.show(
 # P^{l,j}_{x,y} = \tanh\Bigl(\sum_{r=0}^{j_h} \sum_{t=0}^{f-1} \sum_{c=0}^{j_w} W^{j,t}_{r,c} P^{l-1,t}_{x+r,x+c} + bias^{l,j}\Bigr) \tag{6}
 # ```
 #
-# **Convolution layer.** {numref}`fig-paper-1`, with one kernel for each map $t$ of the layer before. The results and a bias are summed,
-# and tanh maps the sum to between −1 and 1. In code: `equations.correlate`; bias and tanh follow in `equations.Network`.
+# **Convolution layer.** {numref}`fig-paper-1`, with one kernel for each map $t$ of the layer before. Tanh maps the sum of the results
+# and a bias to between −1 and 1. In code: `equations.correlate`.
 #
 # (eq-7)=
 # ```{math}
@@ -154,7 +153,7 @@ plots.show(
 # P_{l,k} = \tanh\Bigl(\sum_{x=0}^{S_h} \sum_{j=0}^{S-1} \sum_{y=0}^{S_w} W^{k,j}_{x,y} P^{l-1,t}_{x,y} + bias_{l,k}\Bigr) \tag{8}
 # ```
 #
-# **Hidden layer.** Each neuron $k$ is connected to every neuron of every map, with a weight of its own. In code: `equations.dense`.
+# **Hidden layer.** Each neuron $k$ has a weight for every neuron of every map. In code: `equations.dense`.
 #
 # (eq-9)=
 # ```{math}
@@ -189,8 +188,7 @@ plots.show(
 # \Delta W^{j,n}_{r,c} = \sum_{y=0}^{f_w} \sum_{x=0}^{f_h} d(I^{C,j}_{x,y}) P^{l-1,n}_{x+r,y+c} \tag{12}
 # ```
 #
-# **To a kernel's weight.** The weight acts at every place of the map, so its effects are summed over all places: the deviation times
-# the pixel. In code: `equations.correlate_backward`.
+# **To a kernel's weight.** The deviation times the pixel, summed over all places of the map. In code: `equations.correlate_backward`.
 #
 # (eq-13)=
 # ```{math}
@@ -223,8 +221,8 @@ tables.show(
 )
 
 # %% [markdown]
-# This does not mean that the paper's results came from wrong formulas: its network was most likely a library's. It means that the
-# network cannot be rebuilt from the equations alone.
+# The network cannot be rebuilt from the equations alone. That does not make the paper's results wrong: its network was most likely a
+# library's.
 #
 # ## Training by the equations
 #
@@ -238,21 +236,22 @@ targets = np.eye(2)[cells.labels]
 
 
 def train(rate, steps):
-    """Losses before each step of gradient descent, and accuracy on the cells and on others."""
+    """Losses before each step of gradient descent; accuracy on the cells and on others."""
     network = equations.Network((12, 16, 3), 2, seed=seed)
-    losses = [network.train_step(cells.pixels / 255, targets, rate) for _ in range(steps)]
-    predicted = (network.forward(drawn.pixels / 255).argmax(axis=1) for drawn in (cells, others))
-    return losses, [
-        (y == drawn.labels).mean() for y, drawn in zip(predicted, (cells, others), strict=True)
+    pixels = cells.pixels / 255
+    losses = [network.train_step(pixels, targets, rate) for _ in range(steps)]
+    right = [
+        (network.forward(drawn.pixels / 255).argmax(axis=1) == drawn.labels).mean()
+        for drawn in (cells, others)
     ]
+    return losses, right
 
 
 losses, accuracy = train(rate, steps)
-print(
-    f"loss {losses[0]:.2f} to {losses[-1]:.2f}, accuracy {accuracy[0]:.2f}, on other cells {accuracy[1]:.2f}"
-)
+print(f"loss {losses[0]:.2f} to {losses[-1]:.2f}")
+print(f"accuracy {accuracy[0]:.2f}, on other cells {accuracy[1]:.2f}")
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-learning", "caption": "Loss over the steps of training by equations 6 to 13, on drawn cells. Dotted: the loss at the constant output 0.5 for both classes."}, "image": {"alt": "A curve of the loss over the steps of training. It falls steeply at first, stays for a while at a dotted line, and then sinks below it, with jumps upwards in between."}}
+# %% mystnb={"figure": {"name": "fig-learning", "caption": "Loss over the steps of training by equations 6 to 13, on drawn cells. Dotted: the loss at the constant output 0.5 for both classes."}, "image": {"alt": "A curve of the loss over the steps of training. It falls steeply at first, stays for a while at a dotted line, and then sinks below it, with jumps upwards in between."}}
 constant = equations.loss(np.full_like(targets, 0.5), targets)
 figure, axis = plt.subplots(figsize=(7, 3.2))
 axis.plot(losses)
@@ -262,8 +261,8 @@ plots.show(figure)
 
 # %% [markdown]
 # At first the network learns only that both classes are equally frequent, the dotted line of {numref}`fig-learning`; then it learns to
-# separate them. Where the loss jumps up, a step was too long; the paper states neither the step size nor how it is chosen. The gap
-# between the two accuracies is {term}`overfitting`, which the large network shows too.
+# separate them. Where the loss jumps up, a step was too long; the paper states no step size. The gap between the two accuracies is
+# {term}`overfitting`.
 
 # %% tags=["remove-input"]
 turned = correlate2d(image, kernel[::-1, ::-1], mode="valid")
@@ -283,8 +282,7 @@ chapter.cite(q_far_accuracy=far_accuracy[0], q_constant=constant)
 #
 # :::{dropdown} Answer
 # With the paper's kernel nothing changes, because it is symmetric. With the other one, the upper right number turns from
-# {glue:text}`q_edge` into {glue:text}`q_edge_turned`. Networks do not rotate: their convolution is a correlation. They learn their
-# kernels, so they would learn rotated ones.
+# {glue:text}`q_edge` into {glue:text}`q_edge_turned`. A network's convolution is a correlation; it would learn rotated kernels.
 # :::
 #
 # **2. Can it learn faster?** Run this chapter with a step four times as long, and 50 of them: `-p rate 0.2 -p steps 50`
@@ -292,6 +290,6 @@ chapter.cite(q_far_accuracy=far_accuracy[0], q_constant=constant)
 #
 # :::{dropdown} Answer
 # At {glue:text}`q_far:.2f`, above the {glue:text}`q_constant:.2f` of a constant output, with {glue:text}`q_far_accuracy:.0%` of its own
-# cells correct. Short steps reach {glue:text}`q_near:.2f` in as many. Long steps drive neurons to where tanh is flat: there the
-# deviations are nearly zero (equation 11), and learning stalls.
+# cells correct. Short steps reach {glue:text}`q_near:.2f` in as many. Long steps drive neurons to where tanh is flat, and learning stalls
+# (equation 11).
 # :::

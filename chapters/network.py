@@ -105,14 +105,18 @@ recorded = networks.build_dclnn(classes, pooling, hidden)  # the network of all 
 assert [x.output.shape for x in recorded.layers] == [x.output.shape for x in model.layers]
 
 # %%
-rows = [("image", "Input", model.input_shape[1:], 0)]
-for layer in model.layers:
-    rows.append((layer.name, type(layer).__name__, layer.output.shape[1:], layer.count_params()))
-layers = pd.DataFrame(rows, columns=["Layer", "Kind", "Output", "Parameters"])
-layers["Output"] = ["×".join(f"{n:,}" for n in shape) for shape in layers["Output"]]
+layers = pd.DataFrame(
+    {
+        "Layer": ["image", *(layer.name for layer in model.layers)],
+        "Kind": ["Input", *(type(layer).__name__ for layer in model.layers)],
+        "Output": [model.input_shape, *(layer.output.shape for layer in model.layers)],
+        "Parameters": [0, *(layer.count_params() for layer in model.layers)],
+    }
+)
+layers["Output"] = ["×".join(f"{n:,}" for n in shape[1:]) for shape in layers["Output"]]
 layers["Share (%)"] = 100 * layers["Parameters"] / model.count_params()
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-3", "caption": "The paper's Figure 3, drawn from the model: each layer with its name, the shape of its output (rows × columns × maps, or nodes) and its number of parameters. Blue: convolution. Orange: pooling. Green: fully connected. Grey: nothing to learn."}, "image": {"alt": "Two rows of blocks joined by arrows. Above: the image, its scaling, two convolutions with thicker and thicker stacks of maps, and the pooling layer with maps half as high and wide. Below: dropout, the maps laid out as one long column of nodes, the hidden layer, dropout, and the output with one node for each class. The hidden layer has nearly all of the parameters."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-3", "caption": "The paper's Figure 3, drawn from the model: each layer with its name, the shape of its output (rows × columns × maps, or nodes) and its number of parameters. Blue: convolution. Orange: pooling. Green: fully connected. Grey: nothing to learn."}, "image": {"alt": "Two rows of blocks joined by arrows. Above: the image, its scaling, two convolutions with thicker stacks of maps, and the pooling layer with maps half as high and wide. Below: dropout, one long column of nodes, the hidden layer with nearly all parameters, dropout, and the output with one node for each class."}}
 plots.show(figures.plot_network(layers))
 
 # %% [markdown]

@@ -20,8 +20,8 @@
 # :::
 #
 # The dataset's author took photographs of BCCD and turned, sheared, shifted and mirrored each into many images. The names of the images
-# do not tell which photograph an image came from. This page draws the split into TRAIN and TEST again, matches one image to its photograph
-# step by step, checks the matching of all images, and counts correct answers by photograph.
+# do not tell which photograph an image came from. This page draws the split again, matches one image step by step, checks the matching of
+# all, and counts correct answers by photograph.
 
 # %% tags=["parameters"]
 example = "MONOCYTE/_3_684.jpeg"  # an image of TEST
@@ -48,8 +48,8 @@ chapter.begin()
 # ## The split, drawn again
 #
 # The notebook that made the dataset is public. It holds out a fifth of the photographs with one white cell, with scikit-learn's
-# `train_test_split` and `random_state=10`, before it turns any of them. The same call on the photographs' labels needs no picture, and
-# gives the photographs that TRAIN and TEST must hold. The matching below found the photographs behind TRAIN and TEST from pixels. They agree:
+# `train_test_split` and `random_state=10`, before it turns any of them. The same call on the photographs' labels gives the photographs that
+# TRAIN and TEST must hold. They agree with those that the matching below found from pixels:
 
 # %%
 listed = photographs.cell_table().set_index("photograph")["labels"]
@@ -67,8 +67,8 @@ print("the basophils:", single[single == "BASOPHIL"].index.tolist())
 
 # %% [markdown]
 # **Three basophils took part.** The notebook means to leave basophils out, by `label is not 'BASOPHIL'`. In Python this compares two objects,
-# not two texts, and is always true. So the three photographs of a basophil were drawn too, all into the training part, where no class takes
-# their images. Without them the same call gives another split, which agrees with {glue:text}`without` of TEST's photographs only.
+# not two texts, and is always true. So the three photographs of a basophil were drawn too, all into the training part. Without them the
+# same call gives another split, which agrees with {glue:text}`without` of TEST's photographs only.
 #
 # **56 images overwrote each other.** The notebook names each image by its photograph and a random number below 10,000. When two images of a
 # photograph draw the same number, the second file replaces the first. Of $n$ images from $k$ photographs, $10000k\,(1-(1-1/10000)^{n/k})$
@@ -98,8 +98,8 @@ assert abs(lost - mean) < 2 * mean**0.5
 # %% [markdown]
 # ## One image, matched step by step
 #
-# First we need all photographs and the image in grey, at 320 × 240 pixels. Where the photographs are not at hand, drawn cells take their
-# place, and one of them is turned as the image was.
+# All photographs and the image in grey, at 320 × 240 pixels. Where there are no photographs, drawn cells take their place, one of them
+# turned as the image was.
 
 # %%
 table = photographs.table()
@@ -224,10 +224,9 @@ plots.show_photographs(figure)
 #
 # ## All images
 #
-# For all images, `bloodlib audit --remake` compares local features first (SIFT {cite}`lowe2004sift`): it takes the photograph with most
-# features in places that one map explains (RANSAC {cite}`fischler1981ransac`). Where an image has too few, it compares pixels as above. Labels,
-# names and folders are not used. The result is a table, stored in `results/photographs.csv`; `results/cells.csv` has the cell of each photograph.
-# {numref}`tbl-behind` counts what is behind the folders.
+# For all images, `bloodlib audit --remake` takes the photograph with most local features (SIFT {cite}`lowe2004sift`) in places that one map
+# explains (RANSAC {cite}`fischler1981ransac`). Where an image has too few, it compares pixels as above. Labels, names and folders are not used.
+# `results/photographs.csv` stores the result, `results/cells.csv` the cell of each photograph; {numref}`tbl-behind` counts them.
 
 # %% mystnb={"markdown_format": "myst"}
 cell = photographs.cell_table().set_index("photograph")["cell"]
@@ -340,13 +339,13 @@ tables.show(
 )
 
 # %% [markdown]
-# The cell may not be the last unit. Overlapping photographs have numbers at most {glue:text}`apart` apart, so that numbers seem to follow the
-# slides. Which slide or patient a photograph is from was never published.
+# Overlapping photographs have numbers at most {glue:text}`apart` apart, so numbers seem to follow the slides. Which slide or patient a
+# photograph is from was never published.
 #
 # ## Correct answers by photograph
 #
-# {numref}`fig-wall` shows TEST as photographs, each as large as the number of its images. On the screen, click a photograph, or reach it
-# with the arrow keys and press Enter, to see the answers of every run.
+# {numref}`fig-wall` shows TEST as photographs. On the screen, click one, or reach it with the arrow keys and press Enter, to see the
+# answers of every run.
 
 # %%
 wall = examples.compute_wall(comparison.compared("DCLNN", "four"))
@@ -422,7 +421,7 @@ chapter.cite(
 #
 # Images of a photograph are right or wrong together, so that {glue:text}`n_images:,` images are far fewer independent observations. One monocyte
 # photograph that turns from wrong to right moves the recall of its class by {glue:text}`quarter:.0%`. {doc}`intervals` computes confidence intervals
-# over cells, and {doc}`leakage` what happens when images of one cell are in training and test.
+# over cells.
 #
 # **TEST_SIMPLE is no second test set.** Its {glue:text}`simple_files` files are {glue:text}`simple_photographs` of TEST's photographs, reduced and
 # not turned: {glue:text}`simple_twice` are in it twice, and the eosinophils {glue:text}`simple_missing` are missing.
