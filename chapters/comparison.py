@@ -87,7 +87,7 @@ assert splits.N_FOLDS == 5  # "five folds"
 # %%
 found = pd.concat([model_comparison.compute_test(task) for task in images.TASKS])
 
-# %% mystnb={"figure": {"name": "fig-comparison", "caption": "Accuracy on TEST of every method. Filled: the mean over runs; hollow: runs with other seeds; wide lines: 95 % CI over cells ({doc}`intervals`); diamonds: the paper's average recall; dashed: the accuracy that the paper claims; dotted: chance."}, "image": {"alt": "Two panels, four and two classes, a line for each method. Most frequent class, Naive Bayes and SVM lie at or little above the dotted line of guessing, the nearest photograph between. Colour histogram, compact CNN and DCLNN lie far to the right, close together. All wide lines are long, and those of these three overlap almost wholly."}}
+# %% mystnb={"figure": {"name": "fig-comparison", "caption": "Accuracy on TEST of every method. Filled: the mean over runs; hollow: runs with other seeds; wide lines: 95 % CI over cells ({doc}`intervals`); diamonds: the paper's average recall; dashed: the accuracy that the paper claims; dotted: chance."}, "image": {"alt": "Two panels, four and two classes, a line for each method. Most frequent class, Naive Bayes and SVM lie at or little above the dotted line of chance, the nearest photograph between. Colour histogram, compact CNN and DCLNN lie far to the right, and their wide lines overlap almost wholly."}}
 plots.show(model_comparison.plot_test(found))
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
@@ -120,11 +120,9 @@ chapter.cite(fewer=four.loc["DCLNN", "parameters"] / four.loc["small", "paramete
 # {glue:text}`fewer:,.0f` times fewer weights than DCLNN. {numref}`fig-comparison-confusions` shows what it and the histogram confuse.
 
 # %% mystnb={"figure": {"name": "fig-comparison-confusions", "caption": "Confusion matrices of the colour histogram and of one run of the compact CNN on TEST, four classes. Numbers are images; the shade is their fraction of the row. Both confuse neutrophils and eosinophils most."}, "image": {"alt": "Two confusion matrices of four classes. The diagonal is dark in both; most of the errors lie between neutrophils and eosinophils, and more so for the histogram."}}
-plots.show(
-    figures.plot_confusions(
-        {names(m): model_comparison.runs(m, "four")[0].confusion() for m in ("histogram", "small")}
-    )
-)
+shown = ("histogram", "small")
+matrices = {names(m): model_comparison.runs(m, "four")[0].confusion() for m in shown}
+plots.show(figures.plot_confusions(matrices))
 
 # %% [markdown]
 # ## Which differences are real?
@@ -295,7 +293,8 @@ assert by_method.apply(lambda each: (each.diff()[1:] > 0).all()).all()
 
 # %%
 reference = "small"
-beside = model_comparison.compute_held_out(reference)[["method", "gap", "gap_low", "gap_high"]]
+beside = model_comparison.compute_held_out(reference)
+beside = beside[["method", "gap", "gap_low", "gap_high"]]
 print(beside.round(2).to_string(index=False))
 
 # %% tags=["remove-input"]

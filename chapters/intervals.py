@@ -13,8 +13,6 @@
 # %% [markdown]
 # # Scores and confidence intervals
 #
-# *How are the scores computed, and how sure are they?*
-#
 # :::{admonition} In short
 # TEST's {glue:text}`images:,` images show {glue:text}`cells` cells, and images of one cell are right or wrong together: DCLNN's
 # accuracy is known as well as from {glue:text}`effective:.0f` independent images. This book prints two 95 % confidence intervals (CI): one over
@@ -58,7 +56,7 @@ confusion
 # ({numref}`fig-counting`): true positives (TP), images of the class that were found; false negatives (FN), those that were
 # missed; false positives (FP), other images taken for the class; and true negatives (TN), the rest.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-counting", "caption": "A confusion matrix and the four counts for one class."}, "image": {"alt": "A square of numbers with the true classes in rows and the predicted classes in columns. The cell where row and column of one class meet is marked TP, the rest of its row FN, the rest of its column FP, and everything else TN."}}
+# %% mystnb={"figure": {"name": "fig-counting", "caption": "A confusion matrix and the four counts for one class."}, "image": {"alt": "A square of numbers with the true classes in rows and the predicted classes in columns. The cell where row and column of one class meet is marked TP, the rest of its row FN, the rest of its column FP, and everything else TN."}}
 plots.show(figures.plot_counting(confusion, task, positive or images.TASKS[task][0]))
 
 # %% [markdown]
@@ -163,7 +161,8 @@ print(by_cell)
 rng = np.random.default_rng(0)
 right, size = by_cell["sum"].to_numpy(), by_cell["size"].to_numpy()
 drawn = rng.integers(len(size), size=(10_000, len(size)))
-percentiles = np.quantile(right[drawn].sum(axis=1) / size[drawn].sum(axis=1), [0.025, 0.975])
+recalls = right[drawn].sum(axis=1) / size[drawn].sum(axis=1)
+percentiles = np.quantile(recalls, [0.025, 0.975])
 
 concentration = size * size.sum() / (size**2).sum()  # cells of one size: 1 for each
 weights = rng.dirichlet([*concentration, 1], 10_000)
@@ -202,33 +201,26 @@ half = stats.t.ppf(0.975, len(runs) - 1) * each.std(axis=0, ddof=1) / np.sqrt(le
 both_low = np.maximum(value - np.hypot(value - low, half), 0)
 both_high = np.minimum(value + np.hypot(high - value, half), 1)
 
+span = "{:.2f}–{:.2f}".format
+shown = pd.DataFrame(
+    {
+        "recall": value,
+        "lowest run": each.min(axis=0),
+        "highest run": each.max(axis=0),
+        "over cells": list(map(span, low, high)),
+        "over cells and seeds": list(map(span, both_low, both_high)),
+    },
+    index=[name.lower() for name in images.CLASSES],
+)
+print(shown.round(2).to_string())
+
 # %% tags=["remove-input"]
 _, *library = comparison.estimate(runs, scores.recall, seeds=True)
 np.testing.assert_allclose(library, [both_low, both_high])
-shown = pd.DataFrame({"class": images.CLASSES, "recall": value, "low": low, "high": high})
-shown = shown.assign(
-    least=each.min(axis=0), most=each.max(axis=0), both=both_low, both_high=both_high
-)
-
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-span = "{:.2f}–{:.2f}".format
-tables.show(
-    shown,
-    "tbl-three",
-    "DCLNN's recalls with four classes, mean over runs: from the lowest to the highest run, and both 95 % CIs.",
-    columns=["class", "recall", ("least", "most"), ("low", "high"), ("both", "both_high")],
-    headings={
-        "recall": "Recall",
-        "least": "Runs",
-        "low": "Over cells",
-        "both": "Over cells and seeds",
-    },
-    fmt={"least": span, "low": span, "both": span},
-)
 
 # %% [markdown]
-# {numref}`tbl-three` shows where the two part: single runs find very different fractions of the neutrophils. The
-# intervals of the paper's rows stand in {doc}`tables`.
+# The two part for neutrophils, of which single runs find very different fractions. The intervals of the paper's rows are in
+# {doc}`tables`.
 #
 # ## Coverage
 #
@@ -242,7 +234,7 @@ coverage = uncertainty.load_simulated("scores")
 worst = coverage.drop(columns="score").groupby("runs").min()
 print(worst.round(2).to_string())
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-coverage", "caption": "How often 95 % intervals contain the truth, by the number of runs, simulated with the sizes of TEST's cells. Percentile bootstrap and CI over cells are held against the mean of these runs, dashed against that of all seeds. Dotted: 95 %. The vertical axis begins at 30 %."}, "image": {"alt": "Six panels, the recalls of four classes, accuracy and average F1, over 1, 3, 6 and 10 runs. The lines of the CI over cells and of the CI over cells and seeds run along the top, at or above the dotted line at 95 percent. The percentile bootstrap lies below it everywhere, lowest for monocytes. A dashed line, the CI over cells held against all seeds, starts far below for neutrophils with one run and rises with more runs."}}
+# %% mystnb={"figure": {"name": "fig-coverage", "caption": "How often 95 % intervals contain the truth, by the number of runs, simulated with the sizes of TEST's cells. Percentile bootstrap and CI over cells are held against the mean of these runs, dashed against that of all seeds. Dotted: 95 %. The vertical axis begins at 30 %."}, "image": {"alt": "Six panels, the recalls of four classes, accuracy and average F1, over 1, 3, 6 and 10 runs. Both CIs run at or above the dotted line at 95 percent, the percentile bootstrap below it, lowest for monocytes. A dashed line, the CI over cells held against all seeds, starts far below for neutrophils and rises with runs."}}
 plots.show(uncertainty.plot_coverage(coverage))
 
 # %% tags=["remove-input"]
@@ -270,24 +262,13 @@ chapter.cite(
 #
 # ## One cell more or less
 #
-# {numref}`tbl-influence` leaves one cell of TEST out at a time. With two classes, half of DCLNN's errors come from one monocyte.
+# We leave one cell of TEST out at a time, and print the lowest and the highest accuracy, and the cell that moves it most. With two
+# classes, half of DCLNN's errors come from one monocyte.
 
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+# %%
 influence = uncertainty.compute_influence()
-methods = {"MaxPooling": "DCLNN, max pooling", "AveragePooling": "DCLNN, average pooling"}
-tables.show(
-    influence.replace({"method": methods | {"histogram": "colour histogram"}}),
-    "tbl-influence",
-    "Accuracy on TEST, from the lowest to the highest with one cell left out, and the cell that moves it most.",
-    columns=["task", "method", "accuracy", ("least", "most"), "moved", "class", "images"],
-    headings={
-        "least": "A cell left out",
-        "moved": "Largest change",
-        "class": "By a",
-        "images": "Its images",
-    },
-    fmt={"least": span, "moved": comparison.signed, "class": str.lower},
-)
+moves = ["task", "method", "accuracy", "least", "most", "moved", "class", "images"]
+print(influence[moves].round(3).to_string(index=False))
 
 # %% tags=["remove-input"]
 network = influence[(influence["method"] == "MaxPooling") & (influence["task"] == "two")].iloc[0]
@@ -298,8 +279,8 @@ assert network["moved"] > 0.5 * (1 - network["accuracy"])
 # ## What no interval here contains
 #
 # The cells of one slide, and of one patient, are alike too: same stain, same light, same disease. BCCD does not say which
-# photographs come from which slide or patient. If its cells come from a few patients, every interval in this book is too narrow by a factor that nobody
-# can compute from these data. And all of them are about cells like these, photographed like these.
+# photographs come from which slide or patient. If its cells come from a few patients, every interval in this book is too narrow, by an unknown
+# factor.
 #
 # ## Questions
 
@@ -327,14 +308,14 @@ chapter.cite(q_before=before[0], q_after=after[0])
 # **1. What happens if images are drawn and not cells?** Let every image be its own group: `groups = np.arange(len(labels))`.
 #
 # :::{dropdown} Answer
-# The interval is {glue:text}`q_images:.2f` wide in place of {glue:text}`q_cells:.2f`. Nothing was measured better: it takes a
-# turned copy of a photograph for an independent observation.
+# The interval is {glue:text}`q_images:.2f` wide in place of {glue:text}`q_cells:.2f`, as it takes a turned copy of a photograph for
+# an independent observation.
 # :::
 #
 # **2. What do the scores do when a class is rare?** Below `confusion = run.confusion("TEST")` add a line, `confusion[-1] //= 10`.
 #
 # :::{dropdown} Answer
 # Recall stays, because it looks at the class's own row. Precision falls from {glue:text}`q_before:.2f` to
-# {glue:text}`q_after:.2f`, because as many images of the other classes are still called so, and F1 falls with it. In blood the classes are not equally frequent as in
-# TEST, so precision and F1 in a clinic are not those of the tables.
+# {glue:text}`q_after:.2f`, because as many images of the other classes are still called so, and F1 falls with it. In blood the classes
+# are not equally frequent, so precision and F1 in a clinic differ from the tables'.
 # :::

@@ -146,7 +146,7 @@ chapter.cite(
 # {glue:text}`knn:.2f` even with a random split, where a constant classifier reaches {glue:text}`chance:.2f`: pixel by pixel, a turned
 # image is far from its sibling. {numref}`fig-splits` shows all methods and splits.
 
-# %% mystnb={"figure": {"name": "fig-splits", "caption": "Accuracy with four classes under each split. Hollow dots: folds; filled: all folds together; pale line: 95% CI over cells; dotted: chance. The compact CNN loses most when whole cells are held out. With images at random the interval is too narrow for new cells, as the held-out cells were seen."}, "image": {"alt": "A panel for each of five methods, with a row for each split. The compact CNN lies near 0.8 as published, by photograph and by cell, and near 1 with images at random. DCLNN lies near 0.8 in every row, and its folds with images at random spread from below 0.6 to above 0.9. Naive Bayes, the SVM and the nearest neighbour lie between 0.25 and 0.45 in every row."}}
+# %% mystnb={"figure": {"name": "fig-splits", "caption": "Accuracy with four classes under each split. Hollow dots: folds; filled: all folds together; pale line: 95% CI over cells; dotted: chance. The compact CNN loses most when whole cells are held out. With images at random the interval is too narrow for new cells, as the held-out cells were seen."}, "image": {"alt": "A panel for each of five methods, a row for each split. The compact CNN lies near 0.8, with images at random near 1. DCLNN lies near 0.8 in every row, its folds with images at random from below 0.6 to above 0.9. Naive Bayes, the SVM and the nearest neighbour lie between 0.25 and 0.45."}}
 plots.show(figures.plot_splits(found, leakage.SHOWN, 1 / len(images.CLASSES)))
 
 # %% [markdown]
