@@ -225,6 +225,8 @@ def test_over_cells_and_seeds_is_students_interval_where_cells_tell_nothing():
     value = each.mean() - other.mean()
     welch = stats.ttest_ind(each, other, equal_var=False).confidence_interval()
     assert intervals.with_seeds(value, value, value, each, other) == pytest.approx(tuple(welch))
+    two = intervals.with_seeds(*[np.full(2, each.mean())] * 3, np.stack([each, each + 5], axis=1))
+    assert np.transpose(two) == pytest.approx(np.array([expected, expected]))
     one = intervals.with_seeds(value, -0.1, 0.9, each, other[:1])
     alone = stats.t.interval(0.95, 3, 0, stats.sem(each))[1]
     assert one == pytest.approx(
@@ -282,6 +284,7 @@ def test_sign_flips_are_the_exact_test():
     )
     assert intervals.sign_flips(differences) == pytest.approx(exact.pvalue, abs=0.01)
     assert intervals.sign_flips(np.zeros(4), 100) == 1
+    assert intervals.sign_flips(np.array([1.0, 0.5])) == pytest.approx(0.5, abs=0.01)
 
 
 def test_what_does_not_fit_is_refused():

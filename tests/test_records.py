@@ -80,6 +80,21 @@ def test_a_record_written_again_takes_its_predictions_with_it(good):
     assert [path.name for path in folder.iterdir()] == [good.path.name]
 
 
+def test_the_same_record_written_again_changes_nothing(good):
+    before = listing(good.path.parent)
+    records.write(good.path.parent, *made_up())
+    assert listing(good.path.parent) == before
+
+
+@pytest.mark.parametrize("seed", [0, 1])  # the same predictions as before, and others
+def test_a_record_that_fails_its_check_leaves_the_earlier_whole(good, seed):
+    before = listing(good.path.parent)
+    content, arrays = made_up(seed=seed)
+    with pytest.raises(stored.StoredError, match=good.path.name):
+        records.write(good.path.parent, content | {"history": "?"}, arrays)
+    assert listing(good.path.parent) == before
+
+
 def test_leftovers_do_not_disturb(good):
     folder = good.path.parent
     (folder / f".{good.path.name}.123.tmp").write_text('{"half')
@@ -102,6 +117,7 @@ def test_ids_of_the_papers_baselines_are_frozen():
     """Records would be lost if these changed."""
     assert study.identify({"method": "NB", "task": "four"}) == "NB-four-3531c940b9"
     assert study.identify({"method": "NB", "task": "two"}) == "NB-two-adc499db28"
+    assert records.defaults("DCLNN")["pooling"] == "max"
 
 
 def test_a_setting_added_later_changes_no_id(monkeypatch):
