@@ -96,7 +96,7 @@ chapter.cite(
 #
 # Some seeds with four classes and max pooling were trained on to epoch 40 ({numref}`fig-longer`).
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-longer", "caption": "Runs that go on after epoch 25 (dotted): the mean over seeds, training red and validation blue, with the range of the seeds as a band. Training improves to the end; accuracy on TEST goes on jumping."}, "image": {"alt": "Three panels over epochs, for average precision, accuracy and loss. The red training curves of precision and accuracy rise smoothly to the end and that of loss falls. The blue validation curves jump, inside a band as wide as their jumps, and rise little after the dotted line at epoch 25; validation loss does not fall with training loss."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-longer", "caption": "Runs that go on after epoch 25 (dotted): the mean over seeds, training red and validation blue, with the range of the seeds as a band. Training improves to the end; accuracy on TEST goes on jumping."}, "image": {"alt": "Three panels over epochs, for average precision, accuracy and loss. The red training curves of precision and accuracy rise smoothly to the end and that of loss falls. The blue validation curves jump, in a band as wide as their jumps, and rise little after the dotted epoch 25; validation loss does not fall with training loss."}}
 longer = [run for run in comparison.compared("DCLNN", "four") if run.epochs >= 40]
 means = figures.compute_curves(longer)
 plots.show(figures.plot_curves(means, ("precision", "accuracy", "loss"), mark=EPOCH))
@@ -137,7 +137,7 @@ for place, row in spread.iterrows():
     ends = ["low", "high", "both_low", "both_high"]
     spread.loc[place, ends] = np.array([*over_cells, *over_both], dtype=float)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-seeds", "caption": "Accuracy on TEST of every run with the notebook's settings, by seed. Point: after epoch 25, filled for float32, hollow for mixed bfloat16. Thin line: its last ten epochs up to there. At the right the mean over seeds with its 95 % CI over cells. Dotted: chance. The lines of single runs are longer than the points are apart."}, "image": {"alt": "Two panels, four and two classes. Over each seed stand a dark point for max pooling and, where there is one, a pale one for average pooling, each on a thin vertical line, the range of its last ten epochs. The points lie close together and the lines are several times as long. At the right of each panel two means stand on long wide lines, the confidence intervals."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-seeds", "caption": "Accuracy on TEST of every run with the notebook's settings, by seed. Point: after epoch 25, filled for float32, hollow for mixed bfloat16. Thin line: its last ten epochs up to there. At the right the mean over seeds with its 95 % CI over cells. Dotted: chance. The lines of single runs are longer than the points are apart."}, "image": {"alt": "Two panels, four and two classes. Over each seed stand a dark point for max pooling and, for some, a pale one for average pooling, each on a thin line, the range of its last ten epochs. The points lie close together and the lines are several times longer. Right: two means stand on long wide lines, the confidence intervals."}}
 figure, axes = plt.subplots(1, len(TASKS), figsize=(7.2, 3.4), sharey=True)
 last = accuracy["seed"].max() + 1
 for axis, classes in zip(axes, TASKS, strict=True):
@@ -242,7 +242,7 @@ plateau = (
     .sort_values("setting", key=lambda words: words.map(list(settings).index), kind="stable")
 )
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-plateau", "caption": "Training loss with four classes over steps, one line a run. Dotted: the loss of constant probabilities. Grey: runs with the settings of the tables, which leave the plateau one after the other; batches of 128 take fewer steps in as many epochs."}, "image": {"alt": "Training loss over steps on a logarithmic axis. Six grey lines start at the dotted line of constant probabilities and fall away from it one after another; five coloured lines stay on the dotted line to their end, and that of batches of 128 ends early."}}
+# %% mystnb={"figure": {"name": "fig-plateau", "caption": "Training loss with four classes over steps, one line a run. Dotted: the loss of constant probabilities. Grey: runs with the settings of the tables, which leave the plateau one after the other; batches of 128 take fewer steps in as many epochs."}, "image": {"alt": "Training loss over steps on a logarithmic axis. Six grey lines start at the dotted line of constant probabilities and fall away from it one after another; five coloured lines stay on the dotted line to their end, and that of batches of 128 ends early."}}
 figure, axis = plt.subplots(figsize=(7.2, 3.2))
 for words, own in plateau.groupby("setting", sort=False):
     colour = "0.6" if words == "as in the tables" else None
@@ -349,16 +349,17 @@ picked = pd.DataFrame(
     for how, epochs in chosen.items()
 )
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-folds", "caption": "DCLNN with four classes and max pooling. Blue: accuracy on TRAIN's cells, held out in five folds, all together; band: from the lowest fold to the highest; dot: its best epoch. Grey: each run on TEST. Dotted: epoch 25."}, "image": {"alt": "Accuracy over 25 epochs. A blue line for the cells of TRAIN rises and flattens inside a band; thin grey lines of runs on TEST rise with it and jump up and down from epoch to epoch."}}
+# %% mystnb={"figure": {"name": "fig-folds", "caption": "DCLNN with four classes and max pooling. Blue: accuracy on TRAIN's cells, held out in five folds, all together; band: from the lowest fold to the highest; dot: its best epoch. Grey: each run on TEST. Dotted: epoch 25."}, "image": {"alt": "Accuracy over 25 epochs. A blue line for the cells of TRAIN rises and flattens inside a band; thin grey lines of runs on TEST rise with it and jump up and down from epoch to epoch."}}
 colour = plots.COLOURS["DCLNN"]
 axis = folds.plot(x="epoch", y="accuracy", color=colour, figsize=(7.2, 3))
-axis.fill_between(folds["epoch"], folds["lowest"], folds["highest"], color=colour, alpha=0.18)
+band = folds["lowest"], folds["highest"]
+axis.fill_between(folds["epoch"], *band, color=colour, alpha=0.18)
 axis.plot(folds["epoch"], each.T, color="0.35", lw=0.8)
 best = folds.loc[folds["accuracy"].idxmax()]
 axis.plot(best["epoch"], best["accuracy"], "o", color=colour)
 axis.axvline(EPOCH, color="0.5", lw=1, ls=":")
 axis.set(ylabel="accuracy", ylim=(0, 1))
-axis.legend(axis.lines[:2], ["TRAIN's cells", "TEST, each run"], loc="lower right", fontsize=8)
+axis.legend(axis.lines[:2], ["TRAIN's cells", "TEST, each run"], loc="lower right")
 plots.show(axis.figure)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}

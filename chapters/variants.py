@@ -137,20 +137,24 @@ tables.show(
     fmt={"most": "{} of {}".format},
 )
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-variants", "caption": "Distance of every variant from its printed row; 0 would be the printed numbers. Ringed: the variant in the tables of this book. Crosses: variants of the other method, as a control. Dotted: chance. The rows of Naive Bayes and the SVM lie as near to chance and to the wrong method as to any variant."}, "image": {"alt": "Two panels, four and two classes, with a row for Naive Bayes, SVM, DCLNN and average pooling. For Naive Bayes and SVM some dots lie close to the dotted mark of chance and others far to the right of it; the crosses below them come as near. The ringed dots of the network's rows lie near zero, far from chance; with four classes five others lie beyond chance."}}
+# %% mystnb={"figure": {"name": "fig-variants", "caption": "Distance of every variant from its printed row; 0 would be the printed numbers. Ringed: the variant in the tables of this book. Crosses: variants of the other method, as a control. Dotted: chance. The rows of Naive Bayes and the SVM lie as near to chance and to the wrong method as to any variant."}, "image": {"alt": "Two panels, four and two classes, with a row for Naive Bayes, SVM, DCLNN and average pooling. For Naive Bayes and SVM some dots lie close to the dotted mark of chance, others far from it; the crosses come as near. The ringed dots of the network's rows lie near zero, far from chance; with four, five others lie beyond chance."}}
 figure, axes = plt.subplots(1, len(TASKS), figsize=(7.2, 3.2), sharey=True)
 for axis, task in zip(axes, TASKS, strict=True):
     for y, row in enumerate(rows):
         own = found[(found["row"] == row) & (found["task"] == task)]
-        wrong = found[(found["row"] == others.get(row)) & (found["task"] == task)]["numbers"]
+        other = (found["row"] == others.get(row)) & (found["task"] == task)
+        wrong = found[other]["numbers"]
         colour = plots.COLOURS[row]
         axis.plot(own["distance"], [y] * len(own), "o", ms=5, color=colour, alpha=0.5)
         ring = own[own["in_tables"]]["distance"]
-        axis.plot(ring, [y] * len(ring), "o", ms=10, mfc="none", mec=plots.COLOURS["paper"])
+        paper_colour = plots.COLOURS["paper"]
+        axis.plot(ring, [y] * len(ring), "o", ms=10, mfc="none", mec=paper_colour)
         off = [distance(one, row, task) for one in wrong]
         axis.plot(off, [y + 0.28] * len(off), "x", ms=4, alpha=0.5, color="#777777")
-        axis.plot([distance(1 / len(TASKS[task]), row, task)] * 2, [y - 0.4, y + 0.4], ":k")
-    axis.set(title=f"{task} classes", xlabel="distance from the printed row", xlim=(0, None))
+        chance = distance(1 / len(TASKS[task]), row, task)
+        axis.plot([chance] * 2, [y - 0.4, y + 0.4], ":k")
+    axis.set(title=f"{task} classes", xlabel="distance from the printed row")
+    axis.set_xlim(0, None)
 plots.in_rows(axes, rows)
 plots.show(figure)
 

@@ -155,7 +155,7 @@ plots.show(figure)
 # %% [markdown]
 # Records keep the answers after every epoch, so that a grid over epochs is one run, and {numref}`fig-your-epochs` its curve.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-your-epochs", "caption": "Accuracy on TEST after each epoch of your networks (colours), or of recorded ones if you have none; grey: recorded runs with the default settings. Quick runs are on part of TEST. Empty if none of your methods learns in epochs."}, "image": {"alt": "Accuracy on TEST over epochs: one coloured line for each of your runs of a network, and thin grey lines for the recorded runs with the default settings, which rise and jump from epoch to epoch."}}
+# %% mystnb={"figure": {"name": "fig-your-epochs", "caption": "Accuracy on TEST after each epoch of your networks (colours), or of recorded ones if you have none; grey: recorded runs with the default settings. Quick runs are on part of TEST. Empty if none of your methods learns in epochs."}, "image": {"alt": "Accuracy on TEST over epochs: one coloured line for each of your runs of a network, and thin grey lines for the recorded runs with the default settings, which rise and jump from epoch to epoch."}}
 figure, axes = plt.subplots(1, len(shown), figsize=(7.2, 3), sharey=True, squeeze=False)
 for axis, task in zip(axes[0], shown, strict=True):
     for run in comparison.saved({"method": "DCLNN", "task": task}):
@@ -174,7 +174,8 @@ for axis, task in zip(axes[0], shown, strict=True):
                     epochs, comparison.accuracies(run, epochs), color=colour, lw=1.2
                 )
                 colour = line.get_color()
-            line.set_label(f"{method}, {words}" + (f" [{images}]" if images != "all" else ""))
+            which = f" [{images}]" if images != "all" else ""
+            line.set_label(f"{method}, {words}{which}")
     axis.set(title=f"{task} classes", xlabel="epoch", ylim=(0, 1))
     if axis.get_legend_handles_labels()[0]:
         axis.legend(fontsize=7, loc="lower right")
