@@ -309,11 +309,13 @@ def _evaluate(options):
 
 
 def _score(options):
-    """Score your predictions of TEST, by image, by photograph and by cell.
+    """Score your predictions of TEST or of held-out folds, by image, by photograph and by cell.
 
     The file is a CSV with the columns image and predicted, a row for each image of TEST, such as
-    TEST/MONOCYTE/_0_1095.jpeg,MONOCYTE (two classes: Mononuclear, Polynuclear). Intervals are over
-    cells. The images are not needed.
+    TEST/MONOCYTE/_0_1095.jpeg,MONOCYTE (two classes: Mononuclear, Polynuclear). If it has images of
+    TRAIN, it must hold whole folds of results/wbc-by-cell (one, or all five), each predicted by a
+    model trained on the others: that can't be seen in the file. Intervals are over cells. The
+    images are not needed.
     """
     from bloodlib.analyses import scoring
 

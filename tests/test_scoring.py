@@ -1,13 +1,14 @@
-"""Scores of anybody's predictions of TEST, and files that can't be scored."""
+"""Scores of anybody's predictions of TEST and of folds, and files that can't be scored."""
 
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bloodlib import cli
 from bloodlib.analyses import scoring
-from bloodlib.data import images, photographs
+from bloodlib.data import images, photographs, stored
 from bloodlib.evidence import comparison
 
 NAMES = images.names("TEST")
@@ -59,6 +60,29 @@ def test_perfect_predictions_of_few_cells_may_still_be_of_a_worse_classifier(fil
 
 
 @pytest.mark.parametrize(
+    ("folds", "of"),
+    [
+        ([0], "TRAIN and TEST"),
+        ([3], "TRAIN"),
+        pytest.param(range(5), "TRAIN and TEST", marks=pytest.mark.long),
+    ],
+)
+def test_folds_are_scored_whole(file, folds, of):
+    table = pd.read_csv(stored.results_folder() / "wbc-by-cell" / "wbc-by-cell.csv")
+    table = table[table["fold"].isin(folds) & table["split"].isin(of.split(" and "))]
+    lines = [f"{image},EOSINOPHIL" for image in table["image"]]
+    found = scoring.score(file(lines))
+    assert found["where"] == f"{', '.join(f'fold {fold}' for fold in folds)} of {of}"
+    assert found["accuracy"] == round(np.mean(table["class"] == "EOSINOPHIL"), 4)
+    assert [row["n"] for row in found["units"]] == [
+        len(table), table["photograph"].nunique(), table["cell"].nunique()
+    ]  # fmt: skip
+    last = table["fold"].iloc[-1]
+    with pytest.raises(ValueError, match=f"1 of fold {last}'s [0-9]+ images are missing"):
+        scoring.read(file(lines[:-1]))
+
+
+@pytest.mark.parametrize(
     "written",
     [
         "/kaggle/input/blood-cells/dataset2-master/dataset2-master/images/{}".format,
@@ -70,23 +94,27 @@ def test_perfect_predictions_of_few_cells_may_still_be_of_a_worse_classifier(fil
 def test_paths_as_others_write_them(file, written):
     labels = images.labels("TEST")
     path = file(sorted(rows(labels, "four", written)), "Image, Predicted", "utf-8-sig")
-    task, read = scoring.read(path)
-    assert task == "four"
+    task, where, _, read = scoring.read(path)
+    assert (task, where) == ("four", "TEST")
     assert np.array_equal(read, labels)
 
 
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("TEST/MONOCYTE/none.jpeg,MONOCYTE", "line 3: TEST/MONOCYTE/none.jpeg is no image of TEST"),
+        (
+            "TEST/MONOCYTE/none.jpeg,MONOCYTE",
+            "line 3: TEST/MONOCYTE/none.jpeg is no image of TRAIN or TEST",
+        ),
         (NAMES[1], "line 3: 1 columns in the place of 2"),
         (f"{NAMES[1]},a,b", "line 3: 3 columns"),
         ("", "line 3: 0 columns"),
+        (f"TEST_SIMPLE/{NAMES[1]},MONOCYTE", "line 3: .* is no image of TRAIN or TEST"),
         (f"{NAMES[1]},BASOPHIL", "line 3: BASOPHIL is no class of these: NEUTROPHIL, EOSINOPHIL"),
         (f"{NAMES[1]},", "line 3: nothing is no class"),
         (f"{NAMES[1]},Mononuclear", "line 3: Mononuclear is no class of these: NEUTROPHIL"),
         (f"{NAMES[0]},MONOCYTE", "line 3: .* is there a second time"),
-        (f"{NAMES[1].rsplit('/', 1)[1]},MONOCYTE", "line 3: .* is no image of TEST"),
+        (f"{NAMES[1].rsplit('/', 1)[1]},MONOCYTE", "line 3: .* is no image of TRAIN or TEST"),
     ],
 )
 def test_a_malformed_line_is_named_with_what_to_do(file, line, says):
@@ -120,7 +148,7 @@ def test_the_command(file, capsys):
     assert json.loads(capsys.readouterr().out)["accuracy"] == 1
     assert cli.main(["score", str(file(["x,y"]))])
     said = capsys.readouterr().err
-    assert "line 2: x is no image of TEST" in said
+    assert "line 2: x is no image of TRAIN or TEST" in said
     assert "Traceback" not in said
     assert cli.main(["score", "none.csv"])
     assert "none.csv" in capsys.readouterr().err

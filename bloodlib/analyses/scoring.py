@@ -1,4 +1,4 @@
-"""Score anybody's predictions of TEST: by image, by photograph, by cell."""
+"""Score anybody's predictions of TEST or of held-out folds: by image, photograph and cell."""
 
 import csv
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from bloodlib.data import images, photographs
+from bloodlib.data import images, photographs, splits
 from bloodlib.evidence import intervals, scores
 
 COLUMNS = ("image", "predicted")
@@ -16,22 +16,29 @@ REMEDY = (
 )
 
 
-def read(path: str | Path) -> tuple[str, np.ndarray]:
-    """Predictions from a CSV file, in the order of TEST's images.
+def read(path: str | Path) -> tuple[str, str, np.ndarray, np.ndarray]:
+    """Predictions from a CSV file: of TEST or, if images of TRAIN are among them, of whole folds.
 
-    Of an image's path, the class's folder and the file's name count. Case does not matter.
+    Of an image's path, the folders of split and class and the file's name count; without a split
+    it is TEST's. Case does not matter. Folds are those of ``results/wbc-by-cell``: of TRAIN and
+    TEST, or of TRAIN alone if no image of TEST is named.
 
     Returns
     -------
     task : {"four", "two"}
-    labels : int array [images of TEST]
+    where : str
+        What was predicted, in words.
+    rows : int array [n]
+        Places of the predicted images among TRAIN's followed by TEST's, rising.
+    labels : int array [n]
 
     Raises
     ------
     ValueError
         If the file can't be read so, with the number of the line and what to do.
     """
-    names = images.names("TEST")
+    n_train = len(images.names("TRAIN"))
+    names = [f"{split}/{name}" for split in ("TRAIN", "TEST") for name in images.names(split)]
     places = {name.lower(): place for place, name in enumerate(names)}
     task, labels = None, np.full(len(names), -1)
 
@@ -47,9 +54,12 @@ def read(path: str | Path) -> tuple[str, np.ndarray]:
                 if len(row) != len(COLUMNS):
                     raise refuse(f"{len(row)} columns in the place of {len(COLUMNS)}")
                 image, predicted = (word.strip() for word in row)
-                place = places.get("/".join(image.lower().replace("\\", "/").split("/")[-2:]))
+                *above, kind, name = ["", *image.lower().replace("\\", "/").split("/")]
+                known = [split for split in images.SPLITS if split.lower() in above[-1:]]
+                split = known[0].lower() if known else "test"
+                place = places.get(f"{split}/{kind}/{name}")
                 if place is None:
-                    raise refuse(f"{image} is no image of TEST")
+                    raise refuse(f"{image} is no image of TRAIN or TEST")
                 if labels[place] >= 0:
                     raise refuse(f"{image} is there a second time")
                 classes = {
@@ -64,12 +74,22 @@ def read(path: str | Path) -> tuple[str, np.ndarray]:
                     raise refuse(f"{predicted or 'nothing'} is no class of these: {known}")
         except (csv.Error, UnicodeDecodeError) as error:
             raise refuse(f"no text with commas ({error})") from error
-    if missing := np.flatnonzero(labels < 0).tolist():
-        raise ValueError(
-            f"{path}: {len(missing)} of TEST's {len(names)} images are missing, the first is "
-            f"{names[missing[0]]}. Predict all of them: a part has another accuracy."
-        )
-    return task, labels
+    whole, where = {"TEST": np.arange(n_train, len(names))}, "TEST"
+    if (labels[:n_train] >= 0).any():
+        of = "TRAIN and TEST" if (labels[n_train:] >= 0).any() else "TRAIN"
+        folds = [splits.split("cell", fold).test for fold in range(splits.N_FOLDS)]
+        folds = [rows if of != "TRAIN" else rows[rows < n_train] for rows in folds]
+        whole = {f"fold {n}": rows for n, rows in enumerate(folds) if (labels[rows] >= 0).any()}
+        where = f"{', '.join(whole)} of {of}"
+    for part, rows in whole.items():
+        if missing := rows[labels[rows] < 0].tolist():
+            raise ValueError(
+                f"{path}: {len(missing)} of {part}'s {len(rows)} images are missing, the first is "
+                f"{names[missing[0]]}. Predict all of TEST, or all images of a fold of "
+                "results/wbc-by-cell: a part has another accuracy."
+            )
+    rows = np.flatnonzero(labels >= 0)
+    return task, where, rows, labels[rows]
 
 
 def score(path: str | Path) -> dict:
@@ -78,21 +98,26 @@ def score(path: str | Path) -> dict:
     Returns
     -------
     dict
-        ``file``, ``task``; ``accuracy`` with ``low`` and ``high``, over cells; ``units``: for
-        images, photographs and cells ``n``, the ``fraction`` classified correctly (of
-        photographs and cells, by majority of their images) and ``low, high``, as if each unit were
-        independent; ``classes``: ``class, images, cells, recall, low, high``, over cells.
+        ``file``, ``task``, ``where``; ``accuracy`` with ``low`` and ``high``, over cells;
+        ``units``: for images, photographs and cells ``n``, the ``fraction`` classified
+        correctly (of photographs and cells, by majority of their images) and ``low, high``, as if
+        each unit were independent; ``classes``: ``class, images, cells, recall, low, high``, over
+        cells.
     """
-    task, labels = read(path)
-    truth, strata = images.labels("TEST", task), images.labels("TEST")
-    behind = {"photographs": photographs.photographs("TEST"), "cells": photographs.cells("TEST")}
+    task, where, rows, labels = read(path)
+    truth = splits.pooled(lambda split: images.labels(split, task))[rows]
+    strata = splits.pooled(images.labels)[rows]
+    behind = {
+        "photographs": splits.pooled(photographs.photographs)[rows],
+        "cells": splits.pooled(photographs.cells)[rows],
+    }
     right, names = labels == truth, images.TASKS[task]
     drawn = intervals.resample(truth, behind["cells"], len(names), strata=strata)
     low, high = intervals.bounds(scores.accuracy, labels[None], drawn)
     units = []
     for unit, groups in {"images": np.arange(len(truth)), **behind}.items():
         winner = intervals.vote(labels, groups)
-        found = winner == intervals.vote(truth, groups)
+        found = (winner == intervals.vote(truth, groups)) & (winner >= 0)
         ends = stats.binomtest(int(found.sum()), len(found)).proportion_ci()
         units.append(_row(found.mean(), *ends, unit=unit, n=len(found)))
     classes = []
@@ -106,6 +131,7 @@ def score(path: str | Path) -> dict:
     return {
         "file": str(path),
         "task": task,
+        "where": where,
         "accuracy": whole["fraction"],
         **{end: whole[end] for end in ("low", "high")},
         "units": units,
@@ -122,7 +148,7 @@ def text(found: dict) -> str:
     """What :func:`score` found, to be read."""
     interval = "{:.3f} ({:.3f} to {:.3f})".format
     lines = [
-        f"{found['file']}: {found['task']} classes, TEST",
+        f"{found['file']}: {found['task']} classes, {found['where']}",
         f"accuracy {interval(found['accuracy'], found['low'], found['high'])}, 95 % CI over cells",
         "",
         "classified correctly, as if each were independent (photographs and cells by majority):",
