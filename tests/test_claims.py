@@ -275,7 +275,7 @@ def differences(runs, monkeypatch):
     """What runs differ by, one after the other."""
     given = []
     runs["MaxPooling"] = [Run()]
-    monkeypatch.setattr(comparison, "frozen", lambda settings, free=(): [Run()])
+    monkeypatch.setattr(comparison, "saved", lambda settings, free=(): [Run()])
     monkeypatch.setattr(model_comparison, "runs", lambda method, task: [Run()])
     monkeypatch.setattr(claims, "_subtract", lambda runs, other: [given.pop(0)])
     return given
@@ -309,8 +309,8 @@ def test_what_other_runs_say(differences, claim, found, verdict):
         ("raw-pixels", attribution, "compute_shares"),
         ("high-accuracy", external_validation, "compute_scores"),
         ("better-than-state-of-art", model_comparison, "runs"),
-        ("larger-dataset", comparison, "frozen"),
-        ("pooling-keeps-information", comparison, "frozen"),
+        ("larger-dataset", comparison, "saved"),
+        ("pooling-keeps-information", comparison, "saved"),
     ],
 )
 def test_what_was_not_measured_is_not_tested_yet(monkeypatch, claim, module, asked):
