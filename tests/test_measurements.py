@@ -62,6 +62,14 @@ def test_what_was_harmed_is_not_read(folders, which, harm, said):
     assert "git checkout results" in str(caught.value)
 
 
+@pytest.mark.parametrize("shapes", [{"absent": (2,)}, {next(iter(ARRAYS)): (1, 2, 3, 4)}])
+def test_an_array_that_is_missing_or_of_another_shape_is_named(folders, shapes):
+    records.save_measured("attribution", ARRAYS, {}, stored.Clock())
+    with pytest.raises(stored.StoredError, match=f"has no {next(iter(shapes))}"):
+        records.read_measured("attribution", shapes)
+    records.read_measured("attribution", {name: array.shape for name, array in ARRAYS.items()})
+
+
 class Doubled:
     """Twice the number of each row, until it fails at one."""
 
