@@ -209,5 +209,6 @@ tables.show(
 #
 # :::{dropdown} Answer
 # The estimate's interval says what this network would score with other cells, as few as TEST's. Only more cells would narrow it. The
-# range of reruns says what another network would score on the cells at hand.
+# range of reruns says what another network would score on the cells at hand; a number is reproduced if it lies there and within
+# {glue:text}`alike` of our mean.
 # :::
