@@ -138,7 +138,7 @@ numbers, place = np.unique(cell, return_inverse=True)
 nonsense = rng.integers(4, size=len(numbers))[place]
 leak = accuracy(x, nonsense, random)
 honest = np.mean([accuracy(x, nonsense, grouped(cell, 0.2, rng)) for _ in range(10)])
-print(f"random classes: random split {leak:.2f}, grouped splits {honest:.2f}, chance {1 / 4:.2f}")
+print(f"random classes: random split {leak:.2f}, grouped {honest:.2f}, chance 0.25")
 
 # %% [markdown]
 # :::{dropdown} What to discuss

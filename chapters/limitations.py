@@ -96,8 +96,11 @@ tables.show(
 
 # %%
 ranges = {  # percent
-    "NEUTROPHIL": (40, 70), "EOSINOPHIL": (1, 4), "MONOCYTE": (2, 8), "LYMPHOCYTE": (20, 40),
-}  # fmt: skip
+    "NEUTROPHIL": (40, 70),
+    "EOSINOPHIL": (1, 4),
+    "MONOCYTE": (2, 8),
+    "LYMPHOCYTE": (20, 40),
+}
 middles = np.array([np.mean(ranges[name]) for name in images.CLASSES])
 prevalence = middles / middles.sum()
 

@@ -25,7 +25,12 @@
 import numpy as np
 from IPython.display import display
 
-from bloodlib.analyses import external_validation, model_comparison, prediction, robustness
+from bloodlib.analyses import (
+    external_validation,
+    model_comparison,
+    prediction,
+    robustness,
+)
 from bloodlib.book import chapter, tables
 from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison, scores
