@@ -63,7 +63,7 @@ chapter.cite(
 # ## Motivation
 #
 # **For what was it made?** The photographs, BCCD, for detecting blood cells: their annotations are boxes. The images, by another author, for
-# classifying four kinds of white cells. The paper compares methods on the images, and so does this book.
+# classifying four kinds of white cells.
 #
 # **Who made it, and who paid?** The repository `Shenggan/BCCD_Dataset` publishes the photographs, `dhruvp/wbc-classification` the images, and
 # Kaggle's `paultimothymooney/blood-cells` a copy of these. Who took the photographs, and who paid, is not stated.
@@ -78,8 +78,7 @@ chapter.cite(
 # {glue:text}`test_cells` cells in {glue:text}`test_photographs`. The classes of TEST have between {glue:text}`fewest` cells (monocytes) and
 # {glue:text}`most` (neutrophils). {doc}`photographs` recovers this from the pixels, for every image.
 #
-# **Is it a sample of something larger?** Probably of more films. From how many people, healthy or ill, on how many days, and how cells were
-# selected, is unknown.
+# **Is it a sample of something larger?** Probably of more films. How many people, healthy or ill, and how cells were selected, is unknown.
 #
 # **What are the labels?** The folder names one of four classes. The classes go back to a list with {glue:text}`listed` rows, of which
 # {glue:text}`without` have no label. Of the published photographs {glue:text}`single` have one label, {glue:text}`several` have several, and
@@ -94,13 +93,12 @@ chapter.cite(
 #
 # **Which splits are recommended?** TRAIN and TEST as published share no photograph. For new cells, divide by cell ({doc}`leakage`).
 #
-# **Does it concern people?** It shows parts of their blood. The photographs carry no names. Consent, ethics approval, age, sex and illness were
-# not published, so that no result can be given by any of these.
+# **Does it concern people?** It shows their blood, without names. Consent, ethics approval, age, sex and illness were not published.
 #
 # ## Collection
 #
-# **How were the photographs taken?** With a camera on a microscope, from stained films. Microscope, magnification, stain, camera and date are
-# unknown. Overlapping photographs have neighbouring numbers ({doc}`photographs`), so that numbers seem to follow the slides.
+# **How were the photographs taken?** With a camera on a microscope, from stained films; more is not known. Overlapping photographs have
+# neighbouring numbers ({doc}`photographs`), so that numbers seem to follow the slides.
 #
 # ## Preprocessing
 #
@@ -114,8 +112,7 @@ chapter.cite(
 # ## wbc-by-cell: a table for other users
 #
 # `results/wbc-by-cell/` has a table of all images with photograph, cell, class and published split, five folds that share no cell, and label
-# conflicts, under CC BY 4.0, with its own datasheet, tasks, Croissant metadata and checksum. It matches images by content, so that it works with
-# any copy of the files, such as Kaggle's:
+# conflicts (CC BY 4.0). It matches images by content, so that it works with any copy of the files, such as Kaggle's:
 #
 # ```python
 # import hashlib
@@ -150,5 +147,5 @@ chapter.cite(
 #
 # ## External validation
 #
-# {doc}`external_validation` uses {glue:text}`pbc:,` pictures of PBC {cite}`acevedo2020`. An article describes people, stain, machine and annotators.
-# The pictures are not part of this book; their list is `results/pbc.sha256`.
+# {doc}`external_validation` uses {glue:text}`pbc:,` pictures of PBC {cite}`acevedo2020`, which are not part of this book. Their list is
+# `results/pbc.sha256`.

@@ -111,32 +111,27 @@ def in_blood(confusion):
     return rates * prevalence[:, None]
 
 
-positive = comparison.estimate(
-    runs["DCLNN", "four"], lambda found: scores.precision(in_blood(found))
-)
-in_test = comparison.estimate(runs["DCLNN", "four"], scores.precision)
+four = comparison.compared("DCLNN", "four")  # the runs
+positive = comparison.estimate(four, lambda found: scores.precision(in_blood(found)))
+in_test = comparison.estimate(four, scores.precision)
+
+eosinophil = images.CLASSES.index("EOSINOPHIL")
+assert positive.value[eosinophil] < 0.5 < in_test.value[eosinophil]
+assert positive.value.argmin() == eosinophil
+values = pd.DataFrame({"class": images.CLASSES, "prevalence": prevalence})
+values[["in TEST", "low", "high"]] = np.transpose(in_test)
+values[["in blood", "least", "most"]] = np.transpose(positive)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-values = pd.DataFrame(
-    {
-        "Class": [name.capitalize() for name in images.CLASSES],
-        "Prevalence": prevalence,
-        "In TEST": [comparison.with_interval(*one) for one in zip(*in_test, strict=True)],
-        "In blood": [comparison.with_interval(*one) for one in zip(*positive, strict=True)],
-    }
-)
+chapter.cite(in_blood=positive.value[eosinophil], in_test=in_test.value[eosinophil])
 tables.show(
     values,
     "tbl-predictive",
     "Positive predictive value (precision) of DCLNN with four classes at TEST's prevalence and at that of a normal differential count: mean over runs, and 95 % CI over cells.",
-    fmt={"Prevalence": ".1%"},
+    columns=["class", "prevalence", ("in TEST", "low", "high"), ("in blood", "least", "most")],
+    headings={"in TEST": "In TEST"},
+    fmt={"prevalence": ".1%"},
 )
-
-# %% tags=["remove-input"]
-eosinophil = images.CLASSES.index("EOSINOPHIL")
-assert positive.value[eosinophil] < 0.5 < in_test.value[eosinophil]
-assert positive.value.argmin() == eosinophil
-chapter.cite(in_blood=positive.value[eosinophil], in_test=in_test.value[eosinophil])
 
 # %% [markdown]
 # Of the cells that DCLNN calls eosinophils, {glue:text}`in_test:.0%` are eosinophils in TEST, and {glue:text}`in_blood:.0%` would be in

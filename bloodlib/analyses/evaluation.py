@@ -132,7 +132,9 @@ def read_boxes(path: str | Path) -> pd.DataFrame:
     try:
         return found.astype(dict.fromkeys(edges, float))
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{path} has a box that is no four numbers ({error}).") from error
+        raise ValueError(
+            f"{path} has a box without four numbers ({error}). Give left, top, right and bottom."
+        ) from error
 
 
 def find(

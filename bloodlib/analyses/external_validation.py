@@ -337,7 +337,7 @@ def read() -> dict[str, np.ndarray]:
     if asked != (stored.checksum(_listed()), list(VARIANTS)):
         raise stored.StoredError(
             f"laboratory.npz is not about the pictures of {MANIFEST} in the variants of today: "
-            f"`bloodlib measure {NAME}` makes it anew."
+            f"run `bloodlib measure {NAME}`."
         )
     return arrays
 

@@ -65,7 +65,7 @@ def check(task: str) -> dict[str, float]:
         If there are no images.
     """
     record, n, furthest = recorded(task), 0, 0.0
-    file, remedy = weights.path(task), f"`{weights.COMMAND}` makes it anew."
+    file, remedy = weights.path(task), f"Run `{weights.COMMAND}` to write it again."
     if weights.read(task)[2]["weights"] != record.weights:
         raise stored.StoredError(f"{file} is not of {record.id}. {remedy}")
     for split, suffix in (("TEST", ""), ("TEST_SIMPLE", "_simple")):

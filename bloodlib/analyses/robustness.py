@@ -144,7 +144,7 @@ def read() -> dict[str, np.ndarray]:
     arrays, made = records.read_measured(NAME, {task: (n, len(CONDITIONS)) for task in TASKS})
     if made["settings"]["kinds"] != {kind: list(values) for kind, values in KINDS.items()}:
         raise stored.StoredError(
-            "the stored answers are of other corruptions: `bloodlib measure robustness` asks again"
+            "the stored predictions are of other corruptions: run `bloodlib measure robustness`"
         )
     return arrays
 
@@ -229,9 +229,10 @@ def plot_pictures(split: str, name: str) -> plt.Figure:
     columns = max(map(len, KINDS.values()))
     figure, axes = plt.subplots(len(KINDS), columns, figsize=(7.2, 4.9), dpi=150)
     for row, (kind, strengths) in zip(axes, KINDS.items(), strict=True):
-        for axis, strength in zip(row, strengths, strict=True):
+        for axis in row:
+            bare(axis)
+        for axis, strength in zip(row, strengths, strict=False):
             shown = corrupt(picture, kind, strength)
             axis.imshow(shown if published else synthetic.stamp(shown))
             axis.set_title(f"{kind} {strength:g}", fontsize=7, fontweight="normal", pad=2)
-            bare(axis)
     return figure

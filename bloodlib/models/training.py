@@ -211,7 +211,10 @@ def train(
             likelihood = tests["TEST"][np.arange(len(truth)), truth]
             val_loss = -np.log(np.maximum(likelihood, 1e-7)).mean()
             if not np.isfinite([loss, val_loss]).all():  # the last step may be the one that fails
-                raise FloatingPointError(f"the loss became {loss + val_loss} in epoch {epoch + 1}")
+                raise FloatingPointError(
+                    f"the loss became {loss + val_loss} in epoch {epoch + 1}: "
+                    "lower learning_rate, or train in float32"
+                )
             state["loss"].append(loss)
             state["val_loss"].append(val_loss)
             state["seconds"].append(time.monotonic() - clock)

@@ -38,7 +38,7 @@ MEASURED = {
     "out-of-distribution": "likeness",
     "stored-models": "models",
 }
-REMEDY = "Remove the record, or restore it from the repository; `bloodlib study` makes it anew."
+REMEDY = "Restore the record from the repository, or remove it and run `bloodlib study`."
 
 
 @dataclass(frozen=True, eq=False)
