@@ -16,8 +16,8 @@
 # :::{admonition} In short
 # Where does DCLNN look, how far can its probabilities be trusted, and what does it tolerate? It answers by the white
 # cell: {glue:text}`share:.0%` of an attribution map lies in a box that takes up {glue:text}`area:.0%` of the image. Its
-# calibration differs from seed to seed. Blur and JPEG compression change little; half the light or a redder stain bring it
-# to guessing or near it. All rests on {glue:text}`cells` test cells; the first and the last part on one network a task.
+# calibration differs from seed to seed. Blur and JPEG compression change little; a redder stain brings it to guessing, and half
+# the brightness to {glue:text}`dark:.0%` with four classes. All rests on {glue:text}`cells` test cells; the first and the last part on one network a task.
 # :::
 
 # %% tags=["parameters"]
@@ -143,7 +143,7 @@ print(diagram.round(2).rename_axis("bin"))
 print(f"expected calibration error, seed {run.config['seed']}: {error:.2f}")
 
 # %% [markdown]
-# {numref}`fig-reliability` has all runs of {doc}`tables`.
+# {numref}`fig-reliability` has the runs of {doc}`tables` that ended after 25 epochs.
 
 # %% mystnb={"figure": {"name": "fig-reliability", "caption": "Reliability diagrams on TEST: the fraction of answers that is right over their confidence, in ten bins, for each run. A dot's area is proportional to its number of answers; wide lines are cell-clustered 95 % CIs. On the dotted line a run is calibrated; below it, overconfident."}, "image": {"alt": "Four panels, baselines left, DCLNN's seeds right, four classes above two. Naive Bayes has nearly all answers at confidence 1, far below the dotted line; the SVM lies near it. With four classes, two seeds of DCLNN lie below the line and one above; with two classes all lie near it, most answers at confidence 1."}}
 plots.show(calibration.plot_reliability(calibration.compute_reliability()))
@@ -225,8 +225,8 @@ chapter.cite(
 #
 # - **Blur** by a Gaussian, its standard deviation in pixels.
 # - **Brightness**: every pixel times a factor.
-# - **Stain**: colour deconvolution {cite}`ruifrok2001,landini2021` splits each pixel into what methylene blue, eosin and
-#   neither explain; blue is multiplied and eosin divided by a factor. Bare glass stays as it is.
+# - **Stain**: colour deconvolution {cite}`ruifrok2001,landini2021`, which assumes a Romanowsky stain, splits each pixel into what
+#   methylene blue, eosin and neither explain; blue is multiplied and eosin divided by a factor. Bare glass stays as it is.
 # - **JPEG**: saved again at a lower quality.
 
 # %% mystnb={"figure": {"name": "fig-corrupted", "caption": "One image (a photograph of BCCD, MIT licence, turned by this book) under every corruption: blur (standard deviation in pixels), brightness (factor), stain (blue times, eosin divided by), JPEG (quality). Without the images, a drawn cell takes its place and says so."}, "image": {"alt": "Four rows of five small pictures of one white cell among red cells. First row sharp to blurred, second dark to bright, third pink to bluish, last row fine to blocky. The cell stays easy to recognise in all but the most blurred."}}
@@ -274,10 +274,10 @@ chapter.cite(
 # **Blur and JPEG hardly matter** ({numref}`fig-robustness`): in the worst case accuracy changes by {glue:text}`worst_blur`. What
 # a weak blur removes was lost anyway when the image was reduced to 80 × 60 pixels.
 #
-# **Brightness and stain matter.** With four classes, half the light brings accuracy to {glue:text}`dark:.2f`, and blue times 0.6
+# **Brightness and stain matter.** With four classes, half the brightness brings accuracy to {glue:text}`dark:.2f`, and blue times 0.6
 # to {glue:text}`red:.2f`, which is guessing. More blue does less harm. {glue:text}`red_given:.0%` of the reddest images and
 # {glue:text}`dark_given:.0%` of the darkest are called eosinophils ({numref}`tbl-robustness`), which are named for taking up the
-# red dye. DCLNN seems to go by how red and how dark the whole picture is, not by how the cell differs from its surroundings.
+# red dye. DCLNN seems to go by the cell's own redness and darkness, without correcting for its surroundings.
 #
 # For {glue:text}`changed` of {glue:text}`tried` corruptions, all of brightness or stain, the 95 % CI of the change excludes zero.
 # That is no proof that the others do no harm. How much real laboratories differ is measured in {doc}`external_validation`.

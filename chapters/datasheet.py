@@ -47,6 +47,8 @@ chapter.cite(
     several=len(facts["photographs_with_several_labels"]),
     basophil=len(facts["photographs_with_a_basophil"]),
     single=sum(facts["photographs_with_one_label"].values()),
+    eosinophils=facts["photographs_with_one_label"]["EOSINOPHIL"]
+    / sum(facts["photographs_with_one_label"].values()),
     fewest=cells["TEST"]["MONOCYTE"],
     most=cells["TEST"]["NEUTROPHIL"],
     twins=facts["identical"]["within TEST_SIMPLE"],
@@ -78,7 +80,8 @@ chapter.cite(
 # {glue:text}`test_cells` cells in {glue:text}`test_photographs`. The classes of TEST have between {glue:text}`fewest` cells (monocytes) and
 # {glue:text}`most` (neutrophils). {doc}`photographs` recovers this from the pixels, for every image.
 #
-# **Is it a sample of something larger?** Probably of more films. How many people, healthy or ill, and how cells were selected, is unknown.
+# **Is it a sample of something larger?** Probably of more films. {glue:text}`eosinophils:.0%` of the single labels are
+# eosinophils, far more than in healthy blood, so cells or people were selected. How many people, healthy or ill, and how cells were selected, is unknown.
 #
 # **What are the labels?** The folder names one of four classes. The classes go back to a list with {glue:text}`listed` rows, of which
 # {glue:text}`without` have no label. Of the published photographs {glue:text}`single` have one label, {glue:text}`several` have several, and
@@ -86,7 +89,7 @@ chapter.cite(
 #
 # **Is anything missing?** {glue:text}`missing` rows of the list have no published photograph. No folder holds basophils.
 #
-# **Which errors are known?** {glue:text}`both_cells` cells were photographed twice, with one photograph in TRAIN and one in TEST:
+# **Which errors are known?** Of the cells that were photographed twice, {glue:text}`both_cells` have one photograph in TRAIN and one in TEST:
 # {glue:text}`both_images` images of TEST show such a cell. {glue:text}`contradictory` pairs of photographs of one cell have contradictory labels.
 # {glue:text}`twins` files of TEST_SIMPLE have an identical twin. In some images the cell lies outside the picture ({doc}`behaviour`). Every image
 # is in the folder of its photograph's label.

@@ -21,7 +21,7 @@
 # ## Goals and timetable
 #
 # After the lesson, students can say why copies of one cell are not independent, write a split that keeps them together, test a
-# pipeline for leakage, and report a score with an interval over cells. They need Python and NumPy.
+# pipeline for leakage, and report a score with an interval over cells. Students need Python and NumPy.
 # {numref}`tbl-timetable` has the plan.
 #
 # :::{table} Timetable of the lesson, in minutes.
@@ -176,5 +176,5 @@ chapter.cite(by_image=by_image, by_cell=by_cell, leak=leak, honest=honest)
 # ## To go on
 #
 # Each chapter ends with questions and folded answers. For a second lesson: what a class's {term}`prevalence` does to
-# {term}`precision` (question 1 of {doc}`intervals`, and {doc}`limitations`); whether a {term}`baseline` is one (the last questions of
+# {term}`precision` (question 2 of {doc}`intervals`, and {doc}`limitations`); whether a {term}`baseline` is one (the last questions of
 # {doc}`tables`); what a step size does (question 2 of {doc}`convolution`); which photographs decide a score ({doc}`photographs`).

@@ -53,11 +53,11 @@ chapter.cite(
 #   interval of this book is therefore wide, and no number of further copies would narrow it ({doc}`intervals`).
 # - **Slides and patients are unknown.** The {term}`cell-clustered` interval takes cells as independent. Cells of one slide share stain
 #   and light. If few slides are behind TEST, every interval here is too narrow, and nothing published tells by how much.
-# - **One origin.** All images come from one collection. On another laboratory's cells accuracy is near chance until their
-#   stain is matched, and elsewhere that helps less ({doc}`external_validation`).
+# - **One origin.** All images come from one collection. On another laboratory's cells accuracy is near chance until scale and
+#   stain are matched; no other was tried ({doc}`external_validation`).
 # - **Labels were taken as published.** No haematologist checked them for this book. Some labels contradict each other
 #   ({doc}`photographs`).
-# - **Four kinds of normal cells.** Basophils, immature and malignant cells are absent: a method must give them one of four names.
+# - **Four kinds of cells.** Basophils, immature and malignant cells are absent: a method must give them one of four names.
 # - **Equal classes.** TEST has as many images of each class. Blood does not, as the last section shows.
 #
 # ## Our reproduction
@@ -83,7 +83,7 @@ tables.show(
 # %% [markdown]
 # ## The statistics
 #
-# - For recalls, the lower limit is {term}`Gaffke's bound`, which is conjectured to hold. For other scores our extension of it is
+# - For recalls, the limits are {term}`Gaffke's bound`, which is conjectured to hold. For other scores our extension of it is
 #   supported by simulation alone ({doc}`intervals`).
 # - Rules for verdicts were fixed after the first runs, and many comparisons were made without a correction ({doc}`claims`).
 # - A claim that cannot be decided with {glue:text}`cells` cells is not thereby refuted.
@@ -114,6 +114,8 @@ def in_blood(confusion):
 four = comparison.compared("DCLNN", "four")  # the runs
 positive = comparison.estimate(four, lambda found: scores.precision(in_blood(found)))
 in_test = comparison.estimate(four, scores.precision)
+# the fractions of blood cells that would be reported for each class
+counts = comparison.estimate(four, lambda found: in_blood(found).sum(axis=-2))
 
 eosinophil = images.CLASSES.index("EOSINOPHIL")
 assert positive.value[eosinophil] < 0.5 < in_test.value[eosinophil]
@@ -123,7 +125,12 @@ values[["in TEST", "low", "high"]] = np.transpose(in_test)
 values[["in blood", "least", "most"]] = np.transpose(positive)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-chapter.cite(in_blood=positive.value[eosinophil], in_test=in_test.value[eosinophil])
+chapter.cite(
+    in_blood=positive.value[eosinophil],
+    in_test=in_test.value[eosinophil],
+    true=prevalence[eosinophil],
+    reported=counts.value[eosinophil],
+)
 tables.show(
     values,
     "tbl-predictive",
@@ -135,5 +142,6 @@ tables.show(
 
 # %% [markdown]
 # Of the cells that DCLNN calls eosinophils, {glue:text}`in_test:.0%` are eosinophils in TEST, and {glue:text}`in_blood:.0%` would be in
-# blood ({numref}`tbl-predictive`): some of the many neutrophils are called eosinophils, and outnumber them. This assumes that recalls
+# blood ({numref}`tbl-predictive`): some of the many neutrophils are called eosinophils, and outnumber them. A count with
+# {glue:text}`true:.0%` eosinophils would be reported as {glue:text}`reported:.0%`. This assumes that recalls
 # in blood are those of TEST, which the chapter on external validation contradicts.

@@ -14,7 +14,7 @@
 # # What others report on these images
 #
 # :::{admonition} In short
-# What is an accuracy on these images worth? That depends on the images held out. {glue:text}`n_sources` public sources report
+# What is an accuracy on these images worth? That depends on the images held out. {glue:text}`n_four` of {glue:text}`n_sources` public sources report
 # {glue:text}`published_low:.0%` to {glue:text}`published_high:.0%` with four classes on the published folder TEST, and up to 100 % on images
 # held out at random. Within a source, the same model loses {glue:text}`paired_points:.0f` points on average on TEST
 # ({glue:text}`n_paired` sources). The sources are those we could open, not a sample of all.
@@ -117,7 +117,7 @@ compared = four[four["kind"].isin(["published", "random"])]
 means = compared.groupby(["source", "kind"])["accuracy"].mean().unstack()
 print(means.describe().loc[["count", "mean", "min", "max"]].round(3))
 
-# %% mystnb={"figure": {"name": "fig-literature", "caption": "Accuracy with four classes that the sources report, by the images tested on; one dot a number. Diamonds: this book's runs on the same images. Dotted: guessing."}, "image": {"alt": "Rows of dots by split. On TEST the dots spread from 25 to 93 percent, most between 80 and 90. On random parts most lie above 95 percent, some at 50 to 65. Unknown splits: 67 to 100. Below, diamonds of this book: the compact CNN reaches 99 percent with a random split, about 80 on TEST and by cell."}}
+# %% mystnb={"figure": {"name": "fig-literature", "caption": "Accuracy with four classes that the sources report, by the images tested on; one dot a number. Diamonds: this book's runs on the same images. Dotted: guessing."}, "image": {"alt": "Rows of dots by split. On TEST the dots spread from 26 to 93 percent, most between 80 and 90. On random parts most lie above 95 percent, some at 50 to 65. Unknown splits: 67 to 100. Below, diamonds of this book: the compact CNN reaches 99 percent with a random split, about 80 on TEST and by cell."}}
 OURS = {
     "published": "TEST",
     "cell": "whole cells held out",
@@ -169,6 +169,7 @@ assert (at_random < 0.7).any()  # a random split is no guarantee of a high numbe
 chapter.cite(
     explained=f"{explained:.0%} ({explained_low:.0%} to {explained_high:.0%})",
     gap=comparison.signed(gap, gap_low, gap_high),
+    n_four=four["source"].nunique(),
     published_low=on_test.min(),
     published_high=on_test.max(),
     random_95=(at_random >= 0.95).mean(),
@@ -203,7 +204,7 @@ chapter.cite(
 
 # %% [markdown]
 # All {glue:text}`n_pairs` models score lower on TEST, by {glue:text}`paired_low:.0f` to {glue:text}`paired_high:.0f` points a source,
-# {glue:text}`paired_points:.0f` on average. Our compact CNN loses {glue:text}`own_points:.0f` points ({doc}`leakage`). Validation numbers are those
+# {glue:text}`paired_points:.0f` on average. Our compact CNN loses {glue:text}`own_points:.0f` points from a random split to TEST ({doc}`leakage`). Validation numbers are those
 # of the epoch that was chosen by them, which adds a little.
 #
 # ## Can the printed reports be true?
@@ -304,7 +305,7 @@ chapter.cite(
 
 # %% [markdown]
 # {glue:text}`near` of {glue:text}`near_of` reports have a recall within two points of {glue:text}`one_missed:.0%`, and all {glue:text}`runs_compact`
-# of our runs misclassify the cell on photograph {glue:text}`missed`, which is on {glue:text}`missed_share:.0%` of TEST. The sources do not publish
+# of our runs misclassify the cell on photograph {glue:text}`missed`, whose label nobody has checked, and which is on {glue:text}`missed_share:.0%` of TEST. The sources do not publish
 # which images their networks misclassify, so whether it is the same cell remains open.
 #
 # ## Five lines to ask of a number on these images
@@ -319,16 +320,17 @@ chapter.cite(
 #
 # {numref}`tbl-literature` lists every number. We searched stored copies of public repositories and pages for the name of the data set, its
 # counts and its class reports, and opened what was found in November 2026. Sources that print numbers only in figures and papers behind a
-# paywall are missing; of some papers we saw only the abstract; {glue:text}`untold` numbers have no known split. Repositories of courses are
-# many. So the fractions above describe these sources, not the field.
+# paywall are missing; of some papers we saw only the abstract; {glue:text}`untold` numbers have no known split. Many are
+# course work. So the fractions above describe these sources, not the field.
 #
 # **To correct a row**, open an issue or a pull request on the [repository](https://github.com/bloodlib/bloodlib) with the name in its column
 # `source` and what shows the right value; this page follows. `results/README.md` describes the columns.
 
 # %% tags=["hide-output", "remove-input"] mystnb={"markdown_format": "myst"}
 links = [f"[{title}]({url})" for title, url in zip(found["title"], found["address"], strict=True)]
+measures = found["metric"].map({"accuracy": ""}).fillna(" (" + found["metric"] + ")")
 tables.show(
-    found.assign(source=links),
+    found.assign(source=links, value=found["value"] + measures),
     "tbl-literature",
     "Every number: its source, model, value, the images tested on and how that is known; whether the test images chose the model, and whether it was pretrained.",
     columns=[
