@@ -27,8 +27,8 @@
 #
 # **How sure?** Not very. The {glue:text}`n_test:,` test images are altered copies of {glue:text}`n_photographs` photographs of
 # {glue:text}`n_cells` cells, {glue:text}`n_monocytes` of them monocytes ({numref}`fig-views`). On other cells, accuracy with four classes
-# may be anything from {glue:text}`DCLNN_low:.0%` to {glue:text}`DCLNN_high:.0%` ({term}`95 % CI over cells`). And the paper's own
-# Table 1 rules out both of its percentages ({doc}`chapters/arithmetic`).
+# may be anything from {glue:text}`DCLNN_low:.0%` to {glue:text}`DCLNN_high:.0%` ({term}`95 % CI over cells`). And on
+# these images the paper's own Table 1 rules out both of its percentages ({doc}`chapters/arithmetic`).
 # :::
 
 # %% tags=["remove-input"]
@@ -72,7 +72,7 @@ blocks = arithmetic.compute_blocks(sizes).query("method == 'DCLNN'")
 assert set(blocks["task"]) == set(images.TASKS)
 assert not blocks["claimed"].any()
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-views", "caption": "Photograph 110, of one monocyte, and seven of the test images made from it (BCCD, MIT licence; turned by this book). Every score of the paper counts them as independent."}, "image": {"alt": "A photograph of a white blood cell among red cells, and seven copies of it, turned, shifted, sheared and mirrored, with black corners. Grey tiles with file names where there are no images."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-views", "caption": "Photograph 110, of one cell labelled a monocyte, and seven of the test images made from it (BCCD, MIT licence; turned by this book). Every score on TEST counts them as independent."}, "image": {"alt": "A photograph of a white blood cell among red cells, and seven copies of it, turned, shifted, sheared and mirrored, with black corners. Grey tiles with file names where there are no images."}}
 matched = photographs.table()
 names = matched[(matched["split"] == "TEST") & (matched["photograph"] == 110)]["name"]
 views = {name.split("/")[1]: name for name in names[:: len(names) // 7][:7]}

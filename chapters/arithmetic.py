@@ -15,8 +15,8 @@
 #
 # :::{admonition} In short
 # Can the printed numbers of Tables 1 and 2 come from any classifier's answers for the test images? Yes: each method's rows fit a
-# confusion matrix. But no such matrix gives DCLNN the accuracy of 94 % or 78 % that section 1 claims. This is certain: it follows
-# from whole numbers, without a run and without an estimate.
+# confusion matrix. But no such matrix gives DCLNN the accuracy of 94 % or 78 % that section 1 claims. This follows
+# from whole numbers alone, if the tables were computed on images of these numbers and rounded or cut to two digits.
 # :::
 
 # %%

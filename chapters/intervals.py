@@ -263,7 +263,7 @@ chapter.cite(
 # ## One cell more or less
 #
 # We leave one cell of TEST out at a time, and print the lowest and the highest accuracy, and the cell that moves it most. With two
-# classes, half of DCLNN's errors come from one monocyte.
+# classes, over half of DCLNN's errors are images of one monocyte.
 
 # %%
 influence = uncertainty.compute_influence()

@@ -144,8 +144,8 @@ print(f"random classes: random split {leak:.2f}, grouped {honest:.2f}, chance 0.
 # :::{dropdown} What to discuss
 # With random classes nothing can be learned, so an honest test gives chance, 0.25. Grouped splits give {glue:text}`honest:.2f`, the
 # random split {glue:text}`leak:.2f`: all of the excess is leakage. Which other leaks would this control find? Choosing settings on
-# the test images, scaling by their mean, or selecting pixels before splitting: yes, if the whole pipeline is inside. A class
-# that shares its stain with one slide: no.
+# the test images, or selecting pixels by their labels before splitting: yes, if the whole pipeline is inside. Scaling by the mean of
+# all images, which uses no labels, or a class that shares its stain with one slide: no.
 # :::
 #
 # ## Task 4: an interval over cells

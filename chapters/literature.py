@@ -78,7 +78,6 @@ SPLITS = {
     "photographs": "original photographs",
     "random_train": "random part of TRAIN",
     "random_all": "random part of all images",
-    "random_unstated": "random part, of what is not said",
     "grouped": "whole photographs or cells",
     "unknown": "not known",
 }
@@ -113,7 +112,8 @@ chapter.cite(n_sources=found["source"].nunique())
 found["accuracy"] = found["value"].astype(float)
 found["kind"] = found["split"].str.replace(r"random_.*", "random", regex=True)
 four = found[(found["classes"] == 4) & (found["metric"] == "accuracy")]
-compared = four[four["kind"].isin(["published", "random"])]
+single = four["model"].str.contains("(seed", regex=False)  # parts of another number, a mean
+compared = four[four["kind"].isin(["published", "random"]) & ~single]
 means = compared.groupby(["source", "kind"])["accuracy"].mean().unstack()
 print(means.describe().loc[["count", "mean", "min", "max"]].round(3))
 

@@ -417,7 +417,8 @@ chapter.cite(
 
 # %% [markdown]
 # Of {glue:text}`n_photographs` photographs, {glue:text}`all_right` are classified correctly in every image and run; none is wrong in all.
-# With two classes, one monocyte, photograph 110, holds {glue:text}`binary_least:.0%` to {glue:text}`binary_most:.0%` of all errors.
+# With two classes, one cell labelled a monocyte, on photograph 110, holds {glue:text}`binary_least:.0%` to {glue:text}`binary_most:.0%` of all
+# errors. No haematologist has checked its label: the label may be wrong, and not the network.
 #
 # Images of a photograph are right or wrong together, so that {glue:text}`n_images:,` images are far fewer independent observations. One monocyte
 # photograph that turns from wrong to right moves the recall of its class by {glue:text}`quarter:.0%`. {doc}`intervals` computes confidence intervals

@@ -14,7 +14,7 @@ ALLOWED = {
     "metric": {"accuracy", "mean recall"},
     "split": {
         *("published", "photographs", "grouped", "unknown"),
-        *("random_train", "random_all", "random_unstated"),
+        *("random_train", "random_all"),
     },
     "evidence": {"text", "supports", "digits", "code", "none"},
     "selected_on_test": {"yes", "no", "unknown"},

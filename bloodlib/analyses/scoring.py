@@ -20,8 +20,8 @@ def read(path: str | Path) -> tuple[str, str, np.ndarray, np.ndarray]:
     """Predictions from a CSV file: of TEST or, if images of TRAIN are among them, of whole folds.
 
     Of an image's path, the folders of split and class and the file's name count; without a split
-    it is TEST's. Case does not matter. Folds are those of ``results/wbc-by-cell``: of TRAIN and
-    TEST, or of TRAIN alone if no image of TEST is named.
+    it is TEST's. Case does not matter. Folds are those of ``results/wbc-by-cell``, which hold
+    images of TRAIN and of TEST.
 
     Returns
     -------
@@ -76,11 +76,9 @@ def read(path: str | Path) -> tuple[str, str, np.ndarray, np.ndarray]:
             raise refuse(f"no text with commas ({error})") from error
     whole, where = {"TEST": np.arange(n_train, len(names))}, "TEST"
     if (labels[:n_train] >= 0).any():
-        of = "TRAIN and TEST" if (labels[n_train:] >= 0).any() else "TRAIN"
         folds = [splits.split("cell", fold).test for fold in range(splits.N_FOLDS)]
-        folds = [rows if of != "TRAIN" else rows[rows < n_train] for rows in folds]
         whole = {f"fold {n}": rows for n, rows in enumerate(folds) if (labels[rows] >= 0).any()}
-        where = f"{', '.join(whole)} of {of}"
+        where = f"{', '.join(whole)} of TRAIN and TEST"
     for part, rows in whole.items():
         if missing := rows[labels[rows] < 0].tolist():
             raise ValueError(
