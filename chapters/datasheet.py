@@ -127,6 +127,7 @@ chapter.cite(
 # for path in Path("dataset2-master").rglob("*.jpeg"):
 #     content = path.read_bytes()
 #     found[hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()] = str(path)
+# assert found, "no images here: is this the folder, and no link to it?"
 # table = pd.read_csv("wbc-by-cell.csv").query("split != 'TEST_SIMPLE'").set_index("git_sha1")
 # table["path"] = pd.Series(found)
 # train, test = table[table["fold"] != 0], table[table["fold"] == 0]
