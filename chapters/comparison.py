@@ -304,7 +304,7 @@ assert by_method.apply(lambda each: (each.diff()[1:] > 0).all()).all()
 # %% [markdown]
 # ## Limitations
 #
-# All cells come from one laboratory. Colours need not give away the class of a cell elsewhere ({doc}`external_validation`).
+# All cells come from one collection. Colours need not give away the class of a cell elsewhere ({doc}`external_validation`).
 #
 # ## Questions
 

@@ -17,7 +17,7 @@
 # A random split inflates accuracy by {glue:text}`points:.0f` points for the compact CNN: it classifies {glue:text}`random:.0%` of the
 # held-out images correctly if images are held out at random, and {glue:text}`cell:.0%` if whole cells are (five folds, three seeds).
 # For DCLNN, trained once a fold, the difference is inconclusive. The published folders are nearly free of this leak: they share no
-# photograph, and {glue:text}`published_cells` cells.
+# photograph but {glue:text}`published_cells` cells.
 # :::
 #
 # A score on held-out images predicts the score on new cells only if training has not seen the held-out cells. Here the same methods

@@ -146,7 +146,7 @@ def findings() -> list[dict[str, str]]:
         (
             "L1.3 feature selection on training and test set together",
             "absent",
-            "No feature is selected: all methods get the pixels.",
+            "No feature is selected by a score on held-out images.",
         ),
         (
             "L1.4 duplicates on both sides",
@@ -166,7 +166,7 @@ def findings() -> list[dict[str, str]]:
             "L2 features that are not legitimate",
             "unknown",
             "All methods see the whole picture, red cells and stain included. DCLNN looks at the "
-            "white cell, as attribution maps show, but its answers change with the stain. Films "
+            "white cell, as painting it over shows, but its answers change with the stain. Films "
             "and patients were not published.",
         ),
         (
@@ -185,7 +185,7 @@ def findings() -> list[dict[str, str]]:
             "L3.3 sampling bias",
             "present",
             f"TEST was filled up to equal classes: {equal}. The classes in blood are not equal, "
-            "and all cells come from one laboratory.",
+            "and the laboratory is not known.",
         ),
     ]
     return [dict(zip(("type", "verdict", "evidence"), row, strict=True)) for row in rows]
