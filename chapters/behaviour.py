@@ -316,8 +316,11 @@ assert strict["sure"].min() < 0.1 < 0.5 < strict["sure"].max()
 assert strict["wrong"].max() < 0.05
 print(strict[["run", "sure", "wrong"]].round(2).to_string(index=False))
 
+# %% tags=["remove-input"]
+chapter.cite(q_sure_least=strict["sure"].min(), q_sure_most=strict["sure"].max())
+
 # %% [markdown]
 # :::{dropdown} Answer
-# Between hardly any and more than half; nearly all of these are right. A rule that passes most answers of one trained network passes hardly any of the
+# Between {glue:text}`q_sure_least:.0%` and {glue:text}`q_sure_most:.0%` of them; nearly all of these are right. A rule that passes most answers of one trained network passes hardly any of the
 # next, and it was tried on the images by which it would be judged.
 # :::
