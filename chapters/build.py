@@ -14,8 +14,8 @@
 # # This build
 #
 # :::{admonition} In short
-# What was this book built with? {numref}`tbl-environment` has versions, machine and images, {numref}`tbl-chapters` the time of each
-# chapter, and {numref}`tbl-records` the records that the results are read from.
+# What was this book built with? {numref}`tbl-environment` has versions, machine and images, {numref}`tbl-chapters` time and peak
+# memory of each chapter, and {numref}`tbl-records` the records that the results are read from.
 # :::
 
 # %% tags=["remove-input"]
@@ -27,7 +27,7 @@ chapter.begin()
 # ```{build-table} environment
 # ```
 #
-# Papermill runs a chapter when something that it depends on has changed.
+# Papermill runs a chapter when something that it depends on has changed, at most two at once.
 #
 # ```{build-table} chapters
 # ```

@@ -192,7 +192,7 @@ def update(tiny, monkeypatch):
             named = (name.replace("results", str(tiny / "results"), 1)
                      for name in update.reads.get(source.stem, ()))  # fmt: skip
             reads = {name: chapters.state(name) for name in named}
-            yield chapters.Outcome(source, 0.1, reads, failure)
+            yield chapters.Outcome(source, 0.1, 0.2, reads, failure)
 
     def update(**parameters):
         ran.clear()

@@ -45,10 +45,11 @@ NOTES = "BLOODLIB_NOTES"
 
 
 class Outcome(NamedTuple):
-    """How a chapter's run ended: after how many seconds, what it read, why it failed ("": not)."""
+    """How a chapter's run ended: seconds, its kernel's peak memory in GB, what it read, failure."""
 
     source: Path
     seconds: float
+    memory: float | None
     reads: dict[str, str | None]
     failure: str
 
@@ -261,7 +262,8 @@ def _run(source, parameters, running, stopped):
             text = f"{nbformat.writes(notebook)}\n"
             stored.write_atomically(source.with_suffix(".ipynb"), text.encode())
         reads = {} if failure else _reads(home / "notes.txt", root, started)
-    return Outcome(source, round(time.time() - started, 1), reads, failure)
+        memory = float(peak.read_text()) if (peak := home / "memory.txt").exists() else None
+    return Outcome(source, round(time.time() - started, 1), memory, reads, failure)
 
 
 def _reads(notes, root, started):
@@ -317,6 +319,11 @@ def _execute(source: Path, parameters: dict, home: Path) -> None:
         iopub_timeout=600,  # of 4 seconds, a machine busy with other work takes more
         **kernel,
     )
+    with contextlib.suppress(ImportError):  # Windows does not count it
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        (home / "memory.txt").write_text(f"{peak / (1e9 if sys.platform == 'darwin' else 1e6):.1f}")
 
 
 def _end_with_parent():
@@ -460,7 +467,7 @@ def _bring_up_to_date(root, wanted):
             jobs[source] = parameters
     if jobs:
         logger.info("chapters: running %d", len(jobs))
-    for source, seconds, reads, failure in run_all(jobs):
+    for source, seconds, memory, reads, failure in run_all(jobs):
         name = source.relative_to(root)
         if failure:
             about = {"location": f"{source}:1", "type": "bloodlib", "subtype": "chapter"}
@@ -472,6 +479,7 @@ def _bring_up_to_date(root, wanted):
             "reads": reads,
             "notebook": _digest(source),
             "seconds": seconds,
+            "memory": memory,
             "at": time.time(),
             "failure": failure,
         }

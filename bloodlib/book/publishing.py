@@ -161,12 +161,13 @@ def _environment():
 
 
 def _chapters(root):
-    """When each chapter was run last, and how long it took."""
+    """When each chapter was run last, how long it took and how much memory."""
     return pd.DataFrame(
         [
             {
                 "Chapter": f"{{doc}}`/{name}`",
                 "Run at (UTC)": f"{datetime.fromtimestamp(stamp['at'], UTC):%Y-%m-%d %H:%M}",
+                "Memory, GB": stamp.get("memory"),
                 "Seconds": float(stamp["seconds"]),
             }
             for name, stamp in chapter.stamps(root).items()
