@@ -18,48 +18,13 @@
 # are known. Patients, staining, microscope, consent and the annotators were never published.
 # :::
 
-# %% tags=["remove-input"]
-import numpy as np
-
-from bloodlib.analyses import examples, external_validation
-from bloodlib.book import chapter
+# %%
+from bloodlib.book import chapter, tables
 from bloodlib.data import images, photographs
 
 chapter.begin()
-facts, counts = images.dataset(), images.counts()
-cells = photographs.counts("cells")
-table, listed = photographs.table(), photographs.cell_table().set_index("photograph")["labels"]
-across = np.isin(photographs.cells("TEST"), photographs.cells("TRAIN"))
-assert (table["photograph"] >= 0).all()  # no image is undecided,
-assert (
-    listed[table["photograph"]].to_numpy() == table["name"].str.partition("/")[0]
-).all()  # or odd
-assert min(cells["TEST"], key=cells["TEST"].get) == "MONOCYTE"
-assert max(cells["TEST"], key=cells["TEST"].get) == "NEUTROPHIL"
-chapter.cite(
-    {split.lower(): sum(counts[split].values()) for split in images.SPLITS}
-    | {f"{split.lower()}_cells": len(set(photographs.cells(split))) for split in images.SPLITS}
-    | {f"{s.lower()}_photographs": len(set(photographs.photographs(s))) for s in images.SPLITS},
-    photographs=facts["photographs"],
-    listed=facts["listed"],
-    without=facts["listed_without_label"],
-    missing=len(facts["listed_but_not_published"]),
-    several=len(facts["photographs_with_several_labels"]),
-    basophil=len(facts["photographs_with_a_basophil"]),
-    single=sum(facts["photographs_with_one_label"].values()),
-    eosinophils=facts["photographs_with_one_label"]["EOSINOPHIL"]
-    / sum(facts["photographs_with_one_label"].values()),
-    fewest=cells["TEST"]["MONOCYTE"],
-    most=cells["TEST"]["NEUTROPHIL"],
-    twins=facts["identical"]["within TEST_SIMPLE"],
-    contradictory=(examples.compute_remarkable()["What"] == "two labels").sum(),
-    both_cells=len(np.unique(photographs.cells("TEST")[across])),
-    both_images=across.sum(),
-    boxes=len(photographs.boxes()),
-    boxed=photographs.boxes()["photograph"].nunique(),
-    pbc=len(external_validation.manifest()),
-    commit=images.SOURCE.commit[:8],
-)
+table = photographs.table().merge(photographs.cell_table(), on="photograph")
+assert len(table) == len(photographs.table())  # every image has a photograph
 
 # %% [markdown]
 # ## Motivation
@@ -73,26 +38,69 @@ chapter.cite(
 # ## Composition
 #
 # **What is in it?** {glue:text}`photographs` photographs of stained blood films, 640 × 480 pixels, mostly with one white cell among red ones. And
-# images of 320 × 240 pixels made from them by turning, shifting, shearing and mirroring: {glue:text}`train:,` in TRAIN and {glue:text}`test:,` in
-# TEST. The {glue:text}`test_simple` images of TEST_SIMPLE are reduced only. {doc}`images` counts them by class.
+# images of 320 × 240 pixels made from them by turning, shifting, shearing and mirroring, in the folders TRAIN and TEST. The images of
+# TEST_SIMPLE are reduced only. {doc}`images` counts them by class.
 #
-# **How many independent observations is that?** TRAIN shows {glue:text}`train_cells` cells in {glue:text}`train_photographs` photographs, TEST
-# {glue:text}`test_cells` cells in {glue:text}`test_photographs`. The classes of TEST have between {glue:text}`fewest` cells (monocytes) and
-# {glue:text}`most` (neutrophils). {doc}`photographs` recovers this from the pixels, for every image.
-#
-# **Is it a sample of something larger?** Probably of more films. {glue:text}`eosinophils:.0%` of the single labels are
-# eosinophils, far more than in healthy blood, so cells or people were selected. How many people, healthy or ill, and how cells were selected, is unknown.
+# **How many independent observations is that?** {numref}`tbl-composition` counts images, and the photographs and cells that they show.
+# The classes of TEST have between {glue:text}`fewest` cells (monocytes) and {glue:text}`most` (neutrophils). {doc}`photographs` recovers
+# this from the pixels, for every image.
+
+# %% mystnb={"markdown_format": "myst"}
+behind = table.groupby("split").agg(
+    images=("name", "size"),
+    photographs=("photograph", "nunique"),
+    cells=("cell", "nunique"),
+)
+behind = behind.rename_axis("Folder").rename(columns=str.capitalize)
+tables.show(
+    behind.reset_index(),
+    "tbl-composition",
+    "Images, and the photographs and cells behind them.",
+)
+
+# %% [markdown]
+# **Is it a sample of something larger?** Probably of more films. How many people, healthy or ill, and how cells were selected, is
+# unknown. The single labels of the published photographs, in percent:
+
+# %%
+labels = photographs.cell_table()["labels"]
+single = labels[labels.isin([*images.CLASSES, "BASOPHIL"])].value_counts(normalize=True)
+print((100 * single).round(1).to_string())
+assert single["EOSINOPHIL"] > 0.2
+
+# %% [markdown]
+# Healthy blood has one to four percent eosinophils ({doc}`limitations`), so cells or people were selected.
 #
 # **What are the labels?** The folder names one of four classes. The classes go back to a list with {glue:text}`listed` rows, of which
-# {glue:text}`without` have no label. Of the published photographs {glue:text}`single` have one label, {glue:text}`several` have several, and
-# {glue:text}`basophil` show a basophil. Who annotated, and by which rule, is unknown.
+# {glue:text}`without` have no label; {doc}`images` counts its labels. Who annotated, and by which rule, is unknown.
 #
-# **Is anything missing?** {glue:text}`missing` rows of the list have no published photograph. No folder holds basophils.
+# **Is anything missing?** {glue:text}`missing` rows of the list have no published photograph: nearly the same rows as those without a label.
+# No folder holds basophils.
 #
-# **Which errors are known?** Of the cells that were photographed twice, {glue:text}`both_cells` have one photograph in TRAIN and one in TEST:
-# {glue:text}`both_images` images of TEST show such a cell. {glue:text}`contradictory` pairs of photographs of one cell have contradictory labels.
-# {glue:text}`twins` files of TEST_SIMPLE have an identical twin. In some images the cell lies outside the picture ({doc}`behaviour`). Every image
-# is in the folder of its photograph's label.
+# **Which errors are known?** Of the cells that were photographed twice, some have one photograph in TRAIN and one in TEST:
+
+# %%
+cells_of = table.groupby("split")["cell"].unique()
+twice = table[(table["split"] == "TEST") & table["cell"].isin(cells_of["TRAIN"])]
+print(f"{twice['cell'].nunique()} cells, {len(twice)} images of TEST")
+
+# %% tags=["remove-input"]
+facts, cells = images.dataset(), photographs.counts("cells")["TEST"]
+assert (table["labels"] == table["name"].str.partition("/")[0]).all()
+assert [*sorted(cells, key=cells.get)][::3] == ["MONOCYTE", "NEUTROPHIL"]
+chapter.cite(
+    photographs=facts["photographs"],
+    listed=facts["listed"],
+    without=facts["listed_without_label"],
+    missing=len(facts["listed_but_not_published"]),
+    fewest=cells["MONOCYTE"],
+    most=cells["NEUTROPHIL"],
+)
+
+# %% [markdown]
+# Photographs 206 and 278 show one cell, labelled a lymphocyte and a monocyte; the labels of 242 and 249, with two cells each, differ
+# too. TEST_SIMPLE has two photographs twice ({doc}`photographs`). In some images the cell lies outside the picture ({doc}`behaviour`). Every image is in the folder of its
+# photograph's label.
 #
 # **Which splits are recommended?** TRAIN and TEST as published share no photograph. For new cells, divide by cell ({doc}`leakage`).
 #
@@ -109,8 +117,8 @@ chapter.cite(
 # class of TRAIN and TEST. Empty corners are black. **By this book:** images are reduced to 60 × 80 pixels; none is left out, corrected or
 # relabelled.
 #
-# **What does this book add?** The photograph and the cell behind each image, and {glue:text}`boxes` boxes round the white cells of
-# {glue:text}`boxed` photographs, read from BCCD's annotations. They are in `results/`.
+# **What does this book add?** The photograph and the cell behind each image, and boxes round the white cells,
+# read from BCCD's annotations. They are in `results/`.
 #
 # ## wbc-by-cell: a table for other users
 #
@@ -143,7 +151,7 @@ chapter.cite(
 #
 # ## Distribution and maintenance
 #
-# **How is it obtained, and under which terms?** From the public repository, commit {glue:text}`commit`: `bloodlib data --fetch` fetches and verifies
+# **How is it obtained, and under which terms?** From the public repository, at the commit that {doc}`images` names: `bloodlib data --fetch` fetches and verifies
 # it. The repository states no licence. All photographs but three (96, 280 and 329) are files of BCCD, under the MIT licence: this book shows
 # these, and turns them itself ({doc}`cite`).
 #
@@ -151,5 +159,5 @@ chapter.cite(
 #
 # ## External validation
 #
-# {doc}`external_validation` uses {glue:text}`pbc:,` pictures of PBC {cite}`acevedo2020`, which are not part of this book. Their list is
+# {doc}`external_validation` uses pictures of PBC {cite}`acevedo2020`, which are not part of this book. Their list is
 # `results/pbc.sha256`.
