@@ -265,6 +265,36 @@ def test_likelihood_bounds_of_what_never_differs_are_the_exact_ones(cells):
     assert high <= wide[1] + 0.003
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_likelihood_bounds_are_the_optimum_that_a_solver_finds(seed):
+    """Cells of unequal size, one class or two: their weights are the unknowns."""
+    truth, groups, labels = invented(seed, cells=(4, 3)[: seed + 1], images=(1, 12))
+    classes = truth.max() + 1
+    drawn = intervals.resample(truth, groups, max(classes, 2), 2)
+    values = (labels[0] == truth) - (labels[1] == truth) * 0.5
+    cells = np.unique(groups)
+    sizes = np.array([(groups == g).sum() for g in cells])
+    means = np.array([values[groups == g].mean() for g in cells])
+    own = np.array([truth[groups == g][0] for g in cells])
+    share = np.array([sizes[own == c].sum() for c in range(classes)]) / sizes.sum()
+    effective = [sizes[own == c].sum() ** 2 / (sizes[own == c] ** 2).sum() for c in range(classes)]
+    counts = sizes / np.bincount(own, sizes)[own] * np.array(effective)[own]
+
+    def excess(weights):  # of the log likelihood, over what is still likely
+        return (counts * np.log(weights * np.array(effective)[own] / counts)).sum() - np.log(0.025)
+
+    def mean(weights):  # of the least: cells that were not seen are at -1
+        return share[own] @ (weights * (means + 1)) - 1
+
+    limits = [{"type": "ineq", "fun": excess}] + [
+        {"type": "ineq", "fun": lambda w, c=c: 1 - w[own == c].sum()} for c in range(classes)
+    ]
+    start = 0.9 * counts / np.array(effective)[own]
+    found = optimize.minimize(mean, start, bounds=[(1e-9, 1)] * len(own), constraints=limits)
+    assert found.success
+    assert intervals.likelihood_bounds(values, drawn)[0] == pytest.approx(found.fun, abs=1e-4)
+
+
 @settings(max_examples=15, deadline=None)
 @given(cases())
 def test_likelihood_bounds_hold_the_mean_and_keep_within_the_limits(case):
