@@ -31,7 +31,7 @@ from bloodlib.data import images
 from bloodlib.evidence import verdicts
 from bloodlib.paper import arithmetic
 
-chapter.begin()
+chapter.begin()  # figures in the style of the book; unknown parameters are refused
 
 # %% [markdown]
 # ## One class, by counting

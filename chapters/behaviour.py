@@ -34,7 +34,7 @@ from bloodlib.book import chapter, tables
 from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison
 
-chapter.begin()
+chapter.begin()  # figures in the style of the book; unknown parameters are refused
 
 # %% [markdown]
 # ## Attribution maps

@@ -21,7 +21,7 @@
 # %% tags=["remove-input"]
 from bloodlib.book import chapter, tables
 
-chapter.begin()
+chapter.begin()  # figures in the style of the book; unknown parameters are refused
 
 # %% [markdown]
 # ```{build-table} environment

@@ -32,7 +32,7 @@ from bloodlib.data import images
 from bloodlib.evidence import comparison, intervals, scores, verdicts
 from bloodlib.evidence.verdicts import Verdict
 
-chapter.begin()
+chapter.begin()  # figures in the style of the book; unknown parameters are refused
 found = {claim.id: claims.verdict(claim.id) for claim in paper.CLAIMS}
 counted = Counter(judgement.verdict for judgement in found.values())
 

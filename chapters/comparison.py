@@ -37,7 +37,7 @@ from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images, photographs, splits
 from bloodlib.evidence import comparison
 
-chapter.begin()
+chapter.begin()  # figures in the style of the book; unknown parameters are refused
 names = model_comparison.NAMES.get
 
 # %% [markdown]

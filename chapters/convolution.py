@@ -15,17 +15,17 @@
 #
 # :::{admonition} In short
 # What do convolution and pooling do, and can the network be built from the paper's equations? Kernels bring out features, as the paper
-# says, and pooling keeps a quarter of the numbers. The printed equations contain slips, and in part describe another network; once
-# repaired, they learn. Tests compare the code here with Keras and with finite differences.
+# says, and pooling keeps a quarter of the numbers. The printed equations contain slips, and in part describe another network; a network
+# computed from the repaired equations learns. Tests compare the code here with Keras and with {term}`finite differences`.
 # :::
 #
 # Section 4.1 has two small examples (Figures 1 and 2), section 4.3 equations. Here the examples are computed and tried on a cell, and
-# the equations set beside code.
+# the equations set beside code. The cells are synthetic, made by `bloodlib.data.synthetic`.
 
 # %% tags=["parameters"]
 kind = "NEUTROPHIL"  # class of the cell, one of images.CLASSES
 seed = 0  # which cell, and the first weights of the small network at the end
-rate = 0.05  # step size of that network's training
+rate = 0.05  # learning rate of that network
 steps = 200  # number of steps
 
 # %%
@@ -37,16 +37,16 @@ from scipy.signal import correlate2d
 
 from bloodlib.analyses import plots
 from bloodlib.book import chapter, figures, tables
-from bloodlib.data import images, registration, synthetic
+from bloodlib.data import synthetic
 from bloodlib.paper import equations
 
-chapter.begin()
+chapter.begin()  # figures in the style of the book; unknown parameters are refused
 
 # %% [markdown]
 # ## A kernel moves over an image
 #
 # A {term}`kernel` is a small square of weights. At each place of the image, the pixels under it are multiplied by its weights and
-# summed: one number of the feature. It moves by one pixel, the stride.
+# summed: one number of the {term}`feature map`. It moves by one pixel, the stride.
 
 # %%
 image = np.array(
@@ -57,7 +57,7 @@ feature = correlate2d(image, kernel, mode="valid")
 print(feature)
 assert feature[0, 0] == (image[:3, :3] * kernel).sum()
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-1", "caption": "The paper's Figure 1, computed: an image (green), a kernel (yellow) and the convolved feature (pink). The dashed squares are the first position of the kernel and its result."}, "image": {"alt": "A green matrix of 5 by 5 zeros and ones, a star, a yellow matrix of 3 by 3 with ones in the corners and in the middle, an equals sign, and a pink matrix of 3 by 3 numbers. A red dashed square marks the upper left 3 by 3 numbers of the green matrix, another the upper left number of the pink one."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-1", "caption": "The paper's Figure 1, computed: an image (green), a kernel (yellow) and the feature map (pink). The dashed squares are the first position of the kernel and its result."}, "image": {"alt": "A green matrix of 5 by 5 zeros and ones, a star, a yellow matrix of 3 by 3 with ones in the corners and in the middle, an equals sign, and a pink matrix of 3 by 3 numbers. A red dashed square marks the upper left 3 by 3 numbers of the green matrix, another the upper left number of the pink one."}}
 matrices = {"Image": image, "∗ Kernel": kernel, "= Feature": feature}
 figure = figures.plot_matrices(matrices, ["palegreen", "khaki", "pink"])
 for axis, size in ((figure.axes[0], 3), (figure.axes[2], 1)):
@@ -66,27 +66,23 @@ plots.show(figure)
 
 
 # %% [markdown]
-# The feature is smaller than the image ({numref}`fig-paper-1`), because a 3 × 3 kernel cannot be centred on the outermost pixels. It is
+# The feature map is smaller than the image ({numref}`fig-paper-1`), because a 3 × 3 kernel cannot be centred on the outermost pixels. It is
 # largest where the image resembles the kernel.
 #
 # ## Other weights, other features
 #
 # "The modification of kernel generates the features that have the variant effects", says section 4.1. {numref}`fig-kernels` shows four
-# kernels on one cell, in grey, at the 60 × 80 pixels that the network sees; {numref}`tbl-kernels` measures their effects.
+# kernels on a synthetic cell, in grey, at the 60 × 80 pixels that the network sees; {numref}`tbl-kernels` measures their effects.
 
 # %%
-rng, published = np.random.default_rng(seed), images.available()
-of_kind = np.flatnonzero(images.labels("TRAIN") == images.CLASSES.index(kind))
-name = images.names("TRAIN")[rng.choice(of_kind)]
-picture = registration.view("TRAIN", name) if published else synthetic.draw(kind, rng)
-small = Image.fromarray(picture).resize((80, 60), Image.Resampling.BILINEAR)
-grey = np.asarray(small.convert("L"), float)
+picture = Image.fromarray(synthetic.draw(kind, np.random.default_rng(seed)))
+grey = np.asarray(picture.convert("L"), float)
 effects = pd.DataFrame(
     [{"Kernel": key} | equations.effect(grey, one) for key, one in equations.KERNELS.items()]
 )
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-kernels", "caption": "Four kernels and their features on one image (a photograph of BCCD, MIT licence, turned by this book). Edges are shown by their size, bright on black. Pictures that say so are drawn by `bloodlib.data.synthetic`."}, "image": {"alt": "Four pairs of a yellow 3 by 3 matrix and a grey picture of a blood smear. Identity: the picture as it is. Edges: bright outlines of cells on black. Sharpen: the same picture with harder outlines. Blur: the same picture out of focus."}}
-plots.show(figures.plot_kernels(grey, published))
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-kernels", "caption": "Four kernels and their feature maps on one synthetic cell. Edges are shown by their absolute value, bright on black."}, "image": {"alt": "Four pairs of a yellow 3 by 3 matrix and a grey picture of a blood smear. Identity: the picture as it is. Edges: bright outlines of cells on black. Sharpen: the same picture with harder outlines. Blur: the same picture out of focus."}}
+plots.show(figures.plot_kernels(grey))
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 by = effects.set_index("Kernel")
@@ -95,17 +91,17 @@ assert by.loc["Blur", "Contrast"] < 1 < by.loc["Sharpen", "Contrast"]
 tables.show(
     effects,
     "tbl-kernels",
-    "Effects of the kernels. Like the image: correlation of the feature with it. Like its edges: correlation of the feature's size with the steepness of the image. Contrast: mean difference between neighbours, relative to the image.",
+    "Effects of the kernels. Like the image: correlation of the feature map with it. Like its edges: correlation of the map's absolute value with the gradient magnitude of the image. Contrast: mean difference between neighbours, relative to the image.",
 )
 
 # %% [markdown]
-# The claim holds: the edge detector resembles the outlines more than the image, sharpening raises the contrast of neighbours, blurring
-# lowers it. The black corners of turned images are among the strongest edges, and a network sees them too. It starts with random kernels,
+# For this picture the claim holds: the feature map of the edge kernel resembles the outlines more than the image, sharpening raises the
+# contrast of neighbours, blurring lowers it. A network starts with random kernels,
 # DCLNN with 32 in its first layer, and changes them until its predictions improve.
 #
 # ## Pooling
 #
-# {term}`Pooling <pooling>` divides each map into windows of 2 × 2 and keeps one number of each, the maximum or the mean.
+# {term}`Pooling <pooling>` divides each feature map into windows of 2 × 2 and keeps one number of each, the maximum or the mean.
 
 # %%
 values = np.array([[12, 20, 30, 0], [8, 12, 2, 0], [34, 70, 37, 4], [112, 100, 25, 12]])
@@ -124,8 +120,8 @@ plots.show(
 
 
 # %% [markdown]
-# Either way a quarter of the numbers is left ({numref}`fig-paper-2`). The maximum tells that a feature occurs somewhere in the window;
-# the mean tells how much of it there is.
+# Either way a quarter of the numbers is left ({numref}`fig-paper-2`). The maximum shows whether a feature occurs in the window, the mean how
+# much of it there is.
 #
 # ## Forward: equations 6 to 9
 #
@@ -205,8 +201,8 @@ chapter.cite({f"n_{name}": counted[name] for name in ("formulas", "missing", "ot
 
 # %% [markdown]
 # {numref}`tbl-differences` lists {glue:text}`n_formulas` formulas that the code does not compute as printed. Most are slips of an index.
-# In {glue:text}`n_other_network` the equations describe another network than section 4.2 does: tanh for ReLU and softmax, a weighted sum
-# for the maximum, squared error for cross-entropy. {glue:text}`n_missing` formulas are missing.
+# In {glue:text}`n_other_network` the equations describe another network than section 4.2 does: tanh for {term}`ReLU` and
+# {term}`softmax`, a weighted sum for the maximum, {term}`squared error` for {term}`cross-entropy`. {glue:text}`n_missing` formulas are missing.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 rows = []
@@ -227,7 +223,8 @@ tables.show(
 # ## Training by the equations
 #
 # `equations.Network` computes them as done here: tanh, weighted sums, squared error, 8 kernels and 16 hidden neurons. It learns to
-# separate mononuclear from polynuclear cells on a few dozen drawn cells of 12 × 16 pixels.
+# separate mononuclear from polynuclear cells on {glue:text}`n_cells` synthetic cells of 12 × 16 pixels,
+# and is tested on {glue:text}`n_others` others.
 
 # %%
 cells = synthetic.load("TRAIN", "two", (12, 16), 48)
@@ -241,8 +238,8 @@ def train(rate, steps):
     pixels = cells.pixels / 255
     losses = [network.train_step(pixels, targets, rate) for _ in range(steps)]
     right = [
-        (network.forward(drawn.pixels / 255).argmax(axis=1) == drawn.labels).mean()
-        for drawn in (cells, others)
+        (network.forward(some.pixels / 255).argmax(axis=1) == some.labels).mean()
+        for some in (cells, others)
     ]
     return losses, right
 
@@ -251,7 +248,7 @@ losses, accuracy = train(rate, steps)
 print(f"loss {losses[0]:.2f} to {losses[-1]:.2f}")
 print(f"accuracy {accuracy[0]:.2f}, on other cells {accuracy[1]:.2f}")
 
-# %% mystnb={"figure": {"name": "fig-learning", "caption": "Loss over the steps of training by equations 6 to 13, on drawn cells. Dotted: the loss at the constant output 0.5 for both classes."}, "image": {"alt": "A curve of the loss over the steps of training. It falls steeply at first, stays for a while at a dotted line, and then sinks below it, with jumps upwards in between."}}
+# %% mystnb={"figure": {"name": "fig-learning", "caption": "Loss over the steps of training by equations 6 to 13, on synthetic cells. Dotted: the loss at the constant output 0.5 for both classes."}, "image": {"alt": "A curve of the loss over the steps of training. It falls steeply at first, stays for a while at a dotted line, and then sinks below it, with jumps upwards in between."}}
 constant = equations.loss(np.full_like(targets, 0.5), targets)
 figure, axis = plt.subplots(figsize=(7, 3.2))
 axis.plot(losses)
@@ -261,7 +258,7 @@ plots.show(figure)
 
 # %% [markdown]
 # At first the network learns only that both classes are equally frequent, the dotted line of {numref}`fig-learning`; then it learns to
-# separate them. Where the loss jumps up, a step was too long; the paper states no step size. The gap between the two accuracies is
+# separate them. Where the loss jumps up, the {term}`learning rate` was too high; the paper states none. The gap between the two accuracies is
 # {term}`overfitting`.
 
 # %% tags=["remove-input"]
@@ -273,6 +270,7 @@ upper_right = [int(correlate2d(image, one, mode="valid")[0, 2]) for one in (edge
 assert far[-1] > constant > near[-1]
 chapter.cite(q_edge=upper_right[0], q_edge_turned=upper_right[1], q_far=far[-1], q_near=near[-1])
 chapter.cite(q_far_accuracy=far_accuracy[0], q_constant=constant)
+chapter.cite(n_cells=len(cells.labels), n_others=len(others.labels))
 
 # %% [markdown]
 # ## Questions
@@ -285,11 +283,11 @@ chapter.cite(q_far_accuracy=far_accuracy[0], q_constant=constant)
 # {glue:text}`q_edge` into {glue:text}`q_edge_turned`. A network's convolution is a correlation; it would learn rotated kernels.
 # :::
 #
-# **2. Can it learn faster?** Run this chapter with a step four times as long, and 50 of them: `-p rate 0.2 -p steps 50`
+# **2. Can it learn faster?** Run this chapter with a learning rate four times as high, and 50 steps: `-p rate 0.2 -p steps 50`
 # ({doc}`run_it_yourself`). Where does the loss end?
 #
 # :::{dropdown} Answer
 # At {glue:text}`q_far:.2f`, above the {glue:text}`q_constant:.2f` of a constant output, with {glue:text}`q_far_accuracy:.0%` of its own
-# cells correct. Short steps reach {glue:text}`q_near:.2f` in as many. Long steps drive neurons to where tanh is flat, and learning stalls
+# cells correct. The lower rate reaches {glue:text}`q_near:.2f` in as many steps. The higher one drives neurons to where tanh is flat, and learning stalls
 # (equation 11).
 # :::

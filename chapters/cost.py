@@ -32,7 +32,7 @@ from bloodlib.book import chapter, tables
 from bloodlib.data import stored
 from bloodlib.study import records
 
-chapter.begin()
+chapter.begin()  # figures in the style of the book; unknown parameters are refused
 
 # %% [markdown]
 # ## The study

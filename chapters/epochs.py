@@ -44,7 +44,7 @@ from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, scores
 from bloodlib.evidence.comparison import EPOCH
 
-chapter.begin()
+chapter.begin()  # figures in the style of the book; unknown parameters are refused
 
 # %% [markdown]
 # ## The loop

@@ -51,7 +51,7 @@ groups = ""  # a table with the columns file and group, such as patients
 boxes = ""  # where the white cells are: a table, or a folder of Pascal VOC
 
 # %% tags=["remove-input"]
-chapter.begin()
+chapter.begin()  # figures in the style of the book; unknown parameters are refused
 n = len(external_validation.manifest())
 (white_bccd, white_pbc), (red_bccd, red_pbc) = external_validation.diameters().values()
 

@@ -38,7 +38,7 @@ from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison, intervals, scores
 
-chapter.begin()
+chapter.begin()  # figures in the style of the book; unknown parameters are refused
 
 # %% [markdown]
 # ## Scores

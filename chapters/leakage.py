@@ -40,7 +40,7 @@ from bloodlib.data import images, splits
 from bloodlib.evidence import comparison, intervals
 
 # %% tags=["remove-input"]
-chapter.begin()
+chapter.begin()  # figures in the style of the book; unknown parameters are refused
 
 # %% [markdown]
 # ## The leak in one fold

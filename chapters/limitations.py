@@ -27,7 +27,7 @@ from bloodlib.book import chapter, tables
 from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison, scores
 
-chapter.begin()
+chapter.begin()  # figures in the style of the book; unknown parameters are refused
 
 # %% tags=["remove-input"]
 counted = photographs.counts("cells")["TEST"]

@@ -39,7 +39,7 @@ from bloodlib.evidence import comparison
 from bloodlib.paper import arithmetic
 
 # %% tags=["remove-input"]
-chapter.begin()
+chapter.begin()  # figures in the style of the book; unknown parameters are refused
 
 # %% [markdown]
 # ## How the split is known

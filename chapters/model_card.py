@@ -37,7 +37,7 @@ from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison
 from bloodlib.models import weights
 
-chapter.begin()
+chapter.begin()  # figures in the style of the book; unknown parameters are refused
 runs = {task: prediction.recorded(task) for task in images.TASKS}
 for task, run in runs.items():
     file = weights.path(task)

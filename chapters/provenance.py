@@ -30,7 +30,7 @@
 from bloodlib.book import chapter, explain
 from bloodlib.evidence import comparison
 
-chapter.begin()
+chapter.begin()  # figures in the style of the book; unknown parameters are refused
 cells = comparison.cells()
 
 # %% [markdown]

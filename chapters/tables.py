@@ -39,7 +39,7 @@ from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images
 from bloodlib.evidence import comparison, scores
 
-chapter.begin()
+chapter.begin()  # figures in the style of the book; unknown parameters are refused
 
 # %% [markdown]
 # ## Naive Bayes and the support vector machine

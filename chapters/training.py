@@ -44,7 +44,7 @@ from bloodlib.evidence import comparison
 from bloodlib.evidence.comparison import estimate
 from bloodlib.models import training
 
-chapter.begin()
+chapter.begin()  # figures in the style of the book; unknown parameters are refused
 
 # %% tags=["remove-input", "remove-stderr"]
 images_per_class, epochs, kinds = {

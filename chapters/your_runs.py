@@ -50,7 +50,7 @@ from bloodlib.book import chapter, tables
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, scores
 
-chapter.begin()
+chapter.begin()  # figures in the style of the book; unknown parameters are refused
 own = study.unlisted()
 example = comparison.compared("DCLNN", "four") + comparison.compared("AveragePooling", "four")
 runs = own or example

@@ -340,16 +340,15 @@ def plot_matrices(matrices: dict[str, np.ndarray], colours: list) -> plt.Figure:
     return figure
 
 
-def plot_kernels(grey: np.ndarray, published: bool) -> plt.Figure:
-    """Each kernel in yellow with its feature; edges by their size, bright on black."""
+def plot_kernels(grey: np.ndarray) -> plt.Figure:
+    """Each kernel in yellow with its map of a synthetic cell; edges by their absolute value."""
     figure, axes = plt.subplots(2, 4, figsize=(7.2, 4.4), width_ratios=(1, 2.3, 1, 2.3))
     for pair, (name, kernel) in zip(axes.reshape(4, 2), equations.KERNELS.items(), strict=True):
         _squares(pair[0], kernel, "khaki", 11)
         feature = correlate2d(grey, kernel, mode="valid")
         shown = np.abs(feature) if name == "Edges" else feature
         picture = np.kron(shown.clip(0, 255).astype(np.uint8), np.ones((4, 4), np.uint8))
-        picture = np.dstack([picture] * 3)
-        pair[1].imshow(picture if published else synthetic.stamp(picture))
+        pair[1].imshow(synthetic.stamp(np.dstack([picture] * 3)))
         pair[1].set_axis_off()
         pair[1].set_title(name, fontsize=13)
     return figure

@@ -49,7 +49,7 @@ def build_dclnn(
     precision : {"float32", "mixed_bfloat16"}
         Keras' dtype policy of all layers but the scaling and the output, which stay float32.
     activation : {"relu", "tanh"}
-        Of both convolutions and the hidden layer: section 4.2 has ReLU, equations 7 to 10 tanh.
+        Of both convolutions and the hidden layer: section 4.2 has ReLU, equations 6 to 9 tanh.
     strides : int
         Of the first convolution, in pixels; the Kaggle notebook has 2 for two classes.
 
