@@ -31,7 +31,7 @@ endef
 .PHONY: book sphinx test bench gpu check mutants pdf tex-packages committed release env lint lock clean
 
 book: env
-	@$(BIN)/bloodlib data --fetch || echo "Going on without the images: drawn cells stand in for pictures."
+	@$(BIN)/bloodlib data --fetch || echo "Going on without the images: synthetic cells stand in for pictures."
 	$(BIN)/jupyter-book build . -n -W --keep-going
 	@echo "The book: $(CURDIR)/_build/html/index.html"
 

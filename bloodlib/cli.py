@@ -185,7 +185,7 @@ def _verify(only):
             run for run in again if all(w in f"{run.id} {study.describe(run.config)}" for w in only)
         ]
         if not again:
-            raise ValueError(f"no complete record holds {' and '.join(only)}: see --list")
+            raise ValueError(f"no complete record contains {' and '.join(only)}: see --list")
     else:  # methods that take seconds, without an SVM, whose record may not count its kernel
         again = [run for run in again if run.config["method"] in ("NB", "KNN") and run.seconds < 60]
         if not again or not images.available():
@@ -257,7 +257,7 @@ def _weights(options):
     from bloodlib.models import weights
 
     for task in images.TASKS:
-        if options.freeze:
+        if options.write:
             weights.export(prediction.recorded(task), weights.path(task))
         made = weights.read(task)[2]
         megabytes = weights.path(task).stat().st_size / 1e6
@@ -296,8 +296,9 @@ def _evaluate(options):
     """Evaluate the stored networks and baselines on a laboratory's own labelled cells.
 
     The folder has a folder for each class, or a table of labels. Prints accuracy, balanced accuracy
-    and recalls with 95% intervals, as the pictures are and with the training slides' stain and
-    scale, how many are unlike these, and what was left out or refused.
+    and recalls with 95 % confidence intervals over pictures (over groups with --groups), as the
+    pictures are and with the training slides' stain and scale, how many are unlike these, and what
+    was left out or refused.
     """
     from bloodlib.analyses import evaluation
 
@@ -346,12 +347,13 @@ COMMANDS = {
         ("--verify", FLAG | {"help": "only check every record, and compute one again: a cheap one, "
                              "or one that --only names"}),
         ("--only", {"metavar": "WORD", "action": "append", "default": [],
-                    "help": "only runs whose id or description holds WORD; several: all of them"}),
+                    "help": "only runs whose id or description contains WORD; given several times, "
+                    "all of the words"}),
         ("--profile", {"choices": ("quick", "full"), "default": "full",
                        "help": "quick: few images, minutes, not for quoting; full: the paper's "
                        "scale (default)"}),
         ("--images", {"choices": ("published", "drawn"), "default": "published",
-                      "help": "drawn: on drawn cells, without the images; never in results/"}),
+                      "help": "drawn: synthetic cells, drawn by code; never in results/"}),
     ],
     _measure: [("what", {"metavar": "NAME", "choices": MEASUREMENTS,
                           "help": ", ".join(MEASUREMENTS)})],
@@ -363,14 +365,14 @@ COMMANDS = {
                              "needs the images)"}),
     ],
     _report: [JSON],
-    _weights: [("--freeze", FLAG | {"help": "first write them again, from the weights that "
-                                     "training left in the cache"})],
+    _weights: [("--write", FLAG | {"help": "first write them again, from the weights that "
+                                    "training left in the cache"})],
     _predict: [
         JSON,
         ("files", {"metavar": "IMAGE", "nargs": "+",
                    "help": "files, folders, patterns; -: standard input"}),
-        ("--scale", FLAG | {"help": "crop or mirror pictures until cells are as large as in the "
-                                    "training images"}),
+        ("--scale", FLAG | {"help": "crop pictures, or pad them by mirroring, until cells are as "
+                                    "large as in the training images"}),
     ],
     _evaluate: [
         JSON,

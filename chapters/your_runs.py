@@ -23,11 +23,11 @@
 # These lines train both poolings with three seeds on few images, in some minutes, and show them here:
 #
 # ```bash
-# cd chapters
+# cd chapters; mkdir -p mine
+# jupytext --to ipynb --output mine/training.ipynb training.py
 # for pooling in max average; do for seed in 1 2 3; do
-#   jupytext --to ipynb --output - training.py |
-#     papermill - pooling-$pooling-$seed.ipynb -p profile quick -p pooling $pooling -p seed $seed \
-#       -y "settings: {epochs: 12}"
+#   papermill mine/training.ipynb mine/$pooling-$seed.ipynb \
+#     -p profile quick -p pooling $pooling -p seed $seed -y "settings: {epochs: 12}"
 # done; done
 # cd .. && jupyter-book build .
 # ```

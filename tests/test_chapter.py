@@ -62,15 +62,12 @@ def papermill(tmp_path):
             "BLOODLIB_CACHE": str(tmp_path / "cache"),
             "BLOODLIB_DATA": str(tmp_path / "no images"),
         }
-        out = tmp_path / "out.ipynb"
-        script = subprocess.run(
-            [tool("jupytext"), "--to", "ipynb", "--output", "-", name],
-            cwd=CHECKOUT / "chapters", env=env, check=True, capture_output=True,
-        )  # fmt: skip
-        done = subprocess.run(
-            [tool("papermill"), "-", str(out), *options],
-            input=script.stdout, cwd=CHECKOUT / "chapters", env=env, capture_output=True,
-        )  # fmt: skip
+        given, out = (str(tmp_path / file) for file in ("in.ipynb", "out.ipynb"))
+        how = {"cwd": CHECKOUT / "chapters", "env": env, "capture_output": True}
+        subprocess.run(
+            [tool("jupytext"), "--to", "ipynb", "--output", given, name], check=True, **how
+        )
+        done = subprocess.run([tool("papermill"), given, out, *options], check=False, **how)
         return done.returncode, done.stderr.decode(errors="replace"), out
 
     return run

@@ -445,7 +445,7 @@ def test_verify_of_one_that_is_not_cheap(tiny_images, fake, capsys):
     assert len(fake.calls) == 2
     assert "computed again, it differs (labels: " in said  # it answers anew each time
     said = sentence(capsys, cli.main(["study", "--verify", "--only", "SVM"]))
-    assert "no complete record holds SVM: see --list" in said
+    assert "no complete record contains SVM: see --list" in said
 
 
 def test_to_compute_one_again_takes_images(folders, no_images, capsys):

@@ -167,7 +167,7 @@ def test_a_damaged_file_is_refused(written, pixels, damage, use):
     with pytest.raises(stored.StoredError, match=r"damaged|not the file") as caught:
         weights.predict("four", pixels) if use == "predict" else use("four")
     assert str(file) in str(caught.value)
-    assert "`bloodlib weights --freeze`" in str(caught.value)
+    assert "`bloodlib weights --write`" in str(caught.value)
 
 
 def test_a_file_that_is_not_there(folders, capsys):

@@ -232,7 +232,7 @@ def share_in_box(maps: np.ndarray, box: np.ndarray) -> np.ndarray:
 def examples() -> tuple[np.ndarray, list[np.ndarray]]:
     """Rows of TEST whose maps are shown, of each class the middle one in the order of names.
 
-    And drawn cells, one of each class, to show maps over where the images can't be had.
+    And synthetic cells, one of each class, to show maps over where the images can't be had.
     """
     labels, classes = images.labels("TEST"), range(len(CLASSES))
     rows = np.array([np.median(np.flatnonzero(labels == k)) for k in classes], int)

@@ -248,7 +248,7 @@ def _without_pooling(claim):
 
 
 def _kernels(claim):
-    """On a drawn cell: the same numbers with the images and without."""
+    """On a synthetic cell: the same numbers with the images and without."""
     picture = Image.fromarray(synthetic.draw("NEUTROPHIL", np.random.default_rng(0)))
     grey = np.asarray(picture.convert("L"), float)
     effects = {name: equations.effect(grey, one) for name, one in equations.KERNELS.items()}

@@ -220,7 +220,7 @@ def plot_scores(found: pd.DataFrame) -> plt.Figure:
 
 
 def plot_pictures(split: str, name: str) -> plt.Figure:
-    """An image under every corruption; where there are no images a drawn cell, stamped so."""
+    """An image under every corruption; where there are no images a synthetic cell, stamped so."""
     published = images.available()
     if published:
         picture = registration.view(split, name)

@@ -424,7 +424,7 @@ def _settle_folders(app, config):
     except FileNotFoundError as error:
         raise SystemExit(str(error)) from error
     except images.DatasetNotFoundError as error:
-        raise SystemExit(f"{error} Unset it to build with drawn cells.") from error
+        raise SystemExit(f"{error} Unset it to build with synthetic cells.") from error
 
 
 def run_stale(app) -> None:

@@ -27,7 +27,7 @@ from bloodlib.study import records
 
 
 def plot_gallery(n: int = 4, seed: int = 0) -> plt.Figure:
-    """Images of TRAIN, ``n`` of each class by chance; drawn cells, which say so, without images."""
+    """Images of TRAIN, ``n`` of each class by chance; without images, synthetic cells."""
     rng = np.random.default_rng(seed)
     y_true, names = images.labels("TRAIN"), images.names("TRAIN")
     pictures = []

@@ -38,7 +38,7 @@ TOLD = ("pooling", "kind", "kernel", "features")
 MEAN = "mean of all"
 #: Pixels of a photograph's width for the root of its images.
 SCALE = 20
-#: The folder of "Try it" in the built book; the seed of each class's drawn cell there; and the
+#: The folder of "Try it" in the built book; the seed of each class's synthetic cell there; and the
 #: photograph, a monocyte, of which most errors with two classes are.
 TRY_IT = "try-it"
 SEEDS = (3, 5, 2, 1)
@@ -258,8 +258,8 @@ def offered_pictures() -> dict:
     """The ``pictures`` that "Try it" offers, and in ``credit`` where they are from.
 
     Photographs of TEST where they can be had, which the networks were not trained on: the first of
-    each class, and :data:`HARD`. Then drawn cells. Of each its ``name``, ``words`` for a sentence,
-    and the ``picture`` as a data URL.
+    each class, and :data:`HARD`. Then synthetic cells. Of each its ``name``, ``words`` for a
+    sentence, and the ``picture`` as a data URL.
     """
     labels = photographs.cell_table().set_index("photograph")["labels"].str.lower()
     tested = labels[sorted(set(photographs.photographs("TEST").tolist()))]
@@ -272,9 +272,9 @@ def offered_pictures() -> dict:
             found.append(about | {"picture": _data_url(Image.fromarray(pixels), 95)})
     for label, name in enumerate(images.CLASSES):
         pixels = synthetic.draw(label, np.random.default_rng(SEEDS[label]), (240, 320))
-        drawn = {"name": f"drawn {name.lower()}", "words": f"the drawn {name.lower()}"}
+        drawn = {"name": f"synthetic {name.lower()}", "words": f"the synthetic {name.lower()}"}
         found.append(drawn | {"picture": _data_url(Image.fromarray(pixels), 90)})
-    credit = "Photographs of test cells: BCCD (MIT licence), reduced. Drawn cells are by a program."
+    credit = "Photographs of test cells: BCCD (MIT licence), reduced. Synthetic cells: by code."
     return {"pictures": found, "credit": credit if len(found) > len(SEEDS) else ""}
 
 

@@ -155,7 +155,7 @@ def _environment():
         "commit": f"`{here['commit']}`" if here["commit"] else "not in a repository",
         "Python": f"{here['python']} on {here['platform']}",
         "processor": here["processor"],
-        "images": f"`{images.DATA_HASH}`" if images.available() else "not at hand: drawn cells",
+        "images": f"`{images.DATA_HASH}`" if images.available() else "not at hand: synthetic cells",
     }
     return pd.DataFrame((rows | here["packages"]).items(), columns=["", "value"])
 

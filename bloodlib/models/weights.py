@@ -25,7 +25,7 @@ SIZE = (60, 80)
 MIDDLE = slice(6, 22), slice(8, 30)
 #: The layers that have weights, each a kernel and a bias, in Keras' order.
 LAYERS = ("conv_1", "conv_2", "hidden", "output")
-COMMAND = "bloodlib weights --freeze"
+COMMAND = "bloodlib weights --write"
 _OPSET, _IR_VERSION = 21, 10  # DequantizeLinear knows blocks since opset 21
 _BLANK = "0" * 64  # in the place of the file's checksum while it is computed
 

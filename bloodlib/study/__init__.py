@@ -86,7 +86,7 @@ def resolve(config: dict, profile: str = "recorded") -> dict:
     splits.check(found["split_by"], found["fold"])
     for key in ("split_by", "resize"):
         if found["images"] == "drawn" and found[key] != COMMON[key]:
-            raise ValueError(f"{key} is {found[key]!r}, which drawn cells can't be")
+            raise ValueError(f"{key} is {found[key]!r}, which synthetic cells can't be")
     found |= methods.check(found["method"], own)
     scale = _scale(profile)
     missing = {key: value for key, value in scale.items() if key in found.keys() - config.keys()}
@@ -151,8 +151,8 @@ def grid(profile: str = "full", source: str = "published", only: Iterable[str] =
     profile : {"recorded", "quick", "full"}
         See :func:`run`.
     source : {"published", "drawn"}
-        Which images. Drawn cells can't be held out by photograph, nor reduced: such runs are left
-        out.
+        Which images. Synthetic cells can't be held out by photograph, nor reduced: such runs are
+        left out.
     only : iterable of str
         Words, each of which a run's id or description must hold.
 
@@ -187,7 +187,7 @@ def load(
     Parameters
     ----------
     source : {"published", "drawn"}
-        The dataset, or drawn cells.
+        The dataset, or synthetic cells.
     images_per_class : int or None
         Take only so many of TRAIN, and a quarter as many of TEST.
     split_by, fold : str, int
@@ -285,7 +285,7 @@ def unlisted() -> list[records.Record]:
 
     Those on all of the published images lie with the stored ones; quick ones and those on drawn
     cells in the cache, which no published book looks at. What can't be read there, or was made of
-    other drawn cells by another version, is left out.
+    other synthetic cells by another version, is left out.
     """
     listed = {identify(config) for config in runs()}
     found = [run for run in select() if run.id not in listed]

@@ -206,7 +206,7 @@ SETTINGS = {
     "another filter": ({"resize": "nearest"}, "resize is 'nearest'"),
     "a filter for what is drawn": (
         {"images": "drawn", "resize": "sampled"},
-        "resize is 'sampled', which drawn cells can't be",
+        "resize is 'sampled', which synthetic cells can't be",
     ),
     "half an image": ({"images_per_class": 5.0}, "images_per_class is 5.0"),
     "a mistyped setting": ({"dept": 4}, "fake has no setting 'dept'. Did you mean 'depth'?"),
