@@ -25,7 +25,7 @@ SCORES = [f"{name.capitalize()} recall" for name in CLASSES] + ["Accuracy", "Ave
 RUNS = (1, 3, 6, 10)
 #: Differences that no interval settles, and the method that depends on no seed among them.
 OPEN = (("MaxPooling", "AveragePooling"), ("DCLNN", "histogram"), ("small", "DCLNN"))
-TIMES = (1, 4, 16)  # as many cells as TEST has
+TIMES = (1, 4, 16, 64)  # as many cells as TEST has
 
 
 def score(confusion):
@@ -178,40 +178,37 @@ def simulate_differences(laboratory, simulations, draws=2000):
 
 
 def simulate_needed(simulations, draws=2000):
-    """Half the width of the interval over cells and seeds, with more cells and more runs.
+    """The interval over cells and seeds with more cells and runs: half its width, and zero outside.
 
     Cells and runs are drawn from those at hand, with replacement.
     """
     rng = np.random.default_rng(0)
     kinds, cell = np.unique(np.stack([Y_TRUE, CELL]), axis=1, return_inverse=True)
     images_of = [np.flatnonzero(cell == one) for one in range(kinds.shape[1])]
-    found = []
-    for (first, second), times, runs in itertools.product(OPEN, TIMES, (*RUNS[1:], 30)):
-        methods = [model_comparison.runs(method, "four") for method in (first, second)]
-        right = [comparison.predicted(some) == Y_TRUE for some in methods]
-        halves = []
-        for _ in range(simulations):
-            new = np.concatenate(
-                [
-                    rng.choice(np.flatnonzero(kinds[0] == label), times * (kinds[0] == label).sum())
-                    for label in range(len(CLASSES))
-                ]
-            )
-            place = np.concatenate([images_of[one] for one in new])
-            group = np.repeat(np.arange(len(new)), [len(images_of[one]) for one in new])
-            drawn = intervals.resample(Y_TRUE[place], group, len(CLASSES), draws)
-            part = [
-                one[rng.choice(len(one), runs if len(one) > 1 else 1)][:, place] for one in right
-            ]
-            difference = part[0].mean(axis=0) - part[1].mean(axis=0)
-            ends = intervals.paired_bounds(difference, drawn)
-            each = [one.mean(axis=1) for one in part]
-            low, high = intervals.with_seeds(difference.mean(), *ends, *each)
-            halves.append((high - low) / 2)
-        value = right[0].mean() - right[1].mean()
-        found.append((first, second, value, times * len(images_of), runs, np.mean(halves)))
-    names = ["first", "second", "difference", "cells", "runs", "half"]
-    return pd.DataFrame(found, columns=names)
+    right = {
+        m: comparison.predicted(model_comparison.runs(m, "four")) == Y_TRUE for m in np.unique(OPEN)
+    }
+    rows = []
+    for times, _ in itertools.product(TIMES, range(simulations)):
+        of_class = [np.flatnonzero(kinds[0] == label) for label in range(len(CLASSES))]
+        new = np.concatenate([rng.choice(own, times * len(own)) for own in of_class])
+        place = np.concatenate([images_of[one] for one in new])
+        group = np.repeat(np.arange(len(new)), [len(images_of[one]) for one in new])
+        drawn = intervals.resample(Y_TRUE[place], group, len(CLASSES), draws)
+        for pair, runs in itertools.product(OPEN, (*RUNS[1:], 30)):
+            found = [right[method] for method in pair]
+            part = [one[rng.choice(len(one), runs if len(one) > 1 else 1)] for one in found]
+            difference = np.subtract(*[one.mean(axis=0)[place] for one in part])
+            over_cells = intervals.paired_bounds(difference, drawn)
+            each = [one[:, place].mean(axis=1) for one in part]
+            low, high = intervals.with_seeds(difference.mean(), *over_cells, *each)
+            value = found[0].mean() - found[1].mean()
+            half, settled = (high - low) / 2, low > 0 or high < 0
+            rows.append((*pair, value, len(new), runs, half, settled))
+    by = ["first", "second", "difference", "cells", "runs"]
+    rows.sort(key=lambda row: OPEN.index(row[:2]))
+    found = pd.DataFrame(rows, columns=[*by, "half", "settled"])
+    return found.groupby(by, sort=False).mean().reset_index()
 
 
 if __name__ == "__main__":
@@ -225,7 +222,7 @@ if __name__ == "__main__":
         "scores": simulate_scores(laboratory, n),
         "no_seeds": simulate_scores(Laboratory(seeds=0), n, (1,)),
         "differences": simulate_differences(laboratory, n // 2),
-        "needed": simulate_needed(max(2, n // 50)),
+        "needed": simulate_needed(max(2, n // 5)),
     }
     tables = {
         f"coverage_{name}.csv": table.round(4).to_csv(index=False).encode()
