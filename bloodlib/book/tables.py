@@ -196,15 +196,17 @@ def show_claims(key: bool):
 
     elsewhere = {
         "": "",
-        "yes": " It also holds for other cells.",
-        "open": " Open for other cells.",
-        "no": " The opposite holds for other cells.",
+        "yes": " The difference also holds for other cells.",
+        "open": " For other cells the difference is open.",
+        "no": " For other cells the opposite holds.",
     }
+    agrees = {True: " The printed tables agree.", False: " The printed tables disagree.", None: ""}
     cards = []
     for claim in paper.CLAIMS:
         entry, found = verdicts.CLAIMS[claim.id], claims.verdict(claim.id)
         if entry.get("key", False) is not key:
             continue
+        printed = verdicts.judge_print(claim.id)[0] if claim.id in verdicts.PRINT else None
         page, *labels = entry["shown"].split()
         others = [other for other in claims.reachable(claim.id) if other != found.verdict]
         cards.append(
@@ -212,6 +214,7 @@ def show_claims(key: bool):
             f":class-card: claim {found.verdict.replace(' ', '-').replace(chr(39), '')}\n\n"
             f"“{claim.text}” ({claim.place})\n\n{found.evidence}"
             + elsewhere[found.other_cells]
+            + agrees[printed]
             + f"\n\nTrue if: {claim.about} "
             + (f"Could have been: {', '.join(others)}. " if others else "")
             + f"More: {{doc}}`{page}`"

@@ -28,7 +28,7 @@ from bloodlib.data.images import CLASSES, NUCLEI, SIZE, SPLITS, TASKS, Images
 
 VERSION = 1  # raise it whenever the drawing changes: it is part of `data_hash`
 COUNTS = {"TRAIN": 400, "TEST": 160, "TEST_SIMPLE": 40}
-STAMP = "drawn, not photographed"
+STAMP = "synthetic, not photographed"
 
 _FINER = 3  # drawn this many times finer than asked for, then reduced
 _REACH = 1.3  # half the side of the square a white cell is drawn in, in radii of the cell
@@ -263,7 +263,7 @@ def data_hash(n: Mapping[str, int] | None = None) -> str:
 
 
 def stamp(pixels: np.ndarray) -> np.ndarray:
-    """Write ``drawn, not photographed`` across the bottom of a copy of a picture."""
+    """Write ``synthetic, not photographed`` across the bottom of a copy of a picture."""
     height, width = pixels.shape[:2]
     font = ImageFont.load_default(size=max(4, width / 14))
     _, top, _, bottom = font.getbbox(STAMP)

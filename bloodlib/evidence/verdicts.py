@@ -92,7 +92,7 @@ class Difference(NamedTuple):
         return self.value > 0 if known else None
 
     def __str__(self) -> str:
-        return comparison.signed(self.value, self.least, self.most)
+        return comparison.signed(self.value, self.least, self.most).replace("(", "(reruns ")
 
 
 def within(

@@ -73,10 +73,9 @@ class Claim:
     text : str
         The paper's own words.
     about : str
-        What would have to be true, in terms that can be measured. It ends with "The print alone
-        decides." where no run and no image is needed, with "Can also be checked against the print."
-        where the paper's own numbers say something too, and with "Nothing in the paper measures
-        it." where it has none.
+        What would have to be true, in terms that can be measured. It ends with "The paper's text
+        alone decides." where no run and no image is needed, and with "Nothing in the paper measures
+        it." where it has no number.
     """
 
     id: str
