@@ -305,6 +305,8 @@ def test_likelihood_bounds_hold_the_mean_and_keep_within_the_limits(case):
     assert -1 <= low <= values.mean() + 1e-9
     assert values.mean() - 1e-9 <= high <= 1
     assert intervals.likelihood_bounds(np.ones(len(truth)), drawn)[1] == 1
+    ends = intervals.mean_bounds(values[None], drawn, (-1, 1))
+    assert intervals.paired_bounds(values, drawn) == (max(low, ends[0]), min(high, ends[1]))
 
 
 def test_sign_flips_are_the_exact_test():

@@ -7,7 +7,7 @@ import pytest
 from made_records import made_up
 
 from bloodlib import study
-from bloodlib.data import stored
+from bloodlib.data import splits, stored
 from bloodlib.models import methods
 from bloodlib.study import records
 
@@ -172,3 +172,16 @@ def test_somebody_elses_repository_is_not_where_it_comes_from(monkeypatch, tmp_p
     git("add", "study.yml")
     git("commit", "-m", "a checkout of its own")
     assert len(stored.commit.__wrapped__()) == 40
+
+
+def test_a_record_of_a_fold_is_not_taken_for_another_folds():
+    (record,) = study.select(method="NB", task="four", split_by="cell", fold=2)
+    records.check(record)
+    config = record.config | {"fold": 1}
+    for more, words in (
+        ({}, "it was not made on the published images"),
+        ({"data": splits.data_hash("cell", 1)}, "truth is not that of TEST"),
+    ):
+        other = records.Record(record.path, record.content | {"config": config} | more)
+        with pytest.raises(stored.StoredError, match=words):
+            records.check(other)
