@@ -127,7 +127,7 @@ inside = []
 for left_out, own in enumerate(np.transpose(late)):
     others = np.quantile(np.delete(late, left_out, axis=1), (0.025, 0.975))
     inside += [others[0] <= score <= others[1] for score in own]
-print(f"{np.mean(inside):.0%} of {len(inside)} scores lie in the range of the other runs")
+print(f"{np.mean(inside):.0%} of {len(inside)} scores lie in the others' range")
 
 # %% [markdown]
 # ## Settings

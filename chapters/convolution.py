@@ -20,7 +20,7 @@
 # :::
 #
 # Section 4.1 has two small examples (Figures 1 and 2), section 4.3 equations. Here the examples are computed and tried on a cell, and
-# the equations set beside code. The cells are synthetic, made by `bloodlib.data.synthetic`.
+# the equations set beside code.
 
 # %% tags=["parameters"]
 kind = "NEUTROPHIL"  # class of the cell, one of images.CLASSES
@@ -50,7 +50,13 @@ chapter.begin()  # figures in the style of the book; unknown parameters are refu
 
 # %%
 image = np.array(
-    [[1, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 1, 1], [0, 0, 1, 1, 0], [0, 1, 1, 0, 0]]
+    [
+        [1, 1, 1, 0, 0],
+        [0, 1, 1, 1, 0],
+        [0, 0, 1, 1, 1],
+        [0, 0, 1, 1, 0],
+        [0, 1, 1, 0, 0],
+    ]
 )
 kernel = np.array([[1, 0, 1], [0, 1, 0], [1, 0, 1]])
 feature = correlate2d(image, kernel, mode="valid")
@@ -77,9 +83,9 @@ plots.show(figure)
 # %%
 picture = Image.fromarray(synthetic.draw(kind, np.random.default_rng(seed)))
 grey = np.asarray(picture.convert("L"), float)
-effects = pd.DataFrame(
-    [{"Kernel": key} | equations.effect(grey, one) for key, one in equations.KERNELS.items()]
-)
+kernels = equations.KERNELS
+effects = [{"Kernel": name} | equations.effect(grey, kernels[name]) for name in kernels]
+effects = pd.DataFrame(effects)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-kernels", "caption": "Four kernels and their feature maps on one synthetic cell. Edges are shown by their absolute value, bright on black."}, "image": {"alt": "Four pairs of a yellow 3 by 3 matrix and a grey picture of a blood smear. Identity: the picture as it is. Edges: bright outlines of cells on black. Sharpen: the same picture with harder outlines. Blur: the same picture out of focus."}}
 plots.show(figures.plot_kernels(grey))
@@ -233,7 +239,7 @@ targets = np.eye(2)[cells.labels]
 
 
 def train(rate, steps):
-    """Losses before each step of gradient descent; accuracy on the cells and on others."""
+    """Losses before each step of gradient descent; accuracy on cells and others."""
     network = equations.Network((12, 16, 3), 2, seed=seed)
     pixels = cells.pixels / 255
     losses = [network.train_step(pixels, targets, rate) for _ in range(steps)]

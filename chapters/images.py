@@ -20,8 +20,8 @@
 # :::
 #
 # The paper speaks of "around 13k augmented pictures". They are public: the repository `dhruvp/wbc-classification` made them from
-# photographs of the BCCD dataset, and Kaggle's `paultimothymooney/blood-cells` has a copy. Neither names the stain, the magnification or
-# the laboratory.
+# photographs of the BCCD dataset, and Kaggle's `paultimothymooney/blood-cells` has a copy. The stain, the magnification and
+# the laboratory are not stated.
 
 # %% tags=["parameters"]
 per_class = 4  # pictures of each class in the gallery
@@ -62,8 +62,7 @@ plots.show_photographs(figures.plot_gallery(per_class, seed))
 #   very fine reddish granules.
 # - **Lymphocyte:** mostly small, its round, dense nucleus nearly filling it; large and reactive lymphocytes have more, blue cytoplasm.
 #
-# Whether the classes include bands and younger granulocytes, the dataset does not say. The black corners are what turning and shifting
-# left empty.
+# Whether the classes include bands and younger granulocytes is not stated. Turning and shifting left the black corners empty.
 #
 # ## How many
 #
@@ -115,8 +114,7 @@ assert facts["identical"]["within TRAIN"] == facts["identical"]["within TEST"] =
 assert facts["identical"]["of TRAIN in TEST"] == 0
 
 # %% [markdown]
-# No two files of TRAIN or of TEST are identical, and none is in both folders. Different files may still show the same cell:
-# {doc}`photographs`.
+# No file of TRAIN or TEST has an identical one in either folder. Different files may still show the same cell: {doc}`photographs`.
 #
 # ## Origin and licence
 #

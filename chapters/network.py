@@ -113,7 +113,7 @@ layers = pd.DataFrame(
         "Parameters": [0, *(layer.count_params() for layer in model.layers)],
     }
 )
-layers["Output"] = ["×".join(f"{n:,}" for n in shape[1:]) for shape in layers["Output"]]
+layers["Output"] = ["×".join(f"{n:,}" for n in one[1:]) for one in layers["Output"]]
 layers["Share (%)"] = 100 * layers["Parameters"] / model.count_params()
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-3", "caption": "The paper's Figure 3, drawn from the model: each layer with its name, the shape of its output (rows × columns × maps, or nodes) and its number of parameters. Blue: convolution. Orange: pooling. Green: fully connected. Grey: nothing to learn."}, "image": {"alt": "Two rows of blocks joined by arrows. Above: the image, its scaling, two convolutions with thicker stacks of maps, and the pooling layer with maps half as high and wide. Below: dropout, one long column of nodes, the hidden layer with nearly all parameters, dropout, and the output with one node for each class."}}
@@ -205,14 +205,12 @@ chapter.cite(
 
 # %% mystnb={"markdown_format": "myst"}
 nodes = [32, 64, 128, 256, 512]
-widths = pd.DataFrame([networks.parameter_counts(number, classes) for number in nodes])
-everything = widths.sum(axis=1)
-share = 100 * widths["hidden"] / everything
-assert everything.min() > 200 * copies["TRAIN"]
+layer = pd.DataFrame([networks.parameter_counts(number, classes) for number in nodes])
+widths = pd.DataFrame({"Hidden nodes": nodes, "Parameters": layer.sum(axis=1)})
+widths["In the hidden layer (%)"] = 100 * layer["hidden"] / widths["Parameters"]
+assert widths["Parameters"].min() > 200 * copies["TRAIN"]
 tables.show(
-    pd.DataFrame(
-        {"Hidden nodes": nodes, "Parameters": everything, "In the hidden layer (%)": share}
-    ),
+    widths,
     "tbl-widths",
     "Parameters of the network by its number of hidden nodes.",
 )

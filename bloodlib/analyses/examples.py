@@ -192,6 +192,6 @@ def plot_wall(wall: pd.DataFrame, pictures: dict[int, np.ndarray | str]) -> plt.
         axis.set(xlim=(0, 4), ylim=(3, 0), aspect="equal")
     figure.colorbar(
         ScalarMappable(cmap=SHADES), ax=axes, location="bottom", shrink=0.5, aspect=35, pad=0.01,
-        format=PercentFormatter(1), label="images of a photograph that DCLNN gets right",
+        format=PercentFormatter(1), label="images of a photograph that DCLNN classifies correctly",
     )  # fmt: skip
     return figure
