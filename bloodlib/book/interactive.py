@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import threadpoolctl
 from PIL import Image
 
 from bloodlib import paper, study
@@ -289,8 +288,7 @@ def _by_epoch(runs):
         [run.arrays["labels"][: len(epochs)] == run.arrays["truth"] for run in runs], axis=1
     )
     drawn = comparison.resamples(runs[0].config["task"])
-    with threadpoolctl.threadpool_limits(1):  # several threads wait longer than these sums take
-        ends = [intervals.mean_bounds(one, drawn) for one in right]
+    ends = [intervals.mean_bounds(one, drawn) for one in right]
     printed = [scores.printed_rows(tables["TEST"], measure) for measure in scores.MEASURES]
     return {
         **{

@@ -263,7 +263,8 @@ def _intervals(methods, score, split="TEST"):
     everything = [run for runs, _ in methods for run in runs]
     if not on_test(everything):
         return value, (None, None), (None, None)
-    drawn = resamples(everything[0].config["task"], split)
+    task = everything[0].config["task"]
+    drawn = resamples(task) if split == "TEST" else resamples(task, split)  # as cached
     if len(labels) > 1 and score is scores.accuracy:
         first, second = ((one == drawn.truth).mean(axis=0) for one in labels)
         low, high = intervals.paired_bounds(first - second, drawn)
