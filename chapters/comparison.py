@@ -95,7 +95,7 @@ SEEDS = ("cells_seeds_low", "cells_seeds_high")
 tables.show(
     found,
     "tbl-comparison",
-    "Accuracy on TEST with both 95 % CIs, over cells and over cells and seeds; its weights, of networks and of logistic regression; and the seconds of its quickest run, of networks to epoch 25. Other work ran beside them: seconds are upper bounds.",
+    "Accuracy on TEST with both 95 % CIs, over cells and over cells and seeds; its weights, of networks and of logistic regression; and the seconds of training by the rule of {numref}`tbl-runs`, which other work made longer.",
     columns=["task", "method", ("accuracy", "low", "high"), SEEDS, "runs", "parameters", "seconds"],
     headings={"accuracy": "Over cells", SEEDS[0]: "Cells and seeds", "parameters": "Weights"},
     fmt={

@@ -82,29 +82,35 @@ def _name_classes(axis, n, title):
     axis.grid(False)
 
 
-def plot_beside(cells: list[dict], table: int, task: str, methods: list[str]) -> plt.Figure:
-    """The paper's numbers (hollow) beside ours (filled), with our 95 % CIs over cells (wide lines).
+def plot_beside(cells: pd.DataFrame, by: str) -> plt.Figure:
+    """The paper's numbers (diamonds) beside ours (dots), with our 95 % CIs over cells (wide lines).
 
-    A panel for each measure, a line for each method and class of a table; dotted: guessing.
+    A panel for each measure. Ticks: range of reruns, for networks; dotted: chance.
+
+    Parameters
+    ----------
+    cells : pandas.DataFrame
+        Of :func:`bloodlib.evidence.comparison.cells`.
+    by : {"class", "task"}
+        What the rows of a method are.
     """
-    found = pd.DataFrame(cells)
-    found = found[(found["table"] == table) & (found["task"] == task)]
-    found = found[found["method"].isin(methods)]
-    measures = found["measure"].unique()
-    rows = list(dict.fromkeys(zip(found["method"], found["class"], strict=True)))
-    figure, axes = plt.subplots(
-        1, len(measures), figsize=(7.2, 1.1 + 0.26 * len(rows)), sharey=True, squeeze=False
-    )
-    for axis, measure in zip(axes[0], measures, strict=True):
-        chosen = found[found["measure"] == measure].set_index(["method", "class"]).loc[rows]
+    measures = cells["measure"].unique()
+    height = 1.1 + 0.26 * len(cells) / len(measures)
+    figure, axes = plt.subplots(1, len(measures), figsize=(7.2, height), sharey=True)
+    for axis, measure in zip(axes, measures, strict=True):
+        own = cells[cells["measure"] == measure].reset_index()
+        networks = own[own["rerun_low"] < own["rerun_high"]]
+        for end in ("rerun_low", "rerun_high"):
+            axis.plot(networks[end], networks.index, "|", color="#111111", ms=7)
+        chance = 1 / own["task"].map(TASKS).map(len)
+        axis.vlines(chance, own.index - 0.5, own.index + 0.5, color="#888888", lw=1, ls=":")
         plot_intervals(
-            axis, range(len(rows)), chosen["ours"], chosen["low"], chosen["high"],
-            [COLOURS[method] for method, _ in rows], printed=chosen["paper"],
-            label="ours" if axis is axes[0, 0] else "",
+            axis, own.index, own["ours"], own["low"], own["high"],
+            list(own["method"].map(COLOURS)), printed=own["paper"],
+            label="ours" if axis is axes[0] else "",
         )  # fmt: skip
-        axis.axvline(1 / len(TASKS[task]), color="#888888", lw=1, ls=":")
         axis.set(xlim=(0, 1.04), title=measure.capitalize() if measure != "f1" else "F1 score")
-    in_rows(axes[0], [f"{method}  {name.capitalize()}" for method, name in rows])
+    in_rows(axes, own["method"] + ", " + own[by].str.lower())
     figure.legend(loc="outside upper right", ncols=2, fontsize=8)
     return figure
 
