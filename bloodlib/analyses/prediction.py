@@ -29,7 +29,7 @@ FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP", "PPM")
 #: Of a folder, the files whose names end so.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".ppm")
 WARNING = (
-    "Not for diagnosis: the networks know four kinds of cells from one laboratory's slides, and "
+    "Not for diagnosis: the networks know four kinds of cells from one collection of slides, and "
     "name one of them for every picture, whatever it shows."
 )
 
