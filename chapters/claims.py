@@ -196,8 +196,7 @@ assert min(-itself.low, itself.high) > verdicts.ALIKE
 
 # %% [markdown]
 # Both intervals are too wide for the former rules, so no number could be reproduced and no two methods could be alike. {numref}`tbl-rules`
-# lists the rules that changed, {numref}`tbl-changes` the verdicts that changed with them. The results were known when both sets of rules were
-# made.
+# lists the rules that changed, {numref}`tbl-changes` the verdicts that changed with them.
 #
 # :::{table} Rules that changed after version 0.1.
 # :name: tbl-rules

@@ -19,8 +19,7 @@
 # computed from the repaired equations learns. Tests compare the code here with Keras and with {term}`finite differences`.
 # :::
 #
-# Section 4.1 has two small examples (Figures 1 and 2), section 4.3 equations. Here the examples are computed and tried on a cell, and
-# the equations set beside code.
+# Section 4.1 has two small examples (Figures 1 and 2), section 4.3 equations.
 
 # %% tags=["parameters"]
 kind = "NEUTROPHIL"  # class of the cell, one of images.CLASSES

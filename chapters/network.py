@@ -19,8 +19,8 @@
 # connected layers directly on the pixels would need {glue:text}`direct_millions:.1f` million. These are counts, not estimates.
 # :::
 #
-# DCLNN stands for "double convolution layer neural network". This page builds it from the list in section 4.2
-# and counts its parameters, the numbers that training sets.
+# DCLNN stands for "double convolution layer neural network". Its parameters are the numbers that
+# training sets.
 
 # %% tags=["parameters"]
 task = "four"  # four | two classes

@@ -338,8 +338,7 @@ tables.show(
 #
 # ## Correct answers by photograph
 #
-# {numref}`fig-wall` shows TEST as photographs. On the screen, click one, or reach it with the arrow keys and press Enter, to see the
-# answers of every run.
+# {numref}`fig-wall` shows TEST as photographs. Click one, or press Enter on it, to see the answers of every run.
 
 # %%
 wall = examples.compute_wall(comparison.compared("DCLNN", "four"))
