@@ -15,10 +15,10 @@
 #
 # :::{admonition} In short
 # TEST's {glue:text}`images:,` images show {glue:text}`cells` cells, and images of one cell are right or wrong together: DCLNN's
-# accuracy is known as well as from {glue:text}`effective:.0f` independent images. This book prints two 95 % confidence intervals (CI): one over
-# cells, for the runs at hand, and one over cells and seeds. In simulations the first contains its truth in at least
-# {glue:text}`least_cells:.0%` of cases and the second in at least {glue:text}`least_both:.0%`; the percentile bootstrap falls to
-# {glue:text}`least_percentiles:.0%`.
+# accuracy is known about as well as from {glue:text}`effective:.0f` independent images. This book prints two 95 % confidence intervals (CI):
+# one over cells, for the runs at hand, and one over cells and seeds. In simulations the first contains the mean of these runs over all
+# cells in at least {glue:text}`least_cells:.0%` of cases, the second the mean over all seeds in at least {glue:text}`least_both:.0%`. The
+# percentile bootstrap over cells falls to {glue:text}`least_percentiles:.0%`, intervals over images to {glue:text}`least_images:.0%`.
 # :::
 
 # %% tags=["parameters"]
@@ -37,13 +37,14 @@ from bloodlib.analyses import plots, uncertainty
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison, intervals, scores
+from bloodlib.models.methods import NAMES
 
 chapter.begin()  # figures in the style of the book; unknown parameters are refused
 
 # %% [markdown]
 # ## Scores
 #
-# Section 4.4 defines four measures. Here they are applied to the confusion matrix of one run, {glue:text}`run`, on TEST.
+# Section 4.4 defines four measures. Here they are applied to the confusion matrix of one run on TEST: {glue:text}`run` classes.
 
 # %%
 run = study.run({"method": "NB", "task": task} | settings, profile)
@@ -80,23 +81,26 @@ plots.show(figures.plot_counting(confusion, task, positive or images.TASKS[task]
 # F_1 = \frac{2 \cdot \text{Precision} \cdot \text{Recall}}{\text{Precision} + \text{Recall}} \tag{17}
 # ```
 #
-# Precision is the fraction of the images called by this name that belong to the class, recall the fraction of the class that is called so, and F1
-# their harmonic mean. {numref}`tbl-measures` has all four. The rows called "Average" in the paper's tables are plain means
-# of the classes; F1 is averaged too, and is not the F1 of the averages.
+# Precision (positive predictive value) is the fraction of the images called by this name that belong to the class, recall (sensitivity) the
+# fraction of the class that is called so, and F1 their harmonic mean. {numref}`tbl-measures` has all four, and the specificity, which the
+# paper does not print. The rows called "Average" in the paper's tables are plain means of the classes; F1 is averaged too, and is not the
+# F1 of the averages.
 
 # %%
+true, called, hits = confusion.sum(axis=1), confusion.sum(axis=0), confusion.diagonal()
 measured = pd.DataFrame(
     {
         "Class": [name.capitalize() for name in images.TASKS[task]],
         "Equation 14": scores.class_accuracy(confusion),
         "Precision": scores.precision(confusion),
         "Recall": scores.recall(confusion),
+        "Specificity": 1 - (called - hits) / (confusion.sum() - true),
         "F1": scores.f1(confusion),
     }
 )
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-tables.show(measured, "tbl-measures", "The four measures for each class.")
+tables.show(measured, "tbl-measures", "The four measures for each class, and the specificity.")
 
 # %% tags=["remove-input"]
 k = len(images.TASKS[task])
@@ -106,7 +110,7 @@ chapter.cite(accuracy=scores.accuracy(confusion), chance=1 / k, eq14_chance=1 - 
 # %% [markdown]
 # **Two things called accuracy.** Equation 14 is written for one class against the rest. With several classes the rest is
 # large, and its true negatives make the number high: averaged over the classes it is {glue:text}`eq14:.2f`, where guessing gives
-# {glue:text}`eq14_chance:.2f`. The fraction of images whose class is right is {glue:text}`accuracy:.2f`, where guessing gives
+# {glue:text}`eq14_chance:.2f` (with four equal classes 1/16 true positives and 9/16 true negatives). The fraction of images whose class is right is {glue:text}`accuracy:.2f`, where guessing gives
 # {glue:text}`chance:.2f`. In this book accuracy means the second.
 #
 # ## 68 cells
@@ -115,7 +119,8 @@ chapter.cite(accuracy=scores.accuracy(confusion), chance=1 / k, eq14_chance=1 - 
 # each of them counts; if they are all right or all wrong, only the cell does. Between the two lies the intracluster
 # correlation $\rho$. With $m$ images a cell, the variance of a score is $1 + (m - 1) \rho$ times that of independent images
 # {cite}`kish1965`: the design effect. The number of images divided by it is the effective sample size
-# ({numref}`tbl-effective`).
+# ({numref}`tbl-effective`). A quarter of the accuracy rests on the four cells of monocytes, so its effective sample size is below
+# that of the neutrophils.
 
 # %%
 effective = uncertainty.compute_effective(comparison.compared("DCLNN", "four"))
@@ -135,8 +140,9 @@ counts = photographs.counts("cells")["TEST"]
 assert sum(counts.values()) == 68, "the title of the section"
 assert min(counts, key=counts.get) == "MONOCYTE"
 assert counts["MONOCYTE"] == 4, "“four cells”, below"
-chapter.cite(images=len(images.names("TEST")), cells=sum(counts.values()))
-chapter.cite(effective=effective["effective"].iloc[-1])
+sizes = effective["effective"]
+assert sizes.iloc[-1] < sizes[0]
+chapter.cite(images=len(images.names("TEST")), cells=sum(counts.values()), effective=sizes.iloc[-1])
 
 # %% [markdown]
 # ## The bootstrap, and a bound, in ten lines
@@ -154,8 +160,8 @@ print(by_cell)
 
 # %% [markdown]
 # The cluster bootstrap {cite}`efron1993` draws as many cells, with replacement. It can't draw what was not seen: if all four were right, its
-# interval would have no width. Gaffke's bound {cite}`learnedmiller2019` gives each cell a random weight, and one weight more to a cell
-# that nobody saw, wrong in all its images for the low end and right for the high end.
+# interval would have no width. Gaffke's bound {cite}`learnedmiller2019`, made for cells of equal size, gives each cell a random weight and
+# adds one unseen cell: all wrong for the lower limit, all right for the upper. Our extension weights cells by their size.
 
 # %%
 rng = np.random.default_rng(0)
@@ -186,12 +192,12 @@ assert bound[1] - 0.01 <= proved[1]
 # ## Two intervals
 #
 # **95 % CI over cells, for these runs.** Every class gets its unseen cell, every run is scored on the same draws of cells, and the
-# mean over runs is taken. For a recall that is Gaffke's bound; for precision, F1 and averages it is our extension. It is about
-# other cells, and about the networks that were trained.
+# mean over runs is taken. With cells of equal size that is Gaffke's bound for a recall; unequal sizes, precision, F1 and averages are our
+# extension, checked by simulation below. It is about other cells, and about the networks that were trained.
 #
 # **95 % CI over cells and seeds.** A network trained again with another seed is another network. The $k$ runs of a row give a
-# $t$ interval for the mean over seeds; its half-width and that of the interval over cells are added in quadrature, each end by
-# itself {cite}`zou2008`. It needs two runs or more. Naive Bayes, the SVM and the histogram depend on no seed: their two intervals are the same.
+# $t$ interval for the mean over seeds; the squares of its half-width and of that of the interval over cells are added, for each limit
+# separately {cite}`zou2008`. It needs two runs or more. Naive Bayes, the SVM and the histogram depend on no seed: their two intervals are the same.
 
 # %%
 runs = comparison.compared("DCLNN", "four")
@@ -219,22 +225,24 @@ _, *library = comparison.estimate(runs, scores.recall, seeds=True)
 np.testing.assert_allclose(library, [both_low, both_high])
 
 # %% [markdown]
-# The two part for neutrophils, of which single runs find very different fractions. The intervals of the paper's rows are in
+# The two differ most for neutrophils, of which single runs find very different fractions. The intervals of the paper's rows are in
 # {doc}`tables`.
 #
 # ## Coverage
 #
-# An interval may be called a 95 % interval if it contains the truth in 95 of 100 cases. `benchmarks/coverage.py` makes the truth:
-# cells as many and as large as TEST's, and runs, crossed. Each cell has a logit of its own, each run one for each class, and each
-# run another for each cell, with the standard deviations of DCLNN's runs (in neutrophils, {glue:text}`seed_sd:.1f` logits between seeds).
-# {numref}`fig-coverage` counts how often intervals contain it.
+# An interval may be called a 95 % interval if it contains the truth in at least 95 of 100 cases. `benchmarks/coverage.py` makes the truth:
+# cells as many and as large as TEST's, and runs, crossed. The log odds of a right answer (its *logit*) are the sum of a random number for
+# each cell, one for each run and class, and one for each run and cell, with the standard deviations of DCLNN's runs (in neutrophils,
+# {glue:text}`seed_sd:.1f` between seeds). The cell prints how often intervals contain the truth, in the worst of six scores ({numref}`fig-coverage`).
+# `images`, `percentiles` and `cells` are the bootstrap over images, that over cells and our CI over cells, compared with the mean of
+# these runs over all cells; `cells, of all seeds` and `cells and seeds` are our two CIs compared with the mean over all seeds.
 
 # %%
 coverage = uncertainty.load_simulated("scores")
 worst = coverage.drop(columns="score").groupby("runs").min()
 print(worst.round(2).to_string())
 
-# %% mystnb={"figure": {"name": "fig-coverage", "caption": "How often 95 % intervals contain the truth, by the number of runs, simulated with the sizes of TEST's cells. Percentile bootstrap and CI over cells are held against the mean of these runs, dashed against that of all seeds. Dotted: 95 %. The vertical axis begins at 30 %."}, "image": {"alt": "Six panels, the recalls of four classes, accuracy and average F1, over 1, 3, 6 and 10 runs. Both CIs run at or above the dotted line at 95 percent, the percentile bootstrap below it, lowest for monocytes. A dashed line, the CI over cells held against all seeds, starts far below for neutrophils and rises with runs."}}
+# %% mystnb={"figure": {"name": "fig-coverage", "caption": "How often 95 % intervals contain the truth, by the number of runs, simulated with the sizes of TEST's cells. Percentile bootstrap and CI over cells are compared with the mean of these runs, dashed with that of all seeds. Dotted: 95 %. The vertical axis begins at 30 %."}, "image": {"alt": "Six panels, the recalls of four classes, accuracy and average F1, over 1, 3, 6 and 10 runs. Both CIs run at or above the dotted line at 95 percent, the percentile bootstrap below it, lowest for monocytes. A dashed line, the CI over cells compared with all seeds, starts far below for neutrophils and rises with runs."}}
 plots.show(uncertainty.plot_coverage(coverage))
 
 # %% tags=["remove-input"]
@@ -255,25 +263,27 @@ chapter.cite(
 )
 
 # %% [markdown]
-# Intervals that take images for observations contain the truth in as few as {glue:text}`least_images:.0%` of cases. An interval over
-# cells that is read as one over all seeds fails for neutrophils: {glue:text}`one_run:.0%` with one run, {glue:text}`six_runs:.0%` with six.
+# Intervals that take images for independent observations (column `images`) fail most. An interval over
+# cells that is interpreted as one over all seeds fails for neutrophils: {glue:text}`one_run:.0%` with one run, {glue:text}`six_runs:.0%` with six.
 # The interval over cells and seeds reaches {glue:text}`three_runs:.0%` there with three runs, and more elsewhere; for averages and
 # for accuracy both are wider than they need be.
 #
 # ## One cell more or less
 #
 # We leave one cell of TEST out at a time, and print the lowest and the highest accuracy, and the cell that moves it most. With two
-# classes, over half of DCLNN's errors are images of one monocyte.
+# classes, nearly three quarters of DCLNN's errors are images of one cell, labelled a monocyte.
 
 # %%
 influence = uncertainty.compute_influence()
 moves = ["task", "method", "accuracy", "least", "most", "moved", "class", "images"]
-print(influence[moves].round(3).to_string(index=False))
+print(influence[moves].replace(NAMES).round(3).to_string(index=False))
 
 # %% tags=["remove-input"]
 network = influence[(influence["method"] == "MaxPooling") & (influence["task"] == "two")].iloc[0]
 assert network["class"] == "MONOCYTE"
-assert network["moved"] > 0.5 * (1 - network["accuracy"])
+n = len(images.names("TEST"))
+left = (1 - network["most"]) * (n - network["images"]) / ((1 - network["accuracy"]) * n)
+assert 0.70 < 1 - left < 0.75  # “nearly three quarters”
 
 # %% [markdown]
 # ## What no interval here contains
@@ -317,5 +327,5 @@ chapter.cite(q_before=before[0], q_after=after[0])
 # :::{dropdown} Answer
 # Recall stays, because it looks at the class's own row. Precision falls from {glue:text}`q_before:.2f` to
 # {glue:text}`q_after:.2f`, because as many images of the other classes are still called so, and F1 falls with it. In blood the classes
-# are not equally frequent, so precision and F1 in a clinic differ from the tables'.
+# are not equally frequent, as they are in TEST, so precision and F1 in a clinic differ from the tables'.
 # :::

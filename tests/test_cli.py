@@ -148,7 +148,7 @@ def test_list_shows_every_run_and_computes_none(small, folders, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["missing"] * 10
     config = {"method": "NB", "task": "two", "images": "drawn"}
-    line = next(line for line in lines if "NB two" in line)
+    line = next(line for line in lines if "Naive Bayes two" in line)
     assert study.identify(study.resolve(config, "quick")) in line
     assert not folders.cache.exists()
     study.run(config, "quick")

@@ -60,10 +60,12 @@ def without_runs(cells):
 PLOTS = {
     "confusions": lambda cells: figures.plot_confusions({"One": FOUR, "Two": FOUR + 50}),
     "an empty class": lambda cells: figures.plot_confusions({"": EMPTY}),
-    "beside": lambda cells: figures.plot_beside(pd.DataFrame(cells), "class"),
+    "beside": lambda cells: figures.plot_beside(cells, 1, "four", ["NB"]),
     "averages": lambda cells: figures.plot_averages(cells, "recall"),
     "without runs": lambda cells: figures.plot_averages(without_runs(cells), "f1"),
-    "beside without": lambda cells: figures.plot_beside(pd.DataFrame(without_runs(cells)), "task"),
+    "beside without": lambda cells: figures.plot_beside(
+        without_runs(cells), 2, "two", ["MaxPooling"]
+    ),
     "curves": lambda cells: figures.plot_curves(CURVES, ("accuracy", "loss"), mark=3),
     "gallery": lambda cells: figures.plot_gallery(2),
 }

@@ -132,6 +132,9 @@ def test_every_claim_has_its_row():
     claims = tables.load_claims()
     assert len(claims) == len(paper.CLAIMS)
     assert claims["Verdict"].isin(list(verdicts.Verdict)).all()
+    some = tables.load_claims("section 6.2")
+    assert 0 < len(some) < len(claims)
+    assert some["Where"].str.startswith("section 6.2").all()
     _, _, header, rows = rendered(tables.show(claims, "tbl-x", "C"))
     assert len(rows) == len(paper.CLAIMS)
     assert {len(row) for row in rows} == {len(header)}
@@ -210,7 +213,7 @@ def test_load_records_names_those_without_a_result(monkeypatch):
     bad.config = {"method": "gone"}
     monkeypatch.setattr(records, "read_all", lambda: [good, bad])
     first, second, *missing = tables.load_records().to_dict("records")
-    assert first["Run"] == "NB four"
+    assert first["Run"] == "Naive Bayes four"
     assert first["Started (UTC)"] == "2025-06-07 08:09"
     assert (second["Run"], second["State"]) == (bad.id, "failed")
     assert {row["State"] for row in missing} == {"missing"}

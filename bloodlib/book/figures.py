@@ -82,35 +82,29 @@ def _name_classes(axis, n, title):
     axis.grid(False)
 
 
-def plot_beside(cells: pd.DataFrame, by: str) -> plt.Figure:
-    """The paper's numbers (diamonds) beside ours (dots), with our 95 % CIs over cells (wide lines).
+def plot_beside(cells: list[dict], table: int, task: str, methods: list[str]) -> plt.Figure:
+    """The paper's numbers (hollow) beside ours (filled), with our 95 % CIs over cells (wide lines).
 
-    A panel for each measure. Ticks: range of reruns, for networks; dotted: chance.
-
-    Parameters
-    ----------
-    cells : pandas.DataFrame
-        Of :func:`bloodlib.evidence.comparison.cells`.
-    by : {"class", "task"}
-        What the rows of a method are.
+    A panel for each measure, a line for each method and class of a table; dotted: guessing.
     """
-    measures = cells["measure"].unique()
-    height = 1.1 + 0.26 * len(cells) / len(measures)
-    figure, axes = plt.subplots(1, len(measures), figsize=(7.2, height), sharey=True)
-    for axis, measure in zip(axes, measures, strict=True):
-        own = cells[cells["measure"] == measure].reset_index()
-        networks = own[own["rerun_low"] < own["rerun_high"]]
-        for end in ("rerun_low", "rerun_high"):
-            axis.plot(networks[end], networks.index, "|", color="#111111", ms=7)
-        chance = 1 / own["task"].map(TASKS).map(len)
-        axis.vlines(chance, own.index - 0.5, own.index + 0.5, color="#888888", lw=1, ls=":")
+    found = pd.DataFrame(cells)
+    found = found[(found["table"] == table) & (found["task"] == task)]
+    found = found[found["method"].isin(methods)]
+    measures = found["measure"].unique()
+    rows = list(dict.fromkeys(zip(found["method"], found["class"], strict=True)))
+    figure, axes = plt.subplots(
+        1, len(measures), figsize=(7.2, 1.1 + 0.26 * len(rows)), sharey=True, squeeze=False
+    )
+    for axis, measure in zip(axes[0], measures, strict=True):
+        chosen = found[found["measure"] == measure].set_index(["method", "class"]).loc[rows]
         plot_intervals(
-            axis, own.index, own["ours"], own["low"], own["high"],
-            list(own["method"].map(COLOURS)), printed=own["paper"],
-            label="ours" if axis is axes[0] else "",
+            axis, range(len(rows)), chosen["ours"], chosen["low"], chosen["high"],
+            [COLOURS[method] for method, _ in rows], printed=chosen["paper"],
+            label="ours" if axis is axes[0, 0] else "",
         )  # fmt: skip
+        axis.axvline(1 / len(TASKS[task]), color="#888888", lw=1, ls=":")
         axis.set(xlim=(0, 1.04), title=measure.capitalize() if measure != "f1" else "F1 score")
-    in_rows(axes, own["method"] + ", " + own[by].str.lower())
+    in_rows(axes[0], [f"{method}  {name.capitalize()}" for method, name in rows])
     figure.legend(loc="outside upper right", ncols=2, fontsize=8)
     return figure
 
@@ -298,34 +292,6 @@ def plot_possible_accuracy(possible: pd.DataFrame) -> plt.Figure:
     for axis in axes.flat:
         middle = np.mean(axis.get_xlim())
         axis.set_xlim(middle - width / 2, middle + width / 2)
-    return figure
-
-
-def plot_splits(found: pd.DataFrame, shown: dict[str, str], chance: float) -> plt.Figure:
-    """Accuracy of each method under each split: dots are runs, wide lines 95 % CIs over cells.
-
-    Parameters
-    ----------
-    found : pandas.DataFrame
-        See :func:`bloodlib.analyses.leakage.compute_splits`.
-    shown : dict of str to str
-        The splits in words.
-    chance : float
-        What guessing scores; dotted.
-    """
-    methods = list(dict.fromkeys(found["method"]))
-    figure, axes = plt.subplots(
-        1, len(methods), figsize=(7.2, 2.6), sharey=True, sharex=True, squeeze=False
-    )
-    for axis, method in zip(axes[0], methods, strict=True):
-        own = found[found["method"] == method]
-        plot_intervals(
-            axis, own["split_by"].map(list(shown).index), own["accuracy"], own["low"], own["high"],
-            "#0072B2", runs=own["folds"],
-        )  # fmt: skip
-        axis.axvline(chance, color="#888888", lw=1, ls=":")
-        axis.set(xlim=(0, 1.02), title=method, xlabel="accuracy")
-    in_rows(axes[0], shown.values())
     return figure
 
 

@@ -16,18 +16,35 @@ from bloodlib.analyses import claims
 from bloodlib.data import images
 from bloodlib.evidence import comparison, scores, verdicts
 from bloodlib.evidence.comparison import signed, with_interval
+from bloodlib.models.methods import NAMES
 from bloodlib.study import records
 
 #: Headings of columns that recur; those of others are their names, "all_right" as "All right".
-HEADINGS = {"task": "Classes", "first": "Compared", "favourite": "Answered most"}
+HEADINGS = {
+    "task": "Classes",
+    "first": "Compared",
+    "favourite": "Answered most",
+    "low": "CI over cells",
+    "cells_seeds_low": "CI over cells and seeds",
+    "p_cells": "p, sign flips",
+    "p_runs": "p, permuted runs",
+    "once": "Each cell once",
+    "p_cells_once": "p, sign flips of these",
+}
 #: How columns that recur are printed.
 FORMATS: dict[str, str | Callable] = {
     "class": str.capitalize,
     "pooling": lambda name: name.removesuffix("Pooling").lower(),
-    "first": "{} − {}".format,
+    "method": lambda name: NAMES.get(name, name),
+    "first": lambda *pair: " − ".join(NAMES.get(name, name) for name in pair),
     "favourite": lambda name, share: f"{name.capitalize()} ({share:.0%})",
-    **dict.fromkeys(("seconds", "minutes"), ",.0f"),
-    **dict.fromkeys(("change", "difference", "gain", "gap"), signed),
+    **dict.fromkeys(("seconds", "minutes", "weights"), ",.0f"),
+    **dict.fromkeys(("change", "difference", "gain", "gap", "once"), signed),
+    **dict.fromkeys(("p_cells", "p_runs", "p_cells_once"), comparison.p_value),
+    **dict.fromkeys(
+        ("low", "cells_seeds_low"),
+        lambda low, high: f"{low:.2f} to {high:.2f}".replace("-", "−"),
+    ),
 }
 MEASURE_NAMES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 
@@ -168,10 +185,20 @@ def load_cells(cells: list[dict], table: int, linked: bool = True, **where) -> p
     return frame.rename_axis(["Classes", "Method", "Class"]).reset_index()
 
 
-def load_claims() -> pd.DataFrame:
-    """Claims of the paper: where, in its words, what would have to be true, the verdict."""
+def load_claims(place: str = "") -> pd.DataFrame:
+    """Claims of the paper: where, in its words, what would have to be true, the verdict.
+
+    Parameters
+    ----------
+    place : str
+        Only claims whose place begins so.
+    """
     return pd.DataFrame(
-        [(c.place, f"“{c.text}”", c.about, *claims.verdict(c.id)[:2]) for c in paper.CLAIMS],
+        [
+            (c.place, f"“{c.text}”", c.about, *claims.verdict(c.id)[:2])
+            for c in paper.CLAIMS
+            if c.place.startswith(place)
+        ],
         columns=["Where", "The paper says", "True if", "Verdict", "Because"],
     )
 

@@ -98,20 +98,6 @@ def _there(runs):
     return runs
 
 
-def in_float32(run: records.Record) -> bool:
-    """Whether a run multiplied in float32; of networks, others did in mixed bfloat16."""
-    return run.config.get("precision", "float32") == "float32"
-
-
-def training_minutes(runs: list[records.Record]) -> float:
-    """How long a method's runs took: the median of those in float32, nan where there is none.
-
-    Training and prediction, of networks to :data:`EPOCH`. Other work ran beside some of them.
-    """
-    found = [run.history.get("seconds", [run.seconds])[:EPOCH] for run in runs if in_float32(run)]
-    return float(np.median([sum(each) for each in found])) / 60 if found else np.nan
-
-
 def accuracies(run: records.Record, epochs: Iterable[int]) -> list[float]:
     """Accuracy of a network on the images it was tried on, after each of some epochs."""
     return [float(scores.accuracy(run.confusion(epoch=epoch))) for epoch in epochs]
@@ -306,10 +292,10 @@ def signed(value: float, low: float | None = None, high: float | None = None) ->
 
     With three decimals if it or an end would look like zero with two.
     """
-    if not _is_known(low):
-        return f"{value:+.2f}".replace("-", "−")
-    digits = 3 if min(abs(value), abs(low), abs(high)) < 0.005 else 2
-    return f"{value:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})".replace("-", "−")
+    known = [value, low, high] if _is_known(low) else [value]
+    digits = 3 if min(map(abs, known)) < 0.005 else 2
+    value, *ends = (f"{one:+.{digits}f}".replace("-", "−") for one in known)
+    return f"{value} ({' to '.join(ends)})" if ends else value
 
 
 def _is_known(end):

@@ -22,6 +22,15 @@ import numpy as np
 from bloodlib.data.images import SPLITS, TASKS
 
 METHODS: dict[str, Callable[..., "Predictions"]] = {}
+#: What readers call a method; records and ``study.yml`` have the short names.
+NAMES = {
+    "majority": "constant",
+    "NB": "Naive Bayes",
+    "KNN": "nearest neighbour",
+    "nearest-photograph": "nearest photograph",
+    "histogram": "colour histogram",
+    "small": "compact CNN",
+}
 Features = Literal["pixels", "grey", "histogram"]
 Colours = Literal["RGB", "HSV"]
 #: Where the brightest channel of a pixel is darker than this, the pixel is black filling, or the

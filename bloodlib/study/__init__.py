@@ -111,7 +111,8 @@ def describe(config: dict) -> str:
     config = resolve(config)
     usual = COMMON | methods.defaults(config["method"])
     differing = [f"{k} {v}" for k, v in config.items() if k in usual and v != usual[k]]
-    return ", ".join([f"{config['method']} {config['task']}", *differing])
+    name = methods.NAMES.get(config["method"], config["method"])
+    return ", ".join([f"{name} {config['task']}", *differing])
 
 
 def runs(table: int | None = None) -> list[dict]:
