@@ -169,7 +169,6 @@ def frozen(folders, tmp_path, monkeypatch):
 def test_figures_are_drawn_without_images(frozen, folders):
     shutil.copy(CHECKOUT / "results" / "boxes.csv", folders.results)
     photographs.boxes.cache_clear()
-    attribution.plot_photographs("four").canvas.draw()
     attribution.plot_examples().canvas.draw()
 
 

@@ -49,6 +49,7 @@ def test_what_is_stored_knows_the_training_slides_from_another_laboratory():
     own = list(out_of_distribution.SETS.values())
     assert (flags[own[:4]] < 0.06).all()
     assert flags["PBC"] > 0.95
+    assert flags[own[5]] < flags["PBC"]  # as scaled and stained as TRAIN
     same, n = out_of_distribution.compute_agreement()
     assert n == len(images.names("TEST"))
     assert same >= 0.95

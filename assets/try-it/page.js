@@ -105,7 +105,7 @@
     return make("details", {}, make("summary", {}, `What the ${which} convolution sees: ${filters} maps`), grid);
   }
 
-  // Like `text` of bloodlib/analyses/prediction.py: a guess has no probabilities.
+  // Like `text` of bloodlib/analyses/prediction.py: a flagged answer has no probabilities.
   function show(pixels, [four, two], { distance, nearer }, of) {
     const unlike = nearer >= given.facts.limit;
     const answer = small(four.answer), other = two.answer.toLowerCase();
@@ -115,7 +115,7 @@
       table("Four classes", given["weights-four"].classes, four.chances),
       table("Two classes", given["weights-two"].classes, two.chances));
     said.replaceChildren(
-      make("h2", {}, unlike ? `A guess: ${statement}` : statement),
+      make("h2", {}, unlike ? `Flagged: ${statement}` : statement),
       make("p", {}, `The networks' answer for ${of}.`),
       make("p", { className: unlike ? "try-it-unlike" : "" },
         unlike ? "The picture is unlike the training slides, so its probabilities are not shown. " : "",
@@ -124,7 +124,7 @@
       make("div", { className: "try-it-pictures" },
         picture("What they see: 60 × 80 pixels.", "The picture, reduced", seen(pixels)),
         picture(`Where “${answer.toLowerCase()}” comes from (HiResCAM).`,
-          "The places of the picture that speak for the answer, brighter where they say more",
+          "The places of the picture that influence the answer, brighter where they do more",
           seen(pixels), drawn(four.where.values, four.where.height, four.where.width, 1, 0, glow))),
       maps(four.maps[0], "first"), maps(four.maps[1], "second"),
       make("p", { className: "try-it-warning" }, given.facts.warning));

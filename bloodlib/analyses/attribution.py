@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from bloodlib.analyses import robustness
-from bloodlib.analyses.plots import COLOURS, GALLERY_SIZE, bare
+from bloodlib.analyses.plots import GALLERY_SIZE, bare
 from bloodlib.data import images, photographs, registration, stored, synthetic
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.evidence import comparison, intervals
@@ -312,37 +312,6 @@ def compute_hidden() -> pd.DataFrame:
             row = robustness.compare(task, labels, before)
             rows.append({"task": task, "hidden": name} | row | {"same": (labels == before).mean()})
     return pd.DataFrame(rows)
-
-
-def plot_photographs(task: str) -> plt.Figure:
-    """Weight in the box over its area: a dot for each photograph, the mean of its images.
-
-    With a white middle: most images wrong. Grey: the untrained network. On the dotted line lie
-    maps that know nothing of the cell.
-    """
-    found = read()
-    shares = found[f"shares_{task}"][..., 0].astype(float)
-    each = {"class": np.array(CLASSES)[images.labels("TEST")], "area": found["area"].astype(float)}
-    each["right"] = found[f"labels_{task}"] == images.labels("TEST", task)
-    for kind, name in enumerate(MAPS):
-        each |= {name: shares[:, 0, kind], f"{name}_untrained": shares[:, 2, kind]}
-    means = pd.DataFrame(each).groupby(["class", photographs.photographs("TEST")]).mean()
-    figure, axes = plt.subplots(1, len(MAPS), figsize=(7.2, 3.6), sharex=True, sharey=True)
-    for axis, (kind, title) in zip(axes, MAPS.items(), strict=True):
-        axis.plot([0, 1], [0, 1], color="#888888", lw=1, ls=":")
-        grey = {"ms": 3, "color": "#bbbbbb", "label": "untrained"}
-        axis.plot(means["area"], means[f"{kind}_untrained"], "o", **grey)
-        for name in CLASSES:
-            dots, label = means.loc[name], name.capitalize()
-            axis.scatter(dots["area"], dots[kind], 26, COLOURS[name], label=label, zorder=3)
-        wrong = means[means["right"] < 0.5]
-        axis.scatter(wrong["area"], wrong[kind], 8, "white", zorder=4)
-        axis.set(xlabel="area of the box (fraction of the image)", title=title)
-        axis.set(xlim=(0, 1.1 * means["area"].max()), ylim=(0, 1))
-    axes[0].set_ylabel("weight of the map in the box")
-    handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=len(names), fontsize=7.5)
-    return figure
 
 
 def plot_examples() -> plt.Figure:

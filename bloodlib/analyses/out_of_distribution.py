@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 from bloodlib import study
-from bloodlib.analyses import external_validation
+from bloodlib.analyses import external_validation, stain_normalisation
 from bloodlib.data import images, photographs, stored
 from bloodlib.models import weights
 from bloodlib.study import records
@@ -34,6 +34,7 @@ SETS = {
     "TEST_SIMPLE": "TEST_SIMPLE",
     "TEST": "TEST (turned)",
     "PBC": "PBC",
+    "PBC_stain": "PBC, red cells and stain as in TRAIN",
 }
 
 
@@ -90,6 +91,8 @@ def compute() -> None:
     ------
     bloodlib.data.images.DatasetError
         If there are no photographs or no pictures of PBC, or not the published ones.
+    bloodlib.data.stored.StoredError
+        If :func:`bloodlib.analyses.external_validation.compute` has stored nothing.
     """
     clock = stored.Clock()
     cell_of = photographs.cell_table().set_index("photograph")["cell"]
@@ -120,14 +123,17 @@ def compute() -> None:
         ).astype(np.float32)
 
     test = [images.photograph(n) for n in np.setdiff1d(photographs.photographs("TEST"), [-1])]
-    pbc = [external_validation.crop(one, "cropped", {}) for one in external_validation.load()]
+    pictures, sizes = external_validation.load(), external_validation.diameters()
+    pbc = np.stack([external_validation.crop(one, "cropped", sizes) for one in pictures])
+    scaled = np.stack([external_validation.crop(one, "red cells", sizes) for one in pictures])
     held_out = [one for one, is_first in zip(whole, first, strict=True) if not is_first]
     sets = {
         "held_out": np.stack([images.resize(one) for one in held_out]),
         "test_photographs": np.stack([images.resize(one) for one in test]),
         "TEST_SIMPLE": images.load("TEST_SIMPLE").pixels,
         "TEST": images.load("TEST").pixels,
-        "PBC": np.stack(pbc),
+        "PBC": pbc,
+        "PBC_stain": stain_normalisation.match_stain(scaled, external_validation.stain()),
     }
     arrays = reference | {name: score(pixels) for name, pixels in sets.items()}
     arrays["held_out_cells"] = cells[~first]
@@ -139,7 +145,7 @@ def compute() -> None:
         flags = distance(weights.features(pixels), reference), ~shows_a_cell(pixels), scale
         found.append(np.stack(flags).astype(np.float32))
     arrays["altered"] = np.stack(found)
-    settings = {"scores": SCORES, "altered": list(ALTERED), "neighbours": NEIGHBOURS, "version": 2}
+    settings = {"scores": SCORES, "altered": list(ALTERED), "neighbours": NEIGHBOURS, "version": 3}
     records.save_measured(NAME, arrays, settings, clock)
 
 

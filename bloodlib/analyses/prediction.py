@@ -248,13 +248,13 @@ def predict(paths: Iterable[str | Path], scale: bool = False) -> Iterator[dict]:
 
 
 def text(answer: dict) -> str:
-    """An answer of :func:`predict` in lines; a guess has no probabilities."""
+    """An answer of :func:`predict` in lines; a flagged one has no probabilities."""
     four, two = answer["answer"].values()
     statement = f"{four}, {two}"
     if answer["contradiction"]:
         statement = f"the networks contradict each other: {four} by one, {two} by the other"
     if answer["unlike"]:
-        statement = f"a guess, as the picture is unlike the training slides: {statement}"
+        statement = f"flagged, as the picture is unlike the training slides: {statement}"
     lines = [answer["file"], f"  {'answer':16}{statement}"]
     for task, chances in answer["chances"].items():
         order = sorted(chances.items(), key=lambda item: -item[1])

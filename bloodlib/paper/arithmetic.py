@@ -285,6 +285,32 @@ def bounds(
     return _block(tuple(cells), tuple(counts.items()), convention, claimed)
 
 
+def of_report(report: pd.DataFrame, accuracy: str | None = None) -> Block:
+    """What a class report with four classes allows, whatever its number of decimals.
+
+    Parameters
+    ----------
+    report : pandas.DataFrame
+        ``class, images, precision, recall, f1`` as printed, as in
+        ``results/literature_reports.csv``; "" for a number that is not.
+    accuracy : str, optional
+        The accuracy, as printed.
+    """
+
+    def unit(printed):
+        return Fraction(1, 10 ** len(printed.partition(".")[2]))
+
+    cells = tuple(
+        Cell(0, "four", "", row["class"], measure, row[measure])
+        for _, row in report.iterrows()
+        for measure in paper.MEASURES
+        if row[measure]
+    )
+    counts = tuple(zip(report["class"], report["images"].astype(int), strict=True))
+    claimed = span(accuracy, unit=unit(accuracy)) if accuracy else None
+    return Block(cells, counts, claimed=claimed, unit=unit(cells[0].printed))
+
+
 def misprints(counts: Mapping[str, int], convention: str = "rounded") -> tuple[int, int]:
     """Misprints of 0.01 in one number that leave no matrix, and how many were tried."""
     found = []

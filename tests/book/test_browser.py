@@ -258,7 +258,7 @@ def test_a_chosen_picture_gets_the_answer_of_the_terminal(opened, tmp_path, size
         np.testing.assert_allclose(shown, list(chances.values()), atol=0.02)
     title = page.inner_text(".try-it-answer h2").lower()
     assert answer["answer"]["four"] in title
-    assert title.startswith("a guess") is answer["unlike"]
+    assert title.startswith("flagged") is answer["unlike"]
     assert ("contradict" in title) is answer["contradiction"]
     distance = float(page.get_attribute(".try-it-answer", "data-distance"))
     assert distance == pytest.approx(answer["distance"], rel=0.01)
