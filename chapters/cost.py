@@ -28,6 +28,7 @@ import pandas as pd
 
 from bloodlib import study
 from bloodlib.analyses import plots
+from bloodlib.analyses.model_comparison import NAMES
 from bloodlib.book import chapter, tables
 from bloodlib.data import stored
 from bloodlib.study import records
@@ -37,20 +38,20 @@ chapter.begin()  # figures in the style of the book; unknown parameters are refu
 # %% [markdown]
 # ## The study
 #
-# {numref}`tbl-study-cost` has the hours by method.
+# {numref}`tbl-study-cost` has the hours by method, {numref}`tbl-runs` the median time of a run.
 
 # %%
 runs = pd.DataFrame(
     {
-        "method": run.config["method"],
-        "precision": run.config.get("precision", "float32").removeprefix("mixed_"),
+        "method": (NAMES | {"KNN": "nearest neighbours"})[run.config["method"]],
+        "number_format": run.config.get("precision", "float32").removeprefix("mixed_"),
         "on": run.environment["device"].replace("processor", run.environment["processor"]),
         "hours": run.seconds / 3600,
         "longest": run.seconds / 3600,
     }
     for run in records.read_all()
 )
-hours = runs.groupby(["method", "precision", "on"], as_index=False).agg(
+hours = runs.groupby(["method", "number_format", "on"], as_index=False).agg(
     runs=("hours", "size"), hours=("hours", "sum"), longest=("longest", "max")
 )
 
@@ -58,13 +59,13 @@ hours = runs.groupby(["method", "precision", "on"], as_index=False).agg(
 tables.show(
     hours.sort_values("hours", ascending=False),
     "tbl-study-cost",
-    "Hours of the recorded runs, training and prediction, by method, precision and device. Other work ran on some of these machines, so these are upper limits; the time of an SVM depends on whether an earlier run had left its kernel in memory.",
-    columns=["method", "precision", "on", "runs", "hours", "longest"],
+    "Hours of the recorded runs, training and prediction, by method, number format and device. Other work ran on some of these machines, so these are upper limits; the time of an SVM depends on whether an earlier run had left its kernel in memory.",
+    columns=["method", "number_format", "on", "runs", "hours", "longest"],
 )
 
 # %% [markdown]
 # What `study.yml` lists and no record has yet is in {numref}`tbl-missing`, in the order in which it is most useful: folds of DCLNN for
-# {doc}`leakage`, then seeds for {doc}`tables` and {doc}`epochs`. Nothing in this book is said of these runs.
+# {doc}`leakage`, then seeds for {doc}`tables` and {doc}`epochs`. This book reports nothing of these runs.
 
 # %%
 missing = pd.DataFrame(
@@ -88,7 +89,7 @@ listed = missing.groupby("run", sort=False, as_index=False).agg(
 tables.show(
     listed,
     "tbl-missing",
-    "Runs of `study.yml` without a record, and the hours that they may take: as many as the median recorded run of the same method and precision, by epochs.",
+    "Runs of `study.yml` without a record, and the hours that they may take: as many as the median recorded run of the same method and number format, by epochs.",
     decimals=1,
 )
 
@@ -99,7 +100,7 @@ chapter.cite(
     study_hours=runs["hours"].sum(),
     missing_runs=len(missing),
     missing_hours=missing["hours"].sum(),
-    short_on=" and ".join(sorted(set(trained[trained["precision"] == "bfloat16"]["on"]))),
+    short_on=" and ".join(sorted(set(trained[trained["number_format"] == "bfloat16"]["on"]))),
 )
 
 # %% [markdown]
@@ -159,7 +160,7 @@ chapter.cite(
 #
 # ## Support vector machines and images
 
-# %% mystnb={"figure": {"name": "fig-ratios", "caption": "Speed-up over the fastest alternative measured, which is named below the work: the median of our way against its median; logarithmic axis, 1 is equally fast. The support vector machines are tens of times faster than scikit-learn's own kernel, but slower than scikit-learn-intelex in float32 (the row with processor time)."}, "image": {"alt": "Horizontal bars on a logarithmic axis. Against scikit-learn the bars of the support vector machines are the longest by far; against scikit-learn-intelex one points to the left, as that of decoding JPEG files does: Keras' loader is faster."}}
+# %% mystnb={"figure": {"name": "fig-ratios", "caption": "Speed-up over the fastest alternative measured, which is named below the work: its median time over that of our code; logarithmic axis, 1 is equally fast. The support vector machines are tens of times faster than scikit-learn's own kernel, but slower than scikit-learn-intelex in float32 (the row with processor time)."}, "image": {"alt": "Horizontal bars on a logarithmic axis. Against scikit-learn the bars of the support vector machines are the longest by far; against scikit-learn-intelex one points to the left, as that of decoding JPEG files does: Keras' loader is faster."}}
 contests = rows.drop(training.index).dropna(subset=["ratio"])
 figure, axis = plt.subplots(figsize=(7.2, 3.5))
 names = [f"{work}\n{best}" for work, best in contests["best"].items()]

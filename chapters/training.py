@@ -17,7 +17,7 @@
 #
 # :::{admonition} In short
 # About sixty lines of plain Keras train the network of section 4.2, with the settings of the Kaggle notebook where the paper is silent.
-# The run shown here classifies {glue:text}`last` of TEST correctly after its last epoch. Over its last {glue:text}`n_late` epochs the accuracy
+# The run shown here classifies {glue:text}`fraction:.0%` of TEST correctly after its last epoch. Over its last {glue:text}`n_late` epochs the accuracy
 # varied by {glue:text}`jump:.0f` points, a variation that intervals over cells leave out.
 # :::
 #
@@ -29,7 +29,7 @@ profile = "recorded"  # recorded | quick: minutes, not for quoting | full
 task = "four"  # four | two
 pooling = "max"  # max | average
 seed = 0  # weights, order, augmentation and dropout
-source = "published"  # published: the paper's images | drawn: drawn cells
+source = "published"  # published: the paper's images | drawn: synthetic cells
 settings = {}  # others, as in study.yml: {"split_by": "cell", "hidden": 64}
 loop = "small"  # plain Keras: small: on 256 images | plain: on all, 25 epochs
 
@@ -46,22 +46,6 @@ from bloodlib.models import training
 
 chapter.begin()  # figures in the style of the book; unknown parameters are refused
 
-# %% tags=["remove-input", "remove-stderr"]
-images_per_class, epochs, kinds = {
-    "small": (64, 2, ["max", "average"]),
-    "plain": (None, 25, [pooling]),
-}[loop]
-obstacle = ""
-try:
-    keras = training.load_keras()  # "import keras" without the first messages of its backend
-except ImportError as error:
-    obstacle = str(error)
-if source == "published" and not images.available():
-    obstacle = (
-        "the images are not here. `bloodlib data --fetch` fetches them; `-p source drawn` trains on "
-        "drawn cells."
-    )
-
 # %% [markdown]
 # ## The training in plain Keras
 #
@@ -69,14 +53,24 @@ if source == "published" and not images.available():
 # enough to see that the code runs, far too little to learn from. With `-p loop plain` the same cells train on all of TRAIN for 25
 # epochs, on a GPU if Keras finds one. First the images, 60 × 80 pixels in RGB, and their labels:
 
-# %%
+# %% tags=["remove-stderr"]
+images_per_class, epochs, kinds = 64, 2, ["max", "average"]
+if loop == "plain":
+    images_per_class, epochs, kinds = None, 25, [pooling]
+obstacle = ""
+if source == "published" and not images.available():
+    obstacle = "no images here: `bloodlib data --fetch`, or `-p source drawn`"
+try:
+    keras = training.load_keras()  # "import keras" without its backend's first messages
+except ImportError as error:
+    obstacle = str(error)
 if obstacle:
     print("Nothing is trained here:", obstacle)
 else:
     data = study.load(source, images_per_class)
     x_train, y_train = data.pixels["TRAIN"], data.labels[task]["TRAIN"]
     x_test, y_test = data.pixels["TEST"], data.labels[task]["TEST"]
-    what = "drawn cells" if source == "drawn" else "images"
+    what = "synthetic cells" if source == "drawn" else "images"
     print(f"{len(x_train)} {what} to train on, {len(x_test)} to test on")
 
 # %% [markdown]
@@ -166,11 +160,12 @@ run.id, study.describe(run.config)
 
 # %% tags=["remove-input"]
 curves = figures.compute_curves([run])
-validation = curves[curves["images"] == "validation"].set_index("epoch")["accuracy"]
-late = validation.iloc[-10:]
+late = curves[curves["images"] == "TEST"].set_index("epoch")["accuracy"].iloc[-10:]
 where = run.environment
 every = study.select(method="DCLNN")
+assert all(one.environment["device"] == "processor" for one in every)
 chapter.cite(
+    fraction=float(estimate([run], epoch=run.epochs).value),
     last=str(estimate([run], epoch=run.epochs)),
     simple=str(estimate([run], split="TEST_SIMPLE")),
     epochs=run.epochs,
@@ -181,36 +176,42 @@ chapter.cite(
     jump=100 * (late.max() - late.min()),
     every=len(every),
     whole=sum(one.config["precision"] == "float32" for one in every),
-    gpu=sum(one.environment["device"] != "processor" for one in every),
 )
 
 # %% [markdown]
 # It took {glue:text}`minutes:.0f` minutes for {glue:text}`epochs` epochs in {glue:text}`precision` on {glue:text}`device`. Of the {glue:text}`every` recorded runs of DCLNN,
 # {glue:text}`whole` were trained in float32 and all others in mixed bfloat16, which multiplies numbers of 16 bits and keeps the weights
-# in 32. On a GPU {glue:text}`gpu` were trained. `make gpu` does what one needs: it finds it, compares its losses
-# with the processor's, measures images a second, and trains a missing run. These steps were tested on processors only
-# ({doc}`run_it_yourself`).
+# in 32. None was trained on a GPU. `make gpu` finds one, compares its losses with the processor's, measures images a second, and
+# trains a missing run; these steps were tested on processors only ({doc}`run_it_yourself`). {numref}`tbl-runs` has the usual times.
 #
 # ## Accuracy and loss
 #
 # {numref}`fig-paper-8` is the paper's Figure 8, which prints no numbers. Training is counted as Keras counts it, while the epoch
-# runs, on augmented images and with dropout, which makes it look worse than it is; validation is TEST, after the epoch.
+# runs, on augmented images and with dropout, which makes it look worse than it is; TEST, which the paper calls validation, after the epoch.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-paper-8", "caption": "Model accuracy and loss over epochs, as in the paper's Figure 8: training in red, validation (TEST) in blue. Band: 95 % CI over cells ({doc}`intervals`), for runs that were tried on all of TEST. Validation jumps from epoch to epoch."}, "image": {"alt": "Two panels over epochs. Left, accuracy: the training curve rises smoothly; the validation curve rises too, but jumps up and down from epoch to epoch, inside a band that is wider than its jumps. Right, loss: the training curve falls smoothly, the validation curve is jagged and lies above it."}}
+# %% mystnb={"figure": {"name": "fig-paper-8", "caption": "Model accuracy and loss over epochs, as in the paper's Figure 8: training in red, TEST in blue. Band: 95 % CI over cells ({doc}`intervals`), for runs evaluated on all of TEST. Its curve jumps from epoch to epoch."}, "image": {"alt": "Two panels over epochs. Left, accuracy: the training curve rises smoothly; the curve of TEST rises too, but jumps up and down from epoch to epoch, inside a band that is wider than its jumps. Right, loss: the training curve falls smoothly, that of TEST is jagged and lies above it."}}
 plots.show(figures.plot_curves(curves, ("accuracy", "loss")))
 
 # %% [markdown]
 # After the last epoch, accuracy is {glue:text}`last` on TEST and {glue:text}`simple` on the unaltered photographs of TEST_SIMPLE. Brackets are 95 % CIs
-# over other cells of the same kind; a run that was not tried on all of TEST, such as a quick one, has none. Which of the last
+# over other cells of the same kind; a run that was not evaluated on all of TEST, such as a quick one, has none. Which of the last
 # epochs one stops at changes the result by up to {glue:text}`jump:.0f` points, with the same network, seed and cells.
 #
 # ## Confusion matrix
 #
-# {numref}`fig-confusion` counts the answers after the last epoch, {numref}`tbl-training` has the scores. On the screen, point at a cell of
+# {numref}`fig-confusion` counts the answers after the last epoch, {numref}`tbl-training` has the scores. Most often, {glue:text}`confused`. On the screen, point at an entry of
 # the matrix, or go there with the arrow keys: it names the photographs behind its images ({doc}`photographs`).
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-confusion", "caption": "What DCLNN answers for TEST after the last epoch. Numbers are images, shades are fractions of the row. Off the diagonal are mistakes."}, "image": {"alt": "A confusion matrix. Most images lie on the diagonal; the largest counts beside it are where one class is taken for another."}}
+# %% mystnb={"figure": {"name": "fig-confusion", "caption": "What DCLNN answers for TEST after the last epoch. Numbers are images, shades are fractions of the row. Off the diagonal are mistakes."}, "image": {"alt": "A confusion matrix. Most images lie on the diagonal; the largest counts beside it are where one class is taken for another."}}
 plots.show(figures.plot_confusions({"": run.confusion()}))
+
+# %% tags=["remove-input"]
+wrong, names = run.confusion(), images.TASKS[task]
+rows = wrong.sum(axis=1)
+wrong[range(len(rows)), range(len(rows))] = 0
+i, j = divmod(int(wrong.argmax()), len(rows))
+words = f"{wrong[i, j]} of {rows[i]} {names[i].lower()} images are classified as {names[j].lower()}"
+chapter.cite(confused=words)
 
 # %% tags=["remove-input"]
 interactive.show("confusion", "fig-confusion", interactive.compute_confusion(run))
@@ -219,7 +220,7 @@ interactive.show("confusion", "fig-confusion", interactive.compute_confusion(run
 tables.show(
     tables.load_measured(run),
     "tbl-training",
-    "The measures for each class after the last epoch, with 95 % CIs over cells ({doc}`intervals`) for runs that were tried on all of TEST.",
+    "The measures for each class after the last epoch, with 95 % CIs over cells ({doc}`intervals`) for runs evaluated on all of TEST. Equation 14 is the accuracy of one class against the rest.",
 )
 
 # %% [markdown]
@@ -228,7 +229,7 @@ tables.show(
 # {numref}`fig-mistakes` has the images that it was most sure of and wrong about. Several of them show one and the same cell: there are many
 # test images and few cells.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-mistakes", "caption": "Mistakes of which the network was most sure, with its probability (photographs of BCCD, MIT licence, turned by this book). Grey tiles with a name stand where the images can't be had."}, "image": {"alt": "Two rows of four small pictures of single white cells among red cells, each titled with the true class, the class it was taken for, and a probability near 1; grey tiles with file names where there are no images."}}
+# %% mystnb={"figure": {"name": "fig-mistakes", "caption": "Mistakes of which the network was most sure, with its probability (photographs of BCCD, MIT licence, turned by this book). Grey tiles with a name stand where the images can't be had."}, "image": {"alt": "Two rows of four small pictures of single white cells among red cells, each titled with the true class, the class it was taken for, and a probability near 1; grey tiles with file names where there are no images."}}
 plots.show(figures.plot_mistakes(run))
 
 # %% tags=["remove-input"]

@@ -196,7 +196,7 @@ class Run:
         self.right, self.epochs, self.seconds = right, epochs, seconds
         self.jump, self.odd = jump, odd
         self.config, self.environment = {"precision": precision}, {"processor": "AMD"}
-        self.has_epochs = epochs > 1
+        self.has_epochs, self.history = epochs > 1, {}
 
     def confusion(self, split="TEST", epoch=25):
         """The same for each split."""

@@ -37,7 +37,7 @@ CURVES = pd.DataFrame(
     [
         {"epoch": e, "images": shown}
         | {f"{name}{end}": e / 10 for name in ("accuracy", "loss") for end in ("", "_low", "_high")}
-        for shown in ("training", "validation")
+        for shown in ("training", "TEST")
         for e in range(1, 6)
     ]
 )
@@ -60,12 +60,10 @@ def without_runs(cells):
 PLOTS = {
     "confusions": lambda cells: figures.plot_confusions({"One": FOUR, "Two": FOUR + 50}),
     "an empty class": lambda cells: figures.plot_confusions({"": EMPTY}),
-    "beside": lambda cells: figures.plot_beside(cells, 1, "four", ["NB"]),
+    "beside": lambda cells: figures.plot_beside(pd.DataFrame(cells), "class"),
     "averages": lambda cells: figures.plot_averages(cells, "recall"),
     "without runs": lambda cells: figures.plot_averages(without_runs(cells), "f1"),
-    "beside without": lambda cells: figures.plot_beside(
-        without_runs(cells), 2, "two", ["MaxPooling"]
-    ),
+    "beside without": lambda cells: figures.plot_beside(pd.DataFrame(without_runs(cells)), "task"),
     "curves": lambda cells: figures.plot_curves(CURVES, ("accuracy", "loss"), mark=3),
     "gallery": lambda cells: figures.plot_gallery(2),
 }

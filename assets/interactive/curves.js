@@ -37,7 +37,7 @@
     });
     drawing.setAttribute("aria-hidden", "true"); // its parts have names that say nothing here
     const words = `${title} over epochs. After epoch ${n}: training ${run.training[measure][n - 1].toFixed(2)}, `
-      + `validation ${run.validation[measure][n - 1].toFixed(2)}.`;
+      + `TEST ${run.validation[measure][n - 1].toFixed(2)}.`;
     return make("div", { className: "curves-plot", attributes: { role: "img", "aria-label": words } }, drawing);
   }
 

@@ -194,18 +194,13 @@ def _all_aspects(claim):
     each = [
         d for task in images.TASKS for m in ("NB", "SVM") for d in _rows("DCLNN", m, task).values()
     ]
-    minutes = {
-        m: np.median(
-            [r.seconds / 60 for r in found if r.config.get("precision") != "mixed_bfloat16"]
-        )
-        for m, found in runs.items()
-    }
     return {
         "values": [sum(d.holds is False for d in each)],
         "lower": sum(d.value < 0 for d in each),
         "n": len(each),
         "processor": runs["DCLNN"][0].environment["processor"],
-    } | minutes
+        **{method: comparison.training_minutes(found) for method, found in runs.items()},
+    }
 
 
 def _accuracy(claim):

@@ -18,7 +18,7 @@ from bloodlib.analyses.plots import COLOURS
 from bloodlib.data import images, photographs, splits, stored
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals, scores
-from bloodlib.evidence.comparison import CHANCE, EPOCH
+from bloodlib.evidence.comparison import CHANCE
 from bloodlib.models import methods
 from bloodlib.models.networks import parameter_counts
 from bloodlib.paper import arithmetic
@@ -134,8 +134,8 @@ def compute_test(task: str) -> pd.DataFrame:
     pandas.DataFrame
         A row for each of :data:`METHODS`: ``method, task, runs``; ``accuracy, low, high``: the mean
         over runs and its 95 % CI over cells; ``cells_seeds_low, cells_seeds_high``: that over cells
-        and seeds; ``each``: of each run; ``weights``: how many; ``seconds``: of the quickest run,
-        of networks to epoch 25, as other work only makes runs slower.
+        and seeds; ``each``: of each run; ``weights``: how many; ``seconds``:
+        ``comparison.training_minutes``.
     """
     rows = []
     for method in METHODS:
@@ -153,7 +153,7 @@ def compute_test(task: str) -> pd.DataFrame:
                 "cells_seeds_high": over_both.high,
                 "each": scores.accuracy(comparison.confusions(found)).tolist(),
                 "weights": _count_weights(method, task),
-                "seconds": min(sum(r.history.get("seconds", [r.seconds])[:EPOCH]) for r in found),
+                "seconds": 60 * comparison.training_minutes(found),
             }
         )
     return pd.DataFrame(rows)

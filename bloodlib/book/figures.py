@@ -82,29 +82,35 @@ def _name_classes(axis, n, title):
     axis.grid(False)
 
 
-def plot_beside(cells: list[dict], table: int, task: str, methods: list[str]) -> plt.Figure:
-    """The paper's numbers (hollow) beside ours (filled), with our 95 % CIs over cells (wide lines).
+def plot_beside(cells: pd.DataFrame, by: str) -> plt.Figure:
+    """The paper's numbers (diamonds) beside ours (dots), with our 95 % CIs over cells (wide lines).
 
-    A panel for each measure, a line for each method and class of a table; dotted: guessing.
+    A panel for each measure. Ticks: range of reruns, for networks; dotted: chance.
+
+    Parameters
+    ----------
+    cells : pandas.DataFrame
+        Of :func:`bloodlib.evidence.comparison.cells`.
+    by : {"class", "task"}
+        What the rows of a method are.
     """
-    found = pd.DataFrame(cells)
-    found = found[(found["table"] == table) & (found["task"] == task)]
-    found = found[found["method"].isin(methods)]
-    measures = found["measure"].unique()
-    rows = list(dict.fromkeys(zip(found["method"], found["class"], strict=True)))
-    figure, axes = plt.subplots(
-        1, len(measures), figsize=(7.2, 1.1 + 0.26 * len(rows)), sharey=True, squeeze=False
-    )
-    for axis, measure in zip(axes[0], measures, strict=True):
-        chosen = found[found["measure"] == measure].set_index(["method", "class"]).loc[rows]
+    measures = cells["measure"].unique()
+    height = 1.1 + 0.26 * len(cells) / len(measures)
+    figure, axes = plt.subplots(1, len(measures), figsize=(7.2, height), sharey=True)
+    for axis, measure in zip(axes, measures, strict=True):
+        own = cells[cells["measure"] == measure].reset_index()
+        networks = own[own["rerun_low"] < own["rerun_high"]]
+        for end in ("rerun_low", "rerun_high"):
+            axis.plot(networks[end], networks.index, "|", color="#111111", ms=7)
+        chance = 1 / own["task"].map(TASKS).map(len)
+        axis.vlines(chance, own.index - 0.5, own.index + 0.5, color="#888888", lw=1, ls=":")
         plot_intervals(
-            axis, range(len(rows)), chosen["ours"], chosen["low"], chosen["high"],
-            [COLOURS[method] for method, _ in rows], printed=chosen["paper"],
-            label="ours" if axis is axes[0, 0] else "",
+            axis, own.index, own["ours"], own["low"], own["high"],
+            list(own["method"].map(COLOURS)), printed=own["paper"],
+            label="ours" if axis is axes[0] else "",
         )  # fmt: skip
-        axis.axvline(1 / len(TASKS[task]), color="#888888", lw=1, ls=":")
         axis.set(xlim=(0, 1.04), title=measure.capitalize() if measure != "f1" else "F1 score")
-    in_rows(axes[0], [f"{method}  {name.capitalize()}" for method, name in rows])
+    in_rows(axes, own["method"] + ", " + own[by].str.lower())
     figure.legend(loc="outside upper right", ncols=2, fontsize=8)
     return figure
 
@@ -123,21 +129,21 @@ def compute_curves(runs: list[records.Record]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns ``epoch, images ("training" or "validation"), accuracy, precision, loss``, and each
+        Columns ``epoch, images ("training" or "TEST"), accuracy, precision, loss``, and each
         of these with ``_low`` and ``_high``: the smallest and the largest of the runs, or for
-        validation of one run its 95 % CI over cells, without a number where there is none.
+        TEST of one run its 95 % CI over cells, without a number where there is none.
     """
     frames = []
     for run in runs:
         epochs = range(1, run.epochs + 1)
         for split, shown, loss in (
             ("TRAIN", "training", "loss"),
-            ("TEST", "validation", "val_loss"),
+            ("TEST", "TEST", "val_loss"),
         ):
             found = _both(np.stack([run.confusion(split, epoch) for epoch in epochs]))
             named = {"accuracy": found[:, 0], "precision": found[:, 1], "loss": run.history[loss]}
             frames.append(pd.DataFrame({"epoch": epochs, "images": shown, **named}))
-    every = pd.concat(frames).groupby(["images", "epoch"])
+    every = pd.concat(frames).groupby(["images", "epoch"], sort=False)
     ends = [every.min().add_suffix("_low"), every.max().add_suffix("_high")]
     found = every.mean().join(ends)[every.size() == len(runs)].reset_index()
     if len(runs) == 1:
@@ -146,7 +152,7 @@ def compute_curves(runs: list[records.Record]) -> pd.DataFrame:
         if comparison.on_test(runs):
             estimates = [comparison.estimate(runs, _both, epoch=epoch) for epoch in epochs]
             bounds = [np.concatenate([one.low, one.high]) for one in estimates]
-            found.loc[found["images"] == "validation", columns] = bounds
+            found.loc[found["images"] == "TEST", columns] = bounds
     return found
 
 
@@ -159,9 +165,9 @@ def _both(confusion):
 def plot_curves(
     curves: pd.DataFrame, measures: tuple[str, ...], mark: int | None = None
 ) -> plt.Figure:
-    """Curves over epochs, training red and validation blue as in the paper's Figure 7.
+    """Curves over epochs, training red and TEST blue as in the paper's Figure 7.
 
-    The band round validation is its 95 % CI over cells, where there is one, or the range of runs.
+    The band round TEST is its 95 % CI over cells, where there is one, or the range of runs.
 
     Parameters
     ----------
@@ -174,10 +180,10 @@ def plot_curves(
     """
     figure, axes = plt.subplots(1, len(measures), figsize=(7.2, 3.2), squeeze=False)
     for axis, measure in zip(axes[0], measures, strict=True):
-        for shown, colour in (("training", "#D1242F"), ("validation", "#1F5FBF")):
+        for shown, colour in (("training", "#D1242F"), ("TEST", "#1F5FBF")):
             chosen = curves[curves["images"] == shown]
             axis.plot(chosen["epoch"], chosen[measure], color=colour, label=shown)
-        ends = chosen[f"{measure}_low"], chosen[f"{measure}_high"]  # of validation
+        ends = chosen[f"{measure}_low"], chosen[f"{measure}_high"]  # of TEST
         axis.fill_between(chosen["epoch"], *ends, color=colour, alpha=0.15, lw=0)
         if mark:
             axis.axvline(mark, color="#888888", lw=1, ls=":")

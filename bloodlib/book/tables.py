@@ -185,20 +185,10 @@ def load_cells(cells: list[dict], table: int, linked: bool = True, **where) -> p
     return frame.rename_axis(["Classes", "Method", "Class"]).reset_index()
 
 
-def load_claims(place: str = "") -> pd.DataFrame:
-    """Claims of the paper: where, in its words, what would have to be true, the verdict.
-
-    Parameters
-    ----------
-    place : str
-        Only claims whose place begins so.
-    """
+def load_claims() -> pd.DataFrame:
+    """Claims of the paper: where, in its words, what would have to be true, the verdict."""
     return pd.DataFrame(
-        [
-            (c.place, f"“{c.text}”", c.about, *claims.verdict(c.id)[:2])
-            for c in paper.CLAIMS
-            if c.place.startswith(place)
-        ],
+        [(c.place, f"“{c.text}”", c.about, *claims.verdict(c.id)[:2]) for c in paper.CLAIMS],
         columns=["Where", "The paper says", "True if", "Verdict", "Because"],
     )
 

@@ -98,6 +98,20 @@ def _there(runs):
     return runs
 
 
+def in_float32(run: records.Record) -> bool:
+    """Whether a run multiplied in float32; of networks, others did in mixed bfloat16."""
+    return run.config.get("precision", "float32") == "float32"
+
+
+def training_minutes(runs: list[records.Record]) -> float:
+    """How long a method's runs took: the median of those in float32, nan where there is none.
+
+    Training and prediction, of networks to :data:`EPOCH`. Other work ran beside some of them.
+    """
+    found = [run.history.get("seconds", [run.seconds])[:EPOCH] for run in runs if in_float32(run)]
+    return float(np.median([sum(each) for each in found])) / 60 if found else np.nan
+
+
 def accuracies(run: records.Record, epochs: Iterable[int]) -> list[float]:
     """Accuracy of a network on the images it was tried on, after each of some epochs."""
     return [float(scores.accuracy(run.confusion(epoch=epoch))) for epoch in epochs]
