@@ -141,7 +141,8 @@ spread = pd.DataFrame(spread)
 
 # %% mystnb={"figure": {"name": "fig-seeds", "caption": "Accuracy on TEST after each of epochs 16 to 25 of every run with our default settings, by seed. Dotted: chance. The epochs of one run lie farther apart than the means of the runs."}, "image": {"alt": "Two panels, four and two classes. Over each seed stands a column of dark dots for max pooling and, for some seeds, one of pale dots for average pooling, one dot an epoch. With four classes the columns reach over 20 to 40 points and overlap; with two they are shorter and lie near 0.9."}}
 late = accuracy[accuracy["epoch"].isin(comparison.LATE)]
-colours = {"max": plots.COLOURS["MaxPooling"], "average": plots.COLOURS["AveragePooling"]}
+names = {"max": "MaxPooling", "average": "AveragePooling"}
+colours = {layer: plots.COLOURS[name] for layer, name in names.items()}
 style = {"palette": colours, "hue_order": colours, "dodge": True, "jitter": False}
 figure, axes = plt.subplots(1, len(TASKS), figsize=(7.2, 3), sharey=True)
 for axis, (classes, own) in zip(axes, late.groupby("task"), strict=True):
@@ -275,9 +276,10 @@ chapter.cite(selected=gain["selected"], halved=len(halves), worse=int((halves["o
 folds = epoch_selection.compute_folds()
 tested = comparison.compared("DCLNN", "four")
 each = np.array([comparison.accuracies(run, folds["epoch"]) for run in tested])
+by_folds = folds["accuracy"].argmax() + 1
 chosen = {
     "the paper's": np.full(len(tested), EPOCH),
-    "the best on folds of TRAIN's cells": np.full(len(tested), folds["accuracy"].argmax() + 1),
+    "the best on folds of TRAIN's cells": np.full(len(tested), by_folds),
     "each run's best on TEST": each.argmax(axis=1) + 1,
 }
 picked = pd.DataFrame(

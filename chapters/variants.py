@@ -50,7 +50,7 @@ def printed(row, task):
 
 
 def distance(numbers, row, task):
-    """Root mean square difference of numbers [..., classes, measures] from a printed row."""
+    """Root mean square of numbers [..., classes, measures] minus a printed row."""
     return np.sqrt(((numbers - printed(row, task)) ** 2).mean(axis=(-2, -1)))
 
 
@@ -64,14 +64,14 @@ for (row, method), task in itertools.product(rows.items(), TASKS):
     variants = {}
     for run in study.select(**method, task=task, split_by="published"):
         if not run.has_epochs or run.epochs >= comparison.EPOCH:
-            unlike = {
-                k: v for k, v in run.config.items() if k not in ("seed", "precision", "epochs")
-            }
+            chance = ("seed", "precision", "epochs")
+            unlike = {k: v for k, v in run.config.items() if k not in chance}
             words = study.describe(unlike).partition(", ")[2] or "defaults"
             variants.setdefault(words, []).append(run)
     for words, runs in variants.items():
         confusions = comparison.confusions(runs)
-        numbers = np.stack([scores.MEASURES[m](confusions) for m in paper.MEASURES], axis=-1)
+        numbers = [scores.MEASURES[m](confusions) for m in paper.MEASURES]
+        numbers = np.stack(numbers, axis=-1)
         off = np.round(numbers - printed(row, task), 9)
         found.append(
             {
@@ -96,7 +96,8 @@ found = pd.DataFrame(found).sort_values("distance", ignore_index=True)
 others = {"NB": "SVM", "SVM": "NB"}
 nearest = []
 for (row, task), own in found.groupby(["row", "task"], sort=False):
-    wrong = found[(found["row"] == others.get(row)) & (found["task"] == task)]["numbers"]
+    other = (found["row"] == others.get(row)) & (found["task"] == task)
+    wrong = found[other]["numbers"]
     nearest.append(
         own.iloc[0].to_dict()
         | {

@@ -55,8 +55,10 @@ from bloodlib.evidence import comparison, scores
 
 chapter.begin()  # figures in the style of the book; unknown parameters are refused
 own = study.unlisted()
-example = comparison.compared("DCLNN", "four") + comparison.compared("AveragePooling", "four")
-runs = own or example
+runs = own
+if not own:  # an example
+    for row in ("DCLNN", "AveragePooling"):
+        runs = runs + comparison.compared(row, "four")
 
 # %% tags=["remove-input"]
 chapter.cite(
@@ -78,7 +80,8 @@ def average_recall(confusion):
 
 def alike(run):
     """What runs of one row have in common: classes, method, settings, images."""
-    config = {k: v for k, v in run.config.items() if k not in ("seed", "precision", "epochs")}
+    chance = ("seed", "precision", "epochs")
+    config = {k: v for k, v in run.config.items() if k not in chance}
     images, number = config.pop("images"), config.pop("images_per_class")
     words = study.describe(config).partition(", ")[2] or "defaults"
     many = f"{number} a class" if number else "all"
@@ -97,10 +100,14 @@ for key, some in groupby(sorted(runs, key=alike), key=alike):
 rows = []
 for (task, method, words, images), some in groups.items():
     epoch = min(run.epochs for run in some)
-    recorded = [run for run in comparison.saved({"method": method, "task": task}) if run not in own]
+    recorded = comparison.saved({"method": method, "task": task})
+    recorded = [run for run in recorded if run not in own]
     usual = groups.get((task, method, "defaults", images), [])
-    other, name = (recorded, "recorded") if comparison.on_test(some) else (usual, "your defaults")
-    row = {"task": task, "method": method, "settings": words, "images": images, "runs": len(some)}
+    other, name = usual, "your defaults"
+    if comparison.on_test(some):
+        other, name = recorded, "recorded"
+    row = {"task": task, "method": method, "settings": words, "images": images}
+    row["runs"] = len(some)
     row |= {"epoch": epoch if some[0].has_epochs else None}
     for score, of in {"accuracy": scores.accuracy, "recall": average_recall}.items():
         row[score], row[f"{score}_low"], row[f"{score}_high"] = comparison.estimate(
@@ -108,12 +115,15 @@ for (task, method, words, images), some in groups.items():
         )
     row["each"] = [comparison.accuracies(run, [epoch])[0] for run in some]
     if other and {run.id for run in other} != {run.id for run in some}:
-        last = comparison.EPOCH if other is recorded else min(run.epochs for run in other)
+        last = min(run.epochs for run in other)
+        last = comparison.EPOCH if other is recorded else last
         found = comparison.difference(some, other, epochs=(epoch, last))
-        row |= {"minus": name, **dict(zip(("difference", "low", "high"), found, strict=True))}
+        row["minus"] = name
+        row["difference"], row["low"], row["high"] = found
     rows.append(row)
 names = ["minus", "difference", "low", "high"]
-rows = pd.DataFrame(rows, columns=[*rows[0], *(name for name in names if name not in rows[0])])
+rows = pd.DataFrame(rows)
+rows = rows.reindex(columns=[*rows.columns.union(names, sort=False)])
 rows[["accuracy", "recall"]] = rows[["accuracy", "recall"]].astype(float)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
