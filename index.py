@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Does deep learning classify white blood cells at 94%?
 #
-# *Two convolutions and the evidence: a reproduction of a paper of 2018*
+# *Two convolutions and the evidence: a reproduction of a paper of 2018. The 94% are for two classes, not for four.*
 #
 # :::{admonition} In short
 # **Claimed.** A small convolutional network, {term}`DCLNN`, reaches 94% accuracy with two classes and 78% with four, and beats Naive
@@ -21,14 +21,14 @@
 #
 # **Found.** Retrained on the same images, it reaches {glue:text}`DCLNN_two:.0%` and {glue:text}`DCLNN_four:.0%`, far above both
 # baselines. But logistic regression on a {term}`colour histogram` reaches {glue:text}`histogram_two:.0%` and
-# {glue:text}`histogram_four:.0%` in seconds. On another laboratory's cells the network drops to chance
-# ({glue:text}`outside_own:.0%` with four classes) until their stain is matched to the training images
-# ({glue:text}`outside_stain:.0%`).
+# {glue:text}`histogram_four:.0%` in seconds. On cells of one other laboratory, shown at the same scale, one trained network for each task
+# drops to chance ({glue:text}`own_two:.0%` and {glue:text}`own_four:.0%`), until their stain is matched to the training images
+# ({glue:text}`stain_two:.0%` and {glue:text}`stain_four:.0%`).
 #
 # **How sure?** Not very. The {glue:text}`n_test:,` test images are altered copies of {glue:text}`n_photographs` photographs of
-# {glue:text}`n_cells` cells, {glue:text}`n_monocytes` of them monocytes ({numref}`fig-views`). On other cells, accuracy with four classes
-# may be anything from {glue:text}`DCLNN_low:.0%` to {glue:text}`DCLNN_high:.0%` ({term}`95 % CI over cells`). And on
-# these images the paper's own Table 1 rules out both of its percentages ({doc}`chapters/arithmetic`).
+# {glue:text}`n_cells` cells, {glue:text}`n_monocytes` of them labelled monocytes ({numref}`fig-views`). With four classes the
+# {term}`95 % CI over cells` is {glue:text}`DCLNN_low:.0%` to {glue:text}`DCLNN_high:.0%`. And on these test images no classifier can have
+# both the numbers of the paper's Table 1 and either of its percentages ({doc}`chapters/arithmetic`).
 # :::
 
 # %% tags=["remove-input"]
@@ -38,15 +38,16 @@ from bloodlib import paper
 from bloodlib.analyses import examples, external_validation, model_comparison, plots
 from bloodlib.book import chapter, tables
 from bloodlib.data import images, photographs, registration
+from bloodlib.evidence.verdicts import Verdict
 from bloodlib.paper import arithmetic
 
 chapter.begin()
 found = pd.concat([model_comparison.compute_test(task) for task in images.TASKS])
 by = found.set_index(["method", "task"])
-outside = external_validation.compute_scores()
-outside = outside.set_index(["method", "task", "scale", "colours"]).sort_index()
-outside = outside["accuracy"]["DCLNN", "four", external_validation.QUOTED[0]]
+outside = external_validation.compute_scores().set_index(["method", "scale", "task", "colours"])
+outside = outside.sort_index()["accuracy"]["DCLNN", external_validation.QUOTED[0]]
 chapter.cite({f"{method}_{task}": value for (method, task), value in by["accuracy"].items()})
+chapter.cite({f"{colours}_{task}": value for (task, colours), value in outside.items()})
 chapter.cite(
     n_test=len(images.labels("TEST")),
     n_photographs=sum(photographs.counts()["TEST"].values()),
@@ -55,33 +56,27 @@ chapter.cite(
     n_claims=len(paper.CLAIMS),
     DCLNN_low=by.loc[("DCLNN", "four"), "low"],
     DCLNN_high=by.loc[("DCLNN", "four"), "high"],
-    outside_own=outside["own"],
-    outside_stain=outside["stain"],
 )
-# what the words above say
+# what the words say; arithmetic and external_validation assert theirs
 assert arithmetic.CLAIMED == {"two": "0.94", "four": "0.78"}
 recalls = paper.cells(table=1, class_="Average", measure="recall")
 printed = {(cell.method, cell.task): cell.value for cell in recalls}
 for task in images.TASKS:
-    assert printed["DCLNN", task] > max(printed["NB", task], printed["SVM", task])
-    assert by.loc[("DCLNN", task), "low"] > by.loc[[("NB", task), ("SVM", task)], "accuracy"].max()
+    baselines = [("NB", task), ("SVM", task)]
+    assert printed["DCLNN", task] > max(map(printed.get, baselines))
+    assert printed["DCLNN", task] != float(arithmetic.CLAIMED[task])
+    assert by.loc[("DCLNN", task), "low"] > by.loc[baselines, "accuracy"].max()
 assert by.loc["histogram", "seconds"].max() < 60
-assert abs(outside["own"] - 1 / len(images.CLASSES)) < 0.05 < outside["stain"] - outside["own"]
-sizes = {task: {"TEST": images.counts(task)["TEST"]} for task in images.TASKS}
-blocks = arithmetic.compute_blocks(sizes).query("method == 'DCLNN'")
-assert set(blocks["task"]) == set(images.TASKS)
-assert not blocks["claimed"].any()
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-views", "caption": "Photograph 110, of one cell labelled a monocyte, and seven of the test images made from it (BCCD, MIT licence; turned by this book). Every score on TEST counts them as independent."}, "image": {"alt": "A photograph of a white blood cell among red cells, and seven copies of it, turned, shifted, sheared and mirrored, with black corners. Grey tiles with file names where there are no images."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-views", "caption": "Photograph 110, labelled a monocyte (nobody checked the label), and seven of the test images made from it (BCCD, MIT licence; turned by this book). A score on TEST counts each as an independent image."}, "image": {"alt": "A photograph of a white blood cell among red cells, and seven copies of it, turned, shifted, sheared and mirrored, with black corners. Grey tiles with file names where there are no images."}}
 matched = photographs.table()
 names = matched[(matched["split"] == "TEST") & (matched["photograph"] == 110)]["name"]
-views = {name.split("/")[1]: name for name in names[:: len(names) // 7][:7]}
-there = images.available()
-pictures = [registration.view("TEST", name) if there else short for short, name in views.items()]
-titles = [f"photograph 110: {len(names)} test images", *views]
+views = names[:: len(names) // 7][:7]
+pictures = [registration.view("TEST", one) if images.available() else one for one in views]
+titles = [f"photograph 110: {len(names)} test images", *views.str.split("/").str[1]]
 plots.show_photographs(plots.plot_pictures([examples.thumbnail(110), *pictures], titles))
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-front", "caption": "Accuracy on TEST. Dots: our runs and their mean; wide lines: 95% confidence intervals over cells ({doc}`chapters/intervals`); diamonds: the paper's average recall, which equals accuracy where classes are equally large; dashed: the accuracy claimed; dotted: chance."}, "image": {"alt": "Two panels, four classes above two, a line for each method. Most frequent class, Naive Bayes and SVM lie at or little above chance. Nearest photograph lies between. Colour histogram, compact CNN and DCLNN lie far right, with overlapping wide lines and the paper's diamonds. A dashed line marks 78 percent above, 94 below."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-front", "caption": "Accuracy on TEST. Filled dots: means over our runs; hollow: single runs; wide lines: 95 % CIs over cells ({doc}`chapters/intervals`); diamonds: the paper's average recall, which equals accuracy where classes are equally large; dashed: the accuracy that it claims for DCLNN; dotted: chance. The paper's two numbers for DCLNN, diamond and dashed line, disagree."}, "image": {"alt": "Two panels, four classes above two, a line for each method. Most frequent class, Naive Bayes and SVM lie at or little above chance. Nearest photograph lies between. Colour histogram, compact CNN and DCLNN lie far right, with overlapping wide lines and the paper's diamonds. A dashed line marks 78 percent above, 94 below."}}
 plots.show(model_comparison.plot_test(found))
 
 # %% [markdown]
@@ -89,8 +84,13 @@ plots.show(model_comparison.plot_test(found))
 # ({doc}`chapters/claims`).
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-counted = tables.load_claims().value_counts("Verdict").reset_index(name="Claims")
-tables.show(counted, "tbl-verdicts", "The paper's claims by verdict.")
+counted = tables.load_claims()["Verdict"].value_counts()
+counted = counted.reindex([verdict for verdict in Verdict if verdict in counted])
+tables.show(
+    counted.reset_index(name="Claims"),
+    "tbl-verdicts",
+    "The paper's claims by verdict. In direction only: DCLNN scores higher, but by less than claimed or not over the whole range of reruns; or it was seen in one network only.",
+)
 
 # %% [markdown]
 # ## Where to go
