@@ -59,7 +59,7 @@ chapter.cite(
 )
 # what the words say; arithmetic and external_validation assert theirs
 assert arithmetic.CLAIMED == {"two": "0.94", "four": "0.78"}
-recalls = paper.cells(table=1, class_="Average", measure="recall")
+recalls = paper.table_cells(table=1, class_="Average", measure="recall")
 printed = {(cell.method, cell.task): cell.value for cell in recalls}
 for task in images.TASKS:
     baselines = [("NB", task), ("SVM", task)]

@@ -53,7 +53,7 @@ values = {
 left = []
 for measure, value in values.items():
     asked = {"method": "DCLNN", "class_": "NEUTROPHIL", "measure": measure}
-    (printed,) = paper.cells(table=1, **asked)
+    (printed,) = paper.table_cells(table=1, **asked)
     possible &= np.abs(value - printed.value) <= 0.005 + 1e-12
     a, b = found[possible], called[possible]
     left.append(len(a))
@@ -83,7 +83,7 @@ for k, class_ in enumerate(counts):
         "recall": (right[k], np.zeros(16), sizes[k]),
         "f1": (2 * right[k], answered[k], sizes[k]),
     }
-    for number in paper.cells(table=1, method="DCLNN", class_=class_):
+    for number in paper.table_cells(table=1, method="DCLNN", class_=class_):
         above, below, constant = parts[number.measure]
         low, high = number.value - 0.005, number.value + 0.005
         limits.append(LinearConstraint(above - low * below, lb=low * constant))
@@ -133,7 +133,7 @@ chapter.cite(
 )
 
 # %% [markdown]
-# All ten methods' rows are consistent, whether the numbers were rounded or cut ({numref}`tbl-arithmetic-blocks`). Together they tell the
+# All ten methods' rows are consistent, whether the numbers were rounded or cut ({numref}`tbl-arithmetic-blocks`). Together they determine the
 # accuracy, which the tables leave out, to within {glue:text}`widest` images ({numref}`fig-arithmetic-accuracy`). The test is sharp but
 # not perfect: of {glue:text}`tried` misprints by 0.01, {glue:text}`noticed_rounded` would be noticed if numbers were rounded, and
 # {glue:text}`noticed_cut` if they were cut.
@@ -145,7 +145,7 @@ tables.show(
     "tbl-arithmetic-blocks",
     "What each method's rows allow on TEST: right answers, accuracy, and whether it can be the one of section 1 (94 % with two classes, 78 % with four). All for rounded numbers; last columns: for cut ones.",
     columns=["task", "method", ("fewest", "most"), ("low", "high"), "claimed", ("low_cut", "high_cut"), "claimed_cut"],
-    headings={"method": "Row", "fewest": "Right answers", "low": "Accuracy", "claimed": "Section 1's?", "low_cut": "If cut", "claimed_cut": "Section 1's, if cut?"},
+    headings={"method": "Row", "fewest": "Right answers", "low": "Accuracy", "claimed": "Fits section 1?", "low_cut": "If cut", "claimed_cut": "Fits section 1, if cut?"},
     fmt={"fewest": "{:,.0f} to {:,.0f}".format, "low": accuracy, "low_cut": accuracy, "claimed": verdict, "claimed_cut": verdict},
 )  # fmt: skip
 

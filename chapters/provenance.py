@@ -31,7 +31,7 @@ from bloodlib.book import chapter, explain
 from bloodlib.evidence import comparison
 
 chapter.begin()  # figures in the style of the book; unknown parameters are refused
-cells = comparison.cells()
+cells = comparison.table_cells()
 
 # %% [markdown]
 # ## Table 1

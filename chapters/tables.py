@@ -198,7 +198,7 @@ runs = dict(recorded)
 if profile != "recorded" or source != "published":  # your baselines instead
     for task, (naive, machine, *_) in baselines.items():
         runs |= {("NB", task): [naive], ("SVM", task): [machine]}
-numbers = comparison.cells(runs)
+numbers = comparison.table_cells(runs)
 cells = pd.DataFrame(numbers).sort_values("task", kind="stable")
 average = cells[(cells["class"] == "Average") & (cells["method"] != "MaxPooling")]
 plots.show(figures.plot_beside(average, "task"))

@@ -45,7 +45,7 @@ rows |= {row: comparison.COMPARED[row] for row in ("DCLNN", "AveragePooling")}
 
 def printed(row, task):
     """The paper's numbers, [classes, measures]."""
-    cells = {(c.class_, c.measure): c.value for c in paper.cells(method=row, task=task)}
+    cells = {(c.class_, c.measure): c.value for c in paper.table_cells(method=row, task=task)}
     return np.array([[cells[name, m] for m in paper.MEASURES] for name in TASKS[task]])
 
 

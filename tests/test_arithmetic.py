@@ -120,7 +120,7 @@ def all_of_two(cells, counts, convention):
 
 
 def class_rows(method, task):
-    return [c for c in paper.cells(method=method, task=task) if c.class_ != "Average"]
+    return [c for c in paper.table_cells(method=method, task=task) if c.class_ != "Average"]
 
 
 def ends(numbers):
@@ -147,7 +147,7 @@ def test_trying_all_matrices_of_two_classes_finds_the_same(method, split, conven
     right = every.sum(axis=1)
     assert arithmetic.bounds(method, counts, convention).correct == ends(right)
     n, m = counts.values()
-    (cell,) = paper.cells(method=method, task="two", class_="Average", measure="recall")
+    (cell,) = paper.table_cells(method=method, task="two", class_="Average", measure="recall")
     hundredths = round(100 * cell.value)
     macro = fits(every[:, 0] * m + every[:, 1] * n, 2 * n * m, hundredths, convention)
     found = arithmetic.bounds(method, counts, convention, average=True).correct
@@ -185,7 +185,7 @@ def solve(cells, counts, convention="rounded", claimed=None):
 
 
 def cell(class_, measure, printed):
-    return paper.Cell(0, "planted", "planted", class_, measure, printed)
+    return paper.TableCell(0, "planted", "planted", class_, measure, printed)
 
 
 def print_as(value, convention):
@@ -415,8 +415,9 @@ def test_every_number_is_checked(convention):
         "Average F1 from the average precision and recall": 10,
         "Average recall in one matrix with the class rows": 10,
     }
-    assert set(found["cell"]) == set(paper.cells(measure="f1")) | set(paper.cells(class_="Average"))
-    printed = {(c.method, c.task, c.class_, c.measure): c.printed for c in paper.cells()}
+    averages = set(paper.table_cells(class_="Average"))
+    assert set(found["cell"]) == averages | set(paper.table_cells(measure="f1"))
+    printed = {(c.method, c.task, c.class_, c.measure): c.printed for c in paper.table_cells()}
     for _, cell, allowed, _ in found[found["kind"].str.startswith("F1")].itertuples(index=False):
         p, r = (
             arithmetic.span(printed[cell.method, cell.task, cell.class_, measure], convention)

@@ -114,12 +114,12 @@ def ours(monkeypatch):
         within = 0.01
 
         def set(self, value, **where):
-            self.update((cell.address, value) for cell in paper.cells(**where))
+            self.update((cell.address, value) for cell in paper.table_cells(**where))
 
-    altered = Ours({cell.address: cell.value for cell in paper.CELLS})
+    altered = Ours({cell.address: cell.value for cell in paper.TABLE_CELLS})
 
     def cells():
-        for cell in paper.CELLS:
+        for cell in paper.TABLE_CELLS:
             value, by = altered[cell.address], altered.within
             yield {"address": cell.address, "ours": value, "runs": 3} | (
                 {}
@@ -130,9 +130,9 @@ def ours(monkeypatch):
 
     def rows(first, second, task):
         found = {}
-        for cell in paper.cells(method=first, task=task):
+        for cell in paper.table_cells(method=first, task=task):
             where = {"task": task, "class_": cell.class_, "measure": cell.measure}
-            (other,) = paper.cells(method=second, **where)
+            (other,) = paper.table_cells(method=second, **where)
             values = altered[cell.address], altered[other.address]
             if None in values:
                 raise stored.MissingError("a run is missing")
@@ -141,7 +141,7 @@ def ours(monkeypatch):
         return found
 
     claims._ours.cache_clear()
-    monkeypatch.setattr(comparison, "cells", lambda: list(cells()))
+    monkeypatch.setattr(comparison, "table_cells", lambda: list(cells()))
     monkeypatch.setattr(claims, "_rows", rows)
     monkeypatch.setattr(claims, "_ours", claims._ours.__wrapped__)
     return altered

@@ -541,7 +541,8 @@ def test_report_without_runs(facts):
     assert set(report) == {"cells", "claims"}
     keys = ("address", "table", "task", "method", "class", "measure", "paper")
     assert [tuple(cell[key] for key in keys) for cell in report["cells"]] == [
-        (c.address, c.table, c.task, c.method, c.class_, c.measure, c.value) for c in paper.CELLS
+        (c.address, c.table, c.task, c.method, c.class_, c.measure, c.value)
+        for c in paper.TABLE_CELLS
     ]
     for cell in report["cells"]:
         assert set(cell) == {*keys, *comparison.NUMBERS, "runs", "frozen"}

@@ -56,7 +56,7 @@ def ours(method, task, cells=None):
     """Our numbers of a row by class and measure."""
     return {
         (cell["class"], cell["measure"]): cell["ours"]
-        for cell in cells or comparison.cells()
+        for cell in cells or comparison.table_cells()
         if cell["method"] == method and cell["task"] == task
     }
 
@@ -91,7 +91,7 @@ def test_a_row_is_its_runs(folders, method, config, task):
     assert found == pytest.approx(expected(labels[-1], task))
     other = {"four": "two", "two": "four"}[task]
     assert set(ours(method, other).values()) == {None}
-    rows = {c["method"] for c in comparison.cells() if c["ours"] is not None}
+    rows = {c["method"] for c in comparison.table_cells() if c["ours"] is not None}
     assert rows == ({"DCLNN", "MaxPooling"} if method in ("DCLNN", "MaxPooling") else {method})
 
 
@@ -103,7 +103,7 @@ def test_seeds_are_averaged_and_every_number_has_its_interval_by_cell(folders, t
         freeze({"method": "DCLNN", "task": task, "seed": seed, "epochs": 25}, found)
     found = {
         (c["class"], c["measure"]): c
-        for c in comparison.cells()
+        for c in comparison.table_cells()
         if c["method"] == "DCLNN" and c["task"] == task
     }
     runs = comparison.compared("DCLNN", task)  # their order decides which runs are drawn
@@ -277,7 +277,7 @@ def test_given_runs_stand_in_the_place_of_the_frozen_ones(folders):
     rng = np.random.default_rng(5)
     freeze({"method": "NB", "task": "four"}, invented(rng, "four"))
     given = freeze({"method": "SVM", "task": "four", "kind": "nu"}, invented(rng, "four"))
-    cells = comparison.cells({("SVM", "four"): [given]})
+    cells = comparison.table_cells({("SVM", "four"): [given]})
     assert set(ours("NB", "four", cells).values()) == {None}
     assert ours("SVM", "four", cells) == pytest.approx(expected(given.arrays["labels"][-1], "four"))
 

@@ -34,7 +34,7 @@ def forest(checkout, monkeypatch):
 
 
 def rows(table=1):
-    frame = tables.load_cells(comparison.cells() + comparison.added(table), table)
+    frame = tables.load_cells(comparison.table_cells() + comparison.added(table), table)
     return frame[frame["Method"] == "forest"]
 
 

@@ -42,13 +42,13 @@ def two_runs(folders):
 
 
 def test_every_number_is_found_by_its_address_and_is_that_of_the_tables(quick, monkeypatch):
-    known = comparison.cells()
-    assert len({row["address"] for row in known}) == len(known) == len(paper.CELLS) == 120
+    known = comparison.table_cells()
+    assert len({row["address"] for row in known}) == len(known) == len(paper.TABLE_CELLS) == 120
     frozen = {method: comparison.compared(method, "four") for method in comparison.COMPARED}
     assert all(frozen.values()), "this test reads the frozen records of the book"
     monkeypatch.setattr(study, "check", lambda record: None)  # elsewhere, and not 120 times
     monkeypatch.setattr(comparison, "compared", functools.cache(comparison.compared))
-    for row, cell in zip(known, paper.CELLS, strict=True):
+    for row, cell in zip(known, paper.TABLE_CELLS, strict=True):
         found = explain.explain(row["address"])
         assert found.items() >= row.items()
         assert row["address"].split("/") == [
@@ -74,7 +74,7 @@ def test_from_the_tables_down_every_number_is_reached_once(folders):
                 todo.append(each["address"])
             else:
                 reached.append(each["address"])
-    assert sorted(reached) == sorted(cell.address for cell in paper.CELLS)
+    assert sorted(reached) == sorted(cell.address for cell in paper.TABLE_CELLS)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_wrong_address_names_the_nearest(folders, address, words):
 
 def test_a_number_of_two_runs(two_runs):
     found = explain.explain(ADDRESS)
-    row = next(row for row in comparison.cells() if row["address"] == ADDRESS)
+    row = next(row for row in comparison.table_cells() if row["address"] == ADDRESS)
     assert {name: found[name] for name in row} == row
     assert found["runs"] == 2
     assert [run["id"] for run in found["records"]] == [record.id for record in two_runs]
@@ -169,8 +169,8 @@ def test_only_numbers_of_frozen_runs_are_links(two_runs):
     def links(cells):
         return tables.load_cells(cells, 1).to_string().count("](#tbl-paper-1-four-dclnn-")
 
-    assert links(comparison.cells()) == links(comparison.cells(by_row)) == 15
-    assert links(comparison.cells({("DCLNN", "four"): two_runs[:1]})) == 0
+    assert links(comparison.table_cells()) == links(comparison.table_cells(by_row)) == 15
+    assert links(comparison.table_cells({("DCLNN", "four"): two_runs[:1]})) == 0
     other = records.Record(two_runs[0].path.parent / "else" / "x.json", two_runs[0].content)
     assert "](#" in tables.load_runs(two_runs[:1])["Record"][0]
     other.__dict__["arrays"] = two_runs[0].arrays

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bloodlib.data import images, stored
-from bloodlib.paper import Cell, arithmetic
+from bloodlib.paper import TableCell, arithmetic
 
 ALLOWED = {
     "classes": {"2", "3", "4"},
@@ -73,7 +73,7 @@ def test_more_printed_digits_allow_fewer_counts():
     counts = (("EOSINOPHIL", 312), ("NEUTROPHIL", 312))
 
     def possible(printed, unit):
-        cell = Cell(0, "four", "other", "EOSINOPHIL", "recall", printed)
+        cell = TableCell(0, "four", "other", "EOSINOPHIL", "recall", printed)
         return arithmetic.Block((cell,), counts, unit=unit).feasible
 
     assert possible("0.99", Fraction(1, 100))

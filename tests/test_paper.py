@@ -9,14 +9,14 @@ from bloodlib import paper
 
 def printed(table, task, method, class_):
     """Precision, recall and F1 of a row, as they stand on the page."""
-    row = paper.cells(table=table, task=task, method=method, class_=class_)
+    row = paper.table_cells(table=table, task=task, method=method, class_=class_)
     return " ".join(cell.printed for cell in row)
 
 
 def test_all_cells_are_there_once():
-    keys = [(c.table, c.task, c.method, c.class_, c.measure) for c in paper.CELLS]
+    keys = [(c.table, c.task, c.method, c.class_, c.measure) for c in paper.TABLE_CELLS]
     assert len(keys) == len(set(keys)) == 120
-    assert Counter((c.table, c.task) for c in paper.CELLS) == {
+    assert Counter((c.table, c.task) for c in paper.TABLE_CELLS) == {
         (1, "four"): 45,
         (1, "two"): 27,
         (2, "four"): 30,
@@ -52,14 +52,14 @@ def test_rows_as_printed(row, numbers):
 def test_an_unknown_selection_is_refused(where):
     (name,) = where
     with pytest.raises(
-        ValueError, match=rf"^(a cell has no attribute '{name}'|no cell has {name}=)"
+        ValueError, match=rf"^(a table cell has no attribute '{name}'|no table cell has {name}=)"
     ):
-        paper.cells(**where)
+        paper.table_cells(**where)
 
 
 def test_a_selection_that_is_never_printed_together_is_empty():
-    assert paper.cells(table=2, method="NB") == ()
-    assert paper.cells() == paper.CELLS
+    assert paper.table_cells(table=2, method="NB") == ()
+    assert paper.table_cells() == paper.TABLE_CELLS
 
 
 def test_claims():

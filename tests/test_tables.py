@@ -107,7 +107,7 @@ def test_show_chooses_heads_and_formats_columns():
 
 
 def test_load_cells_puts_ours_beside_the_papers():
-    cells = comparison.cells({})
+    cells = comparison.table_cells({})
     for number, cell in enumerate(cells):
         cell["ours"] = number / 1000
         if cell["class"] != "Average":

@@ -201,9 +201,9 @@ def printed(monkeypatch):
             dataclasses.replace(c, printed=number)
             if (c.task, c.method, c.class_, c.measure) == where
             else c
-            for c in paper.CELLS
+            for c in paper.TABLE_CELLS
         )
-        assert cells != paper.CELLS
+        assert cells != paper.TABLE_CELLS
         monkeypatch.setattr(paper, "CELLS", cells)
 
     return change

@@ -133,7 +133,7 @@ def _better_results(claim):
 @functools.cache
 def _ours():
     """Ours of every printed number, by its address; those without a run are left out."""
-    return {cell["address"]: cell for cell in comparison.cells() if cell["ours"] is not None}
+    return {cell["address"]: cell for cell in comparison.table_cells() if cell["ours"] is not None}
 
 
 def _number(cell):

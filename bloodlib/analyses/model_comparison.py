@@ -170,7 +170,7 @@ def plot_test(found: pd.DataFrame) -> plt.Figure:
     """
     printed = {
         (cell.method, cell.task): cell.value
-        for cell in paper.cells(table=1, class_="Average", measure="recall")
+        for cell in paper.table_cells(table=1, class_="Average", measure="recall")
     }
     tasks = list(dict.fromkeys(found["task"]))
     figure, axes = plt.subplots(len(tasks), 1, figsize=(3.45, 2.5 * len(tasks)), squeeze=False)

@@ -1,7 +1,7 @@
 """Where a number comes from: its place in the paper, the runs behind ours, how to repeat them.
 
 A number has an address, such as ``tbl-paper-1/four/DCLNN/NEUTROPHIL/recall``
-(``paper.Cell.address``). ``bloodlib explain`` prints what :func:`explain` knows of
+(``paper.TableCell.address``). ``bloodlib explain`` prints what :func:`explain` knows of
 it; ``show_*`` put the same on a page, for all numbers and all runs.
 """
 
@@ -37,7 +37,7 @@ def explain(address: str = "") -> dict:
     Returns
     -------
     dict
-        For JSON. Of a number: its entries in ``comparison.cells``; ``printed`` and
+        For JSON. Of a number: its entries in ``comparison.table_cells``; ``printed`` and
         ``place`` in the paper; ``computed``, how; ``records``, for each run what :func:`describe`
         says and its ``value``. Of a record: :func:`describe`. Of a claim: its entries in
         ``paper.CLAIMS`` and its verdict. Of a beginning: its ``address``, and what
@@ -141,7 +141,7 @@ def show_numbers(cells: list[dict], table: int):
     Parameters
     ----------
     cells : list of dict
-        See :func:`bloodlib.evidence.comparison.cells`.
+        See :func:`bloodlib.evidence.comparison.table_cells`.
     table : {1, 2}
 
     Returns
@@ -152,7 +152,7 @@ def show_numbers(cells: list[dict], table: int):
     from IPython.display import Markdown
 
     parts, rows = [], {row["address"]: row for row in cells}
-    groups = dict.fromkeys((cell.task, cell.method) for cell in paper.cells(table=table))
+    groups = dict.fromkeys((cell.task, cell.method) for cell in paper.table_cells(table=table))
     for task, method in groups:
         above, runs = f"tbl-paper-{table}/{task}/{method}", _runs(method, task)
         named = [
@@ -167,7 +167,7 @@ def show_numbers(cells: list[dict], table: int):
                     "Ours": _ours(rows[cell.address]),
                 }
                 | {f"Run {k}": f"{value:.4f}" for k, value in enumerate(_values(cell, runs), 1)}
-                for cell in paper.cells(table=table, task=task, method=method)
+                for cell in paper.table_cells(table=table, task=task, method=method)
             ]
         )
         parts += [
@@ -211,13 +211,13 @@ def show_runs():
 
 def _within(address):
     """The printed numbers whose addresses begin so."""
-    return [cell for cell in paper.CELLS if f"{cell.address}/".startswith(f"{address}/")]
+    return [cell for cell in paper.TABLE_CELLS if f"{cell.address}/".startswith(f"{address}/")]
 
 
 def _below(address):
     """Addresses one part longer, in the order of the page."""
     parts = address.count("/") + 2 if address else 1
-    cells = _within(address) if address else paper.CELLS
+    cells = _within(address) if address else paper.TABLE_CELLS
     longer = ["/".join(cell.address.split("/")[:parts]) for cell in cells]
     return [each for each in dict.fromkeys(longer) if each != address]
 
@@ -239,7 +239,7 @@ def _values(cell, runs):
 def _rows(cell):
     """Our numbers of the cell's method and task, by address."""
     key = cell.method, cell.task
-    return {row["address"]: row for row in comparison.cells({key: comparison.compared(*key)})}
+    return {row["address"]: row for row in comparison.table_cells({key: comparison.compared(*key)})}
 
 
 def _number(address):

@@ -90,7 +90,7 @@ def plot_beside(cells: pd.DataFrame, by: str) -> plt.Figure:
     Parameters
     ----------
     cells : pandas.DataFrame
-        Of :func:`bloodlib.evidence.comparison.cells`.
+        Of :func:`bloodlib.evidence.comparison.table_cells`.
     by : {"class", "task"}
         What the rows of a method are.
     """
@@ -226,7 +226,7 @@ def draw_finding(path: Path) -> None:
     """Write README's picture to a path: average recall, the paper beside ours, as SVG."""
     drawn = io.BytesIO()
     with plt.style.context("bloodlib.book.book"):
-        figure = plot_averages(comparison.cells(), "recall")
+        figure = plot_averages(comparison.table_cells(), "recall")
         figure.savefig(drawn, format="svg", metadata={"Date": None})
         plt.close(figure)
     stored.write_atomically(path, drawn.getvalue())

@@ -307,7 +307,7 @@ def _printed(task, table, method):
     """The paper's numbers of a row: precision, recall and F1 for each class, then Average."""
     found = {
         (cell.class_, cell.measure): cell.value
-        for cell in paper.CELLS
+        for cell in paper.TABLE_CELLS
         if (cell.table, cell.method, cell.task) == (table, method, task)
     }
     rows = [[found[name, m] for m in scores.MEASURES] for name in (*TASKS[task], "Average")]

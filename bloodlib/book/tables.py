@@ -162,7 +162,7 @@ def load_cells(cells: list[dict], table: int, linked: bool = True, **where) -> p
     Parameters
     ----------
     cells : list of dict
-        See :func:`bloodlib.evidence.comparison.cells`.
+        See :func:`bloodlib.evidence.comparison.table_cells`.
     table : {1, 2}
         Which table of the paper.
     linked : bool
@@ -310,7 +310,7 @@ def _linked(text, record):
 def report() -> dict:
     """Everything of Tables 1 and 2 and every claim, for ``bloodlib report --json``."""
     return {
-        "cells": comparison.cells() + comparison.added(1) + comparison.added(2),
+        "cells": comparison.table_cells() + comparison.added(1) + comparison.added(2),
         "claims": [
             {"id": claim.id, "place": claim.place, "text": claim.text}
             | claims.verdict(claim.id)._asdict()

@@ -27,7 +27,7 @@ COMPARED = {
     "MaxPooling": {"method": "DCLNN", "pooling": "max"},
 }
 
-#: What there is of a number of ours: see :func:`cells`.
+#: What there is of a number of ours: see :func:`table_cells`.
 NUMBERS = (
     *("ours", "low", "high", "cells_seeds_low", "cells_seeds_high"),
     *("rerun_low", "rerun_high"),
@@ -316,7 +316,7 @@ def _is_known(end):
     return end is not None and not np.isnan(end)
 
 
-def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> list[dict]:
+def table_cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> list[dict]:
     """Every printed number of Tables 1 and 2 with ours: the mean over runs, and its interval.
 
     Parameters
@@ -339,7 +339,7 @@ def cells(runs: dict[tuple[str, str], list[records.Record]] | None = None) -> li
     runs = saved if runs is None else runs
     numbers = {}  # by the runs: those of DCLNN and MaxPooling are the same
     rows = []
-    for cell in paper.CELLS:
+    for cell in paper.TABLE_CELLS:
         found = runs.get((cell.method, cell.task), [])
         ids = frozenset(run.id for run in found)
         if (cell.task, ids) not in numbers:
@@ -371,8 +371,8 @@ def added(table: int) -> list[dict]:
     Returns
     -------
     list of dict
-        As :func:`cells`, by run; ``paper`` is None, ``method`` has the settings that differ from
-        their defaults, and ``address`` is the id of the first run.
+        As :func:`table_cells`, by run; ``paper`` is None, ``method`` has the settings that differ
+        from their defaults, and ``address`` is the id of the first run.
     """
     rows, groups = [], {}
     for config in study.runs(table):

@@ -263,12 +263,12 @@ def reachable(claim: str, numbers: Mapping) -> list[Verdict]:
     return [verdict for verdict in Verdict if verdict in found]
 
 
-def pairs(name: str) -> list[tuple[paper.Cell, paper.Cell]]:
+def pairs(name: str) -> list[tuple[paper.TableCell, paper.TableCell]]:
     """Printed numbers that a claim holds against each other, by ``compares`` of the table."""
     spec = _TABLE["compares"][name]
-    places = {(c.task, c.method, c.class_, c.measure): c for c in paper.CELLS}
+    places = {(c.task, c.method, c.class_, c.measure): c for c in paper.TABLE_CELLS}
     found = []
-    for cell in paper.CELLS:
+    for cell in paper.TABLE_CELLS:
         if all(getattr(cell, key) in np.atleast_1d(v) for key, v in spec["second"].items()):
             one = vars(cell) | spec["first"]
             first = places[one["task"], one["method"], one["class_"], one["measure"]]

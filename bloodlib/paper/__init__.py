@@ -16,7 +16,7 @@ MEASURES = ("precision", "recall", "f1")
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """One printed number of Table 1 or 2.
 
     All cells have two decimals whose trailing zeros were dropped: "0.6" is 0.60, "1" is 1.00.
@@ -93,13 +93,13 @@ def _read_cells():
     lines = resources.files(__name__).joinpath("tables.csv").read_text(encoding="utf-8")
     for row in csv.DictReader(lines.splitlines()):
         for measure in MEASURES:
-            yield Cell(
+            yield TableCell(
                 int(row["table"]), row["task"], row["method"], row["class"], measure, row[measure]
             )
 
 
 #: Every number of Tables 1 and 2.
-CELLS = tuple(_read_cells())
+TABLE_CELLS = tuple(_read_cells())
 #: Everything in the paper that could be true or false.
 CLAIMS = tuple(Claim(**claim) for claim in read("claims.yml"))
 #: What the paper says of its settings: those that are ``stated``, with name, value ("" where a
@@ -108,8 +108,8 @@ CLAIMS = tuple(Claim(**claim) for claim in read("claims.yml"))
 SETTINGS = read("settings.yml")
 
 
-def cells(**where: int | str) -> tuple[Cell, ...]:
-    """Select printed numbers by the attributes of `Cell`, in the order of the page.
+def table_cells(**where: int | str) -> tuple[TableCell, ...]:
+    """Select printed numbers by the attributes of `TableCell`, in the order of the page.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def cells(**where: int | str) -> tuple[Cell, ...]:
 
     Returns
     -------
-    tuple of Cell
+    tuple of TableCell
         Empty if each value is printed somewhere but never together (NB in Table 2).
 
     Raises
@@ -126,13 +126,13 @@ def cells(**where: int | str) -> tuple[Cell, ...]:
     ValueError
         If an attribute does not exist, or no cell at all has the value asked for.
     """
-    names = [field.name for field in fields(Cell)]
+    names = [field.name for field in fields(TableCell)]
     for name, value in where.items():
         if name not in names:
-            raise ValueError(f"a cell has no attribute {name!r}; it has {', '.join(names)}")
-        known = list(dict.fromkeys(getattr(cell, name) for cell in CELLS))
+            raise ValueError(f"a table cell has no attribute {name!r}; it has {', '.join(names)}")
+        known = list(dict.fromkeys(getattr(cell, name) for cell in TABLE_CELLS))
         if value not in known:
-            raise ValueError(f"no cell has {name}={value!r}; there are {known}")
+            raise ValueError(f"no table cell has {name}={value!r}; there are {known}")
     return tuple(
-        cell for cell in CELLS if all(getattr(cell, name) == where[name] for name in where)
+        cell for cell in TABLE_CELLS if all(getattr(cell, name) == where[name] for name in where)
     )

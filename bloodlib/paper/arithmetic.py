@@ -21,10 +21,10 @@ import numpy as np
 import pandas as pd
 
 from bloodlib import paper
-from bloodlib.paper import Cell
+from bloodlib.paper import TableCell
 
 CONVENTIONS = ("rounded", "truncated")
-METHODS = tuple(dict.fromkeys(cell.method for cell in paper.CELLS))
+METHODS = tuple(dict.fromkeys(cell.method for cell in paper.TABLE_CELLS))
 NETWORKS = METHODS[2:]
 #: The accuracies that section 1 claims, by task.
 CLAIMED = {"two": "0.94", "four": "0.78"}
@@ -73,7 +73,7 @@ def rising(function: Callable[..., Fraction], *spans: Span) -> Span:
     return Span(*ends, closed=all(one.closed for one in spans))
 
 
-def measured(confusion: np.ndarray, classes: tuple[str, ...], cell: Cell) -> Fraction:
+def measured(confusion: np.ndarray, classes: tuple[str, ...], cell: TableCell) -> Fraction:
     """The exact value of a confusion matrix [classes, classes] in the place of a printed number.
 
     Equations 15 to 17; a class that is never predicted has precision 0. In "Average" classes count
@@ -112,7 +112,7 @@ class Block:
 
     Attributes
     ----------
-    cells : tuple of bloodlib.paper.Cell
+    cells : tuple of bloodlib.paper.TableCell
         The numbers. Of the averages only recall's is linear in whole numbers.
     counts : tuple of (str, int)
         Images of each class.
@@ -123,7 +123,7 @@ class Block:
         The last digit that is printed.
     """
 
-    cells: tuple[Cell, ...]
+    cells: tuple[TableCell, ...]
     counts: tuple[tuple[str, int], ...]
     convention: str = "rounded"
     claimed: Span | None = None
@@ -157,7 +157,7 @@ class Block:
         return self.correct and tuple(right / self.images for right in self.correct)
 
     @functools.cached_property
-    def conflict(self) -> tuple[Cell, ...]:
+    def conflict(self) -> tuple[TableCell, ...]:
         """As few printed numbers as no matrix gives together, of recalls first; or none."""
         if self.feasible:
             return ()
@@ -236,7 +236,7 @@ class Block:
         return confusion
 
 
-def _limits(cell: Cell, where: Span, found, true, predicted, never) -> list[tuple]:
+def _limits(cell: TableCell, where: Span, found, true, predicted, never) -> list[tuple]:
     """A class' printed number as limits on what was found, is true and was predicted."""
     if cell.measure == "recall":
         return _within(found, true, where)
@@ -279,9 +279,10 @@ def bounds(
     ValueError
         If the paper has no such method or class.
     """
-    cells = [c for class_ in counts for c in paper.cells(method=method, class_=class_)]
+    cells = [c for class_ in counts for c in paper.table_cells(method=method, class_=class_)]
     if average:
-        cells += paper.cells(method=method, task=cells[0].task, class_="Average", measure="recall")
+        where = {"method": method, "task": cells[0].task, "class_": "Average"}
+        cells += paper.table_cells(measure="recall", **where)
     return _block(tuple(cells), tuple(counts.items()), convention, claimed)
 
 
@@ -343,9 +344,8 @@ def checks(counts: Mapping[str, int], convention: str = "rounded") -> pd.DataFra
     found = []
     for method in METHODS:
         alone = bounds(method, counts, convention)
-        block = {
-            (c.class_, c.measure): c for c in paper.cells(method=method, task=alone.cells[0].task)
-        }
+        printed = paper.table_cells(method=method, task=alone.cells[0].task)
+        block = {(c.class_, c.measure): c for c in printed}
         where = {key: span(cell.printed, convention) for key, cell in block.items()}
         allowed = []
         for class_ in (*counts, "Average"):

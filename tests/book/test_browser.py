@@ -449,7 +449,7 @@ def test_scores_follow_the_epoch(opened):
         method = {"max": "MaxPooling", "average": "AveragePooling"}[pooling]
         printed = {
             (cell.class_.capitalize(), cell.measure): cell.value
-            for cell in paper.CELLS
+            for cell in paper.TABLE_CELLS
             if (cell.table, cell.method, cell.task) == (2, method, task)
         }
         shown = rows_of(page, "#fig-paper-7 .interactive-table")
