@@ -264,7 +264,7 @@ def test_epochs_25(runs, jump, verdict):
     assert found.verdict == verdict
     assert f"is {0.8 - jump / 200:.2f} at epoch 25" in found.evidence
     runs["DCLNN"] = [Run(epochs=40), Run(epochs=50)]
-    assert "Later: +0.00 by epoch 40 (2 runs)" in decide("epochs-25").evidence
+    assert "Later: +0.000 by epoch 40 (2 runs)" in decide("epochs-25").evidence
 
 
 UP = Difference(0.2, 0.1, 0.3, 0.1, 0.3)
