@@ -302,7 +302,7 @@ def of_report(report: pd.DataFrame, accuracy: str | None = None) -> Block:
         return Fraction(1, 10 ** len(printed.partition(".")[2]))
 
     cells = tuple(
-        Cell(0, "four", "", row["class"], measure, row[measure])
+        TableCell(0, "four", "", row["class"], measure, row[measure])
         for _, row in report.iterrows()
         for measure in paper.MEASURES
         if row[measure]
