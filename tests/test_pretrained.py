@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import CHECKOUT
 
-from bloodlib.analyses import baselines
+from bloodlib.analyses import baselines, scoring
 from bloodlib.data import images, stored
 
 FILE = CHECKOUT / "benchmarks" / "pretrained.py"
@@ -76,3 +76,14 @@ def test_what_is_missing_or_altered_is_refused(folders):
     (folders.results / "pretrained.npz").write_bytes(b"altered")
     with pytest.raises(stored.StoredError, match="pretrained"):
         baselines.read()
+
+
+@pytest.mark.parametrize(("where", "splits"), [("cell", ("TRAIN", "TEST")), ("TEST", ("TEST",))])
+def test_stored_predictions_score_as_anybody_s(tmp_path, where, splits):
+    names = [f"{split}/{name}" for split in splits for name in images.names(split)]
+    labels = baselines.read()[f"{where}_cell"]
+    rows = [f"{n},{images.CLASSES[k]}" for n, k in zip(names, labels, strict=True)]
+    (tmp_path / "predicted.csv").write_text("\n".join(["image,predicted", *rows]) + "\n")
+    found, own = scoring.score(tmp_path / "predicted.csv"), baselines.compute().iloc[-1]
+    for end, key in (("", "accuracy"), ("_low", "low"), ("_high", "high")):
+        assert own[where + end] == pytest.approx(found[key], abs=0.003)
