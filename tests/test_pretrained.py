@@ -78,7 +78,10 @@ def test_what_is_missing_or_altered_is_refused(folders):
         baselines.read()
 
 
-@pytest.mark.parametrize(("where", "splits"), [("cell", ("TRAIN", "TEST")), ("TEST", ("TEST",))])
+@pytest.mark.parametrize(
+    ("where", "splits"),
+    [pytest.param("cell", ("TRAIN", "TEST"), marks=pytest.mark.long), ("TEST", ("TEST",))],
+)
 def test_stored_predictions_score_as_anybody_s(tmp_path, where, splits):
     names = [f"{split}/{name}" for split in splits for name in images.names(split)]
     labels = baselines.read()[f"{where}_cell"]
