@@ -40,7 +40,7 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=10)
     clock, seeds = stored.Clock(), parser.parse_args().seeds
     decisions, ends = zip(*map(decide, range(seeds)), strict=True)
-    table = pd.DataFrame(decisions).T.rename_axis(["decision", "of"])
+    table = pd.DataFrame(dict(enumerate(map(pd.Series, decisions)))).rename_axis(["decision", "of"])
     flips = table[table.nunique(axis=1) > 1]
     made = stored.made(
         "python benchmarks/draws.py",

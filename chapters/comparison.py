@@ -225,7 +225,7 @@ assert colours["settled"].to_numpy().max() <= 0.05
 # %% [markdown]
 # With TEST's 68 cells nothing is settled, and more seeds hardly help; with 16 times as many, the seeds make most of the width. Even
 # 4,352 cells and 30 runs settle max against average pooling in little more than half of the simulations, the compact CNN against DCLNN
-# in almost nine of ten. DCLNN and the colour histogram are too close to be told apart by any of these test sets.
+# in almost nine of ten. The difference between DCLNN and the colour histogram is too small for any of these test sets.
 #
 # ## On the cells of TRAIN
 #
