@@ -177,7 +177,7 @@ def test_photographs_are_offered_only_where_they_can_be_had(monkeypatch, there):
     monkeypatch.setattr(examples, "thumbnail", lambda number: picture if there else str(number))
     found = interactive.offered_pictures()
     names = [one["name"] for one in found["pictures"]]
-    assert names[-4:] == [f"drawn {name.lower()}" for name in TASKS["four"]]
+    assert names[-4:] == [f"synthetic {name.lower()}" for name in TASKS["four"]]
     assert len(names) == (9 if there else 4)
     assert bool(re.search("BCCD .*MIT", found["credit"])) is there
     assert not there or "monocyte, photograph 110" in names

@@ -204,7 +204,7 @@ def printed(monkeypatch):
             for c in paper.TABLE_CELLS
         )
         assert cells != paper.TABLE_CELLS
-        monkeypatch.setattr(paper, "CELLS", cells)
+        monkeypatch.setattr(paper, "TABLE_CELLS", cells)
 
     return change
 
