@@ -117,7 +117,7 @@ matrices = {
 }
 plots.show(figures.plot_confusions(matrices))
 
-# %% tags=["remove-input"]
+# %%
 for matrix in matrices.values():  # neutrophil, eosinophil, monocyte, lymphocyte
     errors = matrix.sum() - np.trace(matrix)
     assert 0.4 < (matrix[0, 1] + matrix[1, 0]) / errors < 0.6
@@ -214,7 +214,7 @@ needed = uncertainty.load_simulated("needed").replace(NAMES)
 needed = needed.pivot_table(["half", "settled"], ["first", "second", "cells"], "runs", sort=False)
 print(needed.drop(columns=[(kind, 6) for kind in ("half", "settled")]).round(3).to_string())
 
-# %% tags=["remove-input"]
+# %%
 pooled, colours, compact = (needed.loc[pair] for pair in needed.index.droplevel(2).unique())
 assert pooled.loc[68, ("half", 30)] > 0.8 * pooled.loc[68, ("half", 3)]
 assert pooled.loc[1088, ("half", 30)] < 0.5 * pooled.loc[1088, ("half", 3)]
@@ -295,7 +295,7 @@ tables.show(
     fmt={"gap": lambda *gap: comparison.signed(*gap) if None not in gap else "–"},
 )
 
-# %% tags=["remove-input"]
+# %%
 seen = tried.max(axis=1)[[baselines.NAMES[view] for view in baselines.VIEWS]]
 assert seen.iloc[:2].max() < gaps.loc["histogram", "accuracy"]  # whole, at either resolution
 assert seen.iloc[1] + 0.03 < seen.iloc[2] < seen.iloc[3] - 0.03  # cropped, then enlarged
@@ -315,6 +315,7 @@ grown = model_comparison.compute_learning_curve()  # a row for each run
 grown = grown[grown["method"] != "majority"].replace({"method": NAMES})
 means = grown.pivot_table("accuracy", "method", "fraction", sort=False)
 print(means.round(2))
+assert (means.diff(axis=1).iloc[:, 1:] > 0).all(axis=None)  # each step up
 
 # %% mystnb={"figure": {"name": "fig-learning-curve", "caption": "Accuracy on TEST, four classes, by the number of TRAIN's cells that were learned from: mean over runs, and from the lowest to the highest of them. Dotted: chance."}, "image": {"alt": "A line for each method over three numbers of cells. Naive Bayes and SVM stay near the dotted line of chance; the lines of the colour histogram and the compact CNN lie far above them and rise, and that of DCLNN rises from between them to the same height."}}
 palette = {NAMES[m]: plots.COLOURS[m] for m in model_comparison.METHODS}
@@ -324,9 +325,6 @@ axis.axhline(1 / len(images.CLASSES), color="gray", lw=1, ls=":")
 axis.set(xlabel="cells learned from", ylabel="accuracy on TEST", ylim=(0, 1))
 sns.move_legend(axis, "lower right", ncols=2, title=None)
 plots.show(axis.figure)
-
-# %% tags=["remove-input"]
-assert (means.diff(axis=1).iloc[:, 1:] > 0).all(axis=None)
 
 # %% [markdown]
 # ## Limitations

@@ -173,7 +173,7 @@ def plot_test(found: pd.DataFrame) -> plt.Figure:
         for cell in paper.table_cells(table=1, class_="Average", measure="recall")
     }
     tasks = list(dict.fromkeys(found["task"]))
-    figure, axes = plt.subplots(len(tasks), 1, figsize=(3.45, 2.5 * len(tasks)), squeeze=False)
+    figure, axes = plt.subplots(len(tasks), 1, figsize=(3.2, 2.5 * len(tasks)), squeeze=False)
     for axis, task in zip(axes[:, 0], tasks, strict=True):
         own = found[found["task"] == task]
         plots.plot_intervals(
