@@ -291,7 +291,7 @@ tables.show(
         ("gap", "gap_low", "gap_high"),
         ("TEST", "TEST_low", "TEST_high"),
     ],
-    headings={"cell": "By cell", "gap": "Compact CNN minus this"},
+    headings={"cell": "By cell", "gap": "Compact CNN minus this", "TEST": "TEST"},
     fmt={"gap": lambda *gap: comparison.signed(*gap) if None not in gap else "–"},
 )
 

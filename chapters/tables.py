@@ -236,7 +236,9 @@ rests_on = pd.DataFrame(
         "runs": len(runs),
         "in_float32": sum(map(comparison.in_float32, runs)),
         "minutes": comparison.training_minutes(runs),
-        "processor": ", ".join({run.environment["processor"] for run in runs}),
+        "processor": ", ".join(
+            sorted({run.environment["processor"] for run in runs if comparison.in_float32(run)})
+        ),
     }
     for (name, task), runs in recorded.items()
     if name != "MaxPooling"  # whose runs are DCLNN's
