@@ -161,24 +161,6 @@ tables.show(
 )
 
 # %% [markdown]
-# ## Questions
-#
-# **1. Which printed F1 would not be reproduced?** Put `printed = 0.88`, and then 0.70.
-#
-# :::{dropdown} Answer
-# 0.88 is not reproduced: reruns do not reach it. 0.70 can't be told: a rerun may give it, but our mean is further away than
-# {glue:text}`alike`.
-# :::
-#
-# **2. Why is a claim about other cells harder than one about these images?** Compare the range of reruns above with `comparison.estimate(runs,
-# average_f1)`.
-#
-# :::{dropdown} Answer
-# The estimate's interval says what this network would score with other cells, as few as TEST's. Only more cells would narrow it. The
-# range of reruns says what another network would score on the cells at hand.
-# :::
-
-# %% [markdown]
 # ## Appendix: rules and verdicts of version 0.1
 #
 # Version 0.1 compared printed numbers with the CI over cells. TEST has too few cells for that, as a classifier without an error shows,
@@ -230,3 +212,21 @@ tables.show(
     "tbl-changes",
     "Every verdict that is not what it was by the rules of version 0.1.",
 )
+
+# %% [markdown]
+# ## Questions
+#
+# **1. Which printed F1 would not be reproduced?** Put `printed = 0.88`, and then 0.70.
+#
+# :::{dropdown} Answer
+# 0.88 is not reproduced: reruns do not reach it. 0.70 can't be told: a rerun may give it, but our mean is further away than
+# {glue:text}`alike`.
+# :::
+#
+# **2. Why is a claim about other cells harder than one about these images?** Compare the range of reruns above with `comparison.estimate(runs,
+# average_f1)`.
+#
+# :::{dropdown} Answer
+# The estimate's interval says what this network would score with other cells, as few as TEST's. Only more cells would narrow it. The
+# range of reruns says what another network would score on the cells at hand.
+# :::

@@ -77,7 +77,7 @@ else:
 x = methods.histogram(pixels)
 print(f"{len(y)} {source} images of {len(np.unique(cell))} cells")
 rows = pd.DataFrame({"class": np.array(images.CLASSES)[y], "cell": cell})
-rows.groupby("class")["cell"].agg(images="size", cells="nunique")  # one has two labels
+print(rows.groupby("class")["cell"].agg(images="size", cells="nunique"))  # one has two labels
 
 # %% [markdown]
 # An image is reduced to its {term}`colour histogram`, and takes the class of the most similar training image:

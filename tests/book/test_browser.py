@@ -272,7 +272,7 @@ def test_a_drawn_cell_is_chosen_by_keyboard(opened):
     page.focus("#dclnn button:last-of-type")
     page.keyboard.press("Enter")
     page.wait_for_selector(".try-it-answer:not([hidden])", timeout=120_000)
-    assert "drawn lymphocyte" in page.inner_text(".try-it-answer")
+    assert "synthetic lymphocyte" in page.inner_text(".try-it-answer")
 
 
 def test_the_stain_of_a_picture_is_changed_by_keyboard_as_by_the_package(opened, tmp_path):
