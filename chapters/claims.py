@@ -228,5 +228,5 @@ tables.show(
 #
 # :::{dropdown} Answer
 # The estimate's interval says what this network would score with other cells, as few as TEST's. Only more cells would narrow it. The
-# range of reruns says what another network would score on the cells at hand.
+# range of reruns says what another network would score on the cells at hand, if there are {glue:text}`least_runs` runs or more.
 # :::

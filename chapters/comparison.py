@@ -358,5 +358,5 @@ assert worst.index[~worst].tolist() == ["histogram"]  # “not for the colour hi
 # **2. Would you choose the same settings if you feared the worst fold?** Sort `candidates` by `lowest`, for each method.
 #
 # :::{dropdown} Answer
-# For two of the three methods; not for the colour histogram. Either rule is fair if it was written down before TEST was used.
+# For two of the three methods; not for the colour histogram, on the {glue:text}`cells_train` cells of TRAIN. Either rule is fair if it was written down before TEST was used.
 # :::

@@ -197,11 +197,12 @@ assert np.isin(cells[test], cells[splits.split("image", fold).train]).all()
 #
 # :::{dropdown} Answer
 # A fold has three or four cells of monocytes, so one cell moves recall by up to a third. One fold cannot distinguish two methods whose recalls
-# differ by less.
+# differ by less, and the leak of {glue:text}`points:.1f` points is smaller than that.
 # :::
 #
 # **2. Images at random bring all 18 cells of monocytes into every fold. Is this a better test?**
 #
 # :::{dropdown} Answer
-# No: all of their images show a cell of the training images. The test set looks larger, but it no longer asks about new cells.
+# No: all of their images show a cell of the training images. The test set looks larger, but it no longer asks about new cells. As
+# published, {glue:text}`published_cells` cells are on both sides.
 # :::
