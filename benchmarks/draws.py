@@ -1,6 +1,6 @@
 """Which verdicts and comparisons of the book change with other seeds of the draws of cells.
 
-python benchmarks/draws.py    # a minute for each seed; writes results/draws.json and draws.csv
+python benchmarks/draws.py    # some minutes; writes results/draws.json and draws.csv
 """
 
 import argparse

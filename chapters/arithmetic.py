@@ -31,7 +31,7 @@ from bloodlib.data import images
 from bloodlib.evidence import verdicts
 from bloodlib.paper import arithmetic
 
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 
 # %% [markdown]
 # ## One class, by counting

@@ -35,7 +35,7 @@ from bloodlib.book import chapter, tables
 from bloodlib.data import images, photographs, synthetic
 from bloodlib.evidence import comparison
 
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 
 # %% [markdown]
 # ## Attribution maps

@@ -21,7 +21,7 @@
 # %% tags=["remove-input"]
 from bloodlib.book import chapter, tables
 
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 
 # %% [markdown]
 # ```{build-table} environment

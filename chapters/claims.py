@@ -33,7 +33,7 @@ from bloodlib.data import images, stored
 from bloodlib.evidence import comparison, intervals, scores, verdicts
 from bloodlib.evidence.verdicts import Verdict
 
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 found = {claim.id: claims.verdict(claim.id) for claim in paper.CLAIMS}
 counted = Counter(judgement.verdict for judgement in found.values())
 
@@ -75,7 +75,7 @@ chapter.cite(
 #
 # All else can't be told. Whether a difference also holds for other cells is a second question: does the 95 % CI over cells
 # and seeds exclude zero, or for methods without a seed a paired test over cells ({doc}`intervals`)? The intervals are simulated: with ten
-# other seeds of the simulation none of {glue:text}`decisions` decisions of this book changes.
+# seeds of the simulation instead of one, none of {glue:text}`decisions` decisions of this book changes.
 #
 # On the cards, "reruns" in brackets is the range of reruns, "could have been" lists the other verdicts that the rule allows with as many runs,
 # NB is Naive Bayes, SVM the support vector machine.

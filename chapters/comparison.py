@@ -34,13 +34,13 @@ import pandas as pd
 import seaborn as sns
 
 from bloodlib.analyses import baselines, model_comparison, plots, uncertainty
-from bloodlib.analyses.model_comparison import NAMES
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison
+from bloodlib.models.methods import NAMES
 
 # %% tags=["remove-input"]
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 
 # %% [markdown]
 # ## The colour baseline
@@ -210,16 +210,17 @@ chapter.cite(
 # excludes zero, if the difference that we see is the true one.
 
 # %%
-needed = uncertainty.load_simulated("needed").replace(NAMES)
+needed = uncertainty.load_simulated("needed").query("runs != 6").replace(NAMES)
 needed = needed.pivot_table(["half", "settled"], ["first", "second", "cells"], "runs", sort=False)
-print(needed.drop(columns=[(kind, 6) for kind in ("half", "settled")]).round(3).to_string())
+print(needed.round(3).to_string())
 
 # %%
 pooled, colours, compact = (needed.loc[pair] for pair in needed.index.droplevel(2).unique())
 assert pooled.loc[68, ("half", 30)] > 0.8 * pooled.loc[68, ("half", 3)]
 assert pooled.loc[1088, ("half", 30)] < 0.5 * pooled.loc[1088, ("half", 3)]
 assert (needed["settled"].xs(68, level="cells") == 0).all(axis=None)
-assert 0.5 < pooled.loc[4352, ("settled", 30)] < compact.loc[4352, ("settled", 30)] < 0.95
+assert 0.5 < pooled.loc[4352, ("settled", 30)] < 0.7
+assert 0.85 < compact.loc[4352, ("settled", 30)] < 0.9
 assert colours["settled"].to_numpy().max() <= 0.05
 
 # %% [markdown]
@@ -271,8 +272,9 @@ print(tried.round(2))
 
 # %% [markdown]
 # On the whole image the features score less than the colour histogram, with either resolution and with any C. Cropped to the cell they
-# score more, and more again when the crop is enlarged: the white cell fills a small part of the image, and the
-# average is mostly over what surrounds it. Boxes that the annotators drew say where the cell is, which the other methods are not told.
+# score more, and more again when the crop is enlarged, probably because the white cell is a small part of the image and the average is
+# mostly over what surrounds it. The crops lie where annotators drew boxes, which the other methods are not told; the few images without a
+# box are cropped where colours are most saturated.
 #
 # {numref}`tbl-baselines` compares all methods on the folds of `wbc-by-cell` ({doc}`datasheet`) and on TEST. Cropped, the features score about as much by cell
 # as the histogram, and less than the compact CNN.
@@ -296,7 +298,7 @@ tables.show(
 )
 
 # %%
-seen = tried.max(axis=1)[[baselines.NAMES[view] for view in baselines.VIEWS]]
+seen = tried.max(axis=1)[[baselines.VIEW_NAMES[view] for view in baselines.VIEWS]]
 assert seen.iloc[:2].max() < gaps.loc["histogram", "accuracy"]  # whole, at either resolution
 assert seen.iloc[1] + 0.03 < seen.iloc[2] < seen.iloc[3] - 0.03  # cropped, then enlarged
 cropped, colours_by_cell = compared.iloc[-1], compared.set_index("method").loc[NAMES["histogram"]]

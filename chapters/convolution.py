@@ -39,7 +39,7 @@ from bloodlib.book import chapter, figures, tables
 from bloodlib.data import synthetic
 from bloodlib.paper import equations
 
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 
 # %% [markdown]
 # ## A kernel moves over an image

@@ -28,12 +28,12 @@ import pandas as pd
 
 from bloodlib import study
 from bloodlib.analyses import plots
-from bloodlib.analyses.model_comparison import NAMES
 from bloodlib.book import chapter, tables
 from bloodlib.data import stored
+from bloodlib.models.methods import NAMES
 from bloodlib.study import records
 
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 
 # %% [markdown]
 # ## The study

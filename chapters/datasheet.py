@@ -22,7 +22,7 @@
 from bloodlib.book import chapter, tables
 from bloodlib.data import images, photographs
 
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 table = photographs.table().merge(photographs.cell_table(), on="photograph")
 assert len(table) == len(photographs.table())  # every image has a photograph
 

@@ -35,7 +35,6 @@ from sklearn.metrics import confusion_matrix
 from bloodlib.analyses import (
     evaluation,
     external_validation,
-    model_comparison,
     out_of_distribution,
     plots,
 )
@@ -51,7 +50,7 @@ groups = ""  # a table with the columns file and group, such as patients
 boxes = ""  # where the white cells are: a table, or a folder of Pascal VOC
 
 # %% tags=["remove-input"]
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 (white_bccd, white_pbc), (red_bccd, red_pbc) = external_validation.diameters().values()
 
 # %% [markdown]
@@ -193,7 +192,6 @@ tables.show(
         *(("difference", "ahead_low", "ahead_high"), ("favourite", "given")),
     ],
     headings={"difference": "DCLNN minus it"},
-    fmt={"method": model_comparison.NAMES.get},
 )
 
 # %% [markdown]
@@ -223,7 +221,7 @@ recall = pd.Series(np.diag(four) / four.sum(axis=1), images.CLASSES)
 myeloid = four.drop(index="LYMPHOCYTE")["LYMPHOCYTE"]  # called lymphocytes
 lymphoid = four.loc["LYMPHOCYTE"].drop("LYMPHOCYTE")  # called myeloid cells
 crossed = {"called lymphocytes": myeloid, "lymphocytes called so": lymphoid}
-pd.DataFrame({"recall": recall} | crossed).round(2)
+print(pd.DataFrame({"recall": recall} | crossed).round(2).fillna("").to_string())
 
 assert recall.idxmin() == "NEUTROPHIL"
 assert four.loc["NEUTROPHIL"].drop("NEUTROPHIL").idxmax() == "EOSINOPHIL"

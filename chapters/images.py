@@ -35,7 +35,7 @@ from bloodlib.analyses import plots
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images, photographs, synthetic
 
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 
 # %% [markdown]
 # `load` returns pixels, true labels and names. Without the images, the book shows synthetic cells:

@@ -39,7 +39,7 @@ from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison, intervals, scores
 from bloodlib.models.methods import NAMES
 
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 
 # %% [markdown]
 # ## Scores

@@ -42,7 +42,7 @@ from bloodlib.evidence import intervals
 from bloodlib.models.methods import NAMES
 
 # %% tags=["remove-input"]
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 
 # %% [markdown]
 # ## The leak in one fold

@@ -52,7 +52,7 @@ from bloodlib.book import chapter
 from bloodlib.data import images, photographs, synthetic
 from bloodlib.models import methods
 
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 
 # %% [markdown]
 # ## The data

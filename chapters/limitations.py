@@ -27,7 +27,7 @@ from bloodlib.book import chapter, tables
 from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison, scores
 
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 
 # %% tags=["remove-input"]
 counted = photographs.counts("cells")["TEST"]

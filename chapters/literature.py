@@ -38,7 +38,7 @@ from bloodlib.evidence import comparison
 from bloodlib.paper import arithmetic
 
 # %% tags=["remove-input"]
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 
 # %% [markdown]
 # ## How the split is known

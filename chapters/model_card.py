@@ -37,7 +37,7 @@ from bloodlib.data import images, photographs
 from bloodlib.evidence import comparison
 from bloodlib.models import weights
 
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 runs = {task: prediction.recorded(task) for task in images.TASKS}
 for task, run in runs.items():
     file = weights.path(task)
@@ -99,15 +99,13 @@ other = external_validation.compute_scores().query("method == 'DCLNN'")
 other = other.set_index(["scale", "colours", "task"])[["accuracy", "sure"]].sort_index()
 scale, stain = external_validation.QUOTED
 own, matched = other.loc[scale, "own"], other.loc[scale, stain]
-
-
-def accuracy(split):
-    return {t: comparison.estimate([run], split=split).value for t, run in runs.items()}
-
-
+accuracy = {
+    split: {task: comparison.estimate([run], split=split).value for task, run in runs.items()}
+    for split in ("TEST", "TEST_SIMPLE")
+}
 conditions = {
-    "TEST": accuracy("TEST"),
-    "TEST_SIMPLE (not turned)": accuracy("TEST_SIMPLE"),
+    "TEST": accuracy["TEST"],
+    "TEST_SIMPLE (not turned)": accuracy["TEST_SIMPLE"],
     "TEST at half the brightness": corrupted["brightness", 0.5],
     "TEST with less blue and more eosin": corrupted["stain", 0.6],
     "PBC, at TRAIN's scale": own["accuracy"],

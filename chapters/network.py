@@ -38,7 +38,7 @@ from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images, photographs
 from bloodlib.models import networks, training
 
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 
 # %% [markdown]
 # ## The method in one figure

@@ -30,7 +30,7 @@
 from bloodlib.book import chapter, explain
 from bloodlib.evidence import comparison
 
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 cells = comparison.table_cells()
 
 # %% [markdown]

@@ -36,7 +36,7 @@ from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images
 from bloodlib.evidence import comparison, scores
 
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 
 # %% [markdown]
 # ## Naive Bayes and the support vector machine

@@ -44,7 +44,7 @@ from bloodlib.evidence import comparison
 from bloodlib.evidence.comparison import estimate
 from bloodlib.models import training
 
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 
 # %% [markdown]
 # ## The training in plain Keras

@@ -38,7 +38,7 @@ from bloodlib.book import chapter, tables
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, scores
 
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 rows = {"NB": {"method": "NB"}, "SVM": {"method": "SVM"}}
 rows |= {row: comparison.COMPARED[row] for row in ("DCLNN", "AveragePooling")}
 

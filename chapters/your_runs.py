@@ -53,7 +53,7 @@ from bloodlib.book import chapter, tables
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, scores
 
-chapter.begin()  # figures in the style of the book; unknown parameters are refused
+chapter.begin()  # figures in the book's style
 own = study.unlisted()
 runs = own
 if not own:  # an example

@@ -10,6 +10,7 @@ import pandas as pd
 from bloodlib.analyses import leakage, model_comparison
 from bloodlib.data import images, photographs, splits, stored
 from bloodlib.evidence import comparison, intervals
+from bloodlib.models import methods
 
 #: Height and width of what the network sees: the whole image, as published or reduced to half; or
 #: 128 × 128 pixels of it round the white cell, as published or enlarged.
@@ -19,7 +20,7 @@ VIEWS = {
     "cell": (128, 128),
     "cell-enlarged": (224, 224),
 }
-NAMES = {
+VIEW_NAMES = {
     "half": "whole image, 160 × 120",
     "whole": "whole image, 320 × 240",
     "cell": "cropped to the cell, 128 × 128",
@@ -74,7 +75,7 @@ def compute_settings() -> pd.DataFrame:
         A row for each of :data:`VIEWS`, a column for each C of :data:`SETTINGS`.
     """
     found, truth = read(), images.labels("TRAIN")[::STEP]
-    rows = {NAMES[view]: (found[f"tried_{view}"] == truth).mean(axis=1) for view in VIEWS}
+    rows = {VIEW_NAMES[view]: (found[f"tried_{view}"] == truth).mean(axis=1) for view in VIEWS}
     return pd.DataFrame.from_dict(rows, orient="index", columns=SETTINGS)
 
 
@@ -92,18 +93,18 @@ def compute(reference: str = "small") -> pd.DataFrame:
     for method in METHODS:
         by_cell = leakage.held_out(model_comparison.settings(method), "cell").mean(axis=0)
         runs = model_comparison.runs(method, "four")
-        right[model_comparison.NAMES[method]] = by_cell, comparison.correct(runs)[-1]
+        right[methods.NAMES[method]] = by_cell, comparison.correct(runs)[-1]
     for view in PREDICTED:
         labels = stored_labels[f"cell_{view}"], stored_labels[f"TEST_{view}"]
         parts = truth, images.labels("TEST")
-        right[f"ImageNet features, {NAMES[view]}"] = [
+        right[f"ImageNet features, {VIEW_NAMES[view]}"] = [
             (own == part).astype(float) for own, part in zip(labels, parts, strict=True)
         ]
     drawn = {
         "cell": intervals.resample(truth, splits.pooled(photographs.cells), 4, 20_000),
         "TEST": intervals.resample(images.labels("TEST"), photographs.cells("TEST"), 4),
     }
-    rows, best = [], right[model_comparison.NAMES[reference]][0]
+    rows, best = [], right[methods.NAMES[reference]][0]
     for method, each in right.items():
         row = {"method": method}
         for where, own in zip(drawn, each, strict=True):

@@ -24,11 +24,11 @@ from bloodlib.analyses import (
     stain_normalisation,
     stored_models,
 )
-from bloodlib.analyses.model_comparison import NAMES
 from bloodlib.data import images
 from bloodlib.data.images import CLASSES, NUCLEI, TASKS
 from bloodlib.evidence import intervals, scores
 from bloodlib.models import weights
+from bloodlib.models.methods import NAMES
 
 METHODS = ("DCLNN", *stored_models.METHODS)
 #: What folders and labels may be called, without case, signs and a plural's s.

@@ -19,13 +19,13 @@ from scipy import stats
 
 from bloodlib import study
 from bloodlib.analyses import plots, stain_normalisation, stored_models
-from bloodlib.analyses.model_comparison import NAMES
 from bloodlib.analyses.plots import COLOURS
 from bloodlib.analyses.stain_normalisation import Stain
 from bloodlib.data import images, photographs, stored
 from bloodlib.data.images import CLASSES, NUCLEI, TASKS
 from bloodlib.evidence import comparison
 from bloodlib.models import methods, weights
+from bloodlib.models.methods import NAMES
 from bloodlib.study import records
 
 NAME = "external-validation"

@@ -27,7 +27,6 @@ from bloodlib.study import records
 #: Methods whose settings are chosen, with four classes, and used for both tasks.
 TUNED = ("nearest-photograph", "histogram", "small")
 METHODS = ("majority", "NB", "SVM", "nearest-photograph", "histogram", "small", "DCLNN")
-NAMES = dict(zip(METHODS, METHODS, strict=True)) | methods.NAMES
 #: Naive Bayes on what logistic regression sees.
 ON_COLOURS = {"Naive Bayes on colours": {"method": "NB", "features": "histogram"}}
 #: Fractions of TRAIN's cells, and the splits that train on them.
@@ -184,7 +183,7 @@ def plot_test(found: pd.DataFrame) -> plt.Figure:
         axis.axvline(1 / len(TASKS[task]), color="#888888", lw=1, ls=":")
         axis.axvline(float(arithmetic.CLAIMED[task]), color="#222222", lw=1, ls="--")
         axis.set(xlim=(0, 1.02), title=f"{task} classes")
-        plots.in_rows([axis], own["method"].map(NAMES))
+        plots.in_rows([axis], own["method"].map(methods.NAMES))
     axes[-1, 0].set_xlabel("accuracy on TEST")
     return figure
 

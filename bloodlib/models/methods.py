@@ -26,10 +26,12 @@ METHODS: dict[str, Callable[..., "Predictions"]] = {}
 NAMES = {
     "majority": "constant",
     "NB": "Naive Bayes",
+    "SVM": "SVM",
     "KNN": "nearest neighbour",
     "nearest-photograph": "nearest photograph",
     "histogram": "colour histogram",
     "small": "compact CNN",
+    "DCLNN": "DCLNN",
 }
 Features = Literal["pixels", "grey", "histogram"]
 Colours = Literal["RGB", "HSV"]
