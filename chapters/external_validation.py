@@ -221,7 +221,7 @@ recall = pd.Series(np.diag(four) / four.sum(axis=1), images.CLASSES)
 myeloid = four.drop(index="LYMPHOCYTE")["LYMPHOCYTE"]  # called lymphocytes
 lymphoid = four.loc["LYMPHOCYTE"].drop("LYMPHOCYTE")  # called myeloid cells
 crossed = {"called lymphocytes": myeloid, "lymphocytes called so": lymphoid}
-print(pd.DataFrame({"recall": recall} | crossed).round(2).fillna("").to_string())
+print(pd.DataFrame({"recall": recall} | crossed).round(2).to_string(na_rep=""))
 
 assert recall.idxmin() == "NEUTROPHIL"
 assert four.loc["NEUTROPHIL"].drop("NEUTROPHIL").idxmax() == "EOSINOPHIL"
