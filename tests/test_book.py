@@ -227,6 +227,7 @@ def test_a_chapter_that_is_edited_runs_again_alone_and_one_that_fails_is_named_a
     assert "two says 42" in page(tiny, "two")
     source = tiny / "chapters" / "two.py"
     source.write_text(source.read_text().replace("6 * 7", "6 * 6"))
+    add_a_cell(tiny / "chapters" / "two.ipynb")  # set aside, and no page of the book
     edited = build(tiny, *STRICT)
     assert (edited.code, edited.ran) == (0, ["two"])
     assert "two says 36" in page(tiny, "two")

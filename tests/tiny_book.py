@@ -29,7 +29,7 @@ CONFIG = """\
 title: Tiny
 author: Nobody
 only_build_toc_files: true
-exclude_patterns: [".*"]
+exclude_patterns: [".*", "**.edited-*"]
 execute: {execute_notebooks: "off"}
 sphinx:
   extra_extensions: [bloodlib.book.chapter, bloodlib.book.publishing]
