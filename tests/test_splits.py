@@ -11,6 +11,7 @@ import pytest
 from conftest import CHECKOUT
 
 from bloodlib import study
+from bloodlib.analyses import scoring
 from bloodlib.data import images, photographs, splits
 
 #: What is made for others, and what a copy of the results need not have.
@@ -276,3 +277,17 @@ class TestFrozen:
         assert sorted(loaded["image"]) == sorted(f"TEST/{name}" for name in names)
         for row in loaded.itertuples():
             assert names[int(Path(row.path).stem)] == row.image.removeprefix("TEST/")
+
+    @pytest.mark.data
+    @pytest.mark.long
+    @pytest.mark.skipif(not images.available(), reason="no real images here")
+    def test_the_example_for_others_scores_what_it_says(self, tmp_path, monkeypatch):
+        shutil.copy(BY_CELL / "wbc-by-cell.csv", tmp_path)
+        monkeypatch.chdir(tmp_path)
+        readme = (BY_CELL / "README.md").read_text(encoding="utf-8")
+        find, classify = readme.split("```python")[1:3]
+        space = {}
+        for code in (find.replace("dataset2-master", str(images.find() / "images")), classify):
+            exec(code.split("```")[0], space)
+        accuracy = scoring.score("predictions.csv")["accuracy"]
+        assert f"`bloodlib score predictions.csv` gives {accuracy:.3f}." in readme
