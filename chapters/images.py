@@ -64,7 +64,7 @@ plots.show_photographs(figures.plot_gallery(per_class, seed))
 #
 # Whether the classes include bands and younger granulocytes is not stated. Turning and shifting left the black corners empty.
 #
-# ## How many
+# ## How many images
 #
 # TRAIN and TEST were filled up with altered copies until the classes were equal. TEST_SIMPLE holds {glue:text}`n_simple` of TEST's
 # photographs, reduced but not turned, two of them twice. {numref}`tbl-counts` counts images and the photographs behind them ({doc}`photographs`).
@@ -123,7 +123,7 @@ assert facts["identical"]["of TRAIN in TEST"] == 0
 # they are used only if git's hashes agree.
 
 # %%
-print(images.SOURCE.repository, images.SOURCE.commit)
+print(images.SOURCE.repository, images.SOURCE.commit, sep="\n")
 for part, digest in images.SOURCE.hashes.items():
     print(f"{part:16} {digest}")
 

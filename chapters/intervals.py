@@ -44,7 +44,7 @@ chapter.begin()  # figures in the book's style
 # %% [markdown]
 # ## Scores
 #
-# Section 4.4 defines four measures. Here they are applied to the confusion matrix of one run on TEST: {glue:text}`run` classes.
+# Section 4.4 defines four measures. Here they are applied to the confusion matrix of one run on TEST: {glue:text}`method` with {glue:text}`task` classes.
 
 # %%
 run = study.run({"method": "NB", "task": task} | settings, profile)
@@ -104,7 +104,7 @@ tables.show(measured, "tbl-measures", "The four measures for each class, and the
 
 # %% tags=["remove-input"]
 k = len(images.TASKS[task])
-chapter.cite(run=study.describe(run.config), eq14=measured["Equation 14"].mean())
+chapter.cite(method=NAMES[run.config["method"]], task=task, eq14=measured["Equation 14"].mean())
 chapter.cite(accuracy=scores.accuracy(confusion), chance=1 / k, eq14_chance=1 - 2 * (k - 1) / k**2)
 
 # %% [markdown]
@@ -155,7 +155,7 @@ first = comparison.compared("DCLNN", "four")[0]
 y_true, y_pred = images.labels("TEST"), comparison.predicted([first])[0]
 monocyte = y_true == images.CLASSES.index("MONOCYTE")
 cell = photographs.cells("TEST")[monocyte]
-by_cell = pd.Series(y_pred == y_true)[monocyte].groupby(cell).agg(["sum", "size"])
+by_cell = pd.Series(y_pred == y_true)[monocyte].groupby(cell).agg(right="sum", images="size")
 print(by_cell)
 
 # %% [markdown]
@@ -165,7 +165,7 @@ print(by_cell)
 
 # %%
 rng = np.random.default_rng(0)
-right, size = by_cell["sum"].to_numpy(), by_cell["size"].to_numpy()
+right, size = by_cell["right"].to_numpy(), by_cell["images"].to_numpy()
 drawn = rng.integers(len(size), size=(10_000, len(size)))
 recalls = right[drawn].sum(axis=1) / size[drawn].sum(axis=1)
 percentiles = np.quantile(recalls, [0.025, 0.975])
@@ -230,17 +230,17 @@ np.testing.assert_allclose(library, [both_low, both_high])
 #
 # ## Coverage
 #
-# An interval may be called a 95 % interval if it contains the truth in at least 95 of 100 cases. `benchmarks/coverage.py` makes the truth:
+# A 95 % interval must contain the truth in at least 95 of 100 cases. `benchmarks/coverage.py` makes the truth:
 # cells as many and as large as TEST's, and runs, crossed. The log odds of a right answer (its *logit*) are the sum of a random number for
 # each cell, one for each run and class, and one for each run and cell, with the standard deviations of DCLNN's runs (in neutrophils,
-# {glue:text}`seed_sd:.1f` between seeds). The cell prints how often intervals contain the truth, in the worst of six scores ({numref}`fig-coverage`).
+# {glue:text}`seed_sd:.1f` between seeds). The code prints how often intervals contain the truth, in the worst of six scores ({numref}`fig-coverage`).
 # `images`, `percentiles` and `cells` are the bootstrap over images, that over cells and our CI over cells, compared with the mean of
 # these runs over all cells; `cells, of all seeds` and `cells and seeds` are our two CIs compared with the mean over all seeds.
 
 # %%
 coverage = uncertainty.load_simulated("scores")
 worst = coverage.drop(columns="score").groupby("runs").min()
-print(worst.round(2).to_string())
+print(worst.round(2).to_string(na_rep="–"))
 
 # %% mystnb={"figure": {"name": "fig-coverage", "caption": "How often 95 % intervals contain the truth, by the number of runs, simulated with the sizes of TEST's cells. Percentile bootstrap and CI over cells are compared with the mean of these runs, dashed with that of all seeds. Dotted: 95 %. The vertical axis begins at 30 %."}, "image": {"alt": "Six panels, the recalls of four classes, accuracy and average F1, over 1, 3, 6 and 10 runs. Both CIs run at or above the dotted line at 95 percent, the percentile bootstrap below it, lowest for monocytes. A dashed line, the CI over cells compared with all seeds, starts far below for neutrophils and rises with runs."}}
 plots.show(uncertainty.plot_coverage(coverage))
@@ -293,12 +293,14 @@ assert 0.70 < 1 - left < 0.75  # “nearly three quarters”
 # factor.
 #
 # ## Questions
+#
+# The CI over cells of DCLNN's accuracy with four classes:
 
 # %%
 labels, answers = images.labels("TEST"), comparison.predicted(runs)
 groups = photographs.cells("TEST")  # what is drawn
 resamples = intervals.resample(labels, groups, 4)
-np.round(intervals.bounds(scores.accuracy, answers, resamples), 2)
+print(np.round(intervals.bounds(scores.accuracy, answers, resamples), 2))
 
 # %% tags=["remove-input"]
 by_image = intervals.resample(labels, np.arange(len(labels)), 4, 2000)

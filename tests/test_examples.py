@@ -64,7 +64,7 @@ def test_remarkable_pairs(monkeypatch, labels, why, across):
     pair = {"photographs": [1, 2], "labels": list(labels), "splits": splits}
     monkeypatch.setattr(photographs, "pairs", lambda: [pair])
     found = examples.compute_remarkable()["What"].tolist()
-    reasons = [reason for reason in (why, "a side each" if across else None) if reason]
+    reasons = [reason for reason in (why, "two folders" if across else None) if reason]
     assert found == ([", ".join(reasons)] if reasons else [])
 
 

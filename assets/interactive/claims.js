@@ -14,7 +14,7 @@
   }
 
   const buttons = [["all", cards.length], ...Object.entries(verdicts)].map(([verdict, number]) => {
-    const button = make("button", { type: "button" }, `${verdict} (${number})`);
+    const button = make("button", { type: "button" }, `${verdict.replace("'", "’")} (${number})`);
     button.dataset.verdict = verdict;
     button.addEventListener("click", () => choose(verdict));
     return button;

@@ -64,13 +64,13 @@ def compute_remarkable() -> pd.DataFrame:
     rows = []
     for pair in photographs.pairs():
         sides = [_side(splits) for splits in pair["splits"]]
-        across = ["a side each"] if {*sides} == {"TRAIN", "TEST"} else []
+        across = ["two folders"] if {*sides} == {"TRAIN", "TEST"} else []
         if why := [*_difference(*pair["labels"]), *across]:
             labels = [label.lower() or "none" for label in pair["labels"]]
             images_of = [counts.get(number, 0) for number in pair["photographs"]]
-            cells = (pair["photographs"], labels, sides, images_of, why)
+            cells = (pair["photographs"], why, labels, sides, images_of)
             rows.append([", ".join(map(str, cell)) for cell in cells])
-    return pd.DataFrame(rows, columns=["Photographs", "Labels", "Images in", "Images", "What"])
+    return pd.DataFrame(rows, columns=["Photographs", "What", "Labels", "Images in", "Images"])
 
 
 def _difference(label, other):

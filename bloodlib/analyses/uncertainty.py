@@ -112,7 +112,7 @@ def plot_coverage(coverage: pd.DataFrame) -> plt.Figure:
     lines = {
         "percentiles": ("percentile bootstrap over cells", "#E69F00", "o-"),
         "cells": ("CI over cells, for these runs", "#0072B2", "o-"),
-        "cells, of all seeds": ("the same, compared with all seeds", "#0072B2", "o--"),
+        "cells, of all seeds": ("CI over cells, against all seeds", "#0072B2", "o--"),
         "cells and seeds": ("CI over cells and seeds", "#009E73", "o-"),
     }
     figure, axes = plt.subplots(2, 3, figsize=(7.2, 4.2), sharex=True, sharey=True)

@@ -214,7 +214,7 @@ def show_claims(key: bool):
         if entry.get("key", False) is not key:
             continue
         printed = verdicts.judge_print(claim.id)[0] if claim.id in verdicts.PRINT else None
-        page, *labels = entry["shown"].split()
+        page, _, label = entry["shown"].partition(" ")
         others = [other for other in claims.reachable(claim.id) if other != found.verdict]
         cards.append(
             f"::::{{card}} {found.verdict.capitalize()}\n"
@@ -224,8 +224,7 @@ def show_claims(key: bool):
             + agrees[printed]
             + f"\n\nTrue if: {claim.about} "
             + (f"Could have been: {', '.join(others)}. " if others else "")
-            + f"More: {{doc}}`{page}`"
-            + "".join(f", {{numref}}`{label}`" for label in labels)
+            + f"More: {f'{{numref}}`{label}`' if label else f'{{doc}}`{page}`'}"
             + "\n::::"
         )
     return Markdown("\n\n".join(cards))
