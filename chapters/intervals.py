@@ -155,8 +155,8 @@ first = comparison.compared("DCLNN", "four")[0]
 y_true, y_pred = images.labels("TEST"), comparison.predicted([first])[0]
 monocyte = y_true == images.CLASSES.index("MONOCYTE")
 cell = photographs.cells("TEST")[monocyte]
-by_cell = pd.Series(y_pred == y_true)[monocyte].groupby(cell).agg(right="sum", images="size")
-print(by_cell)
+by_cell = pd.Series(y_pred == y_true)[monocyte].groupby(cell).agg(["sum", "size"])
+print(by_cell.set_axis(["right", "images"], axis=1))
 
 # %% [markdown]
 # The cluster bootstrap {cite}`efron1993` draws as many cells, with replacement. It can't draw what was not seen: if all four were right, its
@@ -165,7 +165,7 @@ print(by_cell)
 
 # %%
 rng = np.random.default_rng(0)
-right, size = by_cell["right"].to_numpy(), by_cell["images"].to_numpy()
+right, size = by_cell["sum"].to_numpy(), by_cell["size"].to_numpy()
 drawn = rng.integers(len(size), size=(10_000, len(size)))
 recalls = right[drawn].sum(axis=1) / size[drawn].sum(axis=1)
 percentiles = np.quantile(recalls, [0.025, 0.975])

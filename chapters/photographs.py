@@ -267,10 +267,10 @@ print(f"other photographs chosen by the models: {missed} of {len(chosen)}")
 limits = {"rotation": 20, "shear": np.rad2deg(0.2), "shift_x": 32, "shift_y": 24}
 figure, axes = plt.subplots(1, 4, figsize=(7.2, 2), sharey=True)
 augmented[list(limits)].hist(bins=60, ax=axes)
-for axis, limit in zip(axes, limits.values(), strict=True):
+for axis, (name, limit) in zip(axes, limits.items(), strict=True):
     axis.axvline(-limit, color="black", lw=1)
     axis.axvline(limit, color="black", lw=1)
-    axis.set_xlabel("pixels" if "shift" in axis.get_title() else "degrees")
+    axis.set_xlabel("pixels" if "shift" in name else "degrees")
 axes[0].set_ylabel("images")
 plots.show(figure)
 
