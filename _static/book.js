@@ -15,6 +15,15 @@
   document.addEventListener("scroll", ({ target }) => {
     if (target.matches?.(".bd-article *")) mark(target);
   }, true);
+  function unfold() { // what a link leads to may be folded
+    const place = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const folded = document.querySelectorAll("details:not([open])");
+    const around = [...folded].filter((fold) => place && fold.contains(place));
+    around.forEach((fold) => { fold.open = true; });
+    if (around.length) place.scrollIntoView();
+  }
+  addEventListener("hashchange", unfold);
+  addEventListener("DOMContentLoaded", unfold);
   addEventListener("DOMContentLoaded", () => {
     new ResizeObserver(markAll).observe(document.body); // also when equations and figures have come
   });

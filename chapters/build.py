@@ -33,9 +33,9 @@ chapter.begin()  # figures in the book's style
 # ```
 
 # %% [markdown]
-# This build did not compute the results: it reads records. Runs of `study.yml` without a record are at the end, as missing.
+# This build did not compute the results: it reads records. Runs of `study.yml` without a record come last, as missing.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
-    tables.load_records(), "tbl-records", "The stored records, and runs that have none.", decimals=1
+    tables.load_records(), "tbl-records", "Records by their start; last, missing ones.", decimals=1
 )

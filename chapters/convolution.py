@@ -257,7 +257,7 @@ print(f"accuracy {accuracy[0]:.2f}, on other cells {accuracy[1]:.2f}")
 constant = equations.loss(np.full_like(targets, 0.5), targets)
 figure, axis = plt.subplots(figsize=(7, 3.2))
 axis.plot(losses)
-axis.axhline(constant, color="#888888", lw=1, ls=":")
+axis.axhline(constant, color="black", lw=1.5, ls=":")
 axis.set(xlabel="step", ylabel="loss", ylim=(0, None))
 plots.show(figure)
 
@@ -280,8 +280,8 @@ chapter.cite(n_cells=len(cells.labels), n_others=len(others.labels))
 # %% [markdown]
 # ## Questions
 #
-# **1. Does the orientation of the kernel matter?** A mathematical convolution rotates the kernel by 180° first. In the first code cell,
-# put `kernel[::-1, ::-1]` for `kernel`. What changes? And with `kernel = np.array([[1, 0, -1]] * 3)`?
+# **1. Does the orientation of the kernel matter?** A mathematical convolution rotates the kernel by 180° first. Put
+# `kernel[::-1, ::-1]` for `kernel` where the feature map is computed. What changes? And with `kernel = np.array([[1, 0, -1]] * 3)`?
 #
 # :::{dropdown} Answer
 # With the paper's kernel nothing changes, because it is symmetric. With the other one, the upper right number turns from

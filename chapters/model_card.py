@@ -109,7 +109,7 @@ conditions = {
     "TEST at half the brightness": corrupted["brightness", 0.5],
     "TEST with less blue and more eosin": corrupted["stain", 0.6],
     "PBC, at TRAIN's scale": own["accuracy"],
-    "its mean confidence": own["sure"],
+    "PBC, mean confidence there": own["sure"],
     "PBC, at TRAIN's scale and stain": matched["accuracy"],
 }
 for task in runs:
@@ -118,10 +118,10 @@ for task in runs:
     assert abs(own.loc[task, "accuracy"] - constant) < 0.05  # near chance
 rows = pd.DataFrame(conditions).T.add_suffix(" classes")
 rows = rows.rename_axis("Accuracy on").reset_index()
-tables.show(rows, "tbl-card-conditions", "Accuracy under several conditions.")
+tables.show(rows, "tbl-card-conditions", "Accuracy, and on PBC mean confidence.")
 
 # %% [markdown]
-# By class, with 95 % CIs over cells ({doc}`intervals`), on classes that TEST has made equal
+# By class, with 95 % CIs over cells ({doc}`intervals`); the classes of TEST are equally frequent
 # ({numref}`tbl-card-four` and {numref}`tbl-card-two`):
 
 # %% mystnb={"markdown_format": "myst"}
@@ -136,7 +136,7 @@ for task, run in runs.items():
 # %%
 wrong = runs["two"].arrays["labels"][-1] != images.labels("TEST", "two")
 errors = pd.Series(photographs.photographs("TEST")[wrong]).value_counts()
-print(errors.head(3).rename_axis("photograph").to_string(), "of", wrong.sum())
+print(wrong.sum(), "wrong, by", errors.head(3).rename_axis("photograph").to_string())
 assert errors.index[0] == 110
 
 # %% tags=["remove-input"]

@@ -53,8 +53,8 @@ explain.show_numbers(cells, 2)
 # %% [markdown]
 # ## The runs
 #
-# All stored runs, those behind Tables 1 and 2 first. "Checked" tells whether checksum, settings, images and true labels of the record
-# were right when this page was made.
+# All stored runs by method, those behind Tables 1 and 2 first. "Checked" tells whether checksum, settings, images and true labels of the
+# record were right when this page was made.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 explain.show_runs()

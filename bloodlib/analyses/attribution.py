@@ -31,11 +31,11 @@ from bloodlib.study import records
 
 NAME = "attribution"
 MAPS = {"pixels": "Integrated gradients", "features": "HiResCAM"}
-#: What is mapped: the trained network's answer; another class, drawn at random; the answer of the
+#: What is mapped. The trained network's answer; another class, drawn at random; the answer of the
 #: network as it was before training.
 TARGETS = ("answer", "another class", "untrained")
 SIGNS = ("all", "for it")  # absolute weight; positive weight, which speaks for the class
-#: What is hidden under the median colour: the box; the same box half the picture away, over each
+#: What is hidden under the median colour. The box; the same box half the picture away, over each
 #: edge back in at the other side; all but the box.
 HIDDEN = ("the cell", "as much elsewhere", "all but the cell")
 #: Points on the way from the baseline.

@@ -12,7 +12,7 @@ from bloodlib.data import images, photographs, splits, stored
 from bloodlib.evidence import comparison, intervals
 from bloodlib.models import methods
 
-#: Height and width of what the network sees: the whole image, as published or reduced to half; or
+#: Height and width of what the network sees. The whole image, as published or reduced to half; or
 #: 128 × 128 pixels of it round the white cell, as published or enlarged.
 VIEWS = {
     "half": (120, 160),
@@ -28,7 +28,7 @@ VIEW_NAMES = {
 }
 #: The views of which all images are predicted.
 PREDICTED = ("whole", "cell")
-#: C of logistic regression: the settings that are tried, on every fourth image of TRAIN.
+#: Settings of C, of logistic regression, that are tried on every fourth image of TRAIN.
 SETTINGS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 STEP = 4
 #: The study's methods that are baselines.

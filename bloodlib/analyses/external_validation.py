@@ -33,7 +33,7 @@ FOLDER = "PBC_dataset_normal_DIB"
 MANIFEST = "pbc.sha256"
 REMEDY = "Restore it with 'git checkout results'."
 SOURCE = "https://doi.org/10.17632/snkd93bnjr.1"
-#: What is shown of a picture: all of it, squeezed to the shape of BCCD's; the largest part in the
+#: What is shown of a picture. All of it, squeezed to the shape of BCCD's; the largest part in the
 #: middle that has this shape; or as much as makes white, or red cells as large as in BCCD.
 SCALES = ("squeezed", "cropped", "white cells", "red cells")
 #: As published; each picture by Reinhard's method; with TRAIN's background; or with TRAIN's

@@ -14,7 +14,7 @@ from bloodlib.data import images, photographs, splits
 from bloodlib.evidence import comparison, intervals
 from bloodlib.paper import arithmetic
 
-#: The methods that are tried on all splits: those of Table 1, and two for comparison.
+#: The methods of Table 1, and two for comparison, which are tried on all splits.
 METHODS = {
     "NB": comparison.COMPARED["NB"],
     "SVM": comparison.COMPARED["SVM"],

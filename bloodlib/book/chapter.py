@@ -34,7 +34,7 @@ from bloodlib.data import stored
 PACKAGE = Path(__file__).parents[1]
 #: How many chapters run at the same time, where there are as many processors; each may hold a GB.
 AT_ONCE = 2
-#: How the names begin of what a chapter's process takes over from the caller's environment: where
+#: How the names begin of what a chapter's process takes over from the caller's environment, where
 #: programs and libraries are, and what may be used of the machine.
 TAKEN_OVER = (
     "PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMP", "TEMP", "SYSTEMROOT", "WINDIR",

@@ -74,8 +74,7 @@ def explain(address: str = "") -> dict:
             "address": found,
             "below": [{"address": each, "numbers": len(_within(each))} for each in below],
         }
-    rows = _rows(_within(found)[0])
-    return {"address": found, "below": [rows[each] for each in below]}
+    return {"address": found, "below": [*map(_rows(_within(found)[0]).get, below)]}
 
 
 def describe(record: records.Record) -> dict:
@@ -111,8 +110,10 @@ def text(found: dict) -> str:
             for each in found["below"]
         ]
         if not found["address"]:
-            lines += ["", "Also the ids of records (bloodlib study --list) and of claims"]
-            lines[-1] += " (bloodlib report)."
+            lines += [
+                "",
+                "Also ids of records (bloodlib study --list) and claims (bloodlib report).",
+            ]
         return "\n".join(lines)
     if "verdict" in found:
         names = ("place", "text", "about", "verdict", "evidence")
@@ -155,10 +156,7 @@ def show_numbers(cells: list[dict], table: int):
     groups = dict.fromkeys((cell.task, cell.method) for cell in paper.table_cells(table=table))
     for task, method in groups:
         above, runs = f"tbl-paper-{table}/{task}/{method}", _runs(method, task)
-        named = [
-            f"Run {k} is {tables.link(study.describe(run.config), run.id)}."
-            for k, run in enumerate(runs, 1)
-        ]
+        links = (tables.link(study.describe(run.config), run.id) for run in runs)
         numbers = pd.DataFrame(
             [
                 {
@@ -172,8 +170,8 @@ def show_numbers(cells: list[dict], table: int):
         )
         parts += [
             f"**{method}, {task} classes.** {{numref}}`{tables.anchor(above)}` has the numbers "
-            f"below `{above}`. {_computed('Precision, recall and F1 (equations 15 to 17)', runs)} "
-            + " ".join(named),
+            f"of `{above}`. {_computed('Precision, recall and F1 (equations 15 to 17)', runs)} "
+            + " ".join(f"Run {k} is {link}." for k, link in enumerate(links, 1)),
             tables.markdown(
                 numbers,
                 tables.anchor(above),
@@ -184,7 +182,7 @@ def show_numbers(cells: list[dict], table: int):
 
 
 def show_runs():
-    """Every stored run, as :func:`text` prints it, below its id; first those behind Tables 1 and 2.
+    """Every stored run, folded by method and run; first those behind Tables 1 and 2.
 
     The others are in a container of the class ``screen``, which print leaves out.
 
@@ -196,14 +194,19 @@ def show_runs():
     from IPython.display import Markdown
 
     behind = {run.id for name in comparison.COMPARED for task in TASKS for run in _runs(name, task)}
-    blocks = {True: [], False: []}
+    blocks = {}
     for record in records.read_all():
         study.check(record)  # or the page, and the build, tell of it
         facts = _facts(describe(record))
-        text = f"{{anchor}}`{facts.pop('Run')}`\n\n```text\n{_lines(facts)}\n```"
-        blocks[record.id in behind].append(text)
-    others = [":::::{container} screen", *blocks[False], ":::::"]
-    return Markdown("\n\n".join(blocks[True] + others))
+        run, settings = facts.pop("Run"), facts.pop("Settings")
+        text = f"{{anchor}}`{run}`\n\n```text\n{_lines(facts)}\n```"
+        group = blocks.setdefault((record.id not in behind, settings.partition(",")[0]), [])
+        group.append(f":::::{{dropdown}} {settings}\n{text}\n:::::")
+    parts = {False: [], True: [":::::::{container} screen"]}
+    for (other, name), group in sorted(blocks.items()):
+        title = f"{name} classes: {len(group)}{' other' * other}"
+        parts[other] += [f"::::::{{dropdown}} {title}", *sorted(group), "::::::"]
+    return Markdown("\n\n".join([*parts[False], *parts[True], ":::::::"]))
 
 
 # ------------------------------------------------------------------------------ what they share
@@ -264,9 +267,7 @@ def _number(address):
 def _computed(what, runs):
     """How a number is computed from runs, in a sentence."""
     if not runs:
-        return (
-            "No recorded run stands beside this row yet; `bloodlib study` computes what is missing."
-        )
+        return "No run is recorded for this row; `bloodlib study` computes what is missing."
     epoch = f" after epoch {comparison.EPOCH}" if runs[0].has_epochs else ""
     n = "of one run" if len(runs) == 1 else f"mean over {len(runs)} runs"
     return (
@@ -282,7 +283,6 @@ def _facts(run):
     device = environment["device"].replace("processor", environment["processor"])
     started = run["started"][:16].replace("T", " ")
     backend = environment.get("backend") and f", Keras on {environment['backend']}"
-    arrays = run["arrays"] or {"sha256": "none"}
     return {
         "Run": run["id"],
         "Settings": run["description"],
@@ -293,7 +293,7 @@ def _facts(run):
         "Packages": ", ".join(f"{name} {version}" for name, version in versions.items()),
         "Device": f"{device}, {environment['platform']}{backend or ''}",
         "Started": f"{started} UTC, for {run['seconds']:,.0f} seconds",
-        "SHA-256": arrays["sha256"],
+        "SHA-256": (run["arrays"] or {"sha256": "none"})["sha256"],
         "Checked": run["check"],
         "Repeat": run["command"],
     }

@@ -157,7 +157,7 @@ def _environment():
         "processor": here["processor"],
         "images": f"`{images.DATA_HASH}`" if images.available() else "not at hand: synthetic cells",
     }
-    return pd.DataFrame((rows | here["packages"]).items(), columns=["", "value"])
+    return pd.DataFrame((rows | here["packages"]).items(), columns=["Part", "Value"])
 
 
 def _chapters(root):

@@ -112,7 +112,7 @@ def markdown(
             return "yes" if value else "no"
         if isinstance(value, int):
             return f"{value:,}"
-        return f"{value:.{decimals}f}" if isinstance(value, float) else str(value)
+        return f"{value:.{decimals}f}".replace("-", "−") if isinstance(value, float) else str(value)
 
     def cells(key):
         how = formats.get(key[0], with_interval if key[1:] else None)
@@ -282,7 +282,7 @@ def load_records() -> pd.DataFrame:
     Runs of ``study.yml`` that have none come last, as missing.
     """
     rows = {}
-    for record in records.read_all():
+    for record in sorted(records.read_all(), key=lambda record: record.started):
         complete, where = record.status == "complete", record.environment
         rows[record.id] = {
             "Run": _linked(study.describe(record.config) if complete else record.id, record),

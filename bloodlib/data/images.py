@@ -1,4 +1,4 @@
-"""The images of the paper: fetch them, find them, verify them, decode them.
+r"""The images of the paper: fetch them, find them, verify them, decode them.
 
 The images come from the public repository ``dhruvp/wbc-classification``, at one commit. It took
 the photographs of the BCCD dataset (MIT), each listed with the name of its white blood cell, and
@@ -7,7 +7,9 @@ licence**: the images are fetched from it by each user and are not part of this 
 
 The manifest, ``wbc-classification.txt.gz``, lists mode, size, git's SHA-1 and name of each file,
 so that names, labels and counts are known without the images. In a clone of the repository, at
-the commit of ``SOURCE``, this makes it::
+the commit of ``SOURCE``, this makes it:
+
+.. code-block:: text
 
     git ls-tree -r -l HEAD -- images Original_Images labels.csv \
         | awk '{print $1, $4, $3, $5}' | gzip -9n > wbc-classification.txt.gz

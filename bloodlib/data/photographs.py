@@ -25,7 +25,7 @@ from bloodlib.data import images, stored
 
 #: The tables; ``photographs.json`` vouches for them.
 TABLES = ("photographs.csv", "cells.csv", "pairs.csv")
-#: Where the boxes come from: the annotations' repository and commit; SHA-256 of the boxes' table.
+#: Repository and commit of the annotations, where the boxes come from; SHA-256 of their table.
 BCCD = "https://github.com/Shenggan/BCCD_Dataset", "d272fb14cdff6e473fafeeeba32aba5f560e9e43"
 BOXES_SHA256 = "57de57fffec095ea689a32a1cbb5c5d3898d4101865f9d31adda43ec4f402077"
 

@@ -35,7 +35,7 @@ class MissingError(StoredError):
 
 # ------------------------------------------------------------------------- where things lie
 
-#: The audit event of asking whether there are images: a chapter that asked runs again when the
+#: The audit event of asking whether there are images. A chapter that asked runs again when the
 #: answer changes.
 ASKED = "bloodlib.images"
 

@@ -1,6 +1,8 @@
 """Drawn blood smears of the four classes, to try everything without the dataset.
 
-Each picture shows one white cell among red cells, with the features by which its class is told::
+Each picture shows one white cell among red cells, with the features by which its class is told:
+
+.. code-block:: text
 
     class        cell   nucleus                                  cytoplasm
     NEUTROPHIL   mid    three to five lobes, linked in an arc    pale pink, fine granules
@@ -13,7 +15,7 @@ generator whose use does not depend on the size asked for: the same seed gives t
 larger or smaller. Lengths are fractions of the picture's shorter side, or of the cell's radius.
 
 These are drawings. They resemble the photographs enough to exercise the code, and say nothing about
-how well a method does on blood; `stamp` writes so across a picture.
+how well a method does on blood; ``stamp`` writes so across a picture.
 """
 
 import hashlib
@@ -164,7 +166,7 @@ def draw(label: str | int, rng: np.random.Generator, size: tuple[int, int] = SIZ
     Parameters
     ----------
     label
-        Class of the white cell: a name in `bloodlib.data.images.CLASSES`, or its index there.
+        Class of the white cell: a name in ``bloodlib.data.images.CLASSES``, or its index there.
     rng
         Generator of everything that varies.
     size
@@ -208,7 +210,7 @@ def load(
     n: int | None = None,
     seed: int = 0,
 ) -> Images:
-    """Draw a split, in the form in which `bloodlib.data.images.load` returns photographs.
+    """Draw a split, in the form in which ``bloodlib.data.images.load`` returns photographs.
 
     Image ``i`` of a class depends on the seed, the split, the class and ``i`` only: a
     larger ``n`` adds images and changes none, and both tasks show the same ones.
@@ -223,7 +225,7 @@ def load(
         Height and width in pixels.
     n
         How many images in all, as many of each class; what does not divide by four goes to the
-        first classes. `COUNTS` has the defaults.
+        first classes. ``COUNTS`` has the defaults.
     seed
         Any other number gives other smears.
 
@@ -256,7 +258,7 @@ def data_hash(n: Mapping[str, int] | None = None) -> str:
     Parameters
     ----------
     n
-        How many images of each split; for splits not named, those of `COUNTS`.
+        How many images of each split; for splits not named, those of ``COUNTS``.
     """
     asked = {"version": VERSION, "n": {**COUNTS, **(n or {})}, "size": SIZE, "seed": 0}
     return "drawn-" + hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

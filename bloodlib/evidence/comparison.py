@@ -27,7 +27,7 @@ COMPARED = {
     "MaxPooling": {"method": "DCLNN", "pooling": "max"},
 }
 
-#: What there is of a number of ours: see :func:`table_cells`.
+#: What there is of a number of ours (:func:`table_cells`).
 NUMBERS = (
     *("ours", "low", "high", "cells_seeds_low", "cells_seeds_high"),
     *("rerun_low", "rerun_high"),

@@ -102,14 +102,14 @@ def _read_cells():
 TABLE_CELLS = tuple(_read_cells())
 #: Everything in the paper that could be true or false.
 CLAIMS = tuple(Claim(**claim) for claim in read("claims.yml"))
-#: What the paper says of its settings: those that are ``stated``, with name, value ("" where a
-#: blank is printed) and place; those that are ``unstated``, with our choice and the reason; the
-#: ``setup`` table of section 6.1; and the captions of its ``figures``, by number.
+#: What the paper says of its settings. ``stated`` has name, value ("" where a blank is printed) and
+#: place of each; ``unstated`` our choice and the reason; ``setup`` the table of section 6.1;
+#: ``figures`` the captions, by number.
 SETTINGS = read("settings.yml")
 
 
 def table_cells(**where: int | str) -> tuple[TableCell, ...]:
-    """Select printed numbers by the attributes of `TableCell`, in the order of the page.
+    """Select printed numbers by the attributes of ``TableCell``, in the order of the page.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ images.
 
 What the paper calls output and input "deviation" (or "bias"), d(P) and d(I), are the derivatives of
 the loss by a layer's output and by the sum that enters tanh: here ``deltas``.
-`DIFFERENCES` shows the print beside what is done, formula by formula.
+``DIFFERENCES`` shows the print beside what is done, formula by formula.
 """
 
 import numpy as np

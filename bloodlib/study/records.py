@@ -92,7 +92,7 @@ class Record:
 
     @property
     def epochs(self) -> int:
-        """Rows of predicted labels: epochs that were run, or 1 for a method without epochs."""
+        """Rows of predicted labels, one for each epoch that was run, or 1 for methods without."""
         return len(self.arrays["labels"])
 
     def confusion(self, split: str = "TEST", epoch: int | None = None) -> np.ndarray:
