@@ -51,7 +51,7 @@ chapter.begin()  # figures in the book's style
 # BCCD's annotators drew a box round the white cell of nearly every photograph. {doc}`photographs` found how each image lies in
 # its photograph, so the box can be carried into the image ({numref}`fig-attribution-examples`).
 
-# %% mystnb={"figure": {"name": "fig-attribution-examples", "caption": "Above, the middle image of each class in the order of names (photographs of BCCD, MIT licence, turned by this book), with DCLNN's answer: ✓ right, ✗ wrong. Below, the two maps of that answer at a quarter of the network's resolution: brighter is more weight. Dashed: the annotators' box. Without the images, pictures and maps are of synthetic cells, stamped so, without a box."}, "image": {"alt": "Four pictures of white cells among red cells, one a class, each titled with its class and the network's answer. Below each two maps in which bright patches lie on the white cell, inside the dashed box, and little lies elsewhere."}}
+# %% mystnb={"figure": {"name": "fig-attribution-examples", "caption": "Above, the middle image of each class in the order of names (photographs of BCCD, MIT licence, turned by this book), with DCLNN's answer: ✓ right, ✗ wrong. Below, the two maps of that answer at a quarter of the network's resolution: brighter is more weight. Dashed: the annotators' box. Without the images: synthetic cells, labelled so, without a box."}, "image": {"alt": "Four pictures of white cells among red cells, one a class, titled with class and answer; below each two maps, brightest on the white cell. With the images, a dashed box holds nearly all that is bright; only the lymphocyte's HiResCAM reaches beyond and has faint spots elsewhere."}}
 plots.show_photographs(attribution.plot_examples())
 
 # %% [markdown]
@@ -115,7 +115,7 @@ chapter.cite(
 )
 
 # %% [markdown]
-# Without the cell, accuracy is near guessing. Painting elsewhere changes hardly an answer. With nothing but the cell, accuracy
+# Without the cell, accuracy is near guessing. Painting elsewhere changes hardly any answer. With nothing but the cell, accuracy
 # changes by less than the test set can show.
 #
 # ## Calibration
@@ -223,8 +223,7 @@ background = np.percentile(picture, 95, axis=(0, 1))  # stays as it is
 density = np.log(background + 1) - np.log(picture + 1.0)
 blue, eosin, rest = np.moveaxis(density @ np.linalg.inv(robustness.DYES), -1, 0)
 redder = np.stack([0.6 * blue, eosin / 0.6, rest], axis=-1) @ robustness.DYES
-redder = np.exp(np.log(background + 1) - redder) - 1
-redder = redder.clip(0, 255)
+redder = (np.exp(np.log(background + 1) - redder) - 1).clip(0, 255)
 assert np.allclose(redder, robustness.corrupt(picture, "stain", 0.6), atol=1)
 for name, shown in {"before": picture, "after": redder}.items():
     print("mean colour", name, shown.mean(axis=(0, 1)).round())

@@ -112,7 +112,7 @@ assert np.ptp(seeds[0] - seeds[1]) < 0.02  # “alike with each of the three see
 for by in ("photograph", "published"):
     assert abs(accuracy["compact CNN", by] - compact["cell"]) < 0.02  # “about as much”
 assert pixels["difference"].between(0, compact["difference"] / 2).all()
-assert pixels.loc["KNN", "image"] < 0.31  # “30 %”
+assert pixels.loc["KNN", "image"] < 0.31  # “30%”
 assert network["low"] < 0 < network["high"]
 train, test = splits.split("published", 0)[:2]
 chapter.cite(
@@ -130,10 +130,10 @@ chapter.cite(
 # about as much as by cell ({numref}`fig-splits`).
 #
 # The difference of DCLNN is inconclusive. Its accuracy jumps from epoch to epoch ({doc}`epochs`), and after the last
-# one the networks with images at random lie between {glue:text}`network_least:.0%` and {glue:text}`network_most:.0%`.
+# one the networks with images at random classify {glue:text}`network_least:.0%` to {glue:text}`network_most:.0%` correctly.
 #
-# Naive Bayes and the nearest neighbour on pixels gain less than half as much as the compact CNN. The nearest neighbour classifies only 30 %
-# correctly even with a random split, where a constant classifier reaches 25 %: pixel by pixel, a turned
+# Naive Bayes and the nearest neighbour on pixels gain less than half as much as the compact CNN. The nearest neighbour classifies only 30%
+# correctly even with a random split, where a constant classifier reaches 25%: pixel by pixel, a turned
 # image is far from its sibling. On colour histograms, which turning hardly changes, it finds the sibling ({doc}`lesson`).
 
 # %% mystnb={"figure": {"name": "fig-splits", "caption": "Accuracy with four classes under each split. Hollow dots: folds; filled: all folds together; pale line: 95 % CI over cells; dotted: chance. The compact CNN loses most when whole cells are held out. With images at random the interval is too narrow for new cells, as the held-out cells were seen."}, "image": {"alt": "A panel for each of five methods, a row for each split. The compact CNN lies near 0.8, with images at random near 1. DCLNN lies near 0.8 in every row, its folds with images at random from below 0.6 to above 0.9. Naive Bayes, the SVM and the nearest neighbour lie between 0.25 and 0.45."}}
@@ -164,7 +164,7 @@ plots.show(figure)
 # ## A taxonomy of leakage
 #
 # Kapoor and Narayanan {cite}`kapoor2023leakage` sorted the leaks that they found in many fields into types. {numref}`tbl-leakage` goes through
-# these types for this paper and these data.
+# them for this paper and these data.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(

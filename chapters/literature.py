@@ -14,8 +14,8 @@
 # # What others report on these images
 #
 # :::{admonition} In short
-# What is an accuracy on these images worth? That depends on the images held out. {glue:text}`n_four` of {glue:text}`n_sources` public sources report
-# {glue:text}`published_low:.0%` to {glue:text}`published_high:.0%` with four classes on the published folder TEST, and up to 100 % on images
+# What is an accuracy on these images worth? That depends on the images held out. {glue:text}`n_four` of {glue:text}`n_sources` public sources report an
+# accuracy with four classes: {glue:text}`published_low:.0%` to {glue:text}`published_high:.0%` on the published folder TEST, up to 100% on images
 # held out at random. Within a source, the same model loses {glue:text}`paired_points:.0f` points on average on TEST
 # ({glue:text}`n_paired` sources, most models from one). The sources are those we could open, not a sample of all.
 # :::
@@ -114,9 +114,9 @@ four = found[(found["classes"] == 4) & (found["metric"] == "accuracy")]
 single = four["model"].str.contains("(seed", regex=False)  # of which a mean is listed
 compared = four[four["kind"].isin(["published", "random"]) & ~single]
 means = compared.groupby(["source", "kind"])["accuracy"].mean().unstack()
-print(means.describe().loc[["count", "mean", "min", "max"]].round(3))
+print(means.agg(["count", "mean", "min", "max"]).T.astype({"count": int}).round(3))
 
-# %% mystnb={"figure": {"name": "fig-literature", "caption": "Accuracy with four classes that the sources report, by the images tested on; one dot a number. Diamonds: this book's runs on the same images. Dotted: guessing."}, "image": {"alt": "Rows of dots by split. On TEST the dots spread from 26 to 93 percent, most between 80 and 90. On random parts most lie above 95 percent, some at 50 to 65. Unknown splits: 67 to 100. Below, diamonds of this book: the compact CNN has 99 percent with a random split, about 80 on TEST and by cell; DCLNN about 80 on all three."}}
+# %% mystnb={"figure": {"name": "fig-literature", "caption": "Accuracy with four classes that the sources report, by the images tested on; one dot a number. Diamonds: this book's runs on the same images. Dotted: guessing."}, "image": {"alt": "Rows of dots by split. On TEST the dots spread from 26 to 93 percent, most between 80 and 90. On random parts most lie above 95 percent, some at 50 to 72. Unknown splits: 67 to 100. Below, diamonds of this book: the compact CNN has 99 percent with a random split, about 80 on TEST and by cell; DCLNN about 80 on all three."}}
 OURS = {
     "published": "TEST",
     "cell": "whole cells held out",
@@ -124,18 +124,18 @@ OURS = {
 }
 own = leakage.compute_splits()
 own = own[own["method"].isin(["compact CNN", "DCLNN"]) & own["split_by"].isin(OURS)]
-ours = "this book: " + own["split_by"].map(OURS)
+ours = "this book:\n" + own["split_by"].map(OURS)
 theirs = four["split"].map(SPLITS)
 rows = [*filter(set(theirs).__contains__, SPLITS.values()), *ours.unique()]
 palette = {"compact CNN": plots.COLOURS["small"], "DCLNN": plots.COLOURS["DCLNN"]}
 
-figure, axis = plt.subplots(figsize=(7, 4.6))
+figure, axis = plt.subplots(figsize=(3.8, 4.8))
 dots = {"x": "accuracy", "order": rows}
 sns.swarmplot(four, y=theirs, color="#555555", alpha=0.7, size=4, **dots)
 sns.swarmplot(own, y=ours, hue="method", palette=palette, marker="D", **dots)
 axis.axvline(1 / len(images.CLASSES), color="#888888", lw=1, ls=":")
 axis.set(xlim=(0.2, 1.02), xlabel="Accuracy, four classes", ylabel="")
-axis.legend(loc=(0.15, 0.02), frameon=True)
+axis.legend(loc=(0.12, 0.38), frameon=True)
 plots.show(figure)
 
 # %% [markdown]
@@ -167,7 +167,7 @@ assert at_random.max() == 1
 assert (at_random < 0.7).any()  # a random split is no guarantee of a high number
 chapter.cite(
     explained=f"{explained:.0%} ({explained_low:.0%} to {explained_high:.0%})",
-    gap=comparison.signed(gap, gap_low, gap_high),
+    gap=f"{100 * gap:.0f} points ({100 * gap_low:.0f} to {100 * gap_high:.0f})",
     n_four=four["source"].nunique(),
     published_low=on_test.min(),
     published_high=on_test.max(),
@@ -177,7 +177,7 @@ chapter.cite(
 
 # %% [markdown]
 # The split goes with {glue:text}`explained` of the variance; the means of the two kinds differ by {glue:text}`gap`. Of the single numbers,
-# {glue:text}`random_95:.0%` of those from random splits are 95 % or more, and none of those on TEST. Networks that did not learn, or features
+# {glue:text}`random_95:.0%` of those from random splits are 95% or more, and none of those on TEST. Networks that did not learn, or features
 # of ImageNet left as they are, score {glue:text}`random_low:.0%` and more on a random split.
 #
 # Sources also differ in model and training. Several report one model on both kinds, mostly as validation on a part of TRAIN and test on
@@ -260,7 +260,7 @@ on_test = reports[(reports["class"] == "MONOCYTE") & (reports["split"] == "publi
 monocytes = on_test.set_index(["source", "model"])["recall"].astype(float)
 one_missed = 3 / photographs.counts("cells")["TEST"]["MONOCYTE"]
 near = abs(monocytes - one_missed) < 0.02
-monocytes
+print(monocytes.to_string())
 
 # %% [markdown]
 # Which cell is it? In our runs of the compact CNN it is always the same one. Their recall of monocytes, by cell:
@@ -273,7 +273,7 @@ runs = comparison.saved(compact, ("seed",))
 y_pred = {run.config.get("seed", 0): run.arrays["labels"][-1] for run in runs}
 right = pd.DataFrame(y_pred)[is_monocyte] == images.CLASSES.index("MONOCYTE")
 recalls = right.groupby(cells[is_monocyte]).mean().T.sort_index().rename_axis("seed")
-print(recalls.rename_axis(columns="cell").round(2))
+print(recalls.rename_axis(columns="cell").to_string(float_format="{:.2f}".format))
 
 # %% tags=["remove-input"]
 assert (recalls.min(axis=1) < 0.25).all()
@@ -298,9 +298,9 @@ chapter.cite(
 # of our runs misclassify the cell on photograph {glue:text}`missed`, whose label nobody has checked, and which is on {glue:text}`missed_share:.0%` of TEST. The sources do not publish
 # which images their networks misclassify, so whether it is the same cell remains open.
 #
-# ## Five lines to ask of a number on these images
+# ## Five questions to ask of a number on these images
 #
-# 1. **Which images were held out?** TEST as published, a random part, whole cells? Supports of the report tell.
+# 1. **Which images were held out?** TEST as published, a random part, whole cells? The report's supports tell.
 # 2. **Do cells appear on both sides?** If images were drawn one by one, nearly all of them do ({doc}`leakage`).
 # 3. **What chose the epoch and the settings?** If the test images did, the number is a best of many ({doc}`epochs`).
 # 4. **How many cells, and what interval over them?** TEST shows {glue:text}`test_cells` cells, {glue:text}`monocyte_cells` of them monocytes ({doc}`intervals`).
@@ -308,15 +308,15 @@ chapter.cite(
 #
 # ## Sources
 #
-# {numref}`tbl-literature` lists every number. We searched stored copies of public repositories and pages for the name of the data set, its
+# {numref}`tbl-literature` lists every number. We searched stored copies of public repositories and pages for the name of the dataset, its
 # counts and its class reports, and opened what was found in November 2026. Sources that print numbers only in figures and papers behind a
 # paywall are missing; of some papers we saw only the abstract; {glue:text}`untold` numbers have no known split. Many are
-# course work. So the fractions above describe these sources, not the field.
+# course work.
 #
 # **To correct a row**, open an issue or a pull request on the [repository](https://github.com/bloodlib/bloodlib) with the name in its column
 # `source` and what shows the right value; this page follows. `results/README.md` describes the columns.
 
-# %% tags=["hide-output", "remove-input"] mystnb={"markdown_format": "myst"}
+# %% tags=["hide-output", "remove-input"] mystnb={"markdown_format": "myst", "code_prompt_show": "Show the table", "code_prompt_hide": "Hide the table"}
 links = [f"[{title}]({url})" for title, url in zip(found["title"], found["address"], strict=True)]
 measures = found["metric"].map({"accuracy": ""}).fillna(" (" + found["metric"] + ")")
 tables.show(

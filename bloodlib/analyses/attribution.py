@@ -317,7 +317,7 @@ def compute_hidden() -> pd.DataFrame:
 def plot_examples() -> plt.Figure:
     """One picture of each class; below, the maps of the answer; dashed: the white cell's box.
 
-    Where the images can't be had, pictures are drawn, and stamped so.
+    Where the images can't be had, pictures are drawn, and labelled so.
     """
     found, (rows, drawings), there = read(), examples(), images.available()
     figure, axes = plt.subplots(1 + len(MAPS), len(CLASSES), figsize=(7.2, 4.4), dpi=150)
@@ -331,8 +331,7 @@ def plot_examples() -> plt.Figure:
             for axis, colour in zip(column, ("black", "white", "white"), strict=True):
                 axis.contour(box, [0.5], linewidths=1, linestyles="--", colors=colour)
         else:
-            picture = synthetic.stamp(drawings[place])
-            place += len(CLASSES)
+            picture, place = drawings[place], place + len(CLASSES)
         column[0].imshow(picture, **frame)
         for axis, weights in zip(column[1:], found["examples"][place].astype(float), strict=True):
             axis.imshow(picture.mean(axis=-1), cmap="gray", vmin=0, vmax=400, **frame)
@@ -340,6 +339,7 @@ def plot_examples() -> plt.Figure:
             axis.imshow(weights, cmap="magma", **style, **frame)
         for axis in column:
             bare(axis)
+            axis.set_xlabel("" if there else synthetic.STAMP, fontsize=7)
         answer = CLASSES[found["example_labels"][place]]
         mark = "✓" if answer == name else "✗"
         column[0].set_title(f"{name.capitalize()}\nanswer: {answer.lower()} {mark}", fontsize=8)

@@ -11,8 +11,8 @@ import seaborn as sns
 
 from bloodlib.analyses.plots import COLOURS
 from bloodlib.data import images, photographs
-from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, intervals
+from bloodlib.models.methods import NAMES
 from bloodlib.study import records
 
 METHODS = ("NB", "SVM", "DCLNN")
@@ -52,11 +52,11 @@ def ended(method: str, task: str) -> list[records.Record]:
 
 def _ended():
     """The runs of Table 1, by task, method and seed: what each is, and its answers."""
-    for task in TASKS:
+    for task in images.TASKS:
         for method in METHODS:
             for run in sorted(ended(method, task), key=lambda run: run.config["seed"]):
-                title = f"{method}, seed {run.config['seed']}" if method == "DCLNN" else method
-                yield {"task": task, "method": method, "run": title}, answers(run)
+                seed = f", seed {run.config['seed']}" if method == "DCLNN" else ""
+                yield {"task": task, "method": method, "run": NAMES[method] + seed}, answers(run)
 
 
 def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
@@ -164,18 +164,18 @@ def plot_reliability(found: pd.DataFrame) -> plt.Figure:
     """
     tasks, networks = found["task"].unique(), found["method"] == "DCLNN"
     runs = dict.fromkeys(found.loc[networks, "run"])
-    colours = COLOURS | dict(zip(runs, sns.color_palette("viridis", len(runs)), strict=True))
+    colours = dict(zip(runs, sns.color_palette("viridis", len(runs)), strict=True))
     figure, axes = plt.subplots(len(tasks), 2, figsize=(7.2, 6.4), sharex=True, sharey=True)
     for row, task in zip(axes, tasks, strict=True):
         for axis, chosen in zip(row, (~networks, networks), strict=True):
             axis.plot([0, 1], [0, 1], color="#888888", lw=1, ls=":")
             for run, own in found[chosen & (found["task"] == task)].groupby("run"):
-                style = {"color": colours[run]}
-                axis.vlines(own["confidence"], own["low"], own["high"], lw=3, alpha=0.3, **style)
-                sizes = 8 + 150 * own["weight"]
-                axis.scatter(own["confidence"], own["share"], sizes, label=run, zorder=3, **style)
-            method = "Baselines" if chosen is not networks else "DCLNN"
-            axis.set(xlim=(0, 1.03), ylim=(-0.03, 1.05), title=f"{method}, {task} classes")
+                at, colour = own["confidence"], colours.get(run, COLOURS[own["method"].iloc[0]])
+                axis.vlines(at, own["low"], own["high"], colour, lw=3, alpha=0.3)
+                sizes, label = 8 + 150 * own["weight"], run.removeprefix("DCLNN, ")
+                axis.scatter(at, own["share"], sizes, label=label, zorder=3, color=colour)
+            title = f"{'DCLNN' if chosen is networks else 'Baselines'}, {task} classes"
+            axis.set(xlim=(0, 1.03), ylim=(-0.03, 1.05), title=title)
             axis.legend(fontsize=7, loc="upper left", markerscale=0.7, frameon=True)
     figure.supxlabel("confidence", fontsize=8)
     figure.supylabel("fraction right", fontsize=8)

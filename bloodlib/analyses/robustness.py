@@ -32,7 +32,7 @@ KINDS = {
 #: What the strength is, for axes, and where on them the image as published has its place.
 AXES = {
     "blur": ("SD (pixels)", 0),
-    "brightness": ("×", 1),
+    "brightness": ("factor", 1),
     "stain": ("blue ×, eosin ÷", 1),
     "JPEG": ("quality", 100),
 }

@@ -22,6 +22,7 @@ from bloodlib.analyses.plots import (
 from bloodlib.data import images, registration, stored, synthetic
 from bloodlib.data.images import CLASSES, TASKS
 from bloodlib.evidence import comparison, scores
+from bloodlib.models.methods import NAMES
 from bloodlib.paper import equations
 from bloodlib.study import records
 
@@ -273,7 +274,7 @@ def plot_possible_accuracy(possible: pd.DataFrame) -> plt.Figure:
     possible : pandas.DataFrame
         See :func:`bloodlib.paper.arithmetic.compute_blocks`.
     """
-    names = possible["method"] + ", " + possible["split"]
+    names = possible["method"].replace(NAMES) + ", " + possible["split"]
     baseline = possible["method"].isin(["NB", "SVM"])
     panels = [(task, kind) for task in possible["task"].unique() for kind in (True, False)]
     figure, axes = plt.subplots(len(panels) // 2, 2, figsize=(7.2, 4.4), squeeze=False)
@@ -296,8 +297,7 @@ def plot_possible_accuracy(possible: pd.DataFrame) -> plt.Figure:
         upright(axis)
     width = 1.1 * max(np.ptp(axis.get_xlim()) for axis in axes.flat)
     for axis in axes.flat:
-        middle = np.mean(axis.get_xlim())
-        axis.set_xlim(middle - width / 2, middle + width / 2)
+        axis.set_xlim(np.mean(axis.get_xlim()) + np.array([-0.5, 0.5]) * width)
     return figure
 
 
