@@ -40,7 +40,7 @@
 # The arrow at the top of this page has it as a notebook. Hints are folded: try first.
 
 # %% tags=["parameters"]
-source = "published"  # published: where the images are at hand | drawn: synthetic cells
+source = "published"  # or "drawn": synthetic cells
 seed = 0
 
 # %%
@@ -57,8 +57,8 @@ chapter.begin()  # figures in the book's style
 # %% [markdown]
 # ## The data
 #
-# Twelve images of each cell of TRAIN. Where the images are not at hand, 160 synthetic cells, each copied twelve times, shifted and
-# mirrored.
+# The lesson uses twelve images of each cell of TRAIN; where the images are not at hand, 160 synthetic cells, each copied twelve times,
+# shifted and mirrored.
 
 # %%
 rng = np.random.default_rng(seed)
@@ -70,14 +70,14 @@ if source == "published" and images.available():
     pixels, y, cell = found.pixels[rows], found.labels[rows], of_cell[rows]
 else:
     source, smears = "synthetic", synthetic.load("TRAIN", n=160)
-    pixels = np.concatenate(
-        [np.roll(smears.pixels, 3 * k, axis=2)[:, :, :: (-1) ** k] for k in range(12)]
-    )
+    moved = [np.roll(smears.pixels, 3 * k, axis=2) for k in range(12)]
+    pixels = np.concatenate([one[:, :, :: (-1) ** k] for k, one in enumerate(moved)])
     y, cell = np.tile(smears.labels, 12), np.tile(np.arange(160), 12)
 x = methods.histogram(pixels)
 print(f"{len(y)} {source} images of {len(np.unique(cell))} cells")
 rows = pd.DataFrame({"class": np.array(images.CLASSES)[y], "cell": cell})
-print(rows.groupby("class")["cell"].agg(images="size", cells="nunique"))  # one has two labels
+# one cell has two labels, and is counted twice
+print(rows.groupby("class")["cell"].agg(images="size", cells="nunique"))
 
 # %% [markdown]
 # An image is reduced to its {term}`colour histogram`, and takes the class of the most similar training image:

@@ -65,7 +65,7 @@ chapter.cite(
 # ::::{table} How this reproduction differs from the paper.
 # :name: tbl-deviations
 #
-# |  | Paper | Here | Consequence for the intervals |
+# | Aspect | Paper | Here | Consequence for the intervals |
 # | :-- | :-- | :-- | :-- |
 # | Settings | {glue:text}`unstated` left open | chosen, mostly as in the Kaggle notebook ({numref}`tbl-unstated`) | not in any interval; {doc}`variants` tries others |
 # | Seeds | number of runs not stated | few of each network ({numref}`tbl-runs`) | the CI over cells holds for these runs; {doc}`intervals` adds a CI over cells and seeds |
@@ -76,8 +76,8 @@ chapter.cite(
 # | Selection | 25 epochs, from a curve | the same 25 epochs | if that curve was of TEST, every score of TEST is too high ({doc}`leakage`) |
 # ::::
 #
-# Our layers were left out of the code again: the {glue:text}`old` runs in bfloat16 can be trained again, but not bit for bit. Their
-# stored predictions are what the scores are computed from.
+# We removed our layers from the code: the {glue:text}`old` runs in bfloat16 can be trained again, but not bit for bit. Their scores
+# are computed from their stored predictions.
 #
 # ## The statistics
 #
@@ -89,7 +89,7 @@ chapter.cite(
 # ## Predictive values in blood
 #
 # The scores of the tables weight the classes equally. In blood, neutrophils are frequent and eosinophils rare. We take the middles of
-# the usual ranges of a {term}`differential count` {cite}`medlineplus`, without basophils and bands and scaled to 100 %, as
+# the usual ranges of a {term}`differential count` {cite}`medlineplus`, without basophils and bands and scaled to 100%, as
 # {term}`prevalence`, and weight the rows of the {term}`confusion matrix` with it:
 
 # %%
@@ -110,7 +110,7 @@ def in_blood(confusion):
 
 
 four = comparison.compared("DCLNN", "four")  # the runs
-positive = comparison.estimate(four, lambda found: scores.precision(in_blood(found)))
+positive = comparison.estimate(four, lambda one: scores.precision(in_blood(one)))
 in_test = comparison.estimate(four, scores.precision)
 
 values = pd.DataFrame({"class": images.CLASSES, "prevalence": prevalence})
@@ -128,15 +128,17 @@ tables.show(
 )
 
 # %% [markdown]
-# The count that each run would report of this blood, in percent, and how many of its eosinophils are neutrophils:
+# The count that each run would report of this blood, and the neutrophils among its eosinophils, in percent:
 
 # %%
-matrices = in_blood(comparison.confusions(four))  # runs × true × predicted class
+matrices = in_blood(comparison.confusions(four))  # runs × true × predicted
 reported = pd.DataFrame(100 * matrices.sum(axis=1), columns=images.CLASSES)
 called = matrices[:, :, images.CLASSES.index("EOSINOPHIL")]
 called = called[:, images.CLASSES.index("NEUTROPHIL")] / called.sum(axis=1)
-print(reported.assign(**{"neutrophils among eosinophils": 100 * called}).round(1))
+reported.insert(2, "of which neutrophils", 100 * called)
+print(reported.round(1).rename_axis("run"))
 
+# %% tags=["remove-input"]
 assert positive.value.argmin() == images.CLASSES.index("EOSINOPHIL")
 assert called.mean() > 0.5 > positive.value.min()
 chapter.cite(
@@ -150,6 +152,6 @@ chapter.cite(
 
 # %% [markdown]
 # Of the cells that DCLNN calls eosinophils, {glue:text}`in_test:.0%` are eosinophils in TEST, and {glue:text}`in_blood:.0%` would be in
-# blood ({numref}`tbl-predictive`): some of the many neutrophils are called eosinophils, and outnumber them. A count with
+# blood ({numref}`tbl-predictive`): neutrophils that are called eosinophils outnumber them. A count with
 # {glue:text}`true:.0f`% eosinophils would be reported as {glue:text}`reported:.0f`%, by run {glue:text}`least:.0f`% to {glue:text}`most:.0f`%. This assumes that recalls
-# in blood are those of TEST, which the chapter on external validation contradicts.
+# in blood are those of TEST, which {doc}`external_validation` contradicts.

@@ -26,8 +26,8 @@
 # cd chapters; mkdir -p mine
 # jupytext --to ipynb --output mine/training.ipynb training.py
 # for pooling in max average; do for seed in 1 2 3; do
-#   papermill mine/training.ipynb mine/$pooling-$seed.ipynb \
-#     -p profile quick -p pooling $pooling -p seed $seed -y "settings: {epochs: 12}"
+#   papermill mine/training.ipynb mine/$pooling-$seed.ipynb -p profile quick \
+#     -p pooling $pooling -p seed $seed -y "settings: {epochs: 12}"
 # done; done
 # cd .. && jupyter-book build .
 # ```
@@ -42,6 +42,7 @@
 # :::
 
 # %%
+import textwrap
 from itertools import groupby
 
 import matplotlib.pyplot as plt
@@ -52,6 +53,7 @@ from bloodlib.analyses import plots
 from bloodlib.book import chapter, tables
 from bloodlib.data.images import TASKS
 from bloodlib.evidence import comparison, scores
+from bloodlib.models import methods
 
 chapter.begin()  # figures in the book's style
 own = study.unlisted()
@@ -68,8 +70,8 @@ chapter.cite(
 )
 
 # %% [markdown]
-# Runs that differ by seed and number format alone belong together; those with the same answers, as of a deterministic method, count once. The recorded runs to compare with have the method's default
-# settings, after epoch 25 where there are epochs. A run that was not evaluated on all of TEST, such as a quick one, has no confidence
+# Runs that differ by seed and number format alone belong together; those with the same answers, as of a deterministic method, count
+# once. The recorded runs to compare with have the method's default settings, after epoch 25 where there are epochs. A run that was not evaluated on all of TEST, such as a quick one, has no confidence
 # interval and is compared with your own run of the default settings on the same images, if there is one.
 
 
@@ -136,14 +138,14 @@ tables.show(
         ("accuracy", "accuracy_low", "accuracy_high"), ("recall", "recall_low", "recall_high"),
         ("difference", "low", "high"), "minus",
     ],
-    headings={"recall": "Average recall"},
+    headings={"recall": "Average recall", "minus": "Compared with"},
     fmt={"epoch": ".0f"},
 )  # fmt: skip
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-your-runs", "caption": "Your runs beside the recorded ones (left out where a method has none). Filled: mean accuracy on TEST; small circles: single runs; wide line: 95 % CI over cells, for runs that were evaluated on all of TEST. Dotted: chance."}, "image": {"alt": "Rows of dots, one for each setting that was run, under a row for the recorded runs of its method: mean accuracy on TEST, the single runs around it, and a wide line where there is a confidence interval."}}
 shown = [task for task in TASKS if task in set(rows["task"])]
 figure, axes = plt.subplots(
-    len(shown), 1, figsize=(7.2, 0.6 * len(shown) + 0.3 * (len(rows) + len(shown))), squeeze=False
+    len(shown), 1, figsize=(7.2, 0.8 * len(shown) + 0.32 * (len(rows) + len(shown))), squeeze=False
 )
 for axis, task in zip(axes[:, 0], shown, strict=True):
     here = rows[rows["task"] == task]
@@ -154,44 +156,42 @@ for axis, task in zip(axes[:, 0], shown, strict=True):
         ]
         if own and recorded:
             each = [comparison.accuracies(run, [min(25, run.epochs)])[0] for run in recorded]
-            lines.append((f"{method}, recorded", *comparison.estimate(recorded), each, "0.4"))
+            lines.append(
+                (f"{methods.NAMES[method]}, recorded", *comparison.estimate(recorded), each, "0.4")
+            )
         for row in some.itertuples():
-            words = f"{method}, {row.settings}" + (
+            words = f"{methods.NAMES[method]}, {row.settings}" + (
                 f" [{row.images}]" if row.images != "all" else ""
             )
+            words = textwrap.fill(words, 36)
             ends = row.accuracy, row.accuracy_low, row.accuracy_high
             lines.append((words, *ends, row.each, plots.COLOURS.get(method, "#0072B2")))
     names, value, low, high, each, colours = zip(*lines, strict=True)
     plots.plot_intervals(axis, range(len(names)), value, low, high, colours, runs=each)
     plots.in_rows([axis], names)
     axis.axvline(1 / len(TASKS[task]), color="0.5", lw=1, ls=":")
-    axis.set(xlim=(0, 1), title=f"{task} classes", xlabel="accuracy on TEST")
+    axis.set(xlim=(0, 1.03), title=f"{task} classes", xlabel="accuracy on TEST")
 plots.show(figure)
 
 # %% [markdown]
-# Records keep the answers after every epoch, so that a grid over epochs is one run, and {numref}`fig-your-epochs` its curve.
+# Records keep the answers after every epoch, so that a grid over epochs is one run. {numref}`fig-your-epochs` shows its curve.
 
-# %% mystnb={"figure": {"name": "fig-your-epochs", "caption": "Accuracy on TEST after each epoch of your networks (colours), or of recorded ones if you have none; grey: recorded runs with the default settings. Quick runs are on part of TEST. Empty if none of your methods learns in epochs."}, "image": {"alt": "Accuracy on TEST over epochs: one coloured line for each of your runs of a network, and thin grey lines for the recorded runs with the default settings, which rise and jump from epoch to epoch."}}
+# %% mystnb={"figure": {"name": "fig-your-epochs", "caption": "Accuracy on TEST after each epoch: your networks in colours, the recorded runs with the default settings in grey. If you have no runs, recorded ones are in colours. Quick runs are on part of TEST."}, "image": {"alt": "Accuracy on TEST over epochs: a line for each run of a network, which rises and jumps from epoch to epoch. Lines of your runs, or of recorded ones if you have none, are coloured; those to compare with are thin and grey."}}
 figure, axes = plt.subplots(1, len(shown), figsize=(7.2, 3), sharey=True, squeeze=False)
 for axis, task in zip(axes[0], shown, strict=True):
-    for run in comparison.saved({"method": "DCLNN", "task": task}):
-        axis.plot(
-            range(1, run.epochs + 1),
-            comparison.accuracies(run, range(1, run.epochs + 1)),
-            color="0.8",
-            lw=0.8,
-        )
+    for run in comparison.saved({"method": "DCLNN", "task": task}) if own else ():
+        epochs = range(1, run.epochs + 1)
+        axis.plot(epochs, comparison.accuracies(run, epochs), color="0.8", lw=0.8)
     for (classes, method, words, images), some in groups.items():
         if classes == task and some[0].has_epochs:
             colour = None
             for run in some:
                 epochs = range(1, run.epochs + 1)
-                (line,) = axis.plot(
-                    epochs, comparison.accuracies(run, epochs), color=colour, lw=1.2
-                )
+                each = comparison.accuracies(run, epochs)
+                (line,) = axis.plot(epochs, each, color=colour, lw=1.2)
                 colour = line.get_color()
             which = f" [{images}]" if images != "all" else ""
-            line.set_label(f"{method}, {words}{which}")
+            line.set_label(f"{methods.NAMES[method]}, {words}{which}")
     axis.set(title=f"{task} classes", xlabel="epoch", ylim=(0, 1))
     if axis.get_legend_handles_labels()[0]:
         axis.legend(fontsize=7, loc="lower right")

@@ -34,7 +34,7 @@
     make("label", { htmlFor: "try-it-stain" }, "Change its stain: "), stain, amount);
   function tellStain() {
     const factor = Number(stain.value).toFixed(2);
-    const words = factor === "1.00" ? "as it is" : `blue × ${factor}, eosin ÷ ${factor}`;
+    const words = factor === "1.00" ? "as it is" : `blue ×\u00a0${factor}, eosin ÷\u00a0${factor}`;
     amount.textContent = words;
     stain.setAttribute("aria-valuetext", words);
   }
@@ -49,7 +49,10 @@
     return ["four", "two"].map((task) => new bloodlib.Network(given[`weights-${task}`]));
   }
 
-  const percent = (share) => `${(100 * share).toFixed(share > 0.995 || share < 0.005 ? 1 : 0)}%`;
+  function percent(share) {
+    const off = Math.min(share, 1 - share); // from 0 % or 100 %
+    return `${(100 * share).toFixed(off > 0.0005 && off < 0.005 ? 1 : 0)}%`;
+  }
   const small = (name) => name.charAt(0) + name.slice(1).toLowerCase();
 
   function table(caption, classes, chances) {
@@ -148,7 +151,7 @@
     const of = factor === 1 ? taken.of : `${taken.of}, ${amount.textContent}`;
     if (bloodlib.contrast(pixels) < given.facts.contrast) {
       said.hidden = true;
-      status.textContent = `No white cell is seen in ${of}: no hundredth of it is as purple as a stained nucleus.`;
+      status.textContent = `No white cell is seen in ${of}: less than a hundredth of it is as purple as a stained nucleus. Choose a colour picture with one white cell.`;
       return;
     }
     const answers = taken.networks.map((network) => network.answer(pixels));
@@ -158,14 +161,16 @@
   }
   stain.oninput = () => { turn++; tellStain(); answer(); };
 
-  async function take(source, of) {
+  async function take(source, of, button) { // from a button, or a file
     const mine = ++turn;
+    for (const one of offered.children) one.setAttribute("aria-pressed", one === button);
+    if (button) chooser.value = "";
     status.className = "try-it-status";
     status.textContent = networks ? "Thinking …" : "Loading the networks …";
     said.hidden = slider.hidden = true;
     try {
       const image = make("img", { src: source });
-      await image.decode().catch(() => { throw new Error(`${of} is no picture that this browser can read.`); });
+      await image.decode().catch(() => { throw new Error(`${of} is no picture that this browser can read: choose a PNG or JPEG.`); });
       const { naturalWidth: width, naturalHeight: height } = image;
       if (!width || width * height > 50e6) throw new Error(`${of} is too large: reduce it first.`);
       networks ??= ready();
@@ -209,7 +214,7 @@
     for (const { name, words, picture: source } of given.facts.pictures) {
       const button = make("button", { type: "button" },
         make("img", { src: source, alt: "", width: 120, height: 90 }), name);
-      button.onclick = () => take(source, words);
+      button.onclick = () => take(source, words, button);
       offered.append(button);
     }
     if (given.facts.credit) offered.after(make("p", { className: "try-it-credit" }, given.facts.credit));

@@ -264,8 +264,7 @@ def offered_pictures() -> dict:
     tested = labels[sorted(set(photographs.photographs("TEST").tolist()))]
     found = []
     for number in [*(tested.eq(name.lower()).idxmax() for name in images.CLASSES), HARD]:
-        pixels = examples.thumbnail(number)
-        if isinstance(pixels, np.ndarray):
+        if isinstance(pixels := examples.thumbnail(number), np.ndarray):
             about = {"name": f"{labels[number]}, photograph {number}"}
             about["words"] = f"photograph {number}, labelled {labels[number]}"
             found.append(about | {"picture": _data_url(Image.fromarray(pixels), 95)})
@@ -273,7 +272,8 @@ def offered_pictures() -> dict:
         pixels = synthetic.draw(label, np.random.default_rng(SEEDS[label]), (240, 320))
         drawn = {"name": f"synthetic {name.lower()}", "words": f"the synthetic {name.lower()}"}
         found.append(drawn | {"picture": _data_url(Image.fromarray(pixels), 90)})
-    credit = "Photographs of test cells: BCCD (MIT licence), reduced. Synthetic cells: by code."
+    credit = "Photographs of test cells: BCCD (MIT licence), reduced. Synthetic cells: by code. "
+    credit += f"Most errors with two classes are about photograph {HARD}. Is it labelled rightly?"
     return {"pictures": found, "credit": credit if len(found) > len(SEEDS) else ""}
 
 

@@ -273,6 +273,7 @@ def test_a_drawn_cell_is_chosen_by_keyboard(opened):
     page.keyboard.press("Enter")
     page.wait_for_selector(".try-it-answer:not([hidden])", timeout=120_000)
     assert "synthetic lymphocyte" in page.inner_text(".try-it-answer")
+    assert page.inner_text(".try-it-answer h2").startswith("Flagged")
 
 
 def test_the_stain_of_a_picture_is_changed_by_keyboard_as_by_the_package(opened, tmp_path):
