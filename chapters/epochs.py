@@ -116,7 +116,7 @@ chapter.cite(longer=len(longer))
 #
 # ## Seeds
 #
-# Three sources of variation: the epoch at which one stops, the seed, and the cells of TEST.
+# Accuracy varies with the epoch at which one stops, the seed, and the cells of TEST.
 
 # %%
 spread = []
@@ -141,14 +141,15 @@ spread = pd.DataFrame(spread)
 
 # %% mystnb={"figure": {"name": "fig-seeds", "caption": "Accuracy on TEST after each of epochs 16 to 25 of every run with our default settings, by seed. Dotted: chance. The epochs of one run lie farther apart than the means of the runs."}, "image": {"alt": "Two panels, four and two classes. Over each seed stands a column of dark dots for max pooling and, for some seeds, one of pale dots for average pooling, one dot an epoch. With four classes the columns reach over 20 to 40 points and overlap; with two they are shorter and lie near 0.9."}}
 late = accuracy[accuracy["epoch"].isin(comparison.LATE)]
-names = {"max": "MaxPooling", "average": "AveragePooling"}
-colours = {layer: plots.COLOURS[name] for layer, name in names.items()}
+colours = {layer: plots.COLOURS[f"{layer.title()}Pooling"] for layer in ("max", "average")}
 style = {"palette": colours, "hue_order": colours, "dodge": True, "jitter": False}
 figure, axes = plt.subplots(1, len(TASKS), figsize=(7.2, 3), sharey=True)
 for axis, (classes, own) in zip(axes, late.groupby("task"), strict=True):
+    style["legend"] = axis is axes[0]
     sns.stripplot(own, x="seed", y="accuracy", hue="pooling", ax=axis, **style)
     axis.axhline(1 / len(TASKS[classes]), color="0.5", lw=1, ls=":")
     axis.set(title=f"{classes} classes", ylabel="accuracy on TEST", ylim=(0, 1))
+sns.move_legend(axes[0], "lower left", ncols=2)
 plots.show(figure)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
@@ -177,7 +178,7 @@ chapter.cite(most_seed=most.iloc[0], most_epoch=most.iloc[1])
 # ## The plateau
 #
 # Every run begins on a plateau: its training loss is that of constant probabilities, $\ln 4 \approx 1.39$ with four classes, until the
-# network finds something to learn. Runs of five other settings of the network were still there at their end. How long is long?
+# network finds something to learn. Runs of five other settings of the network were still there at their end.
 
 # %%
 settings = {
@@ -201,7 +202,7 @@ for words, changed in settings.items():
         plateau.append(row | {"classes_used": used, "curve": loss})
 plateau = pd.DataFrame(plateau)
 
-# %% mystnb={"figure": {"name": "fig-plateau", "caption": "Training loss with four classes over steps, one line a run. Dotted: the loss of constant probabilities. Grey: runs with the settings of the tables, which leave the plateau one after the other; batches of 128 take fewer steps in as many epochs."}, "image": {"alt": "Training loss over steps on a logarithmic axis. Six grey lines start at the dotted line of constant probabilities and fall away from it one after another; five coloured lines stay on the dotted line to their end, and that of batches of 128 ends early."}}
+# %% mystnb={"figure": {"name": "fig-plateau", "caption": "Training loss with four classes over steps, one line a run. Dotted: the loss of constant probabilities. Grey: runs with the settings of the tables, which leave the plateau one after the other; batches of 128 take fewer steps in as many epochs."}, "image": {"alt": "Training loss over steps on a logarithmic axis. Six grey lines start at the dotted line of constant probabilities and fall away from it one after another; five coloured lines stay on the dotted line, or come down to it, and that of batches of 128 ends early."}}
 figure, axis = plt.subplots(figsize=(7.2, 3.2))
 for words, own in plateau.groupby("setting", sort=False):
     colour = "0.6" if words == "as in the tables" else None
@@ -301,7 +302,7 @@ best = folds.loc[folds["accuracy"].idxmax()]
 axis.plot(best["epoch"], best["accuracy"], "o", color=colour)
 axis.axvline(EPOCH, color="0.5", lw=1, ls=":")
 axis.set(ylabel="accuracy", ylim=(0, 1))
-axis.legend(axis.lines[:2], ["TRAIN's cells", "TEST, each run"], loc="lower right")
+axis.legend(axis.lines[:2], ["TRAIN's cells", "TEST, each run"], loc="lower center")
 plots.show(axis.figure)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
@@ -324,8 +325,7 @@ chapter.cite(fold_epoch=int(best["epoch"]), honest=honest, fixed=fixed, added=10
 #
 # ## Questions
 #
-# So many runs are needed until the mean of a network's runs is known to one point, twice its standard error, where
-# seeds differ most:
+# How many runs does it take until twice the standard error of their mean is one point, at the largest SD over seeds?
 
 # %%
 wanted = 0.01
@@ -338,7 +338,7 @@ largest = spread.groupby("task")["SD over late epochs"].agg(["min", "max"])
 assert largest.loc["two", "max"] < largest.loc["four", "min"]
 
 # %% [markdown]
-# **1. And until it is known to two points?** Put 0.02 for 0.01.
+# **1. How many for two points?** Put 0.02 for 0.01.
 #
 # :::{dropdown} Answer
 # {glue:text}`q_two_points` runs: an error twice as large needs a quarter of the runs. The standard deviation itself comes from a few

@@ -32,12 +32,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix
 
-from bloodlib.analyses import (
-    evaluation,
-    external_validation,
-    out_of_distribution,
-    plots,
-)
+from bloodlib.analyses import evaluation, external_validation, out_of_distribution, plots
 from bloodlib.analyses.external_validation import QUOTED
 from bloodlib.book import chapter, figures, tables
 from bloodlib.data import images
@@ -79,11 +74,11 @@ shown = {
     "PBC, background": (train.background, pbc.density),
 }
 patches = [np.vstack([light, light * np.exp(-d)]) / 255 for light, d in shown.values()]
-figure, axis = plt.subplots(figsize=(5.2, 1.5))
+figure, axis = plt.subplots(figsize=(3.4, 1.4))
 axis.imshow(patches, aspect="auto")
 axis.set_yticks(range(3), shown)
 axis.set_xticks(range(3), ["background", "red cells", "nuclei"])
-axis.tick_params(length=0, labelsize=8)
+axis.tick_params(length=0, labelsize=8, grid_alpha=0)
 plots.show(figure)
 
 # %% [markdown]
@@ -92,8 +87,10 @@ plots.show(figure)
 # and "Reinhard" were added when the other results were known.
 #
 # ## Accuracy
+#
+# {numref}`fig-laboratory` compares five methods in all variants.
 
-# %% mystnb={"figure": {"name": "fig-laboratory", "caption": "Accuracy on PBC by scale and colouring, with 95 % CIs that take each picture for an observation. Bold: the quoted variant. Dotted: the most frequent class. Dashed: DCLNN on TEST."}, "image": {"alt": "Two panels, for four and for two classes, with a row for each variant. With own colours all methods lie near the dotted line. With background DCLNN alone rises far above it. With stain DCLNN, the compact CNN and the colour histogram come close to the dashed line with four classes; Naive Bayes stays at the dotted line."}}
+# %% mystnb={"figure": {"name": "fig-laboratory", "caption": "Accuracy on PBC by scale and colouring, with 95 % CIs that take each picture for an observation. Bold: the quoted variant. Dotted: the most frequent class. Dashed: DCLNN on TEST."}, "image": {"alt": "Two panels, for four and for two classes, with a row for each variant. With own colours most methods lie on the dotted line. With background DCLNN alone rises far above it. With stain DCLNN, the compact CNN and the colour histogram come close to the dashed line with four classes; Naive Bayes stays near the dotted line."}}
 found = external_validation.compute_scores()  # 5 methods × 16 variants × 2 tasks
 plots.show(external_validation.plot_scores(found))
 
@@ -196,7 +193,7 @@ tables.show(
 
 # %% [markdown]
 # DCLNN exceeds the SVM by {glue:text}`svm_four` with four classes and {glue:text}`svm_two` with two: with matched stain, PBC supports the
-# paper's claim of beaten baselines more clearly than TEST does. DCLNN exceeds the compact CNN and the colour histogram with two
+# paper's claim that DCLNN beats its baselines more clearly than TEST does. DCLNN exceeds the compact CNN and the colour histogram with two
 # classes only.
 #
 # ## Which cells are confused
@@ -220,8 +217,9 @@ four = pd.DataFrame(counts["four classes"], images.CLASSES, images.CLASSES)
 recall = pd.Series(np.diag(four) / four.sum(axis=1), images.CLASSES)
 myeloid = four.drop(index="LYMPHOCYTE")["LYMPHOCYTE"]  # called lymphocytes
 lymphoid = four.loc["LYMPHOCYTE"].drop("LYMPHOCYTE")  # called myeloid cells
-crossed = {"called lymphocytes": myeloid, "lymphocytes called so": lymphoid}
-print(pd.DataFrame({"recall": recall} | crossed).round(2).to_string(na_rep=""))
+crossed = {"called lymphocytes": myeloid, "lymphocytes called this": lymphoid}
+shown = pd.DataFrame({"recall": recall.round(2)} | crossed)
+print(shown.to_string(na_rep="", float_format="{:g}".format))
 
 assert recall.idxmin() == "NEUTROPHIL"
 assert four.loc["NEUTROPHIL"].drop("NEUTROPHIL").idxmax() == "EOSINOPHIL"
@@ -273,7 +271,7 @@ tables.show(
 # %% [markdown]
 # All of PBC is flagged, and {glue:text}`stained:.0%` with TRAIN's scale and stain, where most answers are right: a flag means unlike, not
 # wrong. Of the sets from the training slides under 5% are flagged; turning changes few flags. The score notices stain and light, but
-# neither two cells nor cells half as large, which their measured size tells in part.
+# neither two cells nor cells half as large; their measured size shows the latter in part.
 #
 # {numref}`tbl-auroc` compares scores. Distances separate the laboratories, but not right from wrong predictions. Energy and maximum
 # softmax do separate these, in part, but point the wrong way between laboratories: the network is *more* confident of PBC, where it is
@@ -303,8 +301,8 @@ tables.show(
 # Test your own cells:
 #
 # ```bash
-# bloodlib evaluate slides/ --plot found.png                        # a folder for each class
-# bloodlib evaluate fields/ --boxes boxes.csv --labels labels.csv   # whole fields
+# bloodlib evaluate slides/ --plot found.png  # a folder for each class
+# bloodlib evaluate fields/ --boxes boxes.csv --labels labels.csv  # whole fields
 # ```
 #
 # To score them here, run this page with `papermill ... -p folder /path/to/slides`.
@@ -320,10 +318,7 @@ if folder:
 # PBC is one laboratory, and we tried one network for each task. PBC's cells, centred and in machine-made smears, may be easier than
 # BCCD's. Which cell is from which person is not published: if a person's cells resemble each other, these CIs are too narrow.
 # Others, too, found that networks trained on one set of blood cells lose much accuracy on another {cite}`tsutsui2023`.
-#
-# ```bash
-# bloodlib measure external-validation    # computes the predictions again; needs PBC and the images
-# ```
+# `bloodlib measure external-validation` computes the predictions again; it needs PBC and the images.
 #
 # ## Questions
 #

@@ -86,7 +86,7 @@ chapter.begin()  # figures in the book's style
 
 # %%
 if source == "published" and not images.available():
-    print("Nothing is fitted here, where the images are not: `bloodlib data --fetch`.")
+    print("Nothing is fitted without the images: `bloodlib data --fetch`.")
 else:
     few = study.load(source, 100)
     x, y = few.pixels["TRAIN"], few.labels["four"]["TRAIN"]
@@ -137,14 +137,14 @@ for (name, task), runs in recorded.items():
         chapter.cite({f"{name.lower()}_{task}": accuracy.value})
 
 # %% [markdown]
-# The 95 % CIs of both methods in Table 1 include chance, with four and with two classes ({numref}`tbl-baseline-runs`); Naive Bayes lies below
-# one half with two. {doc}`variants` compares more variants of both with the printed rows.
+# The 95 % CIs of both methods in Table 1 include chance, with four and with two classes ({numref}`tbl-baseline-runs`).
+# {doc}`variants` compares more variants of both with the printed rows.
 #
 # ## Max and average pooling
 #
 # Table 2 says that max pooling is better "comprehensively" with four classes, and that with two the poolings are "virtually identical".
-# The ablation is a loop over poolings and seeds, everything else equal. `study.run(config | {"seed": seed}, "full")` in the place of the records
-# trains what has none.
+# The ablation is a loop over poolings and seeds, everything else equal. `study.run(config | {"seed": seed}, "full")` trains a seed that
+# has no record.
 
 # %%
 pooling = []
@@ -222,8 +222,8 @@ for task in images.TASKS:
 #
 # ## Tables 1 and 2
 #
-# {numref}`tbl-runs` says what each of our rows rests on. {numref}`fig-table-1` draws {numref}`tbl-paper-1`, and {numref}`fig-pooling` {numref}`tbl-paper-2`; the tables
-# themselves are folded. Numbers of ours lead to where they come from.
+# {numref}`tbl-runs` says what each of our rows rests on. {numref}`fig-table-1` draws {numref}`tbl-paper-1`, and {numref}`fig-pooling` draws {numref}`tbl-paper-2`;
+# the tables are folded below. Each of our numbers links to its source.
 #
 # Times of training are given by one rule in this book: the median over the recorded float32 runs of a row, training to epoch 25 and
 # prediction. Other work ran on those machines too, so that they are upper limits.
@@ -287,6 +287,7 @@ chapter.cite(outside=outside, printed=printed, reruns=reruns, of_network=of_netw
 # Of the {glue:text}`printed` numbers of Table 1, {glue:text}`outside` lie outside our 95 % CI over cells. The paper's numbers are about these very cells,
 # though, so that the range of reruns is the closer comparison: of the {glue:text}`of_network` numbers of DCLNN, {glue:text}`reruns` lie
 # outside that range. Section 6.2 of the paper draws its conclusions from these tables; {doc}`claims` has our verdicts.
+# {numref}`tbl-paper-setup` compares the machines.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 tables.show(
@@ -296,8 +297,6 @@ tables.show(
 )
 
 # %% [markdown]
-# {numref}`tbl-paper-setup` compares the machines.
-#
 # ## Questions
 #
 # This is the difference in accuracy of two methods with four classes, on the same cells:
@@ -305,7 +304,7 @@ tables.show(
 # %%
 first = comparison.compared("DCLNN", "four")
 second = comparison.compared("SVM", "four")
-comparison.signed(*comparison.difference(first, second))
+print(comparison.signed(*comparison.difference(first, second)))
 
 # %% tags=["remove-input"]
 colours = comparison.saved({"method": "NB", "task": "four", "features": "histogram"})

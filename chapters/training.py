@@ -145,18 +145,18 @@ if not obstacle:
 #
 # ## The recorded run
 #
-# The recorded runs take the same steps; a test feeds both the same batches and compares the losses. Those in mixed bfloat16 used layers
-# of our own, since left out: run again, they drop other nodes ({doc}`cost`). Recorded runs also save a checkpoint after
+# The recorded runs take the same steps; a test feeds both the same batches and compares the losses. Those in mixed bfloat16 (multiplications
+# in 16 bits, weights in 32) used layers of our own, since left out: run again, their dropout leaves out other nodes ({doc}`cost`). Recorded runs also save a checkpoint after
 # each epoch and draw order, augmentation and dropout from the seed alone, so that a run that was stopped ends as it would have
-# ended, and they store what the network answers for each image of TEST. This line reads the record of a run; with another profile it
-# trains.
+# ended, and they store what the network answers for each image of TEST. These lines read a record; with another profile they
+# train.
 
 # %% tags=["remove-stderr"]
 config = {"method": "DCLNN", "task": task, "pooling": pooling}
 config |= {"seed": seed, "images": source} | settings
 run = study.run(config, profile)
 task = run.config["task"]
-run.id, study.describe(run.config)
+print(f"{study.describe(run.config)}: record {run.id}")
 
 # %% tags=["remove-input"]
 curves = figures.compute_curves([run])
@@ -180,8 +180,7 @@ chapter.cite(
 
 # %% [markdown]
 # It took {glue:text}`minutes:.0f` minutes for {glue:text}`epochs` epochs in {glue:text}`precision` on {glue:text}`device`. Of the {glue:text}`every` recorded runs of DCLNN,
-# {glue:text}`whole` were trained in float32 and all others in mixed bfloat16, which multiplies numbers of 16 bits and keeps the weights
-# in 32. None was trained on a GPU. `make gpu` finds one, compares its losses with the processor's, measures images a second, and
+# {glue:text}`whole` were trained in float32 and all others in mixed bfloat16. None was trained on a GPU. `make gpu` finds one, compares its losses with the processor's, measures images per second, and
 # trains a missing run; these steps were tested on processors only ({doc}`run_it_yourself`). {numref}`tbl-runs` has the usual times.
 #
 # ## Accuracy and loss
@@ -199,8 +198,8 @@ plots.show(figures.plot_curves(curves, ("accuracy", "loss")))
 #
 # ## Confusion matrix
 #
-# {numref}`fig-confusion` counts the answers after the last epoch, {numref}`tbl-training` has the scores. Most often, {glue:text}`confused`. On the screen, point at an entry of
-# the matrix, or go there with the arrow keys: it names the photographs behind its images ({doc}`photographs`).
+# {numref}`fig-confusion` counts the answers after the last epoch, {numref}`tbl-training` has the scores. The most frequent mistake:
+# {glue:text}`confused`. On the screen, each entry of the matrix names the photographs behind its images ({doc}`photographs`).
 
 # %% mystnb={"figure": {"name": "fig-confusion", "caption": "What DCLNN answers for TEST after the last epoch. Numbers are images, shades are fractions of the row. Off the diagonal are mistakes."}, "image": {"alt": "A confusion matrix. Most images lie on the diagonal; the largest counts beside it are where one class is taken for another."}}
 plots.show(figures.plot_confusions({"": run.confusion()}))
@@ -210,7 +209,7 @@ wrong, names = run.confusion(), images.TASKS[task]
 rows = wrong.sum(axis=1)
 wrong[range(len(rows)), range(len(rows))] = 0
 i, j = divmod(int(wrong.argmax()), len(rows))
-words = f"{wrong[i, j]} of {rows[i]} {names[i].lower()} images are classified as {names[j].lower()}"
+words = f"{wrong[i, j]} of {rows[i]} {names[i].lower()} images are called {names[j].lower()}s"
 chapter.cite(confused=words)
 
 # %% tags=["remove-input"]
@@ -224,12 +223,12 @@ tables.show(
 )
 
 # %% [markdown]
-# ## Its most confident mistakes
+# ## Most confident mistakes
 #
-# {numref}`fig-mistakes` has the images that it was most sure of and wrong about. Several of them show one and the same cell: there are many
+# {numref}`fig-mistakes` shows the mistakes of which the network was most sure. Several are of one and the same cell: there are many
 # test images and few cells.
 
-# %% mystnb={"figure": {"name": "fig-mistakes", "caption": "Mistakes of which the network was most sure, with its probability (photographs of BCCD, MIT licence, turned by this book). Grey tiles with a name stand where the images can't be had."}, "image": {"alt": "Two rows of four small pictures of single white cells among red cells, each titled with the true class, the class it was taken for, and a probability near 1; grey tiles with file names where there are no images."}}
+# %% mystnb={"figure": {"name": "fig-mistakes", "caption": "The network's most confident mistakes on TEST, with its probability (photographs of BCCD, MIT licence, turned by this book). Grey tiles with a name stand where the images can't be had."}, "image": {"alt": "Two rows of four small pictures of single white cells among red cells, each titled with the true class, the class it was taken for, and a probability near 1; grey tiles with file names where there are no images."}}
 plots.show(figures.plot_mistakes(run))
 
 # %% tags=["remove-input"]

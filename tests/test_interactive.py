@@ -76,8 +76,8 @@ def test_curves_are_the_records_after_each_epoch(curves):
                     want = np.vstack([want, want.mean(axis=0)])
                     np.testing.assert_allclose(one["scores"][epoch], want, atol=5.1e-5)
                     accuracy = accuracy_score(truth, labels[epoch])
-                    assert one["validation"]["accuracy"][epoch] == pytest.approx(accuracy, abs=1e-4)
-                    assert one["validation"]["precision"][epoch] == one["scores"][epoch][-1][0]
+                    assert one["TEST"]["accuracy"][epoch] == pytest.approx(accuracy, abs=1e-4)
+                    assert one["TEST"]["precision"][epoch] == one["scores"][epoch][-1][0]
                     low, high = one["band"][epoch]
                     assert low <= accuracy <= high
             # the mean ends with the shortest run

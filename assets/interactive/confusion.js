@@ -37,7 +37,7 @@
   const body = cells.map((row, i) => make("tr", {}, make("th", { scope: "row" }, classes[i]),
     ...row.map((_, j) => make("td", {}, buttons[i * classes.length + j]))));
   const matrix = make("table", { className: "interactive-matrix" },
-    make("caption", {}, "True classes in rows, answers in columns. Point at a cell, or go there with the arrow keys."),
+    make("caption", {}, "True classes in rows, answers in columns. Point at an entry, or go there with the arrow keys."),
     make("thead", {}, make("tr", {}, make("td", {}), ...head)), make("tbody", {}, ...body));
   bloodlib.roam(buttons);
   show(0, 0);

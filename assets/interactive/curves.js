@@ -4,7 +4,7 @@
 (() => {
   const { make } = bloodlib, figure = "fig-paper-7";
   const { start, classes, printed, runs } = bloodlib.read(figure);
-  const COLOURS = { training: "#D1242F", validation: "#1F5FBF" }; // as in the book's figures
+  const COLOURS = { training: "#D1242F", TEST: "#1F5FBF" }; // as in the book's figures
   const WORDS = { four: "four classes", two: "two classes", max: "max pooling", average: "average pooling" };
   const unique = (values) => [...new Set(values)];
 
@@ -29,7 +29,7 @@
       width: 340, height: 230, marginLeft: 34, x: { label: "epoch" }, y: { label: title, domain: [0, 1], grid: true },
       color: { domain: Object.keys(COLOURS), range: Object.values(COLOURS) },
       marks: [
-        Plot.areaY(band, { x: "epoch", y1: "low", y2: "high", fill: COLOURS.validation, fillOpacity: 0.15 }),
+        Plot.areaY(band, { x: "epoch", y1: "low", y2: "high", fill: COLOURS.TEST, fillOpacity: 0.15 }),
         Plot.ruleX([n], { stroke: "#555555", strokeDasharray: "2 3" }),
         Plot.lineY(rows, { x: "epoch", y: "value", stroke: "images", strokeWidth: 1.8 }),
         Plot.dot(rows.filter((row) => row.epoch === n), { x: "epoch", y: "value", fill: "images", r: 4 }),
@@ -37,7 +37,7 @@
     });
     drawing.setAttribute("aria-hidden", "true"); // its parts have names that say nothing here
     const words = `${title} over epochs. After epoch ${n}: training ${run.training[measure][n - 1].toFixed(2)}, `
-      + `TEST ${run.validation[measure][n - 1].toFixed(2)}.`;
+      + `TEST ${run.TEST[measure][n - 1].toFixed(2)}.`;
     return make("div", { className: "curves-plot", attributes: { role: "img", "aria-label": words } }, drawing);
   }
 
@@ -51,7 +51,7 @@
     const { table, method, scores: paper } = printed[run.task][run.pooling];
     epoch.setAttribute("aria-valuetext", `epoch ${n}`);
     drawn.replaceChildren(plot(run, "precision", "Average precision", n), plot(run, "accuracy", "Accuracy", n));
-    said.textContent = `After epoch ${n}: accuracy ${run.validation.accuracy[n - 1].toFixed(2)} on TEST, `
+    said.textContent = `After epoch ${n}: accuracy ${run.TEST.accuracy[n - 1].toFixed(2)} on TEST, `
       + `${run.training.accuracy[n - 1].toFixed(2)} in training.`;
     scores.replaceChildren(bloodlib.table(
       `${method}'s rows of Table ${table}, ${WORDS[run.task]}: the paper's numbers, and ours after epoch ${n}`

@@ -65,5 +65,5 @@ var bloodlib = {
     }
   },
 
-  percent: (share) => `${Math.round(100 * share)} %`,
+  percent: (share) => `${Math.round(100 * share)}%`,
 };

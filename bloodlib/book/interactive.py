@@ -94,8 +94,8 @@ def compute_curves(run: records.Record) -> dict | None:
         ``start``: ``task, pooling, seed, epoch``. ``classes`` by task, ``Average`` last.
         ``printed`` by task and pooling: ``table``, ``method`` and ``scores``, precision, recall
         and F1 for each class. ``runs``: ``task, pooling, seed`` (:data:`MEAN` for the mean), by
-        epoch the accuracy and average precision of ``training`` and ``validation``, the
-        ``band`` of validation's accuracy (its 95 % CI over cells), and ``scores`` for each class.
+        epoch the accuracy and average precision of ``training`` and ``TEST``, the
+        ``band`` of TEST's accuracy (its 95 % CI over cells), and ``scores`` for each class.
         Numbers of ours have four decimals. None where the run is not among the stored ones.
     """
     frozen, curves = set(), []
@@ -296,7 +296,7 @@ def _by_epoch(runs):
                 "accuracy": _rounded(scores.accuracy(tables[split]).mean(axis=0)),
                 "precision": _rounded(scores.precision(tables[split]).mean(axis=(0, -1))),
             }
-            for shown, split in (("training", "TRAIN"), ("validation", "TEST"))
+            for shown, split in (("training", "TRAIN"), ("TEST", "TEST"))
         },
         "band": _rounded(ends),
         "scores": _rounded(np.stack(printed, axis=-1).mean(axis=0)),

@@ -29,7 +29,7 @@ HEADINGS = {
     "p_cells": "p, sign flips",
     "p_runs": "p, permuted runs",
     "once": "Each cell once",
-    "p_cells_once": "p, sign flips of these",
+    "p_cells_once": "p, each cell once",
 }
 #: How columns that recur are printed.
 FORMATS: dict[str, str | Callable] = {
@@ -41,10 +41,8 @@ FORMATS: dict[str, str | Callable] = {
     **dict.fromkeys(("seconds", "minutes", "weights"), ",.0f"),
     **dict.fromkeys(("change", "difference", "gain", "gap", "once"), signed),
     **dict.fromkeys(("p_cells", "p_runs", "p_cells_once"), comparison.p_value),
-    **dict.fromkeys(
-        ("low", "cells_seeds_low"),
-        lambda low, high: f"{low:.2f} to {high:.2f}".replace("-", "−"),
-    ),
+    "low": lambda low, high: f"{low:+.2f} to {high:+.2f}".replace("-", "−"),
+    "cells_seeds_low": lambda low, high: f"{low:.2f}–{high:.2f}",
 }
 MEASURE_NAMES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 
