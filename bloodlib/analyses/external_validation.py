@@ -4,7 +4,7 @@ The pictures are of PBC, "A dataset of microscopic peripheral blood cell images 
 automatic recognition systems" by Acevedo et al. (2020), doi:10.17632/snkd93bnjr.1, CC BY 4.0; of
 its eight kinds the four of the paper. ``results/pbc.sha256`` names those that are used, in the
 format of ``sha256sum``. Another microscope has another scale, another stain other colours: pictures
-are brought to those of BCCD in several variants (:data:`VARIANTS`), all but those with the
+are brought to those of BCCD in several variants (:data:`VARIANTS`). All but those with the
 background alone were set before any answer was seen.
 """
 

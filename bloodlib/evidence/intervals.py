@@ -157,7 +157,7 @@ def bounds(
 
     Returns
     -------
-    low, high : float array [*]
+    low, high : float array [...]
     """
     low, high = (_draws(score, labels, resamples, wrong) for wrong in (True, False))
     if other is not None:
@@ -203,14 +203,14 @@ def with_seeds(
 
     Parameters
     ----------
-    value, low, high : float array [*]
+    value, low, high : float array [...]
         A score, or a difference of scores, and its interval over cells.
-    *each : float array [runs, *]
+    *each : float array [runs, ...]
         The score of each run, of one method or of two.
 
     Returns
     -------
-    low, high : float array [*]
+    low, high : float array [...]
     """
     found = [np.asarray(one) for one in each if len(one) > 1]
     if not found:
