@@ -73,8 +73,8 @@ else:
 
 # %%
 candidates = pd.concat(map(model_comparison.compute_candidates, model_comparison.TUNED))
-best = candidates.groupby("method", sort=False).head(3).rename(columns={"words": "settings"})
-columns = ["method", "settings", "accuracy", "lowest", "highest", "chosen"]
+best = candidates.groupby("method", sort=False).head(3)
+columns = ["method", "words", "accuracy", "lowest", "highest", "chosen"]
 print(best[columns].replace({"method": NAMES}).round(2).to_string(index=False))
 
 # %% [markdown]
