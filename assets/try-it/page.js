@@ -34,7 +34,7 @@
     make("label", { htmlFor: "try-it-stain" }, "Change its stain: "), stain, amount);
   function tellStain() {
     const factor = Number(stain.value).toFixed(2);
-    const words = factor === "1.00" ? "as it is" : `blue ×\u00a0${factor}, eosin ÷\u00a0${factor}`;
+    const words = factor === "1.00" ? "as it is" : `blue ×\u00a0${factor}, eosin\u00a0÷\u00a0${factor}`;
     amount.textContent = words;
     stain.setAttribute("aria-valuetext", words);
   }
