@@ -145,7 +145,7 @@ tables.show(
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-your-runs", "caption": "Your runs beside the recorded ones (left out where a method has none). Filled: mean accuracy on TEST; small circles: single runs; wide line: 95 % CI over cells, for runs that were evaluated on all of TEST. Dotted: chance."}, "image": {"alt": "Rows of dots, one for each setting that was run, under a row for the recorded runs of its method: mean accuracy on TEST, the single runs around it, and a wide line where there is a confidence interval."}}
 shown = [task for task in TASKS if task in set(rows["task"])]
 figure, axes = plt.subplots(
-    len(shown), 1, figsize=(7.2, 0.8 * len(shown) + 0.32 * (len(rows) + len(shown))), squeeze=False
+    len(shown), 1, figsize=(7.2, 0.8 * len(shown) + 0.42 * (len(rows) + len(shown))), squeeze=False
 )
 for axis, task in zip(axes[:, 0], shown, strict=True):
     here = rows[rows["task"] == task]
@@ -163,12 +163,13 @@ for axis, task in zip(axes[:, 0], shown, strict=True):
             words = f"{methods.NAMES[method]}, {row.settings}" + (
                 f" [{row.images}]" if row.images != "all" else ""
             )
-            words = textwrap.fill(words, 36)
+            words = textwrap.fill(words, 40)
             ends = row.accuracy, row.accuracy_low, row.accuracy_high
             lines.append((words, *ends, row.each, plots.COLOURS.get(method, "#0072B2")))
     names, value, low, high, each, colours = zip(*lines, strict=True)
     plots.plot_intervals(axis, range(len(names)), value, low, high, colours, runs=each)
     plots.in_rows([axis], names)
+    axis.tick_params(axis="y", labelsize=8)
     axis.axvline(1 / len(TASKS[task]), color="0.5", lw=1, ls=":")
     axis.set(xlim=(0, 1.03), title=f"{task} classes", xlabel="accuracy on TEST")
 plots.show(figure)
