@@ -129,9 +129,9 @@ theirs = four["split"].map(SPLITS)
 rows = [*filter(set(theirs).__contains__, SPLITS.values()), *ours.unique()]
 palette = {"compact CNN": plots.COLOURS["small"], "DCLNN": plots.COLOURS["DCLNN"]}
 
-figure, axis = plt.subplots(figsize=(3.6, 6))
+figure, axis = plt.subplots(figsize=(3.4, 6))
 dots = {"x": "accuracy", "order": rows}
-sns.swarmplot(four, y=theirs, color="#555555", alpha=0.7, size=3, **dots)
+sns.swarmplot(four, y=theirs, color="#555555", alpha=0.7, size=2.5, **dots)
 sns.swarmplot(own, y=ours, hue="method", palette=palette, marker="D", **dots)
 axis.axvline(1 / len(images.CLASSES), color="#888888", lw=1, ls=":")
 axis.set(xlim=(0.2, 1.02), xlabel="Accuracy, four classes", ylabel="")
