@@ -6,10 +6,12 @@ whose name has a space and an accent, with chapters that take no time.
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import types
 
 import nbformat
 import psutil
@@ -90,6 +92,15 @@ def test_parameters_go_to_the_chapters_that_have_them(tiny, update):
     assert update(seed=2, kind="b") == ["two"]
     with pytest.raises(ValueError, match=r"_config\.yml: no chapter has 'sede'"):
         update(sede=2)
+
+
+def test_a_copied_book_runs_its_chapters_again(tiny, update, tmp_path_factory):
+    update()  # its stamps name files of the first place, which may stay as they are
+    copy = shutil.copytree(tiny, tmp_path_factory.mktemp("elsewhere") / "book")
+    config = types.SimpleNamespace(papermill_parameters={})
+    chapters.run_stale(types.SimpleNamespace(srcdir=str(copy), config=config))
+    for name, stamp in chapters.stamps(copy).items():
+        assert stamp["at"] != chapters.stamps(tiny)[name]["at"]
 
 
 # --------------------------------------------------------------------------- edited notebooks

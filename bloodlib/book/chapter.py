@@ -401,6 +401,7 @@ def _fixed(root, source, parameters):
     """What every run of a chapter depends on, whatever it reads, as one hash."""
     lock = root / "requirements.lock"
     given = [
+        os.path.abspath(source),  # what it read is noted by path: a copied book runs again
         hashlib.sha256(source.read_bytes()).hexdigest(),
         parameters,
         lock.read_text(encoding="utf-8") if lock.is_file() else "",
