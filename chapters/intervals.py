@@ -271,7 +271,8 @@ chapter.cite(
 # ## One cell more or less
 #
 # We leave one cell of TEST out at a time, and print the lowest and the highest accuracy, and the cell that moves it most. With two
-# classes, nearly three quarters of DCLNN's errors are images of one cell, labelled a monocyte.
+# classes, about a third of DCLNN's errors are images of one cell, labelled a monocyte; most others are of the run that learned nothing
+# ({doc}`epochs`).
 
 # %%
 influence = uncertainty.compute_influence()
@@ -283,7 +284,10 @@ network = influence[(influence["method"] == "MaxPooling") & (influence["task"] =
 assert network["class"] == "MONOCYTE"
 n = len(images.names("TEST"))
 left = (1 - network["most"]) * (n - network["images"]) / ((1 - network["accuracy"]) * n)
-assert 0.70 < 1 - left < 0.75  # “nearly three quarters”
+assert 0.32 < 1 - left < 0.38  # “about a third”
+n_dead = (images.labels("TEST", "two") == 0).sum() - network["images"]  # of a constant answer
+runs_two = comparison.compared("DCLNN", "two")
+assert n_dead > 0.5 * left * (1 - network["accuracy"]) * n * len(runs_two)  # “most others”
 
 # %% [markdown]
 # ## What no interval here contains

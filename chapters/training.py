@@ -145,7 +145,7 @@ if not obstacle:
 #
 # ## The recorded run
 #
-# The recorded runs take the same steps; a test feeds both the same batches and compares the losses. Those in mixed bfloat16 (multiplications
+# The recorded runs take the same steps; a test feeds both the same batches and compares the losses. Most in mixed bfloat16 (multiplications
 # in 16 bits, weights in 32) used layers of our own, since left out: run again, their dropout leaves out other nodes ({doc}`cost`). Recorded runs also save a checkpoint after
 # each epoch and draw order, augmentation and dropout from the seed alone, so that a run that was stopped ends as it would have
 # ended, and they store what the network answers for each image of TEST. These lines read a record; with another profile they
