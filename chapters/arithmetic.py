@@ -237,7 +237,8 @@ tables.show(
 # {numref}`tbl-arithmetic-comparisons` compares each sentence with the printed numbers, and asks whether it holds for all that print so.
 
 # %%
-comparisons = pd.DataFrame(map(verdicts.judge_print, verdicts.PRINT), columns=["holds", "evidence"])
+judged = map(verdicts.judge_print, verdicts.PRINT)
+comparisons = pd.DataFrame(judged, columns=["holds", "evidence"])
 comparisons["says"] = [sentence["says"] for sentence in verdicts.PRINT.values()]
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}

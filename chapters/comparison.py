@@ -214,11 +214,13 @@ chapter.cite(
 
 # %%
 needed = uncertainty.load_simulated("needed").query("runs != 6").replace(NAMES)
-needed = needed.pivot_table(["half", "settled"], ["first", "second", "cells"], "runs", sort=False)
+rows = ["first", "second", "cells"]
+needed = needed.pivot_table(["half", "settled"], rows, "runs", sort=False)
 print(needed.round(3).to_string())
 
 # %%
-pooled, colours, compact = (needed.loc[pair] for pair in needed.index.droplevel(2).unique())
+compared = needed.index.droplevel("cells").unique()
+pooled, colours, compact = (needed.loc[pair] for pair in compared)
 assert pooled.loc[68, ("half", 30)] > 0.8 * pooled.loc[68, ("half", 3)]
 assert pooled.loc[1088, ("half", 30)] < 0.5 * pooled.loc[1088, ("half", 3)]
 assert (needed["settled"].xs(68, level="cells") == 0).all(axis=None)
@@ -302,9 +304,12 @@ tables.show(
 
 # %%
 seen = tried.max(axis=1)[[baselines.VIEW_NAMES[view] for view in baselines.VIEWS]]
-assert seen.iloc[:2].max() < gaps.loc["histogram", "accuracy"]  # whole, at either resolution
-assert seen.iloc[1] + 0.03 < seen.iloc[2] < seen.iloc[3] - 0.03  # cropped, then enlarged
-cropped, colours_by_cell = compared.iloc[-1], compared.set_index("method").loc[NAMES["histogram"]]
+# whole, at either resolution
+assert seen.iloc[:2].max() < gaps.loc["histogram", "accuracy"]
+# cropped, then enlarged
+assert seen.iloc[1] + 0.03 < seen.iloc[2] < seen.iloc[3] - 0.03
+cropped = compared.iloc[-1]
+colours_by_cell = compared.set_index("method").loc[NAMES["histogram"]]
 assert abs(cropped["cell"] - colours_by_cell["cell"]) < 0.02
 assert cropped["gap_low"] > 0
 
@@ -325,7 +330,8 @@ assert (means.diff(axis=1).iloc[:, 1:] > 0).all(axis=None)  # each step up
 # %% mystnb={"figure": {"name": "fig-learning-curve", "caption": "Accuracy on TEST, four classes, by the number of TRAIN's cells that were learned from: mean over runs, and from the lowest to the highest of them. Dotted: chance."}, "image": {"alt": "A line for each method over three numbers of cells. Naive Bayes and SVM stay near the dotted line of chance; the lines of the colour histogram and the compact CNN lie far above them and rise, and that of DCLNN rises from between them to the same height."}}
 palette = {NAMES[m]: plots.COLOURS[m] for m in model_comparison.METHODS}
 bars = {"errorbar": ("pi", 100), "err_style": "bars", "marker": "o"}
-axis = sns.lineplot(grown, x="cells", y="accuracy", hue="method", palette=palette, **bars)
+bars |= {"hue": "method", "palette": palette}
+axis = sns.lineplot(grown, x="cells", y="accuracy", **bars)
 axis.axhline(1 / len(images.CLASSES), color="gray", lw=1, ls=":")
 axis.set(xlabel="cells learned from", ylabel="accuracy on TEST", ylim=(0, 1))
 sns.move_legend(axis, "lower right", ncols=2, title=None)
@@ -342,7 +348,8 @@ plots.show(axis.figure)
 
 # %%
 reference = "small"
-beside = model_comparison.compute_held_out(reference).dropna().replace({"method": NAMES})
+beside = model_comparison.compute_held_out(reference).dropna()
+beside = beside.replace({"method": NAMES})
 print(beside[["method", "gap", "gap_low", "gap_high"]].round(2).to_string(index=False))
 
 # %% tags=["remove-input"]

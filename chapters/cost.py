@@ -45,11 +45,12 @@ runs = pd.DataFrame(
     {
         "method": (NAMES | {"KNN": "nearest neighbours"})[run.config["method"]],
         "number_format": run.config.get("precision", "float32").removeprefix("mixed_"),
-        "on": run.environment["device"].replace("processor", run.environment["processor"]),
+        "on": where["device"].replace("processor", where["processor"]),
         "hours": run.seconds / 3600,
         "longest": run.seconds / 3600,
     }
     for run in records.read_all()
+    for where in [run.environment]
 )
 hours = runs.groupby(["method", "number_format", "on"], as_index=False).agg(
     runs=("hours", "size"), hours=("hours", "sum"), longest=("longest", "max")

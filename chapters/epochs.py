@@ -143,7 +143,7 @@ spread = pd.DataFrame(spread)
 
 # %% mystnb={"figure": {"name": "fig-seeds", "caption": "Accuracy on TEST after each of epochs 16 to 25 of every run with our default settings, by seed. Dotted: chance. In all runs but one, which learned nothing, the epochs lie farther apart than the means of the runs."}, "image": {"alt": "Two panels, four and two classes. Over each seed stands a column of dark dots for max pooling and, for some seeds, one of pale dots for average pooling, one dot an epoch. With four classes the columns reach over 20 to 40 points and overlap; with two they are shorter and lie near 0.9, but for one run whose dots lie on the dotted line."}}
 late = accuracy[accuracy["epoch"].isin(comparison.LATE)]
-colours = {layer: plots.COLOURS[f"{layer.title()}Pooling"] for layer in ("max", "average")}
+colours = {name: plots.COLOURS[f"{name.title()}Pooling"] for name in ("max", "average")}
 style = {"palette": colours, "hue_order": colours, "dodge": True, "jitter": False}
 figure, axes = plt.subplots(1, len(TASKS), figsize=(7.2, 3), sharey=True)
 for axis, (classes, own) in zip(axes, late.groupby("task"), strict=True):
@@ -252,7 +252,7 @@ for classes, layer in itertools.product(TASKS, ("max", "average")):
             nothing.append(run)
             right, loss = comparison.estimate([run]).value, run.history["loss"]
             print(f"{classes} classes, {layer} pooling, seed {run.config['seed']}:")
-            print(f"  accuracy {right:.2f}, loss {loss[0]:.3f}, {loss[1]:.3f} … {loss[-1]:.3f}")
+            print(f"  accuracy {right:.2f}, loss {loss[0]:.3f}, {loss[1]:.3f} …")
 low, high = stats.binomtest(len(nothing), trained).proportion_ci()
 print(f"{len(nothing)} of {trained} runs, 95 % CI {low:.0%} to {high:.0%}")
 
@@ -264,8 +264,8 @@ chapter.cite(trained=trained, dead=dead.config["seed"])
 
 # %% [markdown]
 # One, of seed {glue:text}`dead`. From its second epoch on, its training loss is $\ln 2 \approx 0.693$, that of constant probabilities with two
-# classes: nothing of the image reaches its answer. So it is where all hidden units are *dead*, that is, where the input of each ReLU is negative
-# for every image, so that it passes nothing on and gets no gradient. The paper reports no such run. It counts in our means as any other does.
+# classes: nothing of the image reaches its answer. So it is when all hidden units are *dead*: where the input of a ReLU is negative for every
+# image, it passes nothing on and gets no gradient. The paper reports no such run. It counts in our means as any other does.
 #
 # ## Choosing the epoch
 #

@@ -217,7 +217,8 @@ for task in images.TASKS:
     for name in ("NB", "SVM"):
         pair = recorded["DCLNN", task], recorded[name, task]
         ahead = comparison.difference(*pair, average_recall)
-        assert (ahead.low > 0) == ((task, name) != ("two", "SVM"))  # as the text below says
+        # as the text below says
+        assert (ahead.low > 0) == ((task, name) != ("two", "SVM"))
         print(f"{task} classes, DCLNN minus {name}: {comparison.signed(*ahead)}")
 
 # %% [markdown]

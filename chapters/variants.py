@@ -47,7 +47,8 @@ names = methods.NAMES | {"AveragePooling": "average pooling"}
 
 def printed(row, task):
     """The paper's numbers, [classes, measures]."""
-    cells = {(c.class_, c.measure): c.value for c in paper.table_cells(method=row, task=task)}
+    found = paper.table_cells(method=row, task=task)
+    cells = {(cell.class_, cell.measure): cell.value for cell in found}
     return np.array([[cells[name, m] for m in paper.MEASURES] for name in TASKS[task]])
 
 
