@@ -301,7 +301,7 @@ def test_a_rerun_of_what_has_no_chance_gives_the_same():
 
 
 def test_ranges_of_reruns_hold_for_runs_that_are_left_out():
-    """The precision, recall and F1 of each class after epoch 25, of each of DCLNN's runs."""
+    """Precision, recall and F1 of each class after epoch 25; not for a run that learned nothing."""
 
     def score(confusion):
         return np.concatenate([one(confusion) for one in scores.MEASURES.values()], axis=-1)
@@ -313,7 +313,11 @@ def test_ranges_of_reruns_hold_for_runs_that_are_left_out():
         for run in runs:
             low, high = comparison.rerun_range([one for one in runs if one is not run], score)
             found = score(run.confusion(epoch=comparison.EPOCH))
-            inside += [*((low <= found) & (found <= high))]
+            contained = (low <= found) & (found <= high)
+            if np.ptp(run.arrays["probabilities"], axis=0).any():
+                inside += [*contained]
+            else:  # the same answer for every image
+                assert not contained.any()
     assert 0.9 < np.mean(inside) < 0.98
 
 
