@@ -233,15 +233,19 @@ def test_nothing_of_the_callers_changes_a_page(tiny, tmp_path, monkeypatch):
 
 @pytest.mark.long
 def test_a_chapter_that_is_edited_runs_again_alone_and_one_that_fails_is_named_and_heals(tiny):
+    source, other = tiny / "chapters" / "two.py", tiny / "chapters" / "one.py"
+    source.write_text(source.read_text().replace("# # Two", "# (second)=\n# # Two"))
+    other.write_text(other.read_text() + "\n# %% [markdown]\n# Then: {ref}`second`\n")
     first = build(tiny, *STRICT)
     assert (first.code, first.ran) == (0, ["one", "two"]), first.printed[-3000:]
     assert "two says 42" in page(tiny, "two")
-    source = tiny / "chapters" / "two.py"
-    source.write_text(source.read_text().replace("6 * 7", "6 * 6"))
+    assert "Then: Two" in page(tiny, "one")
+    source.write_text(source.read_text().replace("6 * 7", "6 * 6").replace("# Two", "# Zwei"))
     add_a_cell(tiny / "chapters" / "two.ipynb")  # set aside, and no page of the book
     edited = build(tiny, *STRICT)
     assert (edited.code, edited.ran) == (0, ["two"])
     assert "two says 36" in page(tiny, "two")
+    assert "Then: Zwei" in page(tiny, "one")
 
     good = source.read_text()
     source.write_text(chapter("Two", "1 / 0"))

@@ -59,6 +59,7 @@ def setup(app) -> dict:
     app.add_config_value("papermill_parameters", {}, "env")
     app.connect("config-inited", _settle_folders)
     app.connect("builder-inited", run_stale)
+    app.connect("env-updated", _write_all)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -437,7 +438,7 @@ def run_stale(app) -> None:
         raise SystemExit(f"_toc.yml names {', '.join(missing)}, of which there is no source")
     try:
         with contextlib.chdir(root):
-            _bring_up_to_date(root, app.config.papermill_parameters)
+            app.chapters_ran = _bring_up_to_date(root, app.config.papermill_parameters)
     except OSError as error:
         raise SystemExit(
             f"{error.filename2 or error.filename}: {error.strerror}. "
@@ -488,6 +489,12 @@ def _bring_up_to_date(root, wanted):
         path.parent.mkdir(parents=True, exist_ok=True)
         stored.write_atomically(path, json.dumps(stamp, indent=1).encode())
     logger.info("chapters: %d run, %d unchanged", len(jobs), len(chapters) - len(jobs))
+    return bool(jobs)
+
+
+def _write_all(app, env):
+    """After a run all pages are written: they name the numbers of one another's figures."""
+    return env.found_docs if app.chapters_ran else ()
 
 
 def _kept(source, stamp):
