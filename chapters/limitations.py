@@ -30,14 +30,13 @@ from bloodlib.evidence import comparison, scores
 chapter.begin()  # figures in the book's style
 
 # %% tags=["remove-input"]
-counted = photographs.counts("cells")["TEST"]
 network = study.select(method="DCLNN")
 short = [run for run in network if run.config["precision"] != "float32"]
 old = [run for run in short if run.started < "2026-11-28"]  # our layers left the code that day
 assert {run.environment["device"] for run in network} == {"processor"}
 chapter.cite(
-    cells=sum(counted.values()),
-    monocytes=counted["MONOCYTE"],
+    cells=sum(photographs.counts("cells")["TEST"].values()),
+    monocytes=photographs.counts("cells")["TEST"]["MONOCYTE"],
     unstated=len(paper.SETTINGS["unstated"]),
     runs=len(network),
     short=len(short),
