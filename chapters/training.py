@@ -180,7 +180,7 @@ chapter.cite(
 
 # %% [markdown]
 # It took {glue:text}`minutes:.0f` minutes for {glue:text}`epochs` epochs in {glue:text}`precision` on {glue:text}`device`. Of the {glue:text}`every` recorded runs of DCLNN,
-# {glue:text}`whole` were trained in float32 and all others in mixed bfloat16. None was trained on a GPU. `make gpu` finds one, compares its losses with the processor's, measures images per second, and
+# {glue:text}`whole` were trained in float32 and all others in mixed bfloat16. No run used a GPU. `make gpu` finds one, compares its losses with the processor's, measures images per second, and
 # trains a missing run; these steps were tested on processors only ({doc}`run_it_yourself`). {numref}`tbl-runs` has the usual times.
 #
 # ## Accuracy and loss
