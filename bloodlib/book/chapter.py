@@ -469,9 +469,11 @@ def _bring_up_to_date(root, wanted):
             jobs[source] = parameters
     if jobs:
         logger.info("chapters: running %d", len(jobs))
+    failures = 0
     for source, seconds, memory, reads, failure in run_all(jobs):
         name = source.relative_to(root)
         if failure:
+            failures += 1
             about = {"location": f"{source}:1", "type": "bloodlib", "subtype": "chapter"}
             logger.warning("%s %s", name, failure, **about)
         else:
@@ -489,7 +491,7 @@ def _bring_up_to_date(root, wanted):
         path.parent.mkdir(parents=True, exist_ok=True)
         stored.write_atomically(path, json.dumps(stamp, indent=1).encode())
     logger.info("chapters: %d run, %d unchanged", len(jobs), len(chapters) - len(jobs))
-    return bool(jobs)
+    return bool(jobs) and not failures  # one that failed runs again at the next build
 
 
 def _write_all(app, env):
