@@ -95,6 +95,11 @@ class Record:
         """Rows of predicted labels, one for each epoch that was run, or 1 for methods without."""
         return len(self.arrays["labels"])
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether every image of TEST gets the same probabilities."""
+        return bool((self.arrays["probabilities"] == self.arrays["probabilities"][0]).all())
+
     def confusion(self, split: str = "TEST", epoch: int | None = None) -> np.ndarray:
         """Confusion matrix, true classes in rows.
 
